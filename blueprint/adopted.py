@@ -1,0 +1,66 @@
+"""A site's things without what the declaration leaves as it was found on the nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from blueprint.thing import Thing
+from declaration.adopted import Adopted
+from declaration.site import Site
+from providers.host.digest import AS_FOUND
+from providers.host.settings import FileState, NodeSettings
+
+
+def leave_as_found(site: Site, things: list[Thing]) -> list[Thing]:
+    """``things`` for a site with the section `adopted`; the same ones without it."""
+    if site.adopted is None:
+        return things
+    made = [_left(site.adopted, thing) for thing in things if thing.name not in site.adopted.things]
+    return [thing for thing in made if not _is_empty(thing)]
+
+
+def settings_of(inputs: object) -> dict[str, NodeSettings]:
+    """The files and units of a thing per node; nothing for kinds that have none."""
+    nodes: object = getattr(inputs, "nodes", None)
+    if not isinstance(nodes, Mapping):
+        return {}
+    each = {str(name): _settings(value) for name, value in cast("Mapping[str, object]", nodes).items()}
+    return {name: settings for name, settings in each.items() if settings is not None}
+
+
+def _settings(value: object) -> NodeSettings | None:
+    if isinstance(value, NodeSettings):
+        return value
+    inner: object = getattr(value, "settings", None)
+    return inner if isinstance(inner, NodeSettings) else None
+
+
+def _left(adopted: Adopted, thing: Thing) -> Thing:
+    found = settings_of(thing.inputs)
+    if not found:
+        return thing
+    nodes: dict[str, Any] = {}
+    for name, value in cast("Any", thing.inputs).nodes.items():
+        settings = _kept(adopted, name, found[name])
+        nodes[name] = settings if isinstance(value, NodeSettings) else value.model_copy(update={"settings": settings})
+    return replace(thing, inputs=thing.inputs.model_copy(update={"nodes": nodes}))
+
+
+def _kept(adopted: Adopted, node: str, settings: NodeSettings) -> NodeSettings:
+    files = {path: file for path, file in settings.files.items() if path not in adopted.without}
+    for each in adopted.files:
+        if each.node == node and each.path in files:
+            files[each.path] = FileState(content=f"{AS_FOUND}{each.sha256}", mode=each.mode, owner=each.owner)
+    return NodeSettings(
+        directories={path: text for path, text in settings.directories.items() if path not in adopted.without},
+        files=files,
+        units={name: unit for name, unit in settings.units.items() if name not in adopted.units},
+    )
+
+
+def _is_empty(thing: Thing) -> bool:
+    """Of files and units and nothing else, none is left."""
+    found = settings_of(thing.inputs)
+    return thing.kind == "host.settings" and not any(each.files or each.units for each in found.values())

@@ -1,0 +1,178 @@
+"""The service from the bottom up: mirror, filesystem, the site's own applications, Squid, virtual IP; each tied to what
+is below it."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from blueprint import logs, names, paths
+from blueprint.engines.lifekeeper.product import section
+from blueprint.nodes import present
+from blueprint.parts import TREE
+from blueprint.platforms import PLATFORMS
+from blueprint.squid_settings import cache_on_mirror
+from blueprint.thing import Thing
+from declaration.engines.lifekeeper import Generic
+from declaration.mirror import Mirror
+from declaration.rules import lifekeeper as rules
+from declaration.site import Site
+from providers.host.settings import FileState, NodeSettings
+from providers.lifekeeper import filesystem, generic, ip, mirror, service
+from providers.lifekeeper.members import NodeMember
+
+_SCRIPTS = f"{paths.CONFIGURATION_DIRECTORY}/lifekeeper"
+
+
+def tags(site: Site) -> dict[str, str]:
+    """Member → its tag, customary ones filled in: address, squid, filesystem, mirror, generic[0] and so on."""
+    told = rules.tags(site, section(site))
+    return {
+        path.removeprefix("lifekeeper.").removeprefix("tags.").removesuffix(".tag"): tag for path, tag in told.items()
+    }
+
+
+def things(site: Site) -> list[Thing]:
+    """Every member after what it needs."""
+    known = tags(site)
+    made: list[Thing] = []
+    if site.mirror is not None:
+        made += [_mirror(site, site.mirror), _filesystem(site, site.mirror)]
+    below: dict[str, list[Thing]] = {"squid": [], "address": []}
+    for declared in section(site).generic:
+        thing = _generic(site, declared)
+        below[declared.below].append(thing)
+        made.append(thing)
+    volume = [known["filesystem"]] if site.mirror else []
+    made.append(_squid(site, [*volume, *_tags(below["squid"])], [thing.name for thing in below["squid"]]))
+    made.append(_address(site, [known["squid"], *_tags(below["address"])], [thing.name for thing in below["address"]]))
+    return made
+
+
+def _tags(things: list[Thing]) -> list[str]:
+    return [thing.inputs.tag for thing in things if isinstance(thing.inputs, generic.Wanted)]
+
+
+def _nodes(site: Site, depends_on: list[str], properties: dict[str, str]) -> dict[str, NodeMember | None]:
+    """The nodes that are not away, the most preferred first."""
+    declared = section(site)
+    order = sorted(zip(declared.priorities, site.nodes, strict=True), key=lambda pair: pair[0])
+    return {
+        node.name: NodeMember(
+            priority=str(priority),
+            switchback=declared.switchback,
+            depends_on=list(depends_on),
+            properties=dict(properties),
+        )
+        for priority, node in order
+        if node.name in present(site)
+    }
+
+
+def _beside(site: Site, own: str) -> list[str]:
+    return [tag for tag in tags(site).values() if tag != own]
+
+
+def _mirror(site: Site, declared: Mirror) -> Thing:
+    tag, chosen = tags(site)["mirror"], section(site).replication
+    inputs = mirror.Wanted(
+        tag=tag,
+        nodes=_nodes(site, [], {"device": declared.device}),
+        beside=_beside(site, tag),
+        route=section(site).prefer,
+        device=declared.device,
+        fstype=declared.filesystem,
+        mount_point=declared.mount_point,
+        fstag=tags(site)["filesystem"],
+        mode=chosen.mode,
+        hierarchy=chosen.hierarchy,
+        bitmap=chosen.bitmap,
+        addresses={node.name: str(node.replication_address) for node in site.nodes if node.name in present(site)},
+        mount_points=dict.fromkeys(present(site), "0000 root:root i"),
+    )
+    return Thing(names.TREE_MIRROR, "lifekeeper.mirror", inputs, TREE, (names.PATHS, names.PACKAGES))
+
+
+def _filesystem(site: Site, declared: Mirror) -> Thing:
+    platform = PLATFORMS[site.platform]
+    squids = f"0750 {platform.squid_user}:{platform.squid_group}"
+    tag = tags(site)["filesystem"]
+    inputs = filesystem.Wanted(
+        tag=tag,
+        nodes=_nodes(site, [], {"mount_point": declared.mount_point}),
+        beside=_beside(site, tag),
+        route=section(site).prefer,
+        mount_point=declared.mount_point,
+        directories={
+            paths.LOG_DIRECTORY: squids,
+            paths.ROTATION_DIRECTORY: "0700 root:root",
+            **({paths.CACHE_DIRECTORY: squids} if cache_on_mirror(site) else {}),
+        },
+        files={
+            f"{paths.LOG_DIRECTORY}/{name}": f"{site.log.mirror_mode} {platform.squid_user}:{platform.squid_group}"
+            for name in logs.mirror_files(site)
+        },
+    )
+    return Thing(names.TREE_FILESYSTEM, "lifekeeper.filesystem", inputs, TREE, (names.TREE_MIRROR,))
+
+
+def _generic(site: Site, declared: Generic) -> Thing:
+    scripts = {
+        "restore": declared.restore,
+        "remove": declared.remove,
+        "quickCheck": declared.quick_check,
+        "recover": declared.recover,
+    }
+    place = f"{_SCRIPTS}/{declared.tag.strip('/').replace('/', '-')}"
+    given = {name: text for name, text in scripts.items() if text is not None}
+    settings = NodeSettings(
+        directories={
+            paths.CONFIGURATION_DIRECTORY: "0755 root:root",
+            _SCRIPTS: "0755 root:root",
+            place: "0755 root:root",
+        },
+        files={
+            f"{place}/{name}": FileState(content=text, mode="0755", owner="root:root") for name, text in given.items()
+        },
+    )
+    inputs = generic.Wanted(
+        tag=declared.tag,
+        nodes=_nodes(site, [], {}),
+        beside=_beside(site, declared.tag),
+        route=section(site).prefer,
+        scripts={name: f"{place}/{name}" for name in given},
+        settings=dict.fromkeys(present(site), settings),
+        copies=dict.fromkeys(present(site), "same"),
+    )
+    after = (names.PATHS, *((names.TREE_FILESYSTEM,) if site.mirror else ()))
+    return Thing(
+        f"{names.GENERIC}-{declared.tag.strip('/').replace('/', '-')}", "lifekeeper.generic", inputs, TREE, after
+    )
+
+
+def _squid(site: Site, depends_on: list[str], after: list[str]) -> Thing:
+    tag = tags(site)["squid"]
+    inputs = service.Wanted(
+        tag=tag,
+        nodes=_nodes(site, depends_on, {}),
+        beside=_beside(site, tag),
+        route=section(site).prefer,
+        service=PLATFORMS[site.platform].squid_unit.removesuffix(".service"),
+    )
+    needs = (names.PATHS, names.SQUID_CONFIG, *((names.TREE_FILESYSTEM,) if site.mirror else ()), *after)
+    return Thing(names.TREE_SQUID, "lifekeeper.service", inputs, TREE, needs)
+
+
+def _address(site: Site, depends_on: list[str], after: list[str]) -> Thing:
+    tag = tags(site)["address"]
+    interface, address = site.network.public.interface, str(site.virtual_ip)
+    netmask = str(ip_network(f"0.0.0.0/{site.prefix_length}").netmask)
+    inputs = ip.Wanted(
+        tag=tag,
+        nodes=_nodes(site, depends_on, {"address": address, "interface": interface, "netmask": netmask}),
+        beside=_beside(site, tag),
+        route=section(site).prefer,
+        address=address,
+        netmask=netmask,
+        interface=interface,
+    )
+    return Thing(names.TREE_ADDRESS, "lifekeeper.ip", inputs, TREE, (names.TREE_SQUID, *after))

@@ -1,0 +1,96 @@
+"""The replicated volume by DRBD and its filesystem, made before anything manages them."""
+
+from __future__ import annotations
+
+from blueprint import durability, logs, names, paths
+from blueprint.engines.pacemaker.alerts import split_brain_handler
+from blueprint.engines.pacemaker.cluster import sbd_of
+from blueprint.nodes import present
+from blueprint.parts import VOLUME
+from blueprint.platforms import PLATFORMS
+from blueprint.squid_settings import cache_on_mirror
+from blueprint.thing import Thing
+from declaration.mirror import PEER_TIMEOUT_STEP, Mirror
+from declaration.quantities import Duration
+from declaration.site import Site
+from providers.host.settings import FileState, NodeSettings
+from providers.storage import filesystem, mirror, resource_file
+
+
+def things(site: Site) -> list[Thing]:
+    """Nothing for a site without a mirror."""
+    if site.mirror is None:
+        return []
+    return [_mirror(site, site.mirror), _filesystem(site, site.mirror)]
+
+
+def _mirror(site: Site, declared: Mirror) -> Thing:
+    halves = {name: _half(site, declared) for name in present(site)}
+    inputs = mirror.Wanted(
+        resource=paths.MIRROR_RESOURCE,
+        volume=paths.MIRROR_VOLUME,
+        device=declared.device,
+        on_remove=declared.on_remove,
+        connected="yes" if len(present(site)) > 1 else "no",
+        nodes=halves,
+    )
+    return Thing(
+        names.MIRROR, "storage.mirror", inputs, VOLUME, (names.PACKAGES, names.NAMES, names.FIREWALL, names.ALERTS)
+    )
+
+
+def _half(site: Site, declared: Mirror) -> mirror.NodeMirror:
+    text = resource_file.render(
+        resource_file.ResourceFile(
+            resource=paths.MIRROR_RESOURCE,
+            volume=paths.MIRROR_VOLUME,
+            device=declared.device,
+            port=str(declared.port),
+            hosts=[
+                resource_file.ResourceHost(name=node.name, address=node.replication_address)
+                for node in site.nodes
+                if node.replication_address
+            ],
+            fencing=sbd_of(site) is not None,
+            ko_count=str(declared.failure.peer_timeout.milliseconds // (PEER_TIMEOUT_STEP * 1000)),
+            on_io_error=declared.failure.on_error,
+            disk_timeout=_tenths(declared.failure.disk_timeout),
+            split_brain=split_brain_handler(site),
+        )
+    )
+    return mirror.NodeMirror(
+        settings=NodeSettings(
+            files={
+                paths.MIRROR_CONFIGURATION: FileState(content=text, mode="0600", owner="root:root"),
+                paths.MIRROR_MODULE: FileState(content="drbd\n", mode="0644", owner="root:root"),
+            }
+        )
+    )
+
+
+def _tenths(duration: Duration | None) -> str | None:
+    return None if duration is None else str(duration.milliseconds // 100)
+
+
+def _filesystem(site: Site, declared: Mirror) -> Thing:
+    platform = PLATFORMS[site.platform]
+    cache = cache_on_mirror(site)
+    inputs = filesystem.Wanted(
+        resource=paths.MIRROR_RESOURCE,
+        volume=paths.MIRROR_VOLUME,
+        type=declared.filesystem,
+        label=declared.label,
+        mount_point=declared.mount_point,
+        mount_points=dict.fromkeys(present(site), "0000 root:root i"),
+        directories={
+            paths.LOG_DIRECTORY: f"0750 {platform.squid_user}:{platform.squid_group}",
+            paths.ROTATION_DIRECTORY: "0700 root:root",
+            **({paths.CACHE_DIRECTORY: f"0750 {platform.squid_user}:{platform.squid_group}"} if cache else {}),
+        },
+        files={
+            f"{paths.LOG_DIRECTORY}/{name}": f"{site.log.mirror_mode} {platform.squid_user}:{platform.squid_group}"
+            for name in logs.mirror_files(site)
+        },
+        options=durability.options(declared),
+    )
+    return Thing(names.FILESYSTEM, "storage.filesystem", inputs, VOLUME, (names.MIRROR,))

@@ -1,0 +1,35 @@
+"""The proxy's things: Squid's configuration on all nodes, the agent that probes it, the mirror's rotation."""
+
+from __future__ import annotations
+
+from blueprint import names, paths, profile, rotation, squid
+from blueprint.nodes import present
+from blueprint.parts import PROXY
+from blueprint.squid import squid_conf_text
+from blueprint.thing import Thing
+from blueprint.traits import traits
+from declaration.site import Site
+from providers.host import settings_kind
+from providers.host.settings import FileState, NodeSettings
+from providers.squid import agent
+
+__all__ = ["squid_conf_text", "things"]
+
+
+def things(site: Site, owner: str) -> list[Thing]:
+    """Profile and configuration always; agent where an engine runs Squid; rotation where there is a mirror."""
+    made = [profile.thing(site, owner), squid.thing(site, owner)]
+    if site.virtual_ip is not None and traits(site).agent:
+        made.append(_agent(site))
+    if site.mirror is not None:
+        made.append(rotation.thing(site, owner))
+    return made
+
+
+def _agent(site: Site) -> Thing:
+    settings = NodeSettings(
+        directories={paths.AGENT.rsplit("/", 1)[0]: "0755 root:root"},
+        files={paths.AGENT: FileState(content=agent.text(), mode="0755", owner="root:root")},
+    )
+    inputs = settings_kind.Wanted(nodes=dict.fromkeys(present(site), settings))
+    return Thing(names.SQUID_AGENT, "host.settings", inputs, PROXY, (names.PACKAGES,))

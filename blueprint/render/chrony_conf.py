@@ -1,0 +1,24 @@
+"""chrony's configuration (chrony.conf(5))."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def render(site: str, servers: Sequence[str], minimum_sources: int, pools: Sequence[str] = ()) -> str:
+    """``makestep 1 -1``: a clock that is off by more than a second is stepped at any time, not only at the start,
+    because a node that was suspended or restored must not log wrong times for hours while its clock is slewed."""
+    lines = [
+        f"# Time of the site {site}. Managed by squid-ha: change the site's stack file, then `pulumi up`.",
+        *(f"server {server} iburst" for server in servers),
+        *(f"pool {pool} iburst" for pool in pools),
+        f"minsources {minimum_sources}",
+        "driftfile /var/lib/chrony/chrony.drift",
+        "ntsdumpdir /var/lib/chrony",
+        "logdir /var/log/chrony",
+        "maxupdateskew 100.0",
+        "makestep 1 -1",
+        "rtcsync",
+        "",
+    ]
+    return "\n".join(lines)

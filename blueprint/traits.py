@@ -1,0 +1,85 @@
+"""What of an engine concerns things that every site has: Squid's unit, its agent, the firewall, reserved ports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from blueprint.render.nftables import Opening
+from declaration.nodes import Node
+from declaration.rules.lifekeeper import FIRST_MIRROR_PORT, PATH_PORT, PORTS
+from declaration.rules.names import COROSYNC_PORTS, PACEMAKER_REMOTE_PORT
+from declaration.site import Site
+
+Openings = Callable[[Site, Node], Iterator[Opening]]
+
+_FIRST_LINK = 5405
+"""corosync.conf(5): with knet each link has a port of its own, from this one on."""
+
+
+@dataclass(frozen=True)
+class Traits:
+    """``unit`` is the engine's own, which Squid outlives at shutdown; ``agent``: Squid is run by the OCF agent.
+
+    ``openings`` are what the other node must reach, ``ports`` those that nobody else may listen on, and whose they are.
+    """
+
+    unit: str
+    agent: bool
+    openings: Openings
+    ports: Mapping[int, str]
+
+
+def _others(site: Site, node: Node) -> list[Node]:
+    """The other nodes, those that are away too: one that comes back must get in."""
+    return [each for each in site.nodes if each.name != node.name]
+
+
+def _replication(site: Site, node: Node) -> tuple[tuple[str, ...], str]:
+    """The other nodes' addresses in the replication network, and its interface; nothing where there is none."""
+    if site.network.replication is None:
+        return (), ""
+    addresses = tuple(each.replication_address for each in _others(site, node) if each.replication_address)
+    return addresses, site.network.replication.interface
+
+
+def _corosync(site: Site, node: Node) -> Iterator[Opening]:
+    public = tuple(each.address for each in _others(site, node))
+    yield Opening("Corosync, from the other node", "udp", (_FIRST_LINK,), public, site.network.public.interface)
+    others, interface = _replication(site, node)
+    if others:
+        yield Opening("Corosync, from the other node", "udp", (_FIRST_LINK + 1,), others, interface)
+    if site.mirror is not None and interface:
+        yield Opening("the mirror, from the other node", "tcp", (site.mirror.port,), others, interface)
+
+
+def _lifekeeper(site: Site, node: Node) -> Iterator[Opening]:
+    """The mirror's port is the first one and the mirror's number: that of a node whose only mirror it is."""
+    public = tuple(each.address for each in _others(site, node))
+    yield Opening("LifeKeeper, from the other node", "tcp", (PATH_PORT,), public, site.network.public.interface)
+    others, interface = _replication(site, node)
+    if others:
+        yield Opening("LifeKeeper, from the other node", "tcp", (PATH_PORT,), others, interface)
+    if site.mirror is not None and interface:
+        yield Opening("the mirror, from the other node", "tcp", (FIRST_MIRROR_PORT,), others, interface)
+
+
+TRAITS: Mapping[str, Traits] = {
+    "pacemaker": Traits(
+        unit="pacemaker.service",
+        agent=True,
+        openings=_corosync,
+        ports=dict.fromkeys(COROSYNC_PORTS, "Corosync") | {PACEMAKER_REMOTE_PORT: "Pacemaker"},
+    ),
+    "lifekeeper": Traits(
+        unit="lifekeeper.service",
+        agent=False,
+        openings=_lifekeeper,
+        ports=dict.fromkeys(PORTS, "LifeKeeper") | {FIRST_MIRROR_PORT: "DataKeeper"},
+    ),
+}
+
+
+def traits(site: Site) -> Traits:
+    """Those of the engine that a site names."""
+    return TRAITS[site.engine]

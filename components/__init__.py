@@ -1,0 +1,1 @@
+"""The blueprint's parts as Pulumi components."""

@@ -1,0 +1,77 @@
+"""Addresses, subnets and interfaces, kept as canonical text."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated
+
+from declaration.types import is_host_name, matching, written, wrong
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _ip(text: str) -> str:
+    if "/" in text:
+        raise wrong(f"an address without the length of its network, such as `{text.partition('/')[0]}`")
+    if "%" in text:
+        raise wrong("an address without a zone, such as `2001:db8::11`")
+    address = ipaddress.ip_address(text)
+    if address.is_unspecified or address.is_loopback or address.is_multicast or text == "255.255.255.255":
+        raise wrong("the address of one host in a network, such as `192.0.2.11`")
+    return str(address)
+
+
+def _subnet(text: str) -> str:
+    if "/" not in text:
+        raise wrong(f"a network with its length, such as `192.0.2.0/24` (one host: `{_host_route(text)}`)")
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        # Host bits set is the usual slip, and the network it lies in the usual meaning.
+        meant = ipaddress.ip_network(text, strict=False)
+        raise wrong(f"a network's own address: `{meant}` holds {text.partition('/')[0]}") from None
+
+
+def _host_route(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        return "192.0.2.7/32"
+
+
+def _host(text: str) -> str:
+    return text if is_host_name(text) else _ip(text)
+
+
+Ip = Annotated[str, written("an IPv4 or IPv6 address, such as `192.0.2.11` or `2001:db8::11`", _ip)]
+Subnet = Annotated[str, written("a network with its length, such as `192.0.2.0/24` or `2001:db8::/64`", _subnet)]
+Host = Annotated[str, written("a host name or an address, such as `ntp.example.org` or `192.0.2.1`", _host)]
+InterfaceName = Annotated[
+    str,
+    written(
+        "the name of a network interface as `ip link` prints it, such as `eth0` (at most 15 characters)",
+        matching(r"[A-Za-z][A-Za-z0-9_.-]{0,14}"),
+    ),
+]
+
+
+def network(subnet: str) -> Network:
+    """The network that a `Subnet` names."""
+    return ipaddress.ip_network(subnet)
+
+
+def address(ip: str) -> Address:
+    """The address that an `Ip` names."""
+    return ipaddress.ip_address(ip)
+
+
+_SHARED = ipaddress.IPv4Network("100.64.0.0/10")
+
+
+def is_public(subnet: str) -> bool:
+    """Whether any of ``subnet`` is on the internet (RFC 1918, 4193, 6598 and test networks are not)."""
+    net = network(subnet)
+    if isinstance(net, ipaddress.IPv4Network) and net.subnet_of(_SHARED):
+        return False
+    return not (net.is_private or net.is_link_local or net.is_loopback)

@@ -1,0 +1,71 @@
+"""What is allowed and yet not wise: said at each validation and preview, and never a failure.
+
+A caution is a function of a `Site` that yields `Caution`s, listed in `_CHECKS`; what is wrong is a rule instead
+(`declaration.rules`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from declaration.site import Site
+
+
+@dataclass(frozen=True)
+class Caution:
+    """One setting that works and may not go on doing so: where, what stands there, what may happen, what is better."""
+
+    path: str
+    found: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.found}: {self.advice}"
+
+
+def cautions_of(site: Site) -> list[Caution]:
+    """All cautions about a site that is right."""
+    return [caution for check in _CHECKS for caution in check(site)]
+
+
+_BY_ORDER = re.compile(r"/dev/((sd|vd|xvd|hd)[a-z]+|nvme[0-9]+n[0-9]+|mmcblk[0-9]+|dm-[0-9]+)(p?[0-9]+)?")
+"""Names that the kernel gives in the order in which it finds disks."""
+
+
+def _named_by_order(site: Site) -> Iterator[Caution]:
+    sbd = site.pacemaker.fencing.sbd if site.pacemaker else None
+    devices = {
+        "mirror.device": site.mirror.device if site.mirror else None,
+        "pacemaker.fencing.sbd.device": sbd.device if sbd else None,
+    }
+    for path, device in devices.items():
+        if device is not None and _BY_ORDER.fullmatch(device):
+            yield Caution(
+                path,
+                device,
+                "the kernel gives such names in the order in which it finds disks, so that after a boot it may be "
+                "another disk; better is a name of the disk's own below /dev/disk/by-id, the same on both nodes",
+            )
+
+
+def _lifekeeper(site: Site) -> Iterator[Caution]:
+    if site.engine != "lifekeeper" or site.virtual_ip is None:
+        return
+    if site.lifekeeper is None or site.lifekeeper.quorum is None:
+        yield Caution(
+            "lifekeeper.quorum",
+            "nothing",
+            "two nodes that lose each other may both run the service, a split brain; better is a third host that both "
+            "can reach, unless LifeKeeper's quorum is set up by hand",
+        )
+    if site.network.public.reachable:
+        yield Caution(
+            "network.public.reachable",
+            ", ".join(map(str, site.network.public.reachable)),
+            "LifeKeeper does not ping these: its own check of the virtual IP decides (`lifekeeper.address`)",
+        )
+
+
+_CHECKS: tuple[Callable[[Site], Iterator[Caution]], ...] = (_named_by_order, _lifekeeper)

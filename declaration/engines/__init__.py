@@ -1,0 +1,1 @@
+"""What only one engine knows: a module per engine."""

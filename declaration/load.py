@@ -1,0 +1,136 @@
+"""From a file or from Pulumi's configuration to a `Site`, or to every mistake at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from declaration.errors import DeclarationError, Mistake, StackFileError
+from declaration.explain import explain, show
+from declaration.rules import mistakes_of
+from declaration.site import Site, with_implied
+from declaration.source import Document, NotYaml, document_of, parse
+
+CONFIG_KEY = "squid-ha:site"
+"""Where a stack file holds the site, under ``config``."""
+
+_Raw = Mapping[str, object]
+
+
+def from_stack_file(path: Path) -> Site:
+    """The site declared in a stack file. Raises `DeclarationError` with line numbers."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror or str(error) if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise StackFileError(f"cannot be read: {reason}.", str(path)) from None
+    return read(text, str(path))
+
+
+def refuse_misreadings(path: Path) -> None:
+    """Raise `DeclarationError` for what stands in a stack file that was found right and is not what Pulumi reads.
+
+    Pulumi hands over ``010`` as 8 and ``0x1f`` as 31; only the file's text shows it. Without a file of this name the
+    site came from elsewhere, and there is nothing to compare.
+    """
+    try:
+        document = parse(path.read_text(encoding="utf-8"), CONFIG_KEY)
+    except (OSError, UnicodeDecodeError, NotYaml):
+        return
+    mistakes = [*document.mistakes, *document.doubts]
+    if mistakes:
+        raise DeclarationError(_in_order(mistakes, document), str(path))
+
+
+def read(given: object, source: str, *, encrypted: bool = False) -> Site:
+    """The site declared by ``given``: a stack file's text, a site's text, or a site as Pulumi hands it over.
+
+    ``source`` says in the error where it came from. ``encrypted``: Pulumi says that the key held encrypted values,
+    which it hands over in clear. Raises `DeclarationError` with every mistake.
+    """
+    document = _document(given, source) if isinstance(given, str) else document_of(given, encrypted=encrypted)
+    value = document.value
+    if isinstance(value, Mapping):
+        mistakes = _once(_mistakes(cast("_Raw", value)), document)
+    else:
+        expected = "a section with `engine`, `platform`, `nodes` and so on"
+        mistakes = document.mistakes or [Mistake("", show(value), expected)]
+    if mistakes:
+        raise DeclarationError(_in_order(mistakes, document), source)
+    return Site.model_validate(value)
+
+
+def _document(text: str, source: str) -> Document:
+    try:
+        return parse(text, CONFIG_KEY)
+    except NotYaml as error:
+        raise StackFileError(str(error), source) from None
+
+
+def _mistakes(raw: _Raw) -> list[Mistake]:
+    """Mistakes part by part, so that one unsound part hides nothing of the others."""
+    given = with_implied(raw)
+    sound: dict[str, Any] = {}
+    mistakes: list[Mistake] = []
+    unsound: set[str] = set()
+    for name, field in Site.model_fields.items():
+        if name not in given:
+            if field.is_required():
+                mistakes.append(explain((name,), "missing", {}, None))
+                unsound.add(name)
+            continue
+        found = _check(name, field, given, sound)
+        mistakes += found
+        if found:
+            unsound.add(name)
+    for name in given:
+        if name not in Site.model_fields:
+            mistakes.append(explain((name,), "extra_forbidden", {}, given[name]))
+    # Parts that failed are never looked at by the rules that are left.
+    draft = Site.model_construct(None, **sound)
+    return mistakes + mistakes_of(draft, unsound)
+
+
+def _check(name: str, field: FieldInfo, given: _Raw, sound: dict[str, Any]) -> list[Mistake]:
+    adapter: TypeAdapter[Any] = TypeAdapter(_annotation(field))
+    try:
+        sound[name] = adapter.validate_python(given[name], strict=True)
+    except ValidationError as error:
+        return [
+            explain((name, *each["loc"]), each["type"], each.get("ctx", {}), each["input"], each["msg"])
+            for each in error.errors(include_url=False)
+        ]
+    return []
+
+
+def _annotation(field: FieldInfo) -> Any:  # noqa: ANN401 a type form
+    """A field's type with its constraints, as it would be written in an annotation."""
+    annotation: Any = field.annotation
+    for extra in field.metadata:
+        annotation = Annotated[annotation, extra]
+    return annotation
+
+
+def _once(mistakes: list[Mistake], document: Document) -> list[Mistake]:
+    """Each mistake once; where the writing itself is at fault, what follows from it is left out."""
+    at_fault = [mistake.path for mistake in document.mistakes if mistake.path]
+    followed = [m for m in mistakes if not any(_within(m.path, path) for path in at_fault)]
+    as_written = [replace(m, found=document.texts.get(m.path, m.found)) for m in followed]
+    wrong = {mistake.path for mistake in as_written}
+    doubts = [doubt for doubt in document.doubts if doubt.path not in wrong]
+    return list(dict.fromkeys([*document.mistakes, *as_written, *doubts]))
+
+
+def _within(path: str, section: str) -> bool:
+    return path == section or path.startswith((f"{section}.", f"{section}["))
+
+
+def _in_order(mistakes: list[Mistake], document: Document) -> list[Mistake]:
+    """In the order of the file."""
+    located = [replace(mistake, line=mistake.line or document.line(mistake.path)) for mistake in mistakes]
+    return sorted(located, key=lambda mistake: (mistake.line is None, mistake.line or 0))

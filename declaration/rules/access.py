@@ -1,0 +1,118 @@
+"""Rules of access to the proxy: closed, in an order in which each can be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from declaration.addresses import is_public, network
+from declaration.errors import Mistake
+from declaration.rules import access_cover
+from declaration.rules.registry import rule
+from declaration.squid_access import AccessRule
+
+if TYPE_CHECKING:
+    from declaration.site import Site
+
+
+@rule("squid")
+def access_is_said_once(site: Site) -> Iterator[Mistake]:
+    """Networks, or rules: of both together nobody could tell which comes first."""
+    if site.squid.allow and site.squid.access:
+        expected = "either `allow` or `access`, not both; as a rule, `allow` is `{action: allow, networks: [...]}`"
+        yield Mistake("squid.access", f"a list of {len(site.squid.access)}", expected)
+    if not site.squid.allow and not site.squid.access:
+        yield Mistake("squid.allow", None, "the networks that may use the proxy, or rules under `access`")
+
+
+@rule("squid")
+def proxy_is_closed(site: Site) -> Iterator[Mistake]:
+    """A proxy that anybody may use is used by everybody."""
+    if site.squid.allow_public:
+        return
+    if site.squid.auth is None:
+        yield from _public("squid.allow", site.squid.allow)
+    for index, each in enumerate(site.squid.access):
+        path = f"squid.access[{index}]"
+        if each.action == "allow" and not each.asks_for_login:
+            yield from _public(f"{path}.networks", each.networks)
+            if not each.networks:
+                yield Mistake(path, "a rule for every client", f"`networks` or a login: {_open('everybody')}")
+
+
+def _public(path: str, networks: tuple[str, ...]) -> Iterator[Mistake]:
+    for index, subnet in enumerate(networks):
+        if is_public(subnet):
+            what = "everybody" if network(subnet).prefixlen == 0 else "public addresses"
+            yield Mistake(f"{path}[{index}]", subnet, f"networks of your own: {_open(what)}")
+
+
+def _open(what: str) -> str:
+    return f"this lets {what} use the proxy; if that is meant, say `allow_public: true`"
+
+
+@rule("squid")
+def last_word_denies(site: Site) -> Iterator[Mistake]:
+    """After its last rule Squid does the opposite of it."""
+    if site.squid.access and not _denies_all(site.squid.access[-1]):
+        path = f"squid.access[{len(site.squid.access) - 1}]"
+        yield Mistake(path, site.squid.access[-1].action, "as the last rule `action: deny` without conditions")
+
+
+def _denies_all(last: AccessRule) -> bool:
+    return last.action == "deny" and access_cover.fits_all(last)
+
+
+@rule("squid")
+def every_rule_is_reached(site: Site) -> Iterator[Mistake]:
+    """A rule behind one that fits everything it fits is never asked. Only what is certain is told."""
+    rules = site.squid.access
+    for index, each in enumerate(rules):
+        path = f"squid.access[{index}]"
+        first = next((before for before in range(index) if access_cover.covers(rules[before], each)), None)
+        if first is not None:
+            reason = f"an order in which it is reached: squid.access[{first}] decides on every request that fits it"
+            yield Mistake(path, each.action, reason)
+            continue
+        guard = access_cover.guarded(each, safe=site.squid.safe_ports, connect=site.squid.connect_ports)
+        if guard:
+            yield Mistake(f"{path}.ports", ", ".join(each.ports), guard)
+
+
+@rule("squid")
+def logins_are_possible(site: Site) -> Iterator[Mistake]:
+    """A login needs a way to check it, and a way to check it wants a rule that asks."""
+    asking = [index for index, each in enumerate(site.squid.access) if each.asks_for_login]
+    if site.squid.auth is None:
+        for index in asking:
+            name = "users" if site.squid.access[index].users else "authenticated"
+            yield Mistake(f"squid.access[{index}].{name}", "a login", "a way to log in under `squid.auth`")
+    elif site.squid.access and not asking:
+        yield Mistake("squid.auth", "a section", "a rule under `access` with `users` or `authenticated: true`")
+
+
+@rule("squid")
+def conditions_have_no_repeats(site: Site) -> Iterator[Mistake]:
+    """What stands twice is a slip; of a domain within another of the list, Squid says so itself."""
+    for index, each in enumerate(site.squid.access):
+        path = f"squid.access[{index}]"
+        for name in ("networks", "domains", "methods", "ports", "times", "users"):
+            yield from repeated(f"{path}.{name}", getattr(each, name))
+        yield from inner_domains(f"{path}.domains", each.domains)
+    yield from repeated("squid.connect_ports", site.squid.connect_ports)
+    yield from repeated("squid.safe_ports", site.squid.safe_ports)
+
+
+def repeated(path: str, values: tuple[str, ...]) -> Iterator[Mistake]:
+    """Mistakes for values that stand in the list before."""
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            yield Mistake(f"{path}[{index}]", value, "each entry once")
+
+
+def inner_domains(path: str, domains: tuple[str, ...]) -> Iterator[Mistake]:
+    """Mistakes for domains that another one of the list holds already."""
+    for index, domain in enumerate(domains):
+        outer = next((each for each in domains if each != domain and access_cover.holds_domain(each, domain)), None)
+        if outer is not None:
+            yield Mistake(f"{path}[{index}]", domain, f"only `{outer}`, which holds it")

@@ -1,0 +1,116 @@
+"""Alerts: somebody to tell, secrets that do not travel in the clear, and events that the site can have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from declaration.alerts import EVENTS, Event
+from declaration.errors import Mistake
+from declaration.rules.registry import rule
+
+if TYPE_CHECKING:
+    from declaration.alerts import Mail, Webhook
+    from declaration.site import Site
+
+BY_LOOKING = frozenset[Event](("mirror_full", "clock"))
+"""What a node sees by itself, whatever the engine."""
+
+BY_ENGINE: Mapping[str, frozenset[Event]] = {"pacemaker": frozenset(EVENTS)}
+"""What each engine tells of, what a node sees by itself included; an engine that is not here tells of nothing."""
+
+_HOUR = 3_600_000
+_MONTH = 30 * 24 * _HOUR
+
+
+def possible(site: Site) -> frozenset[Event]:
+    """The events that this site can have."""
+    found = BY_ENGINE.get(site.engine, BY_LOOKING)
+    if site.virtual_ip is None:
+        found &= {"clock"}
+    if site.mirror is None:
+        found -= {"split_brain", "mirror_unsynced", "mirror_full"}
+    if site.time is None:
+        found -= {"clock"}
+    return found
+
+
+@rule("alerts")
+def alerts_reach_somebody(site: Site) -> Iterator[Mistake]:
+    """An alert that nobody gets is none."""
+    if site.alerts is None:
+        return
+    if site.alerts.mail is None and site.alerts.webhook is None:
+        yield Mistake("alerts", "nobody to tell", "`mail`, `webhook`, or both")
+    if site.alerts.mail is not None:
+        yield from _mail(site.alerts.mail)
+    if site.alerts.webhook is not None:
+        yield from _webhook(site.alerts.webhook)
+
+
+def _mail(mail: Mail) -> Iterator[Mistake]:
+    for index, address in enumerate(mail.to):
+        if address in mail.to[:index]:
+            yield Mistake(f"alerts.mail.to[{index}]", address, "each address once")
+    relay = mail.relay
+    if relay is None:
+        return
+    path = "alerts.mail.relay"
+    if relay.user is not None and relay.password is None:
+        yield Mistake(f"{path}.password", None, "the password of `user`, by name: `{secret: NAME}`")
+    if relay.password is not None and relay.user is None:
+        yield Mistake(f"{path}.user", None, "whose `password` it is")
+    if relay.password is not None and relay.tls == "none":
+        yield Mistake(f"{path}.tls", "none", "`starttls` or `tls`: a password never goes over the network in the clear")
+
+
+def _webhook(webhook: Webhook) -> Iterator[Mistake]:
+    path = "alerts.webhook"
+    if webhook.url is None and webhook.secret_url is None:
+        yield Mistake(f"{path}.url", None, "an address, or a secret that holds it: `secret_url: {secret: NAME}`")
+    if webhook.url is not None and webhook.secret_url is not None:
+        yield Mistake(f"{path}.secret_url", "a secret", "either `url` or `secret_url`, not both")
+    if webhook.token is not None and webhook.url is not None and not webhook.url.startswith("https://"):
+        yield Mistake(f"{path}.url", webhook.url, "an address that begins with https, because a `token` is sent there")
+
+
+@rule("alerts")
+def alerts_come_in_time(site: Site) -> Iterator[Mistake]:
+    """Timers of systemd and the script's own arithmetic know whole seconds."""
+    if site.alerts is None:
+        return
+    limits = {"check_every": (10_000, _HOUR), "pause": (1_000, _HOUR), "remind": (_HOUR, _MONTH)}
+    for name, (least, most) in limits.items():
+        value = getattr(site.alerts, name)
+        if not least <= value.milliseconds <= most or not value.is_whole:
+            words = {10_000: "10s", 1_000: "1s", _HOUR: "1h", _MONTH: "30d"}
+            yield Mistake(f"alerts.{name}", value, f"whole seconds, between {words[least]} and {words[most]}")
+
+
+@rule("alerts", "engine", "virtual_ip", "mirror", "time")
+def alerts_can_happen(site: Site) -> Iterator[Mistake]:
+    """Waiting for an event that cannot come is a false comfort."""
+    if site.alerts is None:
+        return
+    can = possible(site)
+    if not can:
+        yield Mistake(
+            "alerts", "a section", "no such section: this site has no event to tell of (a node without `time`)"
+        )
+        return
+    for index, event in enumerate(site.alerts.events):
+        path = f"alerts.events[{index}]"
+        if event in site.alerts.events[:index]:
+            yield Mistake(path, event, "each event once")
+        elif event not in can:
+            yield Mistake(path, event, f"an event that this site can have: {_why(site, event)}")
+
+
+def _why(site: Site, event: Event) -> str:
+    if event == "clock" and site.time is None:
+        return "`clock` needs the section `time`"
+    if site.virtual_ip is None and event != "clock":
+        return f"`{event}` needs two nodes"
+    if site.mirror is None and event in {"split_brain", "mirror_unsynced", "mirror_full"}:
+        return f"`{event}` needs a mirror"
+    return f"the engine `{site.engine}` does not tell of `{event}`"

@@ -1,0 +1,108 @@
+"""Times that must fit into each other, and fencing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from declaration.errors import Mistake
+from declaration.quantities import Duration
+from declaration.rules.registry import rule
+from declaration.types import Settings
+
+if TYPE_CHECKING:
+    from declaration.engines.pacemaker import Pacemaker, Sbd
+    from declaration.site import Site
+
+# Squid stops 2 s after its grace (measured), the agent kills what is left 10 s before the limit.
+_STOP_RESERVE_MS = 13_000
+
+
+@rule("squid")
+def grace_is_whole(site: Site) -> Iterator[Mistake]:
+    """Squid counts its grace in whole seconds."""
+    if not site.squid.shutdown_lifetime.is_whole:
+        yield Mistake("squid.shutdown_lifetime", site.squid.shutdown_lifetime, "whole seconds, such as `1s`")
+
+
+@rule("squid", "timeouts")
+def squid_stops_in_time(site: Site) -> Iterator[Mistake]:
+    """A stop that outlives its limit has failed, and a failed stop fences the node."""
+    grace, limit = site.squid.shutdown_lifetime, site.timeouts.squid.stop
+    slack = limit.milliseconds - grace.milliseconds - _STOP_RESERVE_MS
+    if slack < 0:
+        most = Duration.of_milliseconds(max(limit.milliseconds - _STOP_RESERVE_MS, 0))
+        yield Mistake(
+            "squid.shutdown_lifetime",
+            grace,
+            f"at most {most}: `timeouts.squid.stop` is {limit}, and a stop that takes longer fences the node",
+        )
+
+
+@rule("timeouts")
+def limits_are_sane(site: Site) -> Iterator[Mistake]:
+    """Agents count in whole seconds, and a limit of nothing always fails."""
+    for member in sorted(type(site.timeouts).model_fields):
+        limits: Settings = getattr(site.timeouts, member)
+        for name in type(limits).model_fields:
+            value: Duration = getattr(limits, name)
+            if value.milliseconds < 1_000 or not value.is_whole:  # noqa: PLR2004
+                yield Mistake(f"timeouts.{member}.{name}", value, "whole seconds, at least `1s`")
+
+
+@rule("ssh")
+def connecting_takes_time(site: Site) -> Iterator[Mistake]:
+    """A limit of nothing reaches nobody."""
+    if site.ssh.connect_timeout.milliseconds < 1_000:  # noqa: PLR2004
+        yield Mistake("ssh.connect_timeout", site.ssh.connect_timeout, "at least `1s`")
+
+
+@rule("pacemaker")
+def fencing_is_decided(site: Site) -> Iterator[Mistake]:
+    """Exactly one kind of fencing, or its absence in so many words."""
+    if site.pacemaker is None:
+        return
+    fencing = site.pacemaker.fencing
+    if fencing.sbd is None and fencing.none is None:
+        yield Mistake("pacemaker.fencing", "nothing", "either `sbd: {device: ...}` or `none: <why there is none>`")
+    if fencing.sbd is not None and fencing.none is not None:
+        yield Mistake("pacemaker.fencing.none", fencing.none, "either `sbd` or `none`, not both")
+    if fencing.sbd is not None:
+        yield from _sbd_times(site.pacemaker, fencing.sbd)
+
+
+def _sbd_times(pacemaker: Pacemaker, sbd: Sbd) -> Iterator[Mistake]:
+    path = "pacemaker.fencing.sbd"
+    for name, value in (("watchdog_timeout", sbd.watchdog_timeout), ("message_timeout", sbd.message_timeout)):
+        if value.milliseconds < 1_000 or not value.is_whole:  # noqa: PLR2004
+            yield Mistake(f"{path}.{name}", value, "whole seconds, at least `1s`")
+    least = 2 * sbd.watchdog_timeout.milliseconds
+    if sbd.message_timeout.milliseconds < least:
+        yield Mistake(
+            f"{path}.message_timeout",
+            sbd.message_timeout,
+            f"at least {Duration.of_milliseconds(least)}, twice the `watchdog_timeout`:"
+            " before that a node may still be running",
+        )
+    # sbd(8): stonith-timeout must be larger than msgwait, by a fifth.
+    least = sbd.message_timeout.milliseconds * 12 // 10
+    if pacemaker.stonith_timeout.milliseconds < least:
+        yield Mistake(
+            "pacemaker.stonith_timeout",
+            pacemaker.stonith_timeout,
+            f"at least {Duration.of_milliseconds(least)}, 1.2 times `{path}.message_timeout`:"
+            " otherwise every fencing fails",
+        )
+
+
+@rule("pacemaker")
+def token_is_sane(site: Site) -> Iterator[Mistake]:
+    """Below a second ordinary load looks like a dead node; above a minute nothing fails over."""
+    if site.pacemaker is None:
+        return
+    if not 1_000 <= site.pacemaker.token.milliseconds <= 60_000:  # noqa: PLR2004
+        yield Mistake("pacemaker.token", site.pacemaker.token, "between 1s and 60s, such as `3s`")
+    for name in ("stonith_timeout", "priority_fencing_delay"):
+        value: Duration = getattr(site.pacemaker, name)
+        if not value.is_whole:
+            yield Mistake(f"pacemaker.{name}", value, "whole seconds, such as `60s`")

@@ -1,0 +1,49 @@
+"""The firewall: nothing twice, and nothing opened to everybody that is opened to the other node already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from declaration.errors import Mistake
+from declaration.rules.registry import rule
+
+if TYPE_CHECKING:
+    from declaration.site import Site
+
+_COROSYNC = range(5405, 5413)
+
+
+@rule("firewall")
+def firewall_has_no_repeats(site: Site) -> Iterator[Mistake]:
+    """What stands twice is a slip."""
+    if site.firewall is None:
+        return
+    ports = site.firewall.ssh_ports
+    for index, port in enumerate(ports):
+        if port in ports[:index]:
+            yield Mistake(f"firewall.ssh_ports[{index}]", str(port), "each port once")
+    seen: set[tuple[str, int]] = set()
+    for index, opening in enumerate(site.firewall.openings):
+        if (opening.protocol, opening.port) in seen:
+            yield Mistake(
+                f"firewall.openings[{index}].port", str(opening.port), "each port once, with all of its `networks`"
+            )
+        seen.add((opening.protocol, opening.port))
+        for place, subnet in enumerate(opening.networks):
+            if subnet in opening.networks[:place]:
+                yield Mistake(f"firewall.openings[{index}].networks[{place}]", subnet, "each network once")
+
+
+@rule("firewall", "squid", "mirror")
+def openings_are_for_others(site: Site) -> Iterator[Mistake]:
+    """The cluster's own ports are opened to those who need them, and to nobody else."""
+    mirror = {site.mirror.port: "the mirror, to the other node only"} if site.mirror else {}
+    tcp = mirror | dict.fromkeys([site.squid.port, *site.squid.more_ports], "Squid, to its clients' networks")
+    udp = dict.fromkeys(_COROSYNC, "Corosync, to the other node only")
+    for index, opening in enumerate(site.firewall.openings if site.firewall else ()):
+        owner = (tcp if opening.protocol == "tcp" else udp).get(opening.port)
+        if owner is not None:
+            yield Mistake(
+                f"firewall.openings[{index}].port", str(opening.port), f"another port: this one is opened for {owner}"
+            )

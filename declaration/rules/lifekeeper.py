@@ -1,0 +1,187 @@
+"""The engine `lifekeeper`: what its settings need of each other, and what it cannot do, refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from declaration.engines.lifekeeper import LifeKeeper
+from declaration.errors import Mistake
+from declaration.mirror import Mirror
+from declaration.quantities import Duration
+from declaration.rules.registry import rule
+
+if TYPE_CHECKING:
+    from declaration.site import Site
+
+ENGINE = "lifekeeper"
+PATH_PORT = 7365
+PORTS = (PATH_PORT, 81, 82, 778, 779, 5000, 5110)
+"""TCP ports of LifeKeeper: communication paths, its interfaces for people and for policies."""
+
+FIRST_MIRROR_PORT = 10001
+
+
+@rule("lifekeeper")
+def switchback_or_priorities(site: Site) -> Iterator[Mistake]:
+    """Two nodes of one priority have no order."""
+    if site.lifekeeper is not None and len(set(site.lifekeeper.priorities)) < len(site.lifekeeper.priorities):
+        first, second = site.lifekeeper.priorities
+        yield Mistake("lifekeeper.priorities", f"[{first}, {second}]", "two that differ, such as `[1, 10]`")
+
+
+@rule("lifekeeper", "mirror")
+def mirror_stays(site: Site) -> Iterator[Mistake]:
+    """Above DataKeeper, LifeKeeper accepts only `intelligent` (its manuals)."""
+    if site.lifekeeper is None or site.mirror is None:
+        return
+    if site.lifekeeper.switchback == "automatic":
+        yield Mistake(
+            "lifekeeper.switchback",
+            "automatic",
+            "`intelligent`, because there is a mirror: LifeKeeper moves nothing above a mirror back by itself",
+        )
+
+
+@rule("lifekeeper")
+def license_is_one(site: Site) -> Iterator[Mistake]:
+    """A licence comes from one place."""
+    given = site.lifekeeper.license if site.lifekeeper else None
+    if given is not None and (given.file is None) == (given.secret is None):
+        found = "both" if given.file else "nothing"
+        yield Mistake("lifekeeper.license", found, "either `file: <path on the nodes>` or `secret: {secret: <name>}`")
+
+
+@rule("lifekeeper", "network")
+def paths_have_networks(site: Site) -> Iterator[Mistake]:
+    """A path needs the nodes' addresses in its network, and a second one in the same network is no second one."""
+    if site.lifekeeper is None:
+        return
+    networks: dict[str, int] = {}
+    priorities: dict[int, int] = {}
+    for index, path in enumerate(site.lifekeeper.paths):
+        place = f"lifekeeper.paths[{index}]"
+        if path.network == "replication" and site.network.replication is None:
+            yield Mistake(f"{place}.network", path.network, "`public`, or declare `network.replication`")
+        if path.network in networks:
+            yield Mistake(f"{place}.network", path.network, "each network once: a second path in it adds nothing")
+        networks.setdefault(path.network, index)
+        priority = path.priority or index + 1
+        if priority in priorities:
+            yield Mistake(
+                f"{place}.priority",
+                str(priority),
+                f"a priority that differs from that of paths[{priorities[priority]}]",
+            )
+        priorities.setdefault(priority, index)
+
+
+@rule("lifekeeper")
+def times_are_whole(site: Site) -> Iterator[Mistake]:
+    """LifeKeeper counts in whole seconds."""
+    if site.lifekeeper is None:
+        return
+    given: dict[str, Duration | None] = {
+        "check_interval": site.lifekeeper.check_interval,
+        "heartbeat.interval": site.lifekeeper.heartbeat.interval if site.lifekeeper.heartbeat else None,
+        "quorum.timeout": site.lifekeeper.quorum.timeout if site.lifekeeper.quorum else None,
+    }
+    for name, value in given.items():
+        if value is not None and (value.milliseconds < 1_000 or not value.is_whole):  # noqa: PLR2004
+            yield Mistake(f"lifekeeper.{name}", value, "whole seconds, at least `1s`")
+
+
+@rule("lifekeeper", "mirror", "virtual_ip")
+def tags_differ(site: Site) -> Iterator[Mistake]:
+    """A tag names one resource."""
+    if site.lifekeeper is None:
+        return
+    taken: dict[str, str] = {}
+    for path, tag in tags(site, site.lifekeeper).items():
+        if tag in taken:
+            yield Mistake(path, tag, f"a tag that differs from that of {taken[tag]}")
+        taken.setdefault(tag, path)
+
+
+def tags(site: Site, declared: LifeKeeper) -> dict[str, str]:
+    """Setting → tag, customary ones filled in, for the members that this site has."""
+    given = declared.tags
+    made = {"lifekeeper.tags.squid": given.squid}
+    if site.virtual_ip is not None:
+        made["lifekeeper.tags.address"] = given.address or f"ip-{site.virtual_ip}"
+    if site.mirror is not None:
+        made["lifekeeper.tags.filesystem"] = given.filesystem or site.mirror.mount_point
+        made["lifekeeper.tags.mirror"] = given.mirror or f"datarep-{site.mirror.mount_point.rsplit('/', 1)[-1]}"
+    return made | {f"lifekeeper.generic[{index}].tag": each.tag for index, each in enumerate(declared.generic)}
+
+
+@rule("engine", "mirror")
+def mirror_by_datakeeper(site: Site) -> Iterator[Mistake]:
+    """Settings of `mirror` that no command of LifeKeeper takes."""
+    if site.engine != ENGINE or site.mirror is None:
+        return
+    for name in sorted(Mirror.model_fields):
+        if name not in _NOT_DATAKEEPERS:
+            continue
+        value = getattr(site.mirror, name)
+        if value != Mirror.model_fields[name].get_default(call_default_factory=True):
+            yield Mistake(
+                f"mirror.{name}", _shown(value), f"no such setting with `engine: {ENGINE}`: {_NOT_DATAKEEPERS[name]}"
+            )
+
+
+_NOT_DATAKEEPERS = {
+    "durability": "LifeKeeper mounts the filesystem itself, and no documented command tells it how",
+    "data_journal": "LifeKeeper mounts the filesystem itself, and no documented command tells it how",
+    "failure": "DataKeeper decides by itself what a failed disk does",
+    "port": f"DataKeeper chooses its ports from {FIRST_MIRROR_PORT} on",
+    "label": "DataKeeper makes the filesystem, without a label",
+    "on_remove": "removing a mirror from LifeKeeper keeps its data; wipe the disk yourself",
+}
+
+
+@rule("engine", "stickiness")
+def stickiness_is_switchback(site: Site) -> Iterator[Mistake]:
+    """LifeKeeper knows two ways only."""
+    if site.engine == ENGINE and "stickiness" in site.model_fields_set:
+        yield Mistake(
+            "stickiness",
+            str(site.stickiness),
+            f"no such setting with `engine: {ENGINE}`: `lifekeeper.switchback` says whether the service stays",
+        )
+
+
+@rule("engine", "timeouts")
+def limits_are_the_kits(site: Site) -> Iterator[Mistake]:
+    """The kits have limits of their own; only Squid's stop is this site's, in its systemd unit."""
+    if site.engine != ENGINE:
+        return
+    for member in sorted(site.timeouts.model_fields_set - {"squid"}):
+        yield Mistake(
+            f"timeouts.{member}",
+            "a section",
+            f"no limits for the {member} with `engine: {ENGINE}`: its kit has its own",
+        )
+    for name in sorted(site.timeouts.squid.model_fields_set - {"stop"}):
+        yield Mistake(
+            f"timeouts.squid.{name}",
+            getattr(site.timeouts.squid, name),
+            f"only `stop` with `engine: {ENGINE}`: the kit has its own limits",
+        )
+
+
+@rule("engine", "log", "mirror")
+def records_are_not_looked_for(site: Site) -> Iterator[Mistake]:
+    """Quick Service Protection asks systemd whether Squid runs, and nothing more."""
+    if site.engine == ENGINE and site.mirror is not None and "on_lost" in site.log.model_fields_set:
+        yield Mistake(
+            "log.on_lost",
+            site.log.on_lost,
+            f"no such setting with `engine: {ENGINE}`: Quick Service Protection looks at no log",
+        )
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int) else "a section"

@@ -1,0 +1,223 @@
+"""YAML read as it is written: values, the line of each setting, and the traps on the way.
+
+Pulumi reads stack files by YAML 1.1's numbers, other tools by YAML 1.2's, and both silently turn ``010`` and ``1.10``
+into something else. So scalars are taken from the text here, and what two readers would understand differently is a
+mistake.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from declaration.errors import Mistake
+
+_DEEPEST = 20
+_MOST = 10_000
+"""Settings that a site may have at most; aliases of aliases make billions out of a few lines."""
+_NOT_INSIDE = (
+    "no encrypted value inside the site (Pulumi would keep it in clear in its state): set it as a key of its own"
+    " by `pulumi config set --secret NAME` and write `{secret: NAME}` here"
+)
+
+
+class NotYaml(Exception):
+    """The text cannot be read as YAML at all, or holds no site; the message is a sentence."""
+
+
+@dataclass
+class Document:
+    """A raw declaration: its ``value``, lines and texts of its settings by path, mistakes of the writing.
+
+    ``doubts`` are mistakes only where the setting is right otherwise: ``no`` for a text that may be any.
+    """
+
+    value: object = None
+    lines: dict[str, int] = field(default_factory=dict[str, int])
+    texts: dict[str, str] = field(default_factory=dict[str, str])
+    mistakes: list[Mistake] = field(default_factory=list[Mistake])
+    doubts: list[Mistake] = field(default_factory=list[Mistake])
+    size: int = 0
+
+    def line(self, path: str) -> int | None:
+        """The line of a setting, or of the nearest section around it that is there."""
+        while path:
+            if path in self.lines:
+                return self.lines[path]
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        return self.lines.get("")
+
+
+def document_of(value: object, *, encrypted: bool = False) -> Document:
+    """A declaration that was parsed by somebody else: no lines, but the same search for encrypted values.
+
+    ``encrypted``: it held some, which are in clear by now, so that nobody can tell which.
+    """
+    document = Document(value)
+    if encrypted:
+        document.mistakes.append(Mistake("", "an encrypted value somewhere in it", _NOT_INSIDE))
+    _find_secrets(value, "", document)
+    return document
+
+
+def parse(text: str, config_key: str) -> Document:
+    """The site in ``text``: below ``config`` and ``config_key`` if it is a stack file, else all of it."""
+    root = _compose(text)
+    config = _child(root, "config")
+    if config is not None:
+        root = _child(config, config_key)
+        if root is None:
+            raise NotYaml(f"holds no site: there is no `{config_key}:` under `config:`; `squid-ha init` writes one.")
+    elif root is None or _child(root, "encryptionsalt") is not None:
+        raise NotYaml(f"holds no site: `{config_key}:` under `config:` is missing; `squid-ha init` writes one.")
+    document = Document()
+    document.value = _build(root, "", document, 0)
+    _find_secrets(document.value, "", document)
+    return document
+
+
+def _compose(text: str) -> Any:  # noqa: ANN401 ruamel's nodes have no types
+    try:
+        return YAML(typ="rt", pure=True).compose(text)  # pyright: ignore[reportUnknownMemberType]
+    except MarkedYAMLError as error:
+        mark = cast("Any", error).problem_mark
+        where = f" in line {mark.line + 1}" if mark is not None else ""
+        raise NotYaml(f"is not YAML{where}: {cast('Any', error).problem}.") from None
+    except YAMLError as error:
+        raise NotYaml(f"is not YAML: {str(error).splitlines()[0]}.") from None
+
+
+def _kind(node: Any) -> str:  # noqa: ANN401
+    return str(node.id)
+
+
+def _child(node: Any, key: str) -> Any:  # noqa: ANN401
+    if node is None or _kind(node) != "mapping":
+        return None
+    return next((value for name, value in node.value if name.value == key), None)
+
+
+def _build(node: Any, path: str, document: Document, depth: int) -> object:  # noqa: ANN401
+    document.lines.setdefault(path, node.start_mark.line + 1)
+    document.size += 1
+    if document.size > _MOST:
+        raise NotYaml(f"is no site: it has more than {_MOST} settings, or aliases of aliases.")
+    if str(node.tag).removeprefix(_TAG) not in _TAGS[_kind(node)]:
+        tag = str(node.tag).replace(_TAG, "!!")
+        document.mistakes.append(Mistake(path, f"the tag `{tag}`", "the setting without a tag (`!`)"))
+        return None
+    if depth > _DEEPEST:
+        document.mistakes.append(Mistake(path, "an alias of itself or a very deep section", "plain settings"))
+        return None
+    if _kind(node) == "mapping":
+        return _mapping(node, path, document, depth)
+    if _kind(node) == "sequence":
+        return [_build(item, f"{path}[{index}]", document, depth + 1) for index, item in enumerate(node.value)]
+    return _scalar(node, path, document)
+
+
+def _mapping(node: Any, path: str, document: Document, depth: int) -> dict[str, object]:  # noqa: ANN401
+    result: dict[str, object] = {}
+    for key, value in node.value:
+        name = str(key.value)
+        below = f"{path}.{name}" if path else name
+        line = key.start_mark.line + 1
+        if _kind(key) != "scalar" or name == "<<":
+            document.mistakes.append(
+                Mistake(path, "`<<` or a compound key", "each setting written out: Pulumi expands what it merges", line)
+            )
+        elif name in result:
+            document.mistakes.append(Mistake(below, "a second time", "each setting once in its section", line))
+        else:
+            document.lines[below] = line
+            result[name] = _build(value, below, document, depth + 1)
+    return result
+
+
+_TAG = "tag:yaml.org,2002:"
+_TAGS = {
+    "mapping": {"map"},
+    "sequence": {"seq"},
+    "scalar": {"str", "int", "float", "bool", "null", "timestamp", "value", "merge"},
+}
+_OCTAL = re.compile(r"[-+]?0[0-9_]+")
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
+_OTHERWISE = re.compile(r"[-+]?(0x[0-9A-Fa-f_]+|0o[0-7_]+|0b[01_]+|[0-9][0-9_]*)")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*")
+_TO_SIXTY = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
+_SWITCH = re.compile(r"y|n|yes|no|on|off", re.IGNORECASE)
+
+
+def _scalar(node: Any, path: str, document: Document) -> object:  # noqa: ANN401
+    text, tag = str(node.value), str(node.tag).removeprefix(_TAG)
+    if node.style is not None:
+        if tag != "str":
+            document.mistakes.append(Mistake(path, f"`!!{tag}` and text in quotes", "the setting without a tag (`!`)"))
+        return text
+    mistaken = _misread(text)
+    if mistaken:
+        document.mistakes.append(Mistake(path, text, mistaken))
+        return text
+    value = _plain(text, tag)
+    if tag == "str" and isinstance(value, int):
+        document.mistakes.append(Mistake(path, f"`!!str` and {text}", f"text in quotes ('{text}') instead of a tag"))
+    if value is not None and not isinstance(value, str):
+        document.texts[path] = text
+    doubtful = _doubtful(text) if isinstance(value, str) else ""
+    if doubtful:
+        document.doubts.append(Mistake(path, text, doubtful))
+    return value
+
+
+def _misread(text: str) -> str:
+    """What should stand instead of text without quotes that no two readers take alike; empty where all is well."""
+    quoted = f"text in quotes ('{text}')"
+    if _OCTAL.fullmatch(text):
+        return f"a number without leading zeros, or {quoted}: YAML may read this as octal"
+    if _DATE.fullmatch(text):
+        return f"{quoted}: YAML may read this as a date"
+    if _OTHERWISE.fullmatch(text) and not _WHOLE.fullmatch(text):
+        return f"a number in plain digits, or {quoted}: YAML reads this as a number, and not everywhere as the same"
+    return ""
+
+
+def _doubtful(text: str) -> str:
+    """The same for text that is wrong only where any text would be right."""
+    quoted = f"text in quotes ('{text}')"
+    if _SWITCH.fullmatch(text):
+        return f"{quoted}, or `true` or `false`: YAML reads this here as text and elsewhere as a truth value"
+    if _TO_SIXTY.fullmatch(text):
+        return f"{quoted}: YAML may read this as a number to the base of 60"
+    return ""
+
+
+def _plain(text: str, tag: str) -> object:
+    """What YAML makes of text without quotes; ``tag`` is what its reader resolved."""
+    if tag == "null":
+        return None
+    if tag == "bool":
+        return text.lower() == "true"
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    try:
+        return float(text) if tag == "float" else text
+    except ValueError:
+        return text
+
+
+def _find_secrets(value: object, path: str, document: Document) -> None:
+    if isinstance(value, Mapping):
+        section = cast("Mapping[str, object]", value)
+        if set(section) == {"secure"}:
+            document.mistakes.append(Mistake(path, "an encrypted value", _NOT_INSIDE))
+            return
+        for name, below in section.items():
+            _find_secrets(below, f"{path}.{name}" if path else name, document)
+    elif isinstance(value, list):
+        for index, below in enumerate(cast("list[object]", value)):
+            _find_secrets(below, f"{path}[{index}]", document)

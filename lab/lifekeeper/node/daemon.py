@@ -1,0 +1,114 @@
+"""The daemon: takes lines from the front ends, talks to the other systems, watches what is in service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lab.lifekeeper.node import CONFIG, LOG, SOCKET, VERSION, acting, creating, extending, monitor, reading, writing
+from lab.lifekeeper.node.context import COMMANDS, Context
+from lab.lifekeeper.node.operations import Operations
+from lab.lifekeeper.node.settings import switches
+from lab.lifekeeper.node.shell import Died, Failed
+from lab.lifekeeper.node.system import System
+
+READY = Path(CONFIG) / "LK_INITDONE"
+MODULES = (acting, creating, extending, reading, writing)
+"""They register their commands."""
+KILLED = -9
+log = logging.getLogger("daemon")
+
+
+async def execute(system: System, name: str, values: dict[str, Any], pid: int) -> dict[str, Any]:
+    """Run a command; its text, its exit code, and what it says on the way out."""
+    told = switches()
+    await asyncio.sleep(float(told.get("slow", 0)))
+    if failure := told.get("errors", {}).get(name):
+        return {"out": "", "err": f"{failure['text']}\n", "code": failure["code"]}
+    if name not in COMMANDS:
+        return {"out": "", "err": f"{name}: the stand-in does not do that\n", "code": 3}
+    context = Context(system, name, pid)
+    log.info("%s %s", name, values)
+    try:
+        await _here_or_there(context, values)
+    except Failed as failure:
+        log.info("%s: exit code %s: %s", name, failure.code, failure)
+        return {"out": context.text, "err": f"{failure}\n" if str(failure) else "", "code": failure.code}
+    except Died as death:
+        log.warning("killed by a switch: %s", death)
+        return {"out": context.text, "err": "", "code": KILLED}
+    return {"out": context.text, "err": "", "code": context.code}
+
+
+async def _here_or_there(context: Context, values: dict[str, Any]) -> None:
+    context.step()
+    dest = values.get("dest")
+    if dest is None or context.command.startswith(("lkcli ", "lcdremexec", "extmgr")):
+        await COMMANDS[context.command](context, values)
+        return
+    values = {name: value for name, value in values.items() if name != "dest"}
+    if dest == context.lcd.name:
+        await COMMANDS[context.command](context, values)
+        return
+    answer = await context.system.links.call(dest, "command", name=context.command, values=values)
+    context.text, context.code = answer["text"], answer["exit"]
+
+
+async def _serve(system: System, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        asked = json.loads(await reader.readline())
+        try:
+            answer = await execute(system, asked["command"], asked["values"], asked["pid"])
+        except Exception as error:
+            log.exception("%s", asked["command"])
+            answer = {"out": "", "err": f"the stand-in failed: {type(error).__name__}: {error}\n", "code": 3}
+        writer.write(json.dumps(answer).encode() + b"\n")
+        await writer.drain()
+    writer.close()
+
+
+async def run() -> None:
+    """Until SIGTERM."""
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    system = System(socket.gethostname())
+    Operations(system)
+    server = await asyncio.start_unix_server(partial(_serve, system), SOCKET, limit=4 * 1024 * 1024)
+    Path(SOCKET).chmod(0o600)
+    tasks = [asyncio.create_task(system.links.serve())]
+    await monitor.begin(system)
+    tasks += [asyncio.create_task(monitor.follow(system)), asyncio.create_task(monitor.watch(system))]
+    READY.write_text("")
+    log.info("up")
+    waiting = asyncio.create_task(ended.wait())
+    done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    if waiting not in done:
+        log.error("a part of the daemon ended: %s", [task.exception() for task in done])
+    async with system.busy:
+        await system.leave(log.info, keep=False)
+    READY.unlink(missing_ok=True)
+    server.close()
+    log.info("down")
+
+
+def main() -> None:
+    """Log, then run."""
+    logging.basicConfig(
+        filename=LOG, level=logging.INFO, format=f"%(asctime)s {os.uname().nodename} %(name)s: %(message)s"
+    )
+    log.info("LifeKeeper %s", VERSION)
+    Path(CONFIG).mkdir(parents=True, exist_ok=True)
+    READY.unlink(missing_ok=True)
+    asyncio.run(run())
+
+
+if __name__ == "__main__":
+    main()

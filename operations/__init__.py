@@ -1,0 +1,1 @@
+"""What an operator does besides `up`: the command `squid-ha` and what stands behind it."""

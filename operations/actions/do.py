@@ -1,0 +1,60 @@
+"""An action on a running site: alone on the cluster, timed, and what is there afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from pydantic import BaseModel, ConfigDict
+
+from declaration.site import Site
+from operations.engines import engine_of
+from providers.connection.cluster import Cluster
+from providers.connection.errors import HostError, Unreachable
+
+
+class Outcome(BaseModel):
+    """An action that worked. ``active`` is the node that runs the service then, None if that cannot be told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    action: str
+    stack: str
+    node: str | None = None
+    seconds: float
+    active: str | None
+    notices: list[str]
+
+
+async def hold(cluster: Cluster) -> None:
+    """Keep every other writer out while this one is at work.
+
+    A node that is off cannot be locked; nobody else can lock it either, so the action goes on. Raises `Locked`.
+    """
+    try:
+        await cluster.hold()
+    except Unreachable as error:
+        cluster.progress(
+            f"{error.node or 'a node'} does not answer, so others are not kept from changing this site now"
+        )
+
+
+Work = Callable[[], Awaitable[None]]
+
+
+async def act(cluster: Cluster, site: Site, stack: str, action: str, work: Work, node: str = "") -> Outcome:
+    """Do ``work`` alone on the cluster, and tell what is there afterwards."""
+    begun = time.monotonic()
+    await hold(cluster)
+    await work()
+    seconds = round(time.monotonic() - begun, 1)
+    runtime = engine_of(site).runtime
+    try:
+        active, notices = await runtime.active_node(cluster), await runtime.notices(cluster)
+    except HostError as error:
+        # The action itself was verified by what did it; this is only for the report.
+        return Outcome(
+            action=action, stack=stack, node=node or None, seconds=seconds, active=None, notices=[str(error)]
+        )
+    told = [notice.text for notice in notices]
+    return Outcome(action=action, stack=stack, node=node or None, seconds=seconds, active=active, notices=told)

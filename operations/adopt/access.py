@@ -1,0 +1,140 @@
+"""Rules of access, out of Squid's language into the declaration's."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from declaration.squid_access import DAYS
+from operations.adopt.directives import Reader
+from providers.squid.conf import Directive
+
+_LETTERS = "SMTWHFA"
+_WHOLE_DAY = "00:00-24:00"
+_KINDS = {
+    "src": "networks", "dstdomain": "domains", "method": "methods", "port": "ports", "time": "times",
+    "proxy_auth": "users",
+}  # fmt: skip
+_GUARDS = {
+    ("allow", "localhost", "manager"), ("deny", "manager"), ("deny", "to_localhost"), ("deny", "link_local"),
+    ("deny", "to_linklocal"), ("deny", "squid_ha_probe"), ("allow", "manager", "localhost"),
+}  # fmt: skip
+_BUILT_IN: dict[str, dict[str, Any]] = {
+    "all": {},
+    "localhost": {"networks": ["127.0.0.1/32"]},
+    "connect": {"methods": ["CONNECT"]},
+}
+
+
+class NotSaid(Exception):
+    """The declaration has no words for this; the text says for what."""
+
+
+def read(reader: Reader) -> tuple[dict[str, Any], list[tuple[Directive, str]]]:
+    """Settings below ``squid``, and rules that are left out with the reason."""
+    settings: dict[str, Any] = {}
+    rules: list[tuple[Directive, dict[str, Any]]] = []
+    lost: list[tuple[Directive, str]] = []
+    for each in reader.take("http_access"):
+        words = tuple(word.lower() for word in each.words)
+        if words in _GUARDS:
+            reader.used(words[1:])
+            continue
+        ports = _ports(reader, words)
+        if ports:
+            settings |= ports
+            continue
+        try:
+            rules.append((each, rule(reader, each.words)))
+        except NotSaid as reason:
+            lost.append((each, str(reason)))
+    return settings | _form(reader, rules), lost
+
+
+def _ports(reader: Reader, words: tuple[str, ...]) -> dict[str, Any]:
+    """``deny !Safe_ports`` and ``deny CONNECT !SSL_ports``, whatever the lists are called."""
+    if len(words) not in (2, 3) or words[0] != "deny" or not words[-1].startswith("!"):
+        return {}
+    kind, values = reader.lists.get(words[-1][1:], ("", ()))
+    if kind != "port" or words[1:-1] not in ((), ("connect",)):
+        return {}
+    reader.used([words[-1][1:]])
+    return {"connect_ports" if len(words) == 3 else "safe_ports": [_port(each) for each in values]}  # noqa: PLR2004
+
+
+def rule(reader: Reader, words: tuple[str, ...]) -> dict[str, Any]:
+    """One rule. Raises `NotSaid`."""
+    made: dict[str, Any] = {"action": words[0]}
+    for word in words[1:]:
+        for name, value in _condition(reader, word.lower()).items():
+            if name in made:
+                raise NotSaid(f"two conditions of one kind ({name})")
+            made[name] = value
+    reader.used(words[1:])
+    return made
+
+
+def _condition(reader: Reader, name: str) -> dict[str, Any]:
+    if name.startswith("!"):
+        raise NotSaid(f"a condition that must not hold ({name})")
+    if name in _BUILT_IN and name not in reader.lists:
+        return _BUILT_IN[name]
+    kind, values = reader.lists.get(name, ("", ()))
+    if kind not in _KINDS:
+        raise NotSaid(f"the access list {name}" + (f" of the kind {kind}" if kind else ", which is not in this file"))
+    if kind == "proxy_auth":
+        return {"authenticated": True} if values == ("REQUIRED",) else {"users": list(values)}
+    if kind == "time":
+        return {"times": _times(values)}
+    convert = {"src": network, "port": _port}.get(kind, str)
+    return {_KINDS[kind]: [convert(each) for each in values]}
+
+
+def network(word: str) -> str:
+    """A network in the declaration's form. Raises `NotSaid`."""
+    try:
+        return str(ipaddress.ip_network(word))
+    except ValueError:
+        raise NotSaid(f"the clients {word}") from None
+
+
+def _port(word: str) -> Any:  # noqa: ANN401 a number, or a range as text
+    return int(word) if word.isdigit() else word
+
+
+def _times(values: tuple[str, ...]) -> list[str]:
+    made: list[str] = []
+    days = ""
+    for word in values:
+        if ":" not in word:
+            days = word
+            continue
+        made.append(_hours(days, word))
+        days = ""
+    return made + ([_hours(days, _WHOLE_DAY)] if days else [])
+
+
+def _hours(letters: str, clock: str) -> str:
+    wanted = "MTWHF" if letters == "D" else letters
+    days = [DAYS[_LETTERS.index(each)] for each in wanted if each in _LETTERS]
+    first, _, last = clock.partition("-")
+    hours = "-".join(":".join(part.zfill(2) for part in each.split(":")) for each in (first, last))
+    named = "" if len(days) in (0, len(DAYS)) else ",".join(days)
+    return " ".join(part for part in (named, "" if hours == _WHOLE_DAY and named else hours) if part)
+
+
+def _form(reader: Reader, rules: list[tuple[Directive, dict[str, Any]]]) -> dict[str, Any]:
+    """The short form where the rules say no more than that, else all of them."""
+    made = [each for _, each in rules]
+    while made and set(made[-1]) == {"action"} and made[-1]["action"] == "deny" and len(made) > 1:
+        made.pop()
+    local = {"action": "allow", "networks": ["127.0.0.1/32"]}
+    login = bool(reader.of("auth_param"))
+    allowed = [each for each in made if each != local]
+    short = bool(allowed) and all(
+        set(each) == {"action", "networks", *(["authenticated"] if login else [])} and each["action"] == "allow"
+        for each in allowed
+    )
+    if short and local in made:
+        return {"allow": list(dict.fromkeys(network for each in allowed for network in each["networks"]))}
+    return {"access": [*made, {"action": "deny"}] if made != [{"action": "deny"}] else made}

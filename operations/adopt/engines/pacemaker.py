@@ -1,0 +1,207 @@
+"""What Corosync, Pacemaker and DRBD say of themselves, as settings of the declaration.
+
+The members of the service are known by the names that this program gives them: those of others are told as what the
+declaration cannot say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from blueprint import paths
+from blueprint.engines.pacemaker import tree
+from declaration.mirror import PEER_TIMEOUT_STEP
+from operations.adopt.model import Draft, NodeFacts
+from providers.connection.command import Command, command, script
+from providers.pacemaker import corosync_conf, sbd_conf
+from providers.pacemaker.cib import PROPERTIES, Cib
+from providers.pacemaker.model import Primitive
+
+FILES: Sequence[str] = (corosync_conf.PATH, sbd_conf.PATH, paths.MIRROR_CONFIGURATION)
+_UNFENCED = "found without fencing by squid-ha adopt; say here why that is accepted"
+_MEMBERS = {"mirror": tree.MIRROR, "filesystem": tree.FILESYSTEM, "squid": tree.SQUID, "address": tree.ADDRESS}
+_OURS = {*_MEMBERS.values(), tree.REACHABILITY, "fencing"}
+_LABEL = 'blkid -o value -s LABEL -- "$1"; blkid -o value -s TYPE -- "$1"'
+COMMANDS: Mapping[str, Command] = {
+    "cib": command("cibadmin", "--query", ok=None, reads=True),
+    "resources": script("ls /etc/drbd.d/*.res 2>/dev/null; true", reads=True, label="list DRBD's resources"),
+    "volume": script(_LABEL, paths.MIRROR_VOLUME, ok=None, reads=True, label=f"blkid {paths.MIRROR_VOLUME}"),
+    "sbd": script(
+        '[ -r /etc/default/sbd ] && . /etc/default/sbd; [ -n "$SBD_DEVICE" ] && sbd -d "$SBD_DEVICE" dump',
+        ok=None,
+        reads=True,
+        label="sbd dump",
+    ),
+}
+
+
+def runs(facts: NodeFacts) -> bool:
+    """Whether Corosync and Pacemaker run."""
+    return {"corosync.service", "pacemaker.service"} <= facts.active
+
+
+def describe(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
+    """Fill in everything; the cluster's configuration is the same on both, so the first one that tells it counts."""
+    told = next((each for each in nodes if each.outputs.get("cib", "").lstrip().startswith("<")), None)
+    if told is None:
+        draft.note(nodes[0].name, "cibadmin --query", "the cluster's configuration could not be read")
+        return
+    cib = Cib.parse(told.outputs["cib"])
+    members = cib.primitives()
+    _membership(draft, nodes)
+    _address(draft, members.get(tree.ADDRESS))
+    _reachable(draft, members.get(tree.REACHABILITY))
+    _limits(draft, members)
+    _options(draft, cib)
+    _mirror(draft, told, members)
+    _fencing(draft, told, "fencing" in members)
+    squid = members.get(tree.SQUID)
+    if squid is not None:
+        url = _probe(squid)
+        draft.site["squid"] = {"probe_url": url} if url else {}
+        if squid.parameters.get("record_lost") == "fail":
+            draft.site["log"] = {"on_lost": "fail"}
+    for name, primitive in members.items():
+        if name not in _OURS:
+            draft.note(
+                told.name, f"resource {name} ({primitive.agent})", "is none of this program's, and is left alone"
+            )
+    for name, member in _MEMBERS.items():
+        if name in ("squid", "address") and member not in members:
+            draft.note(told.name, "the cluster", f"has no resource called `{member}`, which this program would make")
+
+
+def _probe(squid: Primitive) -> str | None:
+    url = squid.parameters.get("probe_url")
+    return None if url == "http://probe.squid-ha.invalid/" else url
+
+
+def _membership(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
+    """Links and token of corosync.conf; the first link is the public network."""
+    text = next((each.files[corosync_conf.PATH] for each in nodes if corosync_conf.PATH in each.files), "")
+    settings = dict(corosync_conf.flatten(text))
+    engine: dict[str, Any] = draft.site.setdefault("pacemaker", {})
+    token = int(settings.get("totem.token", "3000"))
+    engine["token"] = f"{token // 1000}s" if token % 1000 == 0 else f"{token}ms"
+    links = {value: settings for path, value in settings.items() if path.endswith(".name")}
+    for node in draft.site["nodes"]:
+        section = next((path[: -len(".name")] for path, value in settings.items()
+                        if path.endswith(".name") and value == node["name"] and links), "")  # fmt: skip
+        if settings.get(f"{section}.ring0_addr"):
+            node["address"] = settings[f"{section}.ring0_addr"]
+        if settings.get(f"{section}.ring1_addr"):
+            node["replication_address"] = settings[f"{section}.ring1_addr"]
+
+
+def _address(draft: Draft, address: Primitive | None) -> None:
+    if address is not None and address.parameters.get("ip"):
+        draft.site["virtual_ip"] = address.parameters["ip"]
+
+
+def _reachable(draft: Draft, reachability: Primitive | None) -> None:
+    if reachability is not None:
+        draft.site["network"]["public"]["reachable"] = (reachability.parameters.get("host_list") or "").split()
+
+
+def _limits(draft: Draft, members: Mapping[str, Primitive]) -> None:
+    """Every limit as it is; what is the default would say the same unwritten."""
+    made: dict[str, dict[str, str]] = {}
+    for name, member in _MEMBERS.items():
+        for operation in members[member].operations.values() if member in members else ():
+            limits = made.setdefault(name, {})
+            if operation.timeout:
+                limits[operation.name] = _time(operation.timeout)
+            if operation.name == "monitor":
+                seconds = int(_time(operation.interval).removesuffix("s") or 0)
+                # The mirror's two readings are a second to either side of what is declared.
+                slack = {"Promoted": 1, "Unpromoted": -1}.get(operation.role or "", 0)
+                limits["monitor_interval"] = f"{seconds + slack}s"
+    if made:
+        draft.site["timeouts"] = made
+
+
+def _time(text: str) -> str:
+    """Pacemaker's ``60s``, ``60``, ``1min`` in seconds."""
+    found = re.fullmatch(r"(\d+)\s*(s|sec|m|min|ms|)", text)
+    if found is None:
+        return text
+    number = int(found[1])
+    return f"{number // 1000 if found[2] == 'ms' else number * (60 if found[2] in ('m', 'min') else 1)}s"
+
+
+def _options(draft: Draft, cib: Cib) -> None:
+    defaults = cib.options("rsc_defaults", "squid-ha-resource-defaults")
+    score = {"INFINITY": "1000000"}.get(
+        defaults.get("resource-stickiness", ""), defaults.get("resource-stickiness", "0")
+    )
+    draft.site["stickiness"] = int(score)
+    properties = cib.options("crm_config", PROPERTIES)
+    engine: dict[str, Any] = draft.site["pacemaker"]
+    for option, setting in (
+        ("stonith-timeout", "stonith_timeout"),
+        ("priority-fencing-delay", "priority_fencing_delay"),
+    ):
+        if option in properties:
+            engine[setting] = _time(properties[option])
+
+
+def _fencing(draft: Draft, told: NodeFacts, device: bool) -> None:
+    engine: dict[str, Any] = draft.site["pacemaker"]
+    settings = dict(re.findall(r"^([A-Z_]+)=(.*)$", told.files.get(sbd_conf.PATH, ""), re.MULTILINE))
+    disk = settings.get("SBD_DEVICE", "").strip("\"'")
+    if not disk or not device:
+        engine["fencing"] = {"none": _UNFENCED}
+        draft.note(told.name, "fencing", "no fencing by SBD was found: `pacemaker.fencing.none` must say why")
+        return
+    header = dict(re.findall(r"^Timeout \((\w+)\)\s*:\s*(\d+)", told.outputs.get("sbd", ""), re.MULTILINE))
+    sbd: dict[str, Any] = {"device": disk, "watchdog": sbd_conf.watchdog(told.files[sbd_conf.PATH])}
+    sbd |= {"watchdog_timeout": f"{header['watchdog']}s"} if "watchdog" in header else {}
+    sbd |= {"message_timeout": f"{header['msgwait']}s"} if "msgwait" in header else {}
+    engine["fencing"] = {"sbd": sbd}
+
+
+def _mirror(draft: Draft, told: NodeFacts, members: Mapping[str, Primitive]) -> None:
+    others = [each for each in told.outputs.get("resources", "").split() if each != paths.MIRROR_CONFIGURATION]
+    for path in others:
+        draft.note(told.name, path, "a mirror of another name than this program's is left alone")
+    text, filesystem = told.files.get(paths.MIRROR_CONFIGURATION, ""), members.get(tree.FILESYSTEM)
+    if not text or filesystem is None:
+        return
+    mirror = resource(text)
+    for node in draft.site["nodes"]:
+        found = re.search(rf"on {re.escape(node['name'])} \{{\s*address (?:ipv4|ipv6) \[?([0-9a-f.:]+?)\]?:\d+;", text)
+        if found:
+            node["replication_address"] = found[1]
+    mirror |= {"mount_point": filesystem.parameters["directory"], "filesystem": filesystem.parameters["fstype"]}
+    mirror |= _durability(members[tree.SQUID], filesystem) if tree.SQUID in members else {}
+    label, *_ = told.outputs.get("volume", "").split() or [""]
+    if label and label != mirror["filesystem"]:
+        mirror["label"] = label
+    draft.site["mirror"] = mirror
+
+
+def resource(text: str) -> dict[str, Any]:
+    """What a resource file of DRBD says of the declaration's ``mirror``."""
+    said = dict(re.findall(r"^\s*([a-z-]+) ([^;{]+);", text, re.MULTILINE))
+    port = re.search(r"address ipv[46] \S+:(\d+);", text)
+    made: dict[str, Any] = {"device": said["disk"].strip('"')}
+    if port:
+        made["port"] = int(port[1])
+    failure: dict[str, Any] = {"on_error": said.get("on-io-error", "pass_on")}
+    failure["peer_timeout"] = f"{int(said.get('ko-count', '7')) * PEER_TIMEOUT_STEP}s"
+    if "disk-timeout" in said:
+        failure["disk_timeout"] = f"{int(said['disk-timeout']) * 100}ms"
+    made["failure"] = failure
+    return made
+
+
+def _durability(squid: Primitive, filesystem: Primitive) -> dict[str, Any]:
+    mounted = (squid.parameters.get("log_mount_options") or "").split(",")
+    journal = "data=journal" in (filesystem.parameters.get("options") or "")
+    if "sync" in mounted:
+        return {"durability": "sync", **({"data_journal": True} if journal else {})}
+    if "commit=1" in mounted:
+        return {"durability": "1s"}
+    return {"data_journal": True} if journal else {}

@@ -1,0 +1,75 @@
+"""Reading nodes for adoption: one batch per node, and nothing that changes anything."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from blueprint import paths
+from blueprint.platforms import PLATFORMS
+from operations.adopt.engines import ENGINES
+from operations.adopt.model import NodeFacts
+from providers.connection.cluster import Cluster, Node
+from providers.connection.command import Result, command
+from providers.connection.files import files_command, parse_files
+from providers.host import facts
+from providers.host.systemd import parse_units, units_command
+
+_ROUTES = command("ip", "-json", "route", "show", "default", ok=None, reads=True)
+_UNITS = ("corosync.service", "pacemaker.service", "lifekeeper.service", "systemd-timesyncd.service")
+
+
+def _files() -> list[str]:
+    """Every file that some platform or engine keeps something in."""
+    found = [paths.ROTATION_CONFIGURATION, paths.FIREWALL]
+    for platform in PLATFORMS.values():
+        found += [platform.squid_configuration, *(each.configuration for each in platform.time_services.values())]
+    return list(dict.fromkeys([*found, *(path for engine in ENGINES.values() for path in engine.FILES)]))
+
+
+def _units() -> list[str]:
+    services = (service.unit for each in PLATFORMS.values() for service in each.time_services.values())
+    return list(dict.fromkeys([*_UNITS, *services, *(each.squid_unit for each in PLATFORMS.values())]))
+
+
+async def read(cluster: Cluster, reached: dict[str, tuple[str, int]]) -> list[NodeFacts]:
+    """All nodes at once; ``reached``: node → host and port that it was reached by. Raises `HostError`."""
+    found = await cluster.each(lambda node: _one(node, *reached[node.name]))
+    return [found[name] for name in cluster.nodes]
+
+
+async def _one(node: Node, host: str, port: int) -> NodeFacts:
+    files, units = _files(), _units()
+    asked = {name: each for engine in ENGINES.values() for name, each in engine.COMMANDS.items()}
+    fixed = [facts.OS_RELEASE, facts.HOSTNAME, facts.ADDRESSES, _ROUTES, units_command(units), files_command(files)]
+    results = await node.batch([*fixed, *asked.values()])
+    release, hostname, links, routes, states, content = results[: len(fixed)]
+    there = {path: each.content.decode(errors="replace") for path, each in parse_files(content.stdout, files).items()
+             if each.kind == "file"}  # fmt: skip
+    return NodeFacts(
+        name=node.name,
+        platform=facts.parse_platform(release.stdout),
+        hostname=hostname.stdout.strip(),
+        addresses=_addresses(links.stdout),
+        gateway=_gateway(routes),
+        files=there,
+        outputs={name: each.stdout for name, each in zip(asked, results[len(fixed) :], strict=True)},
+        active=frozenset(name for name, unit in parse_units(states.stdout, units).items() if unit.state == "active"),
+        connect_to=host,
+        port=port,
+    )
+
+
+def _addresses(text: str) -> dict[str, dict[str, int]]:
+    links = cast("list[dict[str, Any]]", json.loads(text or "[]"))
+    return {
+        link["ifname"]: {each["local"]: int(each["prefixlen"]) for each in link.get("addr_info", ())
+                         if each.get("scope") != "link"}
+        for link in links
+        if "ifname" in link
+    }  # fmt: skip
+
+
+def _gateway(result: Result) -> tuple[str, str]:
+    routes = cast("list[dict[str, Any]]", json.loads(result.stdout.strip() or "[]"))
+    return (routes[0].get("dev", ""), routes[0].get("gateway", "")) if routes else ("", "")

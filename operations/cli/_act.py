@@ -1,0 +1,34 @@
+"""What the commands that act on a running site have in common: run it, print what is there afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from operations.cli._console import err, out
+
+if TYPE_CHECKING:
+    from operations.engines import Runtime
+    from operations.site import Hosts
+    from providers.connection.cluster import Cluster
+
+Work = Callable[["Runtime", "Cluster"], Awaitable[None]]
+
+
+def run(hosts: Hosts, action: str, work: Work, done: str, *, node: str = "", as_json: bool = False) -> None:
+    """Do ``work`` with the site's engine; ``done`` is the sentence for people when it is done."""
+    from operations.actions import act  # noqa: PLC0415 slow
+    from operations.engines import engine_of  # noqa: PLC0415 slow
+
+    cluster = hosts.cluster(progress=lambda text: err.print(escape(text)))
+    engine = engine_of(hosts.site).runtime
+    outcome = hosts.run(act(cluster, hosts.site, hosts.stack, action, lambda: work(engine, cluster), node))
+    if as_json:
+        out.print(outcome.model_dump_json(indent=2), markup=False)
+        return
+    where = f"The service runs on {outcome.active}." if outcome.active else "The service runs on no node."
+    out.print(f"{done} {where}", markup=False)
+    for notice in outcome.notices:
+        err.print(f"notice: {escape(notice)}")

@@ -1,0 +1,76 @@
+"""The application: commands found by module, errors turned into sentences."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from types import ModuleType
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from operations import cli
+from operations.cli._console import err, out
+from operations.cli._errors import expected
+from operations.cli._exit import INTERRUPTED, code_of
+
+app = typer.Typer(
+    name="squid-ha",
+    help="A highly available Squid proxy pair: what an operator does besides `pulumi up`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"squid-ha {version('squid-ha')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """A highly available Squid proxy pair: what an operator does besides `pulumi up`."""
+
+
+def commands() -> Iterator[tuple[str, ModuleType]]:
+    """Name and module of each command."""
+    for found in pkgutil.iter_modules(cli.__path__):
+        if not found.name.startswith("_"):
+            yield found.name.replace("_", "-"), importlib.import_module(f"{cli.__name__}.{found.name}")
+
+
+def build() -> typer.Typer:
+    """The application with all its commands and groups of commands."""
+    there = {known.name for known in (*app.registered_commands, *app.registered_groups)}
+    for name, module in commands():
+        if name in there:
+            continue
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name, no_args_is_help=True)
+        else:
+            app.command(name)(module.command)
+    return app
+
+
+def main() -> None:
+    """Run the command line, see `operations.cli` for the exit codes."""
+    try:
+        build()()
+    except Exception as error:
+        if not isinstance(error, expected()):
+            raise
+        err.print(escape(str(error)))
+        sys.exit(code_of(error))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

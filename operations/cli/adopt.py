@@ -1,0 +1,111 @@
+"""`squid-ha adopt`: the stack file of a site that was built by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any
+
+import typer
+
+from operations.cli._arguments import AsJson
+from operations.cli._console import err, out
+from operations.cli._exit import REFUSED
+from operations.stacks import Misused, ensure_stack, stack_file
+
+_NODE = re.compile(r"([A-Za-z0-9.-]+)=(?:([a-z_][a-z0-9_-]*)@)?(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+)(?::([0-9]+))?")
+_MOST = 2
+
+
+def parse_nodes(text: str) -> dict[str, tuple[str, str, int]]:
+    """``qsp-a=ops@192.0.2.11:22,…`` as node → user, host, port. Raises `Misused`."""
+    made: dict[str, tuple[str, str, int]] = {}
+    for part in text.split(","):
+        found = _NODE.fullmatch(part.strip())
+        if found is None or found[1] in made:
+            raise Misused(f"--nodes: `{part}` is none such as `qsp-a=ops@192.0.2.11`, each node once.")
+        made[found[1]] = (found[2] or "root", found[3].strip("[]"), int(found[4] or 22))
+    if len(made) > _MOST or len({(user, port) for user, _, port in made.values()}) > 1:
+        raise Misused("--nodes: one node or two, reached as the same user and by the same port.")
+    return made
+
+
+def command(  # noqa: PLR0917 each is an option
+    name: Annotated[str, typer.Argument(help="Name of the stack to write; best the name of the cluster that runs.")],
+    nodes: Annotated[
+        str, typer.Option(metavar="NODE=USER@HOST,...", help="The nodes, by the names that `uname -n` prints there.")
+    ],
+    identity: Annotated[str, typer.Option(help="Private key; without it the agent and the usual keys.")] = "",
+    known_hosts: Annotated[str, typer.Option(help="File with the host keys; without it ~/.ssh/known_hosts.")] = "",
+    proxy_jump: Annotated[str, typer.Option(help="Host to go through.")] = "",
+    proxy_command: Annotated[str, typer.Option(help="Command that carries the connection; %n is the node.")] = "",
+    engine: Annotated[str, typer.Option(help="The engine, if it shall not be found out.")] = "",
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Write the file although `up` would change something.")
+    ] = False,
+    as_json: AsJson = False,
+    stack: Annotated[bool, typer.Option("--stack/--no-stack", help="Let Pulumi know the stack too.")] = True,
+) -> None:
+    """Write stacks/Pulumi.NAME.yaml for nodes that were built by hand, changing nothing on them.
+
+    What the file cannot say is listed with its place. What `pulumi up` would change nevertheless is listed too, and
+    then nothing is written (exit code 5) without --anyway.
+    """
+    from operations.adopt.engines import ENGINES  # noqa: PLC0415 slow
+
+    path = stack_file(name)
+    if path.exists():
+        raise Misused(f"{path} exists and is left as it is; choose another name, or move it away.")
+    if engine and engine not in ENGINES:
+        raise Misused(f"--engine: `{engine}` cannot be adopted; {' and '.join(ENGINES)} can.")
+    reached = parse_nodes(nodes)
+    user, _, port = next(iter(reached.values()))
+    ssh: dict[str, Any] = {"user": user, **({"port": port} if port != 22 else {})}  # noqa: PLR2004
+    given = {"identity": identity, "known_hosts": known_hosts, "proxy_jump": proxy_jump, "proxy_command": proxy_command}
+    ssh |= {key: value for key, value in given.items() if value}
+    adoption = _adopt(name, reached, ssh, engine)
+    refused = bool(adoption.changes) and not anyway
+    if as_json:
+        notes = [{"node": each.node, "place": each.place, "what": each.what} for each in adoption.notes]
+        written = None if refused else str(path)
+        document = {"stack": name, "notes": notes, "would_change": adoption.changes, "written": written}
+        out.print(json.dumps(document, indent=2), markup=False)
+    for note in adoption.notes:
+        err.print(f"not in the file: {note}", markup=False)
+    for change in adoption.changes:
+        err.print(f"up would change: {change}", markup=False)
+    if refused:
+        err.print(f"{path} was not written; --anyway writes it.", markup=False)
+        raise typer.Exit(REFUSED)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(adoption.text)
+    err.print(f"{path} written. Next: `pulumi preview -s {name}`, then `pulumi up -s {name}`.", markup=False)
+    if stack:
+        ensure_stack(name)
+
+
+def _adopt(name: str, reached: dict[str, tuple[str, str, int]], ssh: dict[str, Any], engine: str) -> Any:  # noqa: ANN401
+    from operations.adopt import adopt  # noqa: PLC0415 slow
+    from operations.site import PATIENCE, project  # noqa: PLC0415 slow
+    from providers.connection.access import ConnectionSettings  # noqa: PLC0415 slow
+    from providers.connection.loop import run_sync  # noqa: PLC0415 slow
+    from providers.connection.pool import open_cluster  # noqa: PLC0415 slow
+
+    settings = [
+        ConnectionSettings(
+            name=node,
+            address=host,
+            port=port,
+            user=user,
+            identity=ssh.get("identity", ""),
+            known_hosts=ssh.get("known_hosts", ""),
+            proxy_jump=ssh.get("proxy_jump", ""),
+            proxy_command=ssh.get("proxy_command", ""),
+            connect_budget=PATIENCE,
+        )
+        for node, (user, host, port) in reached.items()
+    ]
+    owner = f"{project()}/{name}"
+    cluster = open_cluster(settings, site=name, owner=owner, progress=err.print)
+    ways = {node: (host, port) for node, (_, host, port) in reached.items()}
+    return run_sync(adopt(cluster, name, ways, ssh, engine))

@@ -1,0 +1,39 @@
+"""`squid-ha alerts test`: does an alert arrive?"""
+
+from __future__ import annotations
+
+import json
+
+import typer
+
+from operations.cli._arguments import AsJson, StackName
+from operations.cli._console import err, out
+from operations.cli._exit import FAILED, UNREACHABLE
+
+app = typer.Typer(help="Alerts of a site.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Alerts of a site."""
+
+
+@app.command("test")
+def send(stack: StackName, as_json: AsJson = False) -> None:
+    """Send a test alert from each node over every channel declared. Exit code 1 unless all were taken."""
+    from operations import alerts  # noqa: PLC0415 slow
+    from operations.site import hosts_of  # noqa: PLC0415 slow
+    from providers.connection.errors import Refused  # noqa: PLC0415 slow
+
+    hosts = hosts_of(stack)
+    if hosts.site.alerts is None:
+        raise Refused(f"stack `{stack}` declares no alerts", remedy="add the section `alerts` (docs/alerts.md)")
+    tries = hosts.run(alerts.test(hosts.cluster(progress=err.print)))
+    if as_json:
+        out.print(json.dumps([each.model_dump() for each in tries], indent=2), markup=False)
+    else:
+        out.print(alerts.render(tries), markup=False)
+    if not any(each.reached for each in tries):
+        raise typer.Exit(UNREACHABLE)
+    if not all(each.delivered for each in tries):
+        raise typer.Exit(FAILED)

@@ -1,0 +1,103 @@
+"""`squid-ha drift`: live nodes against the declaration, without Pulumi's engine."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from operations.cli._arguments import AsJson, stacks
+from operations.cli._console import err, out
+from operations.cli._exit import DIFFERS, DONE, FAILED, UNREACHABLE
+from operations.stacks import Misused, StackTrouble, stack_names
+
+if TYPE_CHECKING:
+    from operations.drift import Report
+
+_WIDE = 200
+"""Columns where there is no terminal that could tell: a pipeline's log."""
+
+
+def command(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="The sites' stacks.", metavar="[STACK]...", autocompletion=stacks)
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every stack that has a file.")] = False,
+    as_json: AsJson = False,
+    junit: Annotated[
+        Path | None, typer.Option(help="Write a JUnit report: a case per thing and node.", metavar="FILE")
+    ] = None,
+    github: Annotated[
+        bool, typer.Option("--github", help="Print annotations, and add a page to $GITHUB_STEP_SUMMARY.")
+    ] = False,
+    prometheus: Annotated[
+        Path | None, typer.Option(help="Write a textfile for the node exporter.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Compare live nodes with the declaration, for one, several or all sites at once. Changes nothing.
+
+    What was changed on a host and what was edited and not yet deployed are told apart. Exit code 0: clean. 3: drift.
+    4: something could not be reached. 1: an error. The last of these that occurs counts.
+    """
+    from operations.drift import github as annotated  # noqa: PLC0415 slow
+    from operations.drift import junit as cases  # noqa: PLC0415 slow
+    from operations.drift import prometheus as metrics  # noqa: PLC0415 slow
+    from operations.drift.show import render  # noqa: PLC0415 slow
+
+    if as_json and github:
+        raise Misused("--json and --github both want standard output for themselves; take one of them.")
+    report = _scanned(_chosen(names or [], everything))
+    if junit is not None:
+        cases.write(report, junit)
+    if prometheus is not None:
+        metrics.write(report, prometheus)
+    if as_json:
+        out.print(report.model_dump_json(indent=2), markup=False)
+    elif github:
+        for line in annotated.marks(report):
+            out.print(line, markup=False)
+        if not annotated.append_page(report):
+            err.print(f"${annotated.SUMMARY} is not set, so there is no summary to add to.")
+    else:
+        console = out if out.is_terminal else Console(width=_WIDE, highlight=False)
+        console.print(render(report), soft_wrap=False)
+    if code := _code(report):
+        raise typer.Exit(code)
+
+
+def _chosen(names: list[str], everything: bool) -> list[str]:
+    if everything and names:
+        raise Misused("name stacks, or say --all; not both.")
+    if not everything and not names:
+        raise Misused("which stack? Name one or several, or say --all.")
+    chosen = stack_names() if everything else list(dict.fromkeys(names))
+    if not chosen:
+        raise StackTrouble("there is no stack yet; `squid-ha init NAME` writes one.")
+    return chosen
+
+
+def _scanned(chosen: list[str]) -> Report:
+    from operations.drift import scan, subject_of  # noqa: PLC0415 slow
+    from operations.drift.show import heading  # noqa: PLC0415 slow
+    from providers.connection.loop import run_sync  # noqa: PLC0415 slow
+
+    # A site that names a password of sudo has Pulumi asked for it, in another process.
+    with ThreadPoolExecutor(4) as pool:
+        subjects = list(pool.map(subject_of, chosen))
+    if len(subjects) > 1:
+        err.print(f"Looking at {len(subjects)} sites")
+    return run_sync(scan(subjects, lambda site: err.print(heading(site)) if len(subjects) > 1 else None))
+
+
+def _code(report: Report) -> int:
+    from operations.drift import Outcome  # noqa: PLC0415 slow
+
+    return {
+        Outcome.CLEAN: DONE,
+        Outcome.DRIFT: DIFFERS,
+        Outcome.UNREACHABLE: UNREACHABLE,
+        Outcome.ERROR: FAILED,
+    }[report.outcome]

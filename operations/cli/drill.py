@@ -1,0 +1,132 @@
+"""`squid-ha drill`: disturb a site on purpose, and hold what comes of it against what the site states."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from operations.cli._console import err, out
+from operations.cli._exit import DIFFERS, INTERRUPTED
+from operations.stacks import Misused, stack_names
+
+if TYPE_CHECKING:
+    from operations.drill.plug import Plug
+    from operations.site import Hosts
+
+
+def _stacks() -> list[str]:
+    return stack_names()
+
+
+def _scenarios() -> list[str]:
+    from operations.drill.scenarios import scenarios  # noqa: PLC0415 slow
+
+    return list(scenarios())
+
+
+def command(  # noqa: PLR0917 the options of a command
+    stack: Annotated[str, typer.Argument(help="The site's stack.", autocompletion=_stacks)],
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this one; may be given several times.", metavar="NAME", autocompletion=_scenarios),
+    ] = None,
+    list_only: Annotated[bool, typer.Option("--list", help="Show what can be done here, and do nothing.")] = False,
+    knows: Annotated[bool, typer.Option("--i-know", help="Also do what breaks something; clients may notice.")] = False,
+    sender: Annotated[
+        str, typer.Option("--from", metavar="here|NODE", help="Where requests come from; else the standby node.")
+    ] = "",
+    rate: Annotated[float, typer.Option(min=0.5, max=200, help="Requests a second.")] = 5.0,
+    url: Annotated[str, typer.Option(help="A page to ask the proxy for, such as http://192.0.2.1/.")] = "",
+    power: Annotated[
+        str, typer.Option(metavar="COMMAND", help="Switches nodes off and on: run as COMMAND off|on NODE.")
+    ] = "",
+    plug: Annotated[
+        str, typer.Option(metavar="MODULE:NAME", help="A Python object that has hold of power, cables and disks.")
+    ] = "",
+    patience: Annotated[
+        float | None, typer.Option(min=1, help="Seconds to wait for what the engine should do.")
+    ] = None,
+    machine: Annotated[str, typer.Option(help="What the hosts are, for the report.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")] = False,
+    junit_file: Annotated[Path | None, typer.Option("--junit", help="Write JUnit's XML there.")] = None,
+    chart: Annotated[
+        Path | None,
+        typer.Option("--chart", "--html", help="Write a page with charts there, or the charts alone (.svg)."),
+    ] = None,
+) -> None:
+    """Exercise failover while clients ask, and hold what comes of it against what the site states (docs/drill.md).
+
+    On a site that is not a lab only planned scenarios run without --i-know. Refused (exit code 5) unless the site is
+    healthy. Exit code 3 where a verdict is red. Ctrl-C undoes what is broken.
+    """
+    from operations.drill.interruptible import Interrupted, run_in_order  # noqa: PLC0415 slow
+    from operations.drill.saved import save  # noqa: PLC0415 slow
+    from operations.drill.show import render  # noqa: PLC0415 slow
+    from operations.drill.site import Options, drill  # noqa: PLC0415 slow
+    from operations.site import hosts_of  # noqa: PLC0415 slow
+
+    if power and plug:
+        raise Misused("--power and --plug do not go together: the plug has hold of the power.")
+    if url and not url.startswith("http://"):
+        raise Misused(f"--url: `{url}` is no address such as `http://192.0.2.1/`; https has no path in the log.")
+    options = Options(scenario or [], knows, sender, rate, url, patience, machine, _plug(power, plug))
+    hosts = hosts_of(stack)
+    if list_only:
+        _list(hosts, options.plug, as_json=as_json)
+        return
+    try:
+        report = run_in_order(drill(hosts.cluster(progress=_tell), hosts.site, stack, options), _tell)
+    except Interrupted as ended:
+        _tell(str(ended))
+        raise typer.Exit(INTERRUPTED) from None
+    _tell(f"the report is {save(report)}")
+    if junit_file is not None:
+        from operations.drill.junit import junit  # noqa: PLC0415 slow
+
+        junit_file.write_text(junit(report), encoding="utf-8")
+    if chart is not None:
+        from operations.drill.chart import write  # noqa: PLC0415 slow
+
+        write(report, chart)
+    if as_json:
+        out.print(report.model_dump_json(indent=2), markup=False)
+    else:
+        out.print(render(report))
+    if report.verdict != "green":
+        raise typer.Exit(DIFFERS)
+
+
+def _tell(text: str) -> None:
+    err.print(text, markup=False)
+
+
+def _plug(power: str, name: str) -> Plug:
+    from operations.drill.plug import CommandPlug, NoPlug, load  # noqa: PLC0415 slow
+
+    if name:
+        return load(name)
+    return CommandPlug(command=power) if power else NoPlug()
+
+
+def _list(hosts: Hosts, plug: Plug, *, as_json: bool) -> None:
+    import json  # noqa: PLC0415
+
+    from operations.drill.scenarios import scenarios  # noqa: PLC0415 slow
+    from operations.drill.show import listing  # noqa: PLC0415 slow
+    from operations.drill.steps import View  # noqa: PLC0415 slow
+
+    site, known = hosts.site, scenarios()
+    if site.virtual_ip is None:
+        raise Misused("the site has a single node, so there is nothing to fail over to.")
+    view = View(site, site.nodes[0].name, site.nodes[1].name, frozenset(plug.can))
+    lacking = {name: why for name, each in known.items() if (why := each.lacks(view))}
+    if as_json:
+        told = [
+            {"name": name, "title": each.title, "planned": each.planned, "lacks": lacking.get(name, "")}
+            for name, each in known.items()
+        ]
+        out.print(json.dumps(told, indent=2), markup=False)
+    else:
+        out.print(listing(known, lacking))

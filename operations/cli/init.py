@@ -1,0 +1,33 @@
+"""`squid-ha init`: the stack file of a new site, with the settings explained in it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from declaration.load import read
+from operations.cli._console import out
+from operations.stacks import ensure_stack, render, stack_file, write_new
+
+_LAST_PHASE = 3
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="Name of the stack, such as `lyon`.")],
+    phase: Annotated[
+        int,
+        typer.Option(min=1, max=_LAST_PHASE, help="1: one node. 2: two nodes and a virtual IP. 3: and a mirror."),
+    ] = _LAST_PHASE,
+    stack: Annotated[bool, typer.Option("--stack/--no-stack", help="Let Pulumi know the stack too.")] = True,
+) -> None:
+    """Write stacks/Pulumi.NAME.yaml, a declaration to be filled in, and initialise its stack. Asks nothing."""
+    path = stack_file(name)
+    text = render("site.yaml.j2", phase=phase, stack=name)
+    read(text, "stacks/templates/site.yaml.j2")
+    write_new(path, text)
+    out.print(f"{path} written, phase {phase}.", markup=False)
+    if stack:
+        new = ensure_stack(name)
+        out.print(f"Stack {name} {'initialised' if new else 'was there already'}.", markup=False)
+    out.print(f"Next: edit it, `squid-ha validate {name}`, `pulumi preview -s {name}`, `pulumi up -s {name}`.")

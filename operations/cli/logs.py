@@ -1,0 +1,103 @@
+"""`squid-ha logs`: the access log, across switchovers and rotations."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from operations.cli._arguments import StackName, nodes
+from operations.cli._console import err
+from operations.stacks import Misused
+
+if TYPE_CHECKING:
+    from operations.logs.follow import Source
+    from operations.site import Hosts
+
+
+def command(
+    stack: StackName,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with records as they come.")] = False,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=0, max=100_000, help="How many of the last records to begin with.")
+    ] = 10,
+    local: Annotated[
+        str,
+        typer.Option("--local", metavar="NODE", help="The log on this node's own disk.", autocompletion=nodes),
+    ] = "",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document; with --follow, one for each record.")
+    ] = False,
+) -> None:
+    """Print the mirror's access log, on whichever node is active.
+
+    With -f it goes on across switchovers and rotations without a gap or a repeat, until Ctrl-C.
+    """
+    from operations.logs.follow import Follower  # noqa: PLC0415 slow
+    from operations.logs.follow import follow as following  # noqa: PLC0415 slow
+    from operations.site import hosts_of  # noqa: PLC0415 slow
+
+    hosts = hosts_of(stack)
+    follower = Follower(_source(hosts, local), lambda text: err.print(escape(text)))
+    last = hosts.run(follower.last(lines))
+    if not follow:
+        _refuse_nowhere(follower.node)
+        if as_json:
+            records = [line.decode(errors="replace") for line in last]
+            sys.stdout.write(json.dumps({"stack": stack, "node": follower.node, "records": records}, indent=2) + "\n")
+        else:
+            _show(last)
+        return
+
+    def show(found: list[bytes], node: str) -> None:
+        if as_json:
+            _show([json.dumps({"node": node, "record": line.decode(errors="replace")}).encode() for line in found])
+        else:
+            _show(found)
+
+    show(last, follower.node)
+    hosts.run(following(follower, show))
+
+
+def _refuse_nowhere(node: str) -> None:
+    from providers.connection.errors import Unknown  # noqa: PLC0415 slow
+
+    if not node:
+        raise Unknown(
+            "the mirror is mounted on no node", remedy="see `squid-ha status`; `--local NODE` reads local logs"
+        )
+
+
+def _show(lines: list[bytes]) -> None:
+    sys.stdout.buffer.writelines(line + b"\n" for line in lines)
+    sys.stdout.buffer.flush()
+
+
+def _source(hosts: Hosts, local: str) -> Source:
+    from operations.engines import engine_of  # noqa: PLC0415 slow
+    from operations.logs.follow import Source  # noqa: PLC0415 slow
+    from operations.logs.place import local_log, mirror_log  # noqa: PLC0415 slow
+    from providers.connection.errors import Refused  # noqa: PLC0415 slow
+
+    site = hosts.site
+    cluster = hosts.cluster(progress=lambda text: err.print(escape(text)))
+    names = [node.name for node in site.nodes]
+    if local and local not in names:
+        raise Misused(f"`{local}` is no node of stack `{hosts.stack}`; its nodes are {' and '.join(names)}.")
+    if not local and len(names) == 1:
+        local = names[0]
+    if local:
+        if local not in cluster.nodes:
+            raise Refused(f"{local} is declared away, so its log cannot be read")
+        log = local_log(site)
+        if log is None:
+            raise Refused("the access log is only on the mirror (`log.access: mirror`)")
+        return Source(cluster, log, only=local)
+    log = mirror_log(site)
+    if log is None or site.mirror is None:
+        raise Refused("this site has no access log on a mirror", remedy="`--local NODE` reads that of a node")
+    runtime = engine_of(site).runtime
+    return Source(cluster, log, site.mirror.mount_point, choose=lambda: runtime.active_node(cluster))

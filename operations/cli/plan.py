@@ -1,0 +1,36 @@
+"""`squid-ha plan`: the command lines that an engine would be given, without any node."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from declaration.load import from_stack_file
+from operations.cli._arguments import AsJson, StackName
+from operations.cli._console import out
+from operations.stacks import Misused, stack_file, stack_names
+
+
+def command(
+    stack: StackName,
+    commands: Annotated[
+        bool, typer.Option("--commands", help="Every command line for fresh nodes, in order, with its certainty.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a site would say to fresh nodes, for checking by eye. Contacts no host. For `engine: lifekeeper`."""
+    from operations.plan import as_data, render, rows  # noqa: PLC0415 slow
+    from operations.site import project  # noqa: PLC0415 slow
+
+    if not commands:
+        raise Misused("say what of the plan: --commands; what a change would do is told by `pulumi preview --diff`.")
+    path = stack_file(stack)
+    if not path.exists():
+        known = ", ".join(f"`{name}`" for name in stack_names()) or "none yet"
+        raise Misused(f"there is no stack `{stack}`: {path} does not exist (known: {known}).")
+    found = rows(from_stack_file(path), f"{project()}/{stack}")
+    if as_json:
+        out.print_json(data=as_data(stack, found))
+    else:
+        out.print(render(found))

@@ -1,0 +1,70 @@
+"""`squid-ha resolve split-brain`: throw away what one half of the mirror has, once both logs are saved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from operations.cli._arguments import AsJson, StackName, nodes, pair_of
+from operations.cli._console import err, out
+
+if TYPE_CHECKING:
+    from operations.actions import Saved
+
+app = typer.Typer(help="End what only a person can decide.")
+Victim = Annotated[
+    str,
+    typer.Option("--victim", metavar="NODE", help="The node whose data is thrown away.", autocompletion=nodes),
+]
+
+
+@app.callback()
+def options() -> None:
+    """End what only a person can decide."""
+
+
+@app.command(name="split-brain")
+def split_brain(
+    stack: StackName,
+    victim: Victim,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """End a split brain: both halves' logs are saved and compared, then what only the victim has is thrown away.
+
+    The logs stay saved on the nodes, so that nothing of them is lost for good.
+    """
+    from operations.actions import hold, resolve, save  # noqa: PLC0415 slow
+    from operations.cli._ask import typed  # noqa: PLC0415 slow
+
+    hosts = pair_of(stack, victim)
+    cluster = hosts.cluster(progress=lambda text: err.print(escape(text)))
+    hosts.run(hold(cluster))
+    saved = hosts.run(save(cluster, hosts.site, victim))
+    if saved:
+        err.print(_table(saved, victim))
+        if not yes:
+            typed(f"What only {victim} has will be thrown away from the mirror.", victim, "--yes")
+    done = hosts.run(resolve(cluster, hosts.site, stack, victim, saved))
+    if as_json:
+        out.print(done.model_dump_json(indent=2), markup=False)
+    elif done.resolved:
+        out.print(
+            f"{victim} is being copied from {done.survivor}; `squid-ha status {stack}` tells how far.", markup=False
+        )
+    else:
+        out.print("There is no split brain, so nothing was done.", markup=False)
+
+
+def _table(saved: list[Saved], victim: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("half", "records only here", "logs saved on that node in"):
+        table.add_column(column)
+    for half in saved:
+        more = "" if half.whole else " at least"
+        name = f"{half.node} (victim)" if half.node == victim else half.node
+        table.add_row(name, f"{half.only_here}{more}", escape(half.folder))
+    return table

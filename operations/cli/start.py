@@ -1,0 +1,50 @@
+"""`squid-ha start --alone`: start one node of a pair whose other one is off."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from operations.cli._act import run
+from operations.cli._arguments import AsJson, NodeName, StackName, pair_of
+from operations.cli._console import err
+from operations.stacks import Misused
+
+
+def command(
+    stack: StackName,
+    node: NodeName,
+    alone: Annotated[bool, typer.Option("--alone", help="Without the other node, which is off.")] = False,
+    peer_is_off: Annotated[bool, typer.Option("--peer-is-off", help="The other node is off; do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Start the service on one node while the other one is off, after both were. Only a person can know that it is.
+
+    A node that starts by itself waits until it has seen the other one, which might run the service where this one
+    cannot see it. Refused where the other one answers or the cluster sees it, or the mirror's half here is behind.
+    """
+    from operations.actions import refuse_peer, start_alone  # noqa: PLC0415 slow
+    from operations.cli._ask import typed  # noqa: PLC0415 slow
+
+    if not alone:
+        raise Misused("a pair starts by itself as soon as both nodes are on; `--alone` starts one without the other.")
+    hosts = pair_of(stack, node)
+    others = " and ".join(each.name for each in hosts.site.nodes if each.name != node)
+    hosts.run(refuse_peer(hosts.cluster(progress=err.print), node))
+    if not peer_is_off:
+        question = (
+            f"{others} does not answer over SSH. That does not tell that it is off: it may run the service where\n"
+            "nobody here sees it. Then both would write to their half of the mirror, and one log will be lost.\n"
+            f"Look at {others} itself, or at its power. Is it off?"
+        )
+        typed(question, f"{others} is off", "--peer-is-off")
+    done = f"{node} runs the service alone; {others} joins it when it is on again."
+    run(
+        hosts,
+        "start alone",
+        lambda _, cluster: start_alone(cluster, hosts.site, node),
+        done,
+        node=node,
+        as_json=as_json,
+    )

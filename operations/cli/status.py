@@ -1,0 +1,138 @@
+"""`squid-ha status`: where the service runs, how mirror and clocks stand; once, live, or as a page."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from declaration.errors import DeclarationError
+from operations.cli._arguments import AsJson, pair_of, stacks
+from operations.cli._console import err, out
+from operations.cli._exit import DIFFERS, DONE, FAILED, REFUSED, UNREACHABLE, code_of
+from operations.stacks import Misused, StackTrouble, project_root
+
+if TYPE_CHECKING:
+    from operations.overview import Overview
+    from operations.site import Hosts
+    from operations.status import Status
+
+    Found = tuple[Status | None, Overview]
+
+_WORST = (DONE, DIFFERS, REFUSED, UNREACHABLE, FAILED)
+
+
+def command(
+    names: Annotated[list[str], typer.Argument(help="The sites' stacks.", metavar="STACK...", autocompletion=stacks)],
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again and again, until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two readings with --watch.")] = 5,
+    as_json: AsJson = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write a page for a browser too, with drift and the last drill.", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Show which node runs the service, each of its members, the mirror and the clocks. Exit code 3 unless all is well.
+
+    With several stacks the worst counts: 1 error, 4 unreachable, 5 refused, 3 not healthy, 0.
+    """
+    if watch and as_json:
+        raise Misused("--json prints one document, so it does not go with --watch.")
+    chosen = list(dict.fromkeys(names))
+    hosts = [pair_of(chosen[0])] if len(chosen) == 1 else _pairs(chosen)
+    if watch:
+        _watch(hosts, every, html)
+        return
+    found = _read(hosts, drift=html is not None)
+    if html is not None:
+        _write(html, found, None)
+    _print(found, as_json=as_json)
+    if code := max((overview.exit_code for _, overview in found), key=_WORST.index):
+        raise typer.Exit(code)
+
+
+def _pairs(names: list[str]) -> list[Hosts | Overview]:
+    """Each stack, or why it is none: one that cannot be used hides no other."""
+    from operations.overview import unread  # noqa: PLC0415 slow
+    from providers.connection.errors import HostError  # noqa: PLC0415 slow
+
+    def one(name: str) -> Hosts | Overview:
+        try:
+            return pair_of(name)
+        except Misused:
+            raise
+        except (DeclarationError, StackTrouble, HostError) as error:
+            return unread(name, str(error), code_of(error))
+
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(one, names))
+
+
+def _read(hosts: list[Hosts | Overview] | list[Hosts], *, drift: bool) -> list[Found]:
+    """All at once."""
+
+    def one(each: Hosts | Overview) -> Found:
+        return _one(each, drift=drift)
+
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        return list(pool.map(one, hosts))
+
+
+def _one(hosts: Hosts | Overview, *, drift: bool) -> Found:
+    from operations.drift import Subject, scan  # noqa: PLC0415 slow
+    from operations.overview import Overview, read, unread  # noqa: PLC0415 slow
+    from operations.overview.read import last_drill  # noqa: PLC0415 slow
+    from providers.connection.errors import HostError  # noqa: PLC0415 slow
+
+    if isinstance(hosts, Overview):
+        return None, hosts
+    try:
+        status, overview = hosts.run(read(hosts.cluster(progress=err.print), hosts.site, hosts.stack))
+    except HostError as error:
+        return None, unread(hosts.stack, str(error), code_of(error))
+    extra: dict[str, object] = {"exit_code": DONE if overview.healthy else DIFFERS}
+    if drift:
+        subject = Subject(hosts.stack, hosts.owner, hosts.site, lambda: hosts.cluster(progress=err.print))
+        extra |= {"drift": hosts.run(scan([subject])).sites[0], "drill": last_drill(project_root(), hosts.stack)}
+    return status, overview.model_copy(update=extra)
+
+
+def _print(found: list[Found], *, as_json: bool) -> None:
+    from operations.overview import render  # noqa: PLC0415 slow
+
+    if as_json:
+        import json  # noqa: PLC0415
+
+        sites = [overview.model_dump(mode="json") for _, overview in found]
+        out.print(json.dumps({"sites": sites}, indent=2), markup=False)
+    elif len(found) == 1 and found[0][0] is None:
+        err.print(found[0][1].message, markup=False)
+    else:
+        out.print(render(found))
+
+
+def _watch(hosts: list[Hosts | Overview] | list[Hosts], every: float, html: Path | None) -> None:
+    from rich.live import Live  # noqa: PLC0415 slow
+
+    from operations.overview import render  # noqa: PLC0415 slow
+
+    # Ctrl-C is how watching ends, and no failure.
+    with contextlib.suppress(KeyboardInterrupt), Live(console=out, auto_refresh=False, screen=out.is_terminal) as live:
+        while True:
+            began = time.monotonic()
+            found = _read(hosts, drift=html is not None)
+            live.update(render(found), refresh=True)
+            if html is not None:
+                _write(html, found, every)
+            time.sleep(max(0.0, every - (time.monotonic() - began)))
+
+
+def _write(path: Path, found: list[Found], refresh: float | None) -> None:
+    from operations.files import write_whole  # noqa: PLC0415 slow
+    from operations.overview import page  # noqa: PLC0415 slow
+
+    write_whole(path, page([overview for _, overview in found], refresh).encode())

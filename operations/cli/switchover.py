@@ -1,0 +1,36 @@
+"""`squid-ha switchover`: move the service on purpose."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from operations.cli._arguments import AsJson, StackName, nodes, pair_of
+from operations.cli._console import err, out
+
+
+def command(
+    stack: StackName,
+    to: Annotated[
+        str,
+        typer.Option(help="The node to move to; without it, the standby node.", metavar="NODE", autocompletion=nodes),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Move the service to the other node and wait until it runs there.
+
+    Refused while the mirror is not up to date, the node is aside, away or offline, or the cluster in maintenance mode.
+    """
+    from operations.switchover import planned  # noqa: PLC0415 slow
+
+    hosts = pair_of(stack, to)
+    done = hosts.run(planned(hosts.cluster(progress=lambda text: err.print(escape(text))), hosts.site, to))
+    if as_json:
+        out.print(done.model_dump_json(indent=2), markup=False)
+    elif done.source == done.target:
+        out.print(f"The service runs on {done.target} already; nothing to do.", markup=False)
+    else:
+        took = done.end - done.start
+        out.print(f"The service moved from {done.source} to {done.target} in {took:.1f} s.", markup=False)

@@ -1,0 +1,1 @@
+"""The checks of the doctor: a module each, found by this folder."""

@@ -1,0 +1,69 @@
+"""The mirror's disk: there, blank or this site's own, of one size on both nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from blueprint import paths
+from declaration.nodes import Node
+from declaration.site import Site
+from operations.doctor.model import Asked, Finding
+from providers.connection.command import Command, Result
+from providers.storage import device
+from providers.storage.device import Disk
+
+NAME = "disk"
+SMALLEST = 64 * 1024 * 1024
+
+
+def commands(site: Site, node: Node) -> Sequence[Command]:  # noqa: ARG001
+    """What lsblk and wipefs say; nothing without a mirror."""
+    return device.read(site.mirror.device) if site.mirror else []
+
+
+def judge(asked: Asked) -> Iterator[Finding]:
+    """Nothing is ever written to a disk that carries something, so that is what stands in the way."""
+    if asked.site.mirror is None:
+        return
+    path = asked.site.mirror.device
+    disk = _disk(path, asked.results)
+    if disk.identity is None:
+        yield asked.problem(NAME, f"there is no block device {path}", "attach the disk, or correct `mirror.device`")
+        return
+    yield _content(asked, path, disk)
+    size = int(disk.identity.size)
+    if size < SMALLEST:
+        yield asked.problem(NAME, f"{path} has only {size} bytes", "declare a larger disk")
+    for name, results in asked.others.items():
+        other = _disk(path, results)
+        if other.identity is not None and asked.node.name < name and int(other.identity.size) != size:
+            yield asked.note(
+                NAME, f"{path} has {size} bytes here and {other.identity.size} on {name}: the smaller counts"
+            )
+    if not path.startswith("/dev/disk/by-"):
+        yield asked.note(
+            NAME, f"{path} is a name by order of discovery", "declare the disk's own name below /dev/disk/by-id"
+        )
+
+
+def _disk(path: str, results: Sequence[Result]) -> Disk:
+    return device.parse(path, paths.MIRROR_VOLUME, results[0].stdout, results[1].stdout)
+
+
+def _content(asked: Asked, path: str, disk: Disk) -> Finding:
+    if disk.uses:
+        return asked.problem(NAME, f"{path} is in use: {', '.join(disk.uses)}", "free it, or declare a blank disk")
+    if disk.metadata:
+        if asked.ours:
+            return asked.ok(NAME, f"{path} bears this site's mirror")
+        return asked.problem(
+            NAME,
+            f"{path} carries DRBD's metadata, which this site did not make",
+            "`squid-ha adopt` takes over a mirror that is in use; else free it: `wipefs --all`",
+        )
+    if disk.content:
+        kinds = ", ".join(sorted({each.type for each in disk.content}))
+        return asked.problem(
+            NAME, f"{path} is not blank: {kinds}", "declare a blank disk, or `wipefs --all` once its data is elsewhere"
+        )
+    return asked.ok(NAME, f"{path} is blank")

@@ -1,0 +1,80 @@
+"""The fencing device and the watchdog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from blueprint import names
+from blueprint.site import things
+from declaration.engines.pacemaker import Sbd
+from declaration.nodes import Node
+from declaration.site import Site
+from operations.doctor.model import Asked, Finding
+from providers.connection.command import Command, command, script
+from providers.storage import device
+
+NAME = "fencing"
+
+# $1 watchdog
+_WATCHDOG = r"""
+[ -c "$1" ] || { echo absent; exit 0; }
+n=${1#/dev/}; [ "$n" = watchdog ] && n=watchdog0
+echo there; cat "/sys/class/watchdog/$n/identity" 2>/dev/null
+"""
+
+
+def commands(site: Site, node: Node) -> Sequence[Command]:  # noqa: ARG001
+    """Only for a site that fences by a disk and watchdogs."""
+    sbd = _sbd(site)
+    if sbd is None:
+        return []
+    # The device is compared by its serial number, which both nodes must see.
+    return [
+        script(_WATCHDOG, sbd.watchdog, reads=True, label=f"look at {sbd.watchdog}"),
+        *device.read(sbd.device),
+        command("sbd", "-d", sbd.device, "dump", reads=True),
+    ]
+
+
+def _sbd(site: Site) -> Sbd | None:
+    # The section may stand in the file of a site whose engine has no use for it.
+    used = any(thing.name == names.SBD for thing in things(site, "doctor/doctor"))
+    return site.pacemaker.fencing.sbd if site.pacemaker and used else None
+
+
+def judge(asked: Asked) -> Iterator[Finding]:
+    """A watchdog made of software is a note: it does not fire where the kernel hangs."""
+    sbd = _sbd(asked.site)
+    if sbd is None:
+        return
+    yield _watchdog(asked, sbd)
+    disk = device.parse(sbd.device, "", asked.out[1], asked.out[2])
+    slots = asked.results[3].exit_code == 0
+    if disk.identity is None:
+        yield asked.problem(
+            NAME, f"there is no block device {sbd.device}", "attach the shared disk, or correct `fencing.sbd.device`"
+        )
+    elif disk.uses or disk.content:
+        found = ", ".join([*disk.uses, *(each.type for each in disk.content)])
+        yield asked.problem(NAME, f"{sbd.device} is not blank: {found}", "declare a small disk for fencing alone")
+    elif slots and not asked.ours:
+        yield asked.problem(
+            NAME,
+            f"{sbd.device} bears another cluster's slots",
+            "blank it (`wipefs --all`, `dd`), or see `squid-ha adopt`",
+        )
+    else:
+        yield asked.ok(NAME, f"{sbd.device} {'bears slots of this site' if slots else 'is blank'}")
+
+
+def _watchdog(asked: Asked, sbd: Sbd) -> Finding:
+    there, _, identity = asked.out[0].strip().partition("\n")
+    if there != "there":
+        return asked.problem(
+            NAME,
+            f"there is no watchdog {sbd.watchdog}",
+            "load the hardware's driver (or `softdog` for a test), or correct `fencing.sbd.watchdog`",
+        )
+    if "software" in identity.lower():
+        return asked.note(NAME, f"{sbd.watchdog} is made of software, and may not fire when the kernel hangs")
+    return asked.ok(NAME, f"{sbd.watchdog} is there{f' ({identity})' if identity else ''}")

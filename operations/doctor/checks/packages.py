@@ -1,0 +1,75 @@
+"""Whether what the site needs is installed or can be, and whether its package sources answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from blueprint.site import things
+from declaration.nodes import Node
+from declaration.site import Site
+from operations.doctor.model import Asked, Finding
+from providers.connection.command import Command, command, script
+from providers.host.packages import Wanted
+
+NAME = "packages"
+
+# Host and port of each source, or of the proxy that apt goes through. bash is essential in Debian, and asks without
+# sending a word.
+_SOURCES = r"""
+proxy=$(apt-config dump --format '%v%n' Acquire::http::Proxy)
+sources() { apt-get --print-uris update 2>/dev/null | sed -n "s/^'\([a-z]*:\/\/[^/']*\).*/\1/p" | sort -u; }
+for url in ${proxy:-$(sources)}; do
+  case $url in http://*) port=80;; https://*) port=443;; *) continue;; esac
+  place=${url#*://}; place=${place%%/*}; place=${place##*@}
+  case $place in *:*) port=${place##*:}; place=${place%:*};; esac
+  if timeout 5 bash -c '</dev/tcp/$0/$1' "$place" "$port" 2>/dev/null; then echo "yes $url"; else echo "no $url"; fi
+done
+"""
+_LISTS = "ls /var/lib/apt/lists 2>/dev/null | grep -c Packages"
+_POLICY = re.compile(r"^(\S+):\n  Installed: (.*)\n  Candidate: (.*)$", re.MULTILINE)
+
+
+def commands(site: Site, node: Node) -> Sequence[Command]:
+    """The versions there are, and the sources."""
+    names = [name for thing in things(site, "doctor/doctor") if isinstance(thing.inputs, Wanted)
+             for name in thing.inputs.nodes.get(node.name, {})]  # fmt: skip
+    return [
+        command("apt-cache", "policy", *names, reads=True, label="apt-cache policy"),
+        script(_SOURCES, timeout=60, reads=True, label="ask the package sources"),
+        script(_LISTS, reads=True, label="look for package lists"),
+    ]
+
+
+def judge(asked: Asked) -> Iterator[Finding]:
+    """Sources matter only where something is missing."""
+    found = {name: (installed, candidate) for name, installed, candidate in _POLICY.findall(asked.out[0])}
+    if asked.results[0].exit_code != 0:
+        yield asked.problem(NAME, "apt-cache does not work there", "this site's platform installs by apt")
+        return
+    wanted = [name for thing in asked.things if isinstance(thing.inputs, Wanted)
+              for name in thing.inputs.nodes.get(asked.node.name, {})]  # fmt: skip
+    missing = [name for name in wanted if found.get(name, ("(none)", "(none)"))[0] == "(none)"]
+    unknown = [name for name in missing if found.get(name, ("", "(none)"))[1] == "(none)"]
+    silent = [line.removeprefix("no ") for line in asked.out[1].splitlines() if line.startswith("no ")]
+    if not missing:
+        yield asked.ok(NAME, f"all {len(wanted)} packages are installed")
+        return
+    if silent:
+        yield asked.problem(
+            NAME,
+            f"{len(missing)} packages have to be installed, and these sources do not answer: {', '.join(silent)}",
+            "correct /etc/apt/sources.list, or the way to them (DNS, proxy, firewall)",
+        )
+    if unknown and not silent and asked.out[2].strip() in ("", "0"):
+        yield asked.note(
+            NAME, "no package lists were fetched yet, and the sources answer; `up` fetches the lists first"
+        )
+    elif unknown and not silent:
+        yield asked.problem(
+            NAME,
+            f"no source has {', '.join(unknown)}",
+            "run `apt-get update` there, and see that its sources have the release's main section",
+        )
+    elif not silent:
+        yield asked.ok(NAME, f"{len(missing)} packages to install, and a source for each")

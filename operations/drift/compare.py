@@ -1,0 +1,143 @@
+"""One thing: what a refresh would find, told apart by node and by who made the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from blueprint.thing import Thing
+from operations.drift.model import Case, Finding, Outcome
+from providers import applied, reconcile
+from providers.applied import Digests
+from providers.connection.cluster import Cluster, Node
+from providers.connection.errors import HostError, TimedOut, Unknown, Unreachable
+from providers.contract import Absent, Observed, State
+from providers.kinds import load_kind
+from providers.reconcile import Difference
+
+_CANNOT_TELL = (Unreachable, Unknown, TimedOut)
+NOT_READ = "declared now, not yet deployed; looking at the host cannot tell it"
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The nodes that answer, what was last applied to each (node → thing → digests), and why the others do not."""
+
+    answering: Mapping[str, Node]
+    recorded: Mapping[str, Mapping[str, Digests]]
+    silent: Mapping[str, HostError]
+
+    @property
+    def names(self) -> list[str]:
+        """All of them."""
+        return [*self.answering, *self.silent]
+
+    def last(self, thing: str, node: str) -> Digests | None:
+        """What was last applied of a thing, to a node or, for ``''``, to the cluster; None if nothing is recorded."""
+        if node:
+            return self.recorded.get(node, {}).get(thing)
+        return next((each[thing] for each in self.recorded.values() if thing in each), None)
+
+
+async def look(cluster: Cluster, nodes: Nodes, thing: Thing) -> list[Case]:
+    """A case per node that the thing belongs to, and one for what belongs to none of them."""
+    places = applied.places(thing.inputs, nodes.names)
+    where = [name for name in places if name in nodes.answering]
+    silent = [_case(thing, name, nodes.silent[name]) for name in places if name in nodes.silent]
+    if not nodes.answering:
+        error = next(iter(nodes.silent.values()), Unknown("every node is declared away"))
+        return silent or [_case(thing, "", error)]
+    if places and not where:
+        return silent
+    wanted = _narrowed(thing.inputs, nodes)
+    try:
+        observed = await load_kind(thing.kind).observe(cluster.of(thing.name), wanted)
+    except HostError as error:
+        affected = [error.node] if error.node in where else where or [""]
+        return [*silent, *(_case(thing, name, error) for name in affected)]
+    findings = _findings(nodes, thing.name, wanted, observed, where, own=places[0] if len(places) == 1 else "")
+    if silent:
+        # Half of it was looked at: what the two halves have between them cannot be told.
+        findings = [finding for finding in findings if finding.node]
+    named = {finding.node for finding in findings}
+    cases = where + ([""] if "" in named or not places else [])
+    return [*silent, *(_found(thing, name, [each for each in findings if each.node == name]) for name in cases)]
+
+
+def _narrowed(wanted: State, nodes: Nodes) -> State:
+    """What is wanted of the nodes that answer."""
+    update = {
+        name: {node: each for node, each in value.items() if node in nodes.answering}
+        for name in type(wanted).model_fields
+        if applied.by_node(value := getattr(wanted, name), nodes.names)
+    }
+    return wanted.model_copy(update=update) if nodes.silent else wanted
+
+
+def _findings(
+    nodes: Nodes, thing: str, wanted: State, observed: Observed[Any], where: Sequence[str], own: str
+) -> list[Finding]:
+    """``own``: the one node that the thing is all about, if there is one."""
+    if isinstance(observed, Absent):
+        return [
+            Finding(thing=thing, node=name, property="", declared="there", origin=_of_absent(nodes.last(thing, name)))
+            for name in where or [""]
+        ]
+    differing = reconcile.differences(wanted, observed.values)
+    found = [_finding(nodes, thing, each, own) for each in differing]
+    return found + _edited(nodes, thing, wanted, differing, where, own)
+
+
+def _of_absent(last: Digests | None) -> applied.Origin:
+    return "edited" if last is None else "host"
+
+
+def _finding(nodes: Nodes, thing: str, difference: Difference, own: str) -> Finding:
+    node = _node_of(difference.path, nodes.names) or own
+    return Finding(
+        thing=thing,
+        node=node,
+        property=difference.path,
+        declared=difference.wanted,
+        live=difference.found,
+        origin=applied.origin(difference, nodes.last(thing, node)),
+    )
+
+
+def _edited(
+    nodes: Nodes, thing: str, wanted: State, differing: Sequence[Difference], where: Sequence[str], own: str
+) -> list[Finding]:
+    """What was edited although the hosts do not show it: what is only kept for later, or is no longer declared."""
+    made: list[Finding] = []
+    for node in where or [""]:
+        last = nodes.last(thing, node)
+        if last is None:
+            continue
+        for path in applied.edits(wanted, last):
+            of = _node_of(path, nodes.names)
+            mine = of == node if of else node == (where or [""])[0]
+            if mine and not any(applied.within(path, each.path) for each in differing):
+                made.append(Finding(thing=thing, node=of or own, property=path, origin="edited", note=NOT_READ))
+    return made
+
+
+def _node_of(path: str, names: Sequence[str]) -> str:
+    """The node that a path leads to: the key after the field's name."""
+    for name in names:
+        for way in (f".{name}", f'["{name}"]'):
+            rest = path[path.find(way) :] if way in path else ""
+            head = path[: len(path) - len(rest)]
+            if rest and head.isidentifier() and rest[len(way) : len(way) + 1] in ("", ".", "["):
+                return name
+    return ""
+
+
+def _case(thing: Thing, node: str, error: HostError) -> Case:
+    outcome = Outcome.UNREACHABLE if isinstance(error, _CANNOT_TELL) else Outcome.ERROR
+    return Case(thing=thing.name, kind=thing.kind, node=node, outcome=outcome, message=error.message)
+
+
+def _found(thing: Thing, node: str, findings: Sequence[Finding]) -> Case:
+    outcome = Outcome.DRIFT if findings else Outcome.CLEAN
+    return Case(thing=thing.name, kind=thing.kind, node=node, outcome=outcome, findings=findings)

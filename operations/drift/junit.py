@@ -1,0 +1,58 @@
+"""A scan as a JUnit report: a suite per site, a case per thing and node."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from lxml import etree
+
+from operations.drift.model import ORIGINS, Case, Outcome, Report, SiteReport
+from operations.drift.show import CLUSTER, described
+from operations.files import write_whole
+
+_UNFIT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def write(report: Report, path: Path) -> None:
+    """Write the file whole or not at all."""
+    write_whole(path, render(report))
+
+
+def render(report: Report) -> bytes:
+    """The document."""
+    root = etree.Element("testsuites", name="squid-ha drift", time=f"{report.seconds:.3f}")
+    for site in report.sites:
+        root.append(_suite(site, report.started))
+    return etree.tostring(root, xml_declaration=True, encoding="utf-8", pretty_print=True)
+
+
+def _suite(site: SiteReport, started: str) -> etree._Element:  # pyright: ignore[reportPrivateUsage]
+    cases = list(site.cases)
+    if site.message or not cases:
+        # A site that was not looked at must not look like one without fault.
+        cases.append(Case(thing="site", kind="", node="", outcome=site.failed, message=site.message))
+    suite = etree.Element("testsuite", name=site.stack, timestamp=started, time=f"{site.seconds:.3f}")
+    suite.set("tests", str(len(cases)))
+    suite.set("failures", str(sum(case.outcome == Outcome.DRIFT for case in cases)))
+    suite.set("errors", str(sum(case.outcome in (Outcome.UNREACHABLE, Outcome.ERROR) for case in cases)))
+    for case in cases:
+        name = f"{case.thing} on {case.node or CLUSTER}"
+        made = etree.SubElement(suite, "testcase", classname=f"{site.stack}.{case.thing}", name=name)
+        if case.outcome == Outcome.DRIFT:
+            first, *_ = (said := [_line(case, number) for number in range(len(case.findings))])
+            etree.SubElement(made, "failure", type="drift", message=_fit(first)).text = _fit("\n".join(said))
+        elif case.outcome != Outcome.CLEAN:
+            etree.SubElement(made, "error", type=case.outcome.value, message=_fit(case.message))
+    return suite
+
+
+def _line(case: Case, number: int) -> str:
+    finding = case.findings[number]
+    name, declared, live = described(finding)
+    return f"{name}: declared {declared}, live {live} ({ORIGINS[finding.origin]})"
+
+
+def _fit(text: str) -> str:
+    """Without what XML cannot say (XML 1.0, "Characters")."""
+    return _UNFIT.sub("\ufffd", text)

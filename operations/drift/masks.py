@@ -1,0 +1,57 @@
+"""Keeping secrets out of all that is printed: a host may show one where the declaration has only its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import cast
+
+from pydantic import BaseModel
+
+from declaration.types import Secret
+
+MASK = "[secret]"
+_SHORTEST = 4
+"""Characters; a shorter word would be found in texts that have nothing to do with it."""
+
+
+def secret_names(declared: BaseModel) -> Iterator[str]:
+    """The names of all secrets that a declaration speaks of."""
+    for name in type(declared).model_fields:
+        yield from _named(getattr(declared, name))
+
+
+def _named(value: object) -> Iterator[str]:
+    if isinstance(value, Secret):
+        yield value.secret
+    elif isinstance(value, BaseModel):
+        yield from secret_names(value)
+    elif isinstance(value, Mapping):
+        for each in cast("Mapping[str, object]", value).values():
+            yield from _named(each)
+    elif isinstance(value, list | tuple):
+        for each in cast("list[object]", value):
+            yield from _named(each)
+
+
+class Mask:
+    """Puts `MASK` in the place of secrets, in any value."""
+
+    def __init__(self, declared: BaseModel, secret: Callable[[str], str | None]) -> None:
+        words = {(secret(name) or "").strip() for name in secret_names(declared)}
+        self._words = sorted((word for word in words if len(word) >= _SHORTEST), key=len, reverse=True)
+
+    def text(self, text: str) -> str:
+        """A text without secrets."""
+        for word in self._words:
+            text = text.replace(word, MASK)
+        return text
+
+    def value(self, value: object) -> object:
+        """A value of any kind without secrets."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {key: self.value(each) for key, each in cast("Mapping[str, object]", value).items()}
+        if isinstance(value, list):
+            return [self.value(each) for each in cast("list[object]", value)]
+        return value

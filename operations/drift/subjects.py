@@ -1,0 +1,19 @@
+"""From the names of stacks to what is looked at; a stack that cannot be used is a subject too, with the reason."""
+
+from __future__ import annotations
+
+from declaration.errors import DeclarationError
+from operations.drift.scan import Subject
+from operations.site import hosts_of
+from operations.stacks import Misused, StackTrouble
+
+
+def subject_of(stack: str) -> Subject:
+    """The stack's site as it is declared now; contacts no host. Raises `Misused` where there is no such stack."""
+    try:
+        hosts = hosts_of(stack)
+    except Misused:
+        raise
+    except (DeclarationError, StackTrouble) as error:
+        return Subject(stack, message=str(error))
+    return Subject(stack, hosts.owner, hosts.site, lambda: hosts.cluster(progress=lambda _text: None))

@@ -1,0 +1,131 @@
+"""Looking at the service while it is disturbed: through the engine's roles, and past nodes that are cut off."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol, cast
+
+from declaration.site import Site
+from operations.drill.steps import Stand
+from operations.engines import Runtime, Tree, engine_of
+from operations.verify import clocks
+from providers.connection.cluster import Cluster
+from providers.connection.errors import HostError
+from providers.roles import MirrorView
+
+_DEGRADED = "Degraded"
+_RUNS = frozenset({"Started", "Promoted", _DEGRADED})
+_KEEPS_AWAY = frozenset({"standby", "maintenance"})
+PAIR = 2
+
+
+class Membership(Protocol):
+    """What some engines can tell of their nodes; one that cannot has no such functions."""
+
+    async def online(self, cluster: Cluster) -> frozenset[str]:
+        """The nodes that take part. Raises `Unknown` where no node can tell."""
+        ...
+
+    async def fenced(self, cluster: Cluster, node: str, since: float) -> bool:
+        """Whether ``node`` was fenced with success since then (seconds since the epoch). Raises `Unknown`."""
+        ...
+
+
+class Eyes(Protocol):
+    """What the runner looks through."""
+
+    async def look(self, without: frozenset[str] = frozenset(), *, clocks: bool = False) -> Stand:
+        """The service now; never raises `HostError`: what could not be told is the stand's trouble."""
+        ...
+
+    async def fenced(self, node: str, since: float, without: frozenset[str]) -> bool | None:
+        """Whether ``node`` was fenced since then; None where the engine does not tell."""
+        ...
+
+
+class SiteEyes:
+    """The eyes for a site's cluster."""
+
+    def __init__(self, cluster: Cluster, site: Site) -> None:
+        self._cluster = cluster
+        self._site = site
+        self._runtime = engine_of(site).runtime
+
+    async def look(self, without: frozenset[str] = frozenset(), *, clocks: bool = False) -> Stand:
+        """The service now, asked of all nodes but those ``without``."""
+        cluster = self._without(without)
+        # The answers may be this old, not newer.
+        begun = time.time()
+        try:
+            tree = await self._runtime.tree(cluster)
+            mirror = await self._runtime.mirror(cluster) if self._site.mirror is not None else dict[str, MirrorView]()
+            online = await self._online(cluster)
+            notices = await self._runtime.notices(cluster)
+            wrong = await self._wrong_clocks() if clocks else None
+        except HostError as trouble:
+            return Stand(time=begun, trouble=" ".join(str(trouble).split()))
+        aside = any(notice.kind in _KEEPS_AWAY for notice in notices)
+        nodes = frozenset(node.name for node in self._site.nodes if not node.away)
+        return Stand(
+            time=begun,
+            active=tree.active,
+            whole=is_whole(tree),
+            healthy=is_whole(tree)
+            and not is_degraded(tree)
+            and not aside
+            and (online is None or online >= nodes)
+            and all(view.whole for view in mirror.values())
+            and not (mirror and without),
+            mirror=in_words(mirror),
+            online=online,
+            wrong_clocks=wrong,
+            notices=tuple(notice.text for notice in notices),
+        )
+
+    async def fenced(self, node: str, since: float, without: frozenset[str]) -> bool | None:
+        """Whether ``node`` was fenced since then; None where the engine does not tell, or nobody can just now."""
+        membership = membership_of(self._runtime)
+        if membership is None:
+            return None
+        try:
+            return await membership.fenced(self._without(without | {node}), node, since)
+        except HostError:
+            return None
+
+    async def _online(self, cluster: Cluster) -> frozenset[str] | None:
+        membership = membership_of(self._runtime)
+        return None if membership is None else await membership.online(cluster)
+
+    async def _wrong_clocks(self) -> frozenset[str]:
+        found = await clocks.checks(self._cluster, self._site)
+        return frozenset(name for check in found if not check.passed for name in check.where.split(", "))
+
+    def _without(self, names: frozenset[str]) -> Cluster:
+        left = {name: node for name, node in self._cluster.nodes.items() if name not in names}
+        return replace(self._cluster, nodes=left) if left else self._cluster
+
+
+def membership_of(runtime: Runtime) -> Membership | None:
+    """The engine's account of its nodes, if it has one."""
+    return cast("Membership", runtime) if hasattr(runtime, "fenced") else None
+
+
+def is_whole(tree: Tree) -> bool:
+    """Whether every member of the service runs on the active node."""
+    active = tree.active
+    return active is not None and all(states.get(active) in _RUNS for states in tree.states.values())
+
+
+def is_degraded(tree: Tree) -> bool:
+    """Whether a member runs, but not as it should."""
+    return any(_DEGRADED in states.values() for states in tree.states.values())
+
+
+def in_words(mirror: Mapping[str, MirrorView]) -> dict[str, str]:
+    """Each node's half in a word."""
+    return {
+        name: "not asked" if view.trouble else view.data if view.connected else "not connected"
+        for name, view in mirror.items()
+    }

@@ -1,0 +1,176 @@
+"""Breaking and repairing: disturbances made real on the nodes, at the plug and by the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from declaration.site import Site
+from operations import switchover
+from operations.drill.disturbances import UNIT, Aside, ByPlug, Disturbance, OnNode
+from operations.drill.plug import Plug
+from operations.engines import engine_of
+from operations.proof.model import Move
+from providers.connection.cluster import Cluster
+from providers.connection.command import Command, script
+from providers.connection.errors import CommandFailed, HostError, NotVerified, Refused
+
+TRY_AGAIN = 1.0
+SLACK = 45.0
+"""Seconds after a node's own undo was due until nobody waits for it any more."""
+
+# $1 unit, $2 seconds, $3 script, then its arguments.
+_AFTER = r"""
+set -eu
+unit=$1 seconds=$2 text=$3
+shift 3
+systemctl reset-failed "$unit.service" 2>/dev/null || :
+systemd-run --quiet --collect --unit="$unit" --on-active="$seconds" --timer-property=AccuracySec=100ms -- \
+    /bin/sh -c "$text" sh "$@"
+"""
+_DISARM = 'systemctl stop "$1.timer" 2>/dev/null || [ $? -eq 5 ]'
+_PENDING = "systemctl list-units --all --plain --no-legend --no-pager 'squid-ha-drill*'"
+
+
+class Hands(Protocol):
+    """What the runner acts with."""
+
+    async def begin(self, disturbance: Disturbance) -> None:
+        """Arm the undo, then break. Raises `HostError`; then nothing is broken, or it undoes itself."""
+        ...
+
+    async def undo(self, disturbance: Disturbance) -> None:
+        """Repair, and disarm; tried until it works or nothing is left to repair. Raises `HostError`."""
+        ...
+
+    async def move(self, to: str) -> Move:
+        """Move the service on purpose. Raises `HostError`."""
+        ...
+
+    async def clear(self) -> None:
+        """Have the engine forget the failures that the drill has made. Raises `HostError`."""
+        ...
+
+
+class SiteHands:
+    """The hands for a site's cluster."""
+
+    def __init__(self, cluster: Cluster, site: Site, plug: Plug) -> None:
+        self._cluster = cluster
+        self._site = site
+        self._plug = plug
+        self._runtime = engine_of(site).runtime
+        self._due: dict[str, float] = {}
+
+    async def begin(self, disturbance: Disturbance) -> None:
+        """Arm the undo, then break."""
+        match disturbance:
+            case OnNode():
+                await self._begin_on_node(disturbance)
+            case ByPlug():
+                await self._plug.take(disturbance.action, disturbance.node)
+            case Aside():
+                await self._runtime.aside(self._cluster, disturbance.node)
+
+    async def undo(self, disturbance: Disturbance) -> None:
+        """Repair, and disarm."""
+        match disturbance:
+            case OnNode():
+                if disturbance.undo:
+                    await self._undo_on_nodes(disturbance)
+            case ByPlug():
+                await self._plug.give(disturbance.action, disturbance.node)
+            case Aside():
+                await self._runtime.back(self._cluster, disturbance.node)
+
+    async def move(self, to: str) -> Move:
+        """Move the service on purpose."""
+        return await switchover.move(self._cluster, self._site, to)
+
+    async def clear(self) -> None:
+        """Have the engine forget the failures that the drill has made."""
+        await self._runtime.cleanup(self._cluster)
+
+    async def _begin_on_node(self, wanted: OnNode) -> None:
+        node = self._cluster.node(wanted.node)
+        if wanted.check:
+            await node.run(wanted.checking)
+        if wanted.undo:
+            self._due[wanted.name] = time.monotonic() + wanted.lasts
+            for name in wanted.undone_on or (wanted.node,):
+                await self._arm(name, wanted)
+        if wanted.delayed:
+            await node.run(after(f"{wanted.unit}-start", wanted.delayed, wanted.start, wanted.arguments, wanted.what))
+            # The node answers for a moment more; what comes after must not take that for the disturbance's end.
+            await asyncio.sleep(wanted.delayed)
+        else:
+            await node.run(wanted.starting)
+
+    async def _arm(self, name: str, wanted: OnNode) -> None:
+        try:
+            await self._cluster.node(name).run(
+                after(wanted.unit, wanted.lasts, wanted.undo, wanted.arguments, f"the undo of: {wanted.what}")
+            )
+        except CommandFailed as failure:
+            if "already" in failure.stderr:
+                raise Refused(
+                    "an earlier drill's undo is still to come here",
+                    node=name,
+                    remedy=f"wait for it, or run it: `systemctl start {wanted.unit}.service`",
+                ) from failure
+            raise
+
+    async def _undo_on_nodes(self, done: OnNode) -> None:
+        last = max(self._due.get(done.name, 0.0), time.monotonic()) + SLACK
+        while done.undone_on and not await self._undone_somewhere(done):
+            # The mirror may be on its way from one node to the other.
+            if time.monotonic() > last:
+                raise NotVerified(f"{done.what}: on no node was there anything to undo", remedy="look for it by hand")
+            await asyncio.sleep(TRY_AGAIN)
+        for name in done.undone_on or (done.node,):
+            if not done.undone_on:
+                await self._repeat(name, done.undoing, last)
+            await self._repeat(name, script(_DISARM, done.unit, label=f"systemctl stop {done.unit}.timer"), last)
+
+    async def _undone_somewhere(self, done: OnNode) -> bool:
+        """Try each node that it may have to be undone on; one that cannot be reached is none of them."""
+        codes: list[int] = []
+        for name in done.undone_on:
+            try:
+                codes.append((await self._cluster.node(name).run(done.undoing)).exit_code)
+            except CommandFailed:
+                raise
+            except HostError as trouble:
+                self._cluster.progress(" ".join(str(trouble).split()))
+        return 0 in codes
+
+    async def _repeat(self, name: str, wanted: Command, deadline: float) -> None:
+        """Until the node can be reached again: when its own undo has come to pass, or after a boot, it can."""
+        while True:
+            try:
+                await self._cluster.node(name).run(replace(wanted, timeout=min(wanted.timeout, 30.0)))
+            except CommandFailed:
+                raise
+            except HostError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(TRY_AGAIN)
+            else:
+                return
+
+
+def after(unit: str, seconds: float, text: str, arguments: Sequence[str], what: str) -> Command:
+    """The command that has a node run a script of its own accord, some seconds from now."""
+    # systemd replaces $name in what it runs; $$ is a plain $ to it.
+    words = [text.replace("$", "$$"), *(word.replace("$", "$$") for word in arguments)]
+    return script(_AFTER, unit, f"{seconds:g}s", *words, label=f"systemd-run --on-active={seconds:g}s ({what})")
+
+
+async def pending(cluster: Cluster) -> dict[str, str]:
+    """Nodes where an earlier drill has left something that is still to undo itself, and what."""
+    query = script(_PENDING, label=f"systemctl list-units '{UNIT}*'", reads=True)
+    found = await cluster.each(lambda node: node.run(query))
+    return {name: line[0].split()[0] for name, said in found.items() if (line := said.stdout.strip().splitlines())}

@@ -1,0 +1,64 @@
+"""Running a drill so that Ctrl-C ends it in order: what is broken is repaired before the command ends."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, TypeVar
+
+from providers.connection.loop import the_loop
+
+T = TypeVar("T")
+
+
+class Interrupted(Exception):
+    """The drill was ended by a signal, and is undone."""
+
+
+def run_in_order(work: Coroutine[Any, Any, T], tell: Callable[[str], None]) -> T:
+    """Run ``work`` on the process's loop; at the first interrupt it is cancelled and waited for, then `Interrupted`.
+
+    A second interrupt ends the waiting (KeyboardInterrupt): the nodes then undo by themselves what was armed there.
+    """
+    tasks: list[asyncio.Task[T]] = []
+
+    async def noted() -> T:
+        task = asyncio.ensure_future(work)
+        tasks.append(task)
+        return await task
+
+    loop = the_loop()
+    future = asyncio.run_coroutine_threadsafe(noted(), loop)
+    with _terminated_as_interrupted():
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            tell("interrupted; undoing what is broken (again: do not wait, the nodes undo it by themselves)")
+        for task in tasks:
+            loop.call_soon_threadsafe(task.cancel)
+        try:
+            future.result()
+        except (asyncio.CancelledError, Exception) as ended:
+            raise Interrupted("the drill was interrupted; what it had broken is undone") from ended
+    raise Interrupted("the drill had ended when it was interrupted")
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Generator[None]:
+    """SIGTERM as Ctrl-C: a pipeline that is cancelled sends it."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

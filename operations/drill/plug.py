@@ -1,0 +1,122 @@
+"""Somebody outside of the nodes who has hold of their power, cables and disks, and perhaps of clients.
+
+On a production site that is at most a command for the power (``--power COMMAND``, see `CommandPlug`), such as one
+around `ipmitool`. A lab has all of it: its own object, named on the command line (``--plug MODULE:NAME``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import shlex
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from operations.drill.clients import Clients
+from operations.drill.disturbances import PlugAction
+from providers.connection.errors import Refused
+
+POWER_WITHIN = 60.0
+
+
+class Plug(Protocol):
+    """What can be done to nodes from outside. ``can`` names the actions; the others are never asked for."""
+
+    @property
+    def can(self) -> frozenset[PlugAction]:
+        """The actions that this plug knows."""
+        ...
+
+    @property
+    def disposable(self) -> bool:
+        """Whether the hosts are there to be broken, so that nobody has to say that he knows."""
+        ...
+
+    async def take(self, action: PlugAction, node: str) -> None:
+        """Take it away: the power, a cable, or have the mirror's disk finish no write. Raises `HostError`."""
+        ...
+
+    async def give(self, action: PlugAction, node: str) -> None:
+        """Give it back; nothing where it is there. Raises `HostError`."""
+        ...
+
+    def clients(self, run: str, rate: float) -> Clients | None:
+        """Clients behind the proxy, if this plug has some."""
+        ...
+
+    def machine(self) -> str:
+        """What the hosts run on, in words for the report."""
+        ...
+
+
+@dataclass(frozen=True)
+class NoPlug:
+    """Nobody."""
+
+    can: frozenset[PlugAction] = frozenset()
+    disposable: bool = False
+
+    async def take(self, action: PlugAction, node: str) -> None:
+        """There is nobody who could."""
+        raise Refused(f"nobody has hold of the {action} of this node", node=node)
+
+    async def give(self, action: PlugAction, node: str) -> None:
+        """There is nobody who could."""
+        raise Refused(f"nobody has hold of the {action} of this node", node=node)
+
+    def clients(self, run: str, rate: float) -> Clients | None:  # noqa: ARG002
+        """None."""
+        return None
+
+    def machine(self) -> str:
+        """Nothing is known of it."""
+        return ""
+
+
+@dataclass(frozen=True)
+class CommandPlug(NoPlug):
+    """The power by a command, run here as ``COMMAND off NODE`` and ``COMMAND on NODE``; exit code 0: done."""
+
+    command: str = ""
+    can: frozenset[PlugAction] = frozenset({"power"})
+
+    async def take(self, action: PlugAction, node: str) -> None:  # noqa: ARG002 there is only one
+        """Switch a node off."""
+        await self._run("off", node)
+
+    async def give(self, action: PlugAction, node: str) -> None:  # noqa: ARG002 there is only one
+        """Switch a node on."""
+        await self._run("on", node)
+
+    async def _run(self, word: str, node: str) -> None:
+        argv = [*shlex.split(self.command), word, node]
+        remedy = "see what `--power` names"
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+        except OSError as error:
+            raise Refused(f"`{shlex.join(argv)}` cannot be run: {error}", remedy=remedy) from None
+        try:
+            said, _ = await asyncio.wait_for(process.communicate(), POWER_WITHIN)
+        except TimeoutError:
+            process.kill()
+            raise Refused(f"`{shlex.join(argv)}` took longer than {POWER_WITHIN:g} s", remedy=remedy) from None
+        if process.returncode:
+            last = " / ".join(said.decode(errors="replace").strip().splitlines()[-3:])
+            raise Refused(f"`{shlex.join(argv)}` ended with exit code {process.returncode}: {last}", remedy=remedy)
+
+
+def load(name: str) -> Plug:
+    """The object that ``MODULE:NAME`` names. Raises `Refused` where there is none."""
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute or "plug")
+    except (ImportError, AttributeError, ValueError) as error:
+        raise Refused(
+            f"--plug: `{name}` names no object: {error}", remedy="MODULE:NAME, as in `lab.plug:plug`"
+        ) from None
+    return cast("Plug", found)

@@ -1,0 +1,301 @@
+"""Makes a scenario's steps real, and keeps what was seen. It ends with everything undone, however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from operations.drill.clients import Clients
+from operations.drill.disturbances import Disturbance
+from operations.drill.eyes import Eyes
+from operations.drill.hands import Hands
+from operations.drill.model import Finding, FindingName, Moment, Sample
+from operations.drill.steps import (
+    Crash,
+    Disturb,
+    Fenced,
+    Mark,
+    Move,
+    Served,
+    Stand,
+    Stays,
+    Step,
+    Steps,
+    Undo,
+    WaitFor,
+)
+from operations.proof.model import Move as Moved
+from operations.proof.model import Request
+from providers.connection.errors import HostError
+
+PAUSE = 1.0
+"""Seconds between two looks at the service."""
+AFTER = 10
+"""Answers that clients get when all is over."""
+CALM = 60.0
+"""Seconds that one who has interrupted a drill waits for the cluster to be whole."""
+CLEAR_AGAIN = 15.0
+
+
+@dataclass
+class Course:
+    """What was seen of one scenario."""
+
+    started: float = 0.0
+    disturbed: float | None = None
+    """When the first disturbance, or the first move, began."""
+    crashes: list[float] = field(default_factory=list[float])
+    moments: list[Moment] = field(default_factory=list[Moment])
+    samples: list[Sample] = field(default_factory=list[Sample])
+    moves: list[Moved] = field(default_factory=list[Moved])
+    stays: list[tuple[float, str | None]] = field(default_factory=list["tuple[float, str | None]"])
+    """From when on the service had to be where; None: it may move."""
+    fenced: dict[str, bool | None] = field(default_factory=dict[str, bool | None])
+    requests: list[Request] = field(default_factory=list[Request])
+    findings: list[Finding] = field(default_factory=list[Finding])
+    last: Stand = field(default_factory=Stand)
+    ended: float = 0.0
+
+    def find(self, name: FindingName, detail: str) -> None:
+        """Note why the scenario is red."""
+        self.findings.append(Finding(name=name, detail=detail))
+
+
+class Missed(Exception):
+    """A deadline was missed; the finding is noted."""
+
+
+class Runner:
+    """Runs one scenario. ``settle``: seconds for the cluster to be whole again at the end."""
+
+    def __init__(
+        self,
+        eyes: Eyes,
+        hands: Hands,
+        clients: Clients,
+        *,
+        settle: float,
+        progress: Callable[[str], None],
+        pause: float = PAUSE,
+    ) -> None:
+        self._eyes = eyes
+        self._hands = hands
+        self._clients = clients
+        self._settle = settle
+        self._progress = progress
+        self._pause = pause
+        self._broken: list[Disturbance] = []
+        self._news = asyncio.Event()
+        self._course = Course(started=time.time())
+
+    async def run(self, steps: Steps) -> Course:
+        """Run to the end; what goes wrong on the way is a finding. Clients are started and stopped by the caller.
+
+        Cancelled, it repairs, waits a while for the cluster to be whole, and ends as cancelled.
+        """
+        watching = asyncio.create_task(self._watch())
+        try:
+            try:
+                await self._steps(steps)
+            except Missed:
+                pass
+            except HostError as trouble:
+                self._find("went wrong", trouble)
+            finally:
+                steps.close()
+                await self._repair()
+            await self._end(self._settle)
+            await self._answered_after()
+        except asyncio.CancelledError:
+            await self._end(min(self._settle, CALM))
+            raise
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+        self._course.ended = time.time()
+        return self._course
+
+    async def _answered_after(self) -> None:
+        with contextlib.suppress(Missed):
+            await self._served(AFTER, self._settle)
+
+    async def _steps(self, steps: Steps) -> None:
+        step = next(steps, None)
+        while step is not None:
+            await self._do(step)
+            try:
+                step = steps.send(self._course.last)
+            except StopIteration:
+                return
+
+    async def _do(self, step: Step) -> None:
+        match step:
+            case Mark(text):
+                self._mark(text)
+            case Disturb(disturbance):
+                await self._disturb(disturbance)
+            case Undo():
+                await self._undo_last()
+            case Move(to):
+                await self._move(to)
+            case WaitFor():
+                await self._wait(step)
+            case Served(times, limit):
+                await self._served(times, limit)
+            case Stays(node):
+                self._course.stays.append((time.time(), node))
+            case Fenced(node, limit):
+                await self._fenced(node, limit)
+            case Crash(node):
+                self._course.crashes.append(time.time())
+                self._mark(f"{node} is lost with what it had not written")
+
+    async def _disturb(self, disturbance: Disturbance) -> None:
+        self._mark(disturbance.what)
+        self._course.disturbed = self._course.disturbed or time.time()
+        # Before it begins: where it is cut off half-way, it has to be undone too.
+        self._broken.append(disturbance)
+        await self._hands.begin(disturbance)
+
+    async def _undo_last(self) -> None:
+        disturbance = self._broken[-1]
+        self._mark(f"undone: {disturbance.what}")
+        await self._hands.undo(disturbance)
+        self._broken.remove(disturbance)
+
+    async def _move(self, to: str) -> None:
+        self._course.disturbed = self._course.disturbed or time.time()
+        self._mark(f"the service is moved to {to}")
+        self._course.stays.append((time.time(), None))
+        done = await self._hands.move(to)
+        self._course.moves.append(done)
+        self._mark(f"the service is on {done.arrived}")
+
+    async def _wait(self, step: WaitFor) -> None:
+        deadline = time.monotonic() + step.limit
+        self._progress(f"waiting until {step.what}")
+        while True:
+            stand = await (self._look(clocks=True) if step.clocks else self._next())
+            if step.holds(stand):
+                self._mark(step.what)
+                return
+            if time.monotonic() > deadline:
+                self._course.find("not reached", f"not within {step.limit:g} s: {step.what}; instead {in_words(stand)}")
+                raise Missed
+            if step.clocks:
+                await asyncio.sleep(self._pause)
+
+    async def _served(self, times: int, limit: float) -> None:
+        since, deadline = time.time(), time.monotonic() + limit
+        while True:
+            ended = [each for each in await self._read() if each.start >= since]
+            if sum(each.answered for each in ended) >= times:
+                return
+            if time.monotonic() > deadline:
+                why = next((each.error or f"HTTP status {each.status}" for each in reversed(ended)), "none ended")
+                detail = f"clients were not answered {times} times within {limit:g} s (last: {why})"
+                self._course.find("not served", detail)
+                raise Missed
+            await asyncio.sleep(min(self._pause, 0.5))
+
+    async def _read(self) -> list[Request]:
+        try:
+            return await self._clients.read()
+        except HostError:
+            # The node that they are on may be hard to reach for a while; they go on.
+            return []
+
+    async def _fenced(self, node: str, limit: float) -> None:
+        deadline = time.monotonic() + limit
+        since = self._course.disturbed or self._course.started
+        while True:
+            self._course.fenced[node] = await self._eyes.fenced(node, since, self._blind())
+            if self._course.fenced[node] or time.monotonic() > deadline:
+                return
+            await asyncio.sleep(self._pause)
+
+    async def _repair(self) -> None:
+        """Undo all that is still broken, the last first; one that cannot be undone keeps no other from it."""
+        for disturbance in reversed(self._broken):
+            self._progress(f"undoing: {disturbance.what}")
+            try:
+                await self._hands.undo(disturbance)
+            except HostError as trouble:
+                self._find("left behind", trouble, f"{disturbance.what}, not undone: ")
+                self._progress(f"NOT undone: {disturbance.what}: {' '.join(str(trouble).split())}")
+        self._broken.clear()
+
+    async def _end(self, limit: float) -> None:
+        """Wait until all is as before, and have the engine forget what it was through."""
+        deadline = time.monotonic() + limit
+        self._progress("waiting until the cluster is whole again")
+        clear_from = 0.0
+        while True:
+            stand = await self._next()
+            if stand.healthy and (clear_from or not stand.notices):
+                self._mark("the cluster is whole again")
+                return
+            if stand.notices and time.monotonic() > clear_from:
+                await self._clear()
+                clear_from = time.monotonic() + CLEAR_AGAIN
+            if time.monotonic() > deadline:
+                self._course.find("not whole", f"not within {limit:g} s; instead {in_words(stand)}")
+                return
+
+    async def _clear(self) -> None:
+        try:
+            await self._hands.clear()
+        except HostError as trouble:
+            self._progress(" ".join(str(trouble).split()))
+
+    async def _watch(self) -> None:
+        """A look now and then, also while a step takes its time."""
+        while True:
+            await self._look()
+            self._news.set()
+            self._news = asyncio.Event()
+            await asyncio.sleep(self._pause)
+
+    async def _next(self) -> Stand:
+        """The stand of a look that is still to come."""
+        await self._news.wait()
+        return self._course.last
+
+    async def _look(self, *, clocks: bool = False) -> Stand:
+        stand = await self._eyes.look(self._blind(), clocks=clocks)
+        course = self._course
+        if not stand.trouble:
+            before = course.samples[-1] if course.samples else None
+            if before is None or stand.time >= before.time:
+                course.samples.append(Sample(time=stand.time, active=stand.active, whole=stand.whole))
+        if stand.time >= course.last.time:
+            course.last = stand
+        return stand
+
+    def _blind(self) -> frozenset[str]:
+        """Nodes that cannot be asked, because the drill has cut them off."""
+        return frozenset(each.node for each in self._broken if each.cut_off)
+
+    def _mark(self, text: str) -> None:
+        self._course.moments.append(Moment(time=time.time(), text=text))
+        self._progress(text)
+
+    def _find(self, name: FindingName, trouble: Exception, before: str = "") -> None:
+        self._course.find(name, before + " ".join(str(trouble).split()))
+
+
+def in_words(stand: Stand) -> str:
+    """A stand for people."""
+    if stand.trouble:
+        return stand.trouble
+    where = f"it runs on {stand.active}" if stand.whole else f"it runs in parts ({stand.active or 'on no single node'})"
+    parts = [f"{name} {state}" for name, state in stand.mirror.items()]
+    missing = [] if stand.online is None else [f"online: {', '.join(sorted(stand.online)) or 'no node'}"]
+    clocks = (
+        [f"clocks off: {', '.join(sorted(stand.wrong_clocks)) or 'none'}"] if stand.wrong_clocks is not None else []
+    )
+    mirror = [f"the mirror: {', '.join(parts)}"] if parts else []
+    return "; ".join([where, *mirror, *missing, *clocks, *stand.notices])

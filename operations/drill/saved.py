@@ -1,0 +1,32 @@
+"""Where reports of drills are kept: ``.state/drills/<stack>/<time>.json``, and ``latest.json`` beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from operations.drill.model import DrillReport
+from operations.files import write_whole
+from operations.stacks import project_root
+
+
+def folder(stack: str, root: Path | None = None) -> Path:
+    """The folder of a stack's reports."""
+    return (root or project_root()) / ".state" / "drills" / stack
+
+
+def save(report: DrillReport, root: Path | None = None) -> Path:
+    """Keep a report; its file. Each file is complete or not there."""
+    where = folder(report.site, root)
+    where.mkdir(parents=True, exist_ok=True)
+    name = report.started.replace(":", "").replace("+0000", "Z")
+    text = (report.model_dump_json(indent=2) + "\n").encode()
+    kept = where / f"{name}.json"
+    for path in (kept, where / "latest.json"):
+        write_whole(path, text)
+    return kept
+
+
+def latest(stack: str, root: Path | None = None) -> DrillReport | None:
+    """The last report of a stack; None without one."""
+    path = folder(stack, root) / "latest.json"
+    return DrillReport.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None

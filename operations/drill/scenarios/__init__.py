@@ -1,0 +1,58 @@
+"""The scenarios: a module each, found by the folder. The name of a scenario is its module's, with `-` for `_`.
+
+A module has a docstring whose first line is its title, and
+
+- ``PLANNED``: whether it does only what an operator does on any day, so that a production site may be asked for it;
+- ``lacks(view)``: why it cannot be done on this site or with what is at hand; empty if it can;
+- ``may_lose(site)`` (optional): seconds of records before a crash that may be missing, ``inf``: all while it is broken;
+- ``steps(view)``: the generator of its steps.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+from declaration.site import Site
+from operations.drill.steps import Steps, View
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One scenario, see above."""
+
+    name: str
+    title: str
+    planned: bool
+    lacks: Callable[[View], str]
+    may_lose: Callable[[Site], float]
+    steps: Callable[[View], Steps]
+
+
+def scenarios() -> dict[str, Scenario]:
+    """All of them by name; those that break the least come first."""
+    found = [_scenario(each.name) for each in pkgutil.iter_modules(__path__)]
+    return {each.name: each for each in sorted(found, key=lambda each: (not each.planned, each.name))}
+
+
+def _scenario(module_name: str) -> Scenario:
+    module = importlib.import_module(f"{__name__}.{module_name}")
+    return Scenario(
+        module_name.replace("_", "-"),
+        _title(module),
+        module.PLANNED,
+        module.lacks,
+        getattr(module, "may_lose", _nothing),
+        module.steps,
+    )
+
+
+def _title(module: ModuleType) -> str:
+    return (module.__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+
+def _nothing(_site: Site) -> float:
+    return 0.0

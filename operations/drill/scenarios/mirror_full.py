@@ -1,0 +1,41 @@
+"""The mirror is full.
+
+Given clients that ask all the time, when the mirror has no room left, then what is declared comes of it: with `on_full:
+drop` clients are served on and records are missing only for that time; with `on_full: stop` nobody is served without a
+record. When there is room again, the service is whole again.
+"""
+
+from __future__ import annotations
+
+from declaration.site import Site
+from operations.drill.disturbances import mirror_full
+from operations.drill.steps import Disturb, Mark, Served, Stand, Steps, Undo, View, WaitFor
+
+PLANNED = False
+
+
+def lacks(view: View) -> str:
+    """There has to be a mirror with the log on it."""
+    if view.site.mirror is None:
+        return "the site has no mirror"
+    return "" if view.site.log.on_mirror else "the access log is not on the mirror"
+
+
+def may_lose(site: Site) -> float:
+    """Where records may be dropped, all of that time."""
+    return float("inf") if site.log.on_full == "drop" else 0.0
+
+
+def steps(view: View) -> Steps:
+    """Full, what is declared, room again, served again."""
+    yield Disturb(mirror_full(view.site, view.active, (view.active, view.standby), view.lasts))
+    if view.site.log.on_full == "drop":
+        yield Served(times=30, limit=view.patience)
+        yield Mark("clients are served without records, as declared")
+    else:
+        yield WaitFor("Squid has stopped, as declared", _stopped, view.patience)
+    yield Undo()
+
+
+def _stopped(seen: Stand) -> bool:
+    return not seen.trouble and not seen.whole

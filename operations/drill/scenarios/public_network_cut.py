@@ -1,0 +1,33 @@
+"""The active node loses the public network.
+
+Given clients that ask all the time, when the active node no longer reaches the public network, then the service moves
+to the node that does, in order and without a lost record, and stays there when the network returns.
+"""
+
+from __future__ import annotations
+
+from operations.drill.disturbances import ByPlug, network_cut
+from operations.drill.steps import Disturb, Served, Stays, Steps, Undo, View, WaitFor
+
+PLANNED = False
+
+
+def lacks(view: View) -> str:
+    """Reachability has to be declared, or nothing is promised."""
+    if not view.site.network.public.reachable:
+        return "no address is declared under network.public.reachable, so losing the network moves nothing"
+    return ""
+
+
+def steps(view: View) -> Steps:
+    """Cut, moved, healed, and no switchback."""
+    lost, other = view.active, view.standby
+    what = f"{lost} is cut off the public network"
+    cable = ByPlug("public network", what, lost, cut_off=True)
+    yield Disturb(cable if "public network" in view.can else network_cut(view.site, lost, "public", view.lasts))
+    yield WaitFor(f"all of the service runs on {other}", lambda seen: seen.runs_on(other), view.patience)
+    yield Stays(other)
+    yield Served(limit=view.patience)
+    yield Undo()
+    yield WaitFor(f"{lost} takes part again, and has every record", lambda seen: seen.healthy, view.patience)
+    yield Served(limit=view.patience)

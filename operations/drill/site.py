@@ -1,0 +1,250 @@
+"""A drill of a whole site: readiness, each scenario, the records, the report."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from blueprint.platforms import PLATFORMS
+from declaration.site import Site
+from operations.drill.clients import Clients, FromHere, FromNode
+from operations.drill.eyes import SiteEyes
+from operations.drill.hands import SiteHands, pending
+from operations.drill.judge import bounds_of, judge, single_log
+from operations.drill.model import DrillReport, ScenarioReport
+from operations.drill.plug import NoPlug, Plug
+from operations.drill.runner import Course, Runner, in_words
+from operations.drill.scenarios import Scenario, scenarios
+from operations.drill.steps import Served, Stand, Steps, View
+from operations.proof.model import Logs
+from operations.stacks import Misused
+from operations.verify.records import places, read_records
+from operations.verify.requests import HERE, Target
+from operations.verify.site import default_url
+from providers.connection.cluster import Cluster
+from providers.connection.command import command
+from providers.connection.errors import HostError, Refused
+from providers.host.waiting import until
+
+RECORDED_WITHIN = 10.0
+"""Seconds until a record has to be in the log: Squid writes it when the request ends, after the client's last byte."""
+BEFORE = 20
+"""Answers that clients get before anything is disturbed."""
+ARM = 60.0
+"""Seconds beyond the stated gap after which a cut network comes back by itself."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """``names``: scenarios, all that can be done without any. ``knows``: somebody has said that he knows what breaks.
+
+    ``sender``: `here`, a node's name, or empty for the plug's clients, or the standby's where there are none.
+    ``patience``: seconds for the engine to do what it should; None: three times the longest gap stated, and at least
+    five minutes. ``machine``: what the hosts are, for the report.
+    """
+
+    names: Sequence[str] = ()
+    knows: bool = False
+    sender: str = ""
+    rate: float = 5.0
+    url: str = ""
+    patience: float | None = None
+    machine: str = ""
+    plug: Plug = field(default_factory=NoPlug)
+
+
+async def drill(cluster: Cluster, site: Site, stack: str, options: Options) -> DrillReport:
+    """Run the scenarios one after the other; the first that does not leave the site healthy is the last.
+
+    Raises `Refused` where the site is not ready, or nobody has said that he knows, before anything is changed;
+    `Misused` for a scenario or a sender that does not exist; `Unreachable` or `Unknown` where nothing can be told.
+    """
+    chosen = named(options)
+    _refuse_breaking(chosen, options)
+    ready = await readiness(cluster, site)
+    doable, left_out = sorted_out(chosen, _view(site, ready, options), options)
+    await cluster.hold()
+    started = datetime.now(UTC)
+    reports: list[ScenarioReport] = []
+    place = ""
+    for scenario in doable:
+        cluster.progress(f"{scenario.name}: {scenario.title}")
+        view = _view(site, ready, options)
+        clients = clients_for(cluster, view, options, run := f"d{time.time_ns() // 1_000_000}")
+        place = clients.place
+        reports.append(await _one(cluster, scenario, view, clients, run, options))
+        left = doable[len(reports) :]
+        try:
+            ready = await readiness(cluster, site) if left else ready
+        except HostError as trouble:
+            why = f"after {scenario.name}, {' '.join(str(trouble).split())}"
+            left_out |= {each.name: why for each in left}
+            break
+    return DrillReport(
+        site=stack,
+        started=started.isoformat(timespec="seconds"),
+        ended=datetime.now(UTC).isoformat(timespec="seconds"),
+        verdict="green" if reports and all(each.verdict == "green" for each in reports) else "red",
+        engine=site.engine,
+        phase=site.phase,
+        clients=f"from {place}, {options.rate:g} requests a second",
+        machine=options.machine or options.plug.machine() or f"drill run on {platform.node()}",
+        scenarios=reports,
+        left_out=left_out,
+    )
+
+
+def named(options: Options) -> list[Scenario]:
+    """The scenarios that are asked for. Raises `Misused` for one that does not exist."""
+    known = scenarios()
+    unknown = [name for name in options.names if name not in known]
+    if unknown:
+        raise Misused(f"there is no scenario `{unknown[0]}`; there are {', '.join(known)}.")
+    if options.names:
+        return [known[name] for name in options.names]
+    return [each for each in known.values() if each.planned or _may_break(options)]
+
+
+def _may_break(options: Options) -> bool:
+    return options.knows or options.plug.disposable
+
+
+def _refuse_breaking(chosen: Sequence[Scenario], options: Options) -> None:
+    breaking = [each.name for each in chosen if not each.planned]
+    if breaking and not _may_break(options):
+        raise Refused(
+            f"{', '.join(breaking)} breaks something that clients may notice",
+            remedy="say --i-know, at a time when that is all right; without --scenario only what is planned is done",
+        )
+
+
+def sorted_out(chosen: Sequence[Scenario], view: View, options: Options) -> tuple[list[Scenario], dict[str, str]]:
+    """Those that can be done, and of the others why not. Raises `Refused` for one that was asked for by name."""
+    lacking = {each.name: why for each in chosen if (why := each.lacks(view))}
+    if lacking and options.names:
+        name, why = next(iter(lacking.items()))
+        raise Refused(f"{name} cannot be done here: {why}", remedy="`squid-ha drill --list STACK` tells what can")
+    return [each for each in chosen if each.name not in lacking], lacking
+
+
+async def readiness(cluster: Cluster, site: Site) -> Stand:
+    """The healthy site. Raises `Refused` for one that is not: what breaks next would say nothing, or do harm."""
+    if site.virtual_ip is None:
+        raise Refused("the site has a single node, so there is nothing to fail over to")
+    away = [node.name for node in site.nodes if node.away]
+    if away:
+        raise Refused("the node is declared away, so there is nothing to fail over to", node=away[0])
+    if found := await pending(cluster):
+        name, unit = next(iter(found.items()))
+        raise Refused(
+            f"another drill is at work, or its undo is still to come: {unit}", node=name, remedy="wait for it"
+        )
+    stand = await SiteEyes(cluster, site).look()
+    if stand.trouble:
+        raise Refused(f"the site is not ready: {stand.trouble}", remedy="see `squid-ha status`")
+    if not stand.healthy:
+        raise Refused(f"the site is not ready: {in_words(stand)}", remedy="see `squid-ha status`")
+    if stand.notices:
+        raise Refused(f"the site is not ready: {'; '.join(stand.notices)}", remedy="see `squid-ha cleanup`")
+    return stand
+
+
+def _view(site: Site, ready: Stand, options: Options) -> View:
+    assert ready.active is not None  # noqa: S101 it is healthy
+    standby = next(node.name for node in site.nodes if node.name != ready.active)
+    longest = max(each.seconds for each in (site.drill.unplanned_gap, *site.drill.gaps.values()))
+    patience = options.patience or max(300.0, 3 * longest)
+    return View(site, ready.active, standby, options.plug.can, patience, longest + ARM)
+
+
+def clients_for(cluster: Cluster, view: View, options: Options, run: str) -> Clients:
+    """Where requests come from. Raises `Misused` for a node that is not there."""
+    if options.sender == HERE:
+        return FromHere(run, options.rate)
+    if options.sender:
+        if options.sender not in cluster.nodes:
+            raise Misused(f"--from: `{options.sender}` is no node of this site; {HERE}, or {', '.join(cluster.nodes)}.")
+        return FromNode(run, options.rate, cluster.nodes[options.sender])
+    # The standby is the one that is disturbed the least.
+    return options.plug.clients(run, options.rate) or FromNode(run, options.rate, cluster.nodes[view.standby])
+
+
+async def _one(
+    cluster: Cluster, scenario: Scenario, view: View, clients: Clients, run: str, options: Options
+) -> ScenarioReport:
+    site = view.site
+    address = site.virtual_ip or site.node(view.active).address
+    target = Target(str(address), site.squid.port, options.url or default_url(site))
+    eyes, hands = SiteEyes(cluster, site), SiteHands(cluster, site, options.plug)
+    runner = Runner(eyes, hands, clients, settle=3 * view.patience, progress=cluster.progress)
+    try:
+        await clients.start(target)
+        course = await runner.run(served_first(scenario.steps(view)))
+        course.requests = await clients.stop()
+        logs = await _logs(cluster, course, site, run)
+    finally:
+        await asyncio.shield(_stopped(clients))
+    hints = await hints_of(cluster, site) if logs is not None else []
+    return judge(scenario, bounds_of(site, scenario), course, logs, run, hints)
+
+
+def served_first(steps: Steps) -> Steps:
+    """A scenario's steps, with clients that are served before the first of them."""
+    stand = yield Served(BEFORE)
+    step = next(steps, None)
+    while step is not None:
+        stand = yield step
+        try:
+            step = steps.send(stand)
+        except StopIteration:
+            return
+
+
+async def _stopped(clients: Clients) -> None:
+    try:
+        await clients.stop()
+    except HostError:
+        # On a node that cannot be reached: they end by themselves.
+        return
+
+
+async def _logs(cluster: Cluster, course: Course, site: Site, run: str) -> Logs | None:
+    """The records, once those of the last requests are there too; None where they cannot be read."""
+    active = course.last.active
+    if active is None:
+        return None
+    replied = {request.id for request in course.requests if request.replied}
+
+    async def read() -> Logs:
+        found = await read_records(cluster, site, active, run)
+        return found if places(site).mirror else single_log(found)
+
+    def complete(logs: Logs) -> bool:
+        text = "\n".join(line.text for line in logs.mirror) + " "
+        return all(f"/r/{name} " in text for name in replied)
+
+    try:
+        logs, _ = await until(read, complete, RECORDED_WITHIN)
+    except HostError as trouble:
+        course.find("not counted", " ".join(str(trouble).split()))
+        return None
+    return logs
+
+
+async def hints_of(cluster: Cluster, site: Site) -> list[str]:
+    """What on the nodes explains lost records: `daemon:` hands them over by a queue that drops what is too much."""
+    conf = PLATFORMS[site.platform].squid_configuration
+    look = command("grep", "-E", "^[[:space:]]*access_log[[:space:]]+daemon:", conf, ok={0, 1, 2}, reads=True)
+    try:
+        found = await cluster.each(lambda node: node.run(look))
+    except HostError:
+        return []
+    return [
+        f"{conf} on {name} logs by `daemon:`, which drops records when the disk is slow"
+        for name, said in found.items()
+        if said.exit_code == 0
+    ]

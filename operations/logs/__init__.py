@@ -1,0 +1,1 @@
+"""Following the access log across switchovers and rotations."""

@@ -1,0 +1,77 @@
+"""How a node is asked about the files of a log: short commands that only read, and nothing that stays."""
+
+from __future__ import annotations
+
+import base64
+
+from operations.logs.cursor import CHUNK, File
+from providers.connection.command import Command, script
+from providers.connection.errors import Unknown
+
+NOT_MOUNTED = 32
+_CHANGED = 44
+
+# $1 mount point or nothing, $2 log, $3 bytes at the beginning, $4 inode and $5 digest of the file that one is in.
+# Prints inode, size (-1: compressed), digest and name. Where the live file is that file, only that: the others do not
+# matter, and asking for all of them each second would be work.
+_LIST = r"""
+if [ -n "$1" ]; then mountpoint -q -- "$1" || exit 32; fi
+told() {
+    { inode=$(stat -L -c %i /proc/self/fd/0); size=$(stat -L -c %s /proc/self/fd/0)
+      case $1 in
+          *.gz) size=-1; sum=$(gzip -dc 2>/dev/null | head -c "$2" | sha256sum) ;;
+          *) sum=$(head -c "$2" | sha256sum) ;;
+      esac
+      echo "$inode $size ${sum%% *} ${1##*/}"; } <"$1"
+}
+if [ -f "$2" ]; then
+    live=$(told "$2" "$3" 2>/dev/null) && echo "$live"
+    case $live in "$4 "*" $5 "*) exit 0 ;; esac
+fi
+for file in "$2"[-._]*; do
+    [ -f "$file" ] && told "$file" "$3" 2>/dev/null
+done
+true
+"""
+# $1 file, $2 its inode, $3 first byte (from 1), $4 how many
+_READ = r"""
+{ [ "$(stat -L -c %i /proc/self/fd/0)" = "$2" ] || exit 44
+  case $1 in *.gz) gzip -dc 2>/dev/null | tail -c "+$3" ;; *) tail -c "+$3" ;; esac | head -c "$4" | base64 -w 0
+} <"$1" 2>/dev/null || exit 44
+"""
+_MOUNTED = 'mountpoint -q -- "$1" && echo yes || echo no'
+
+
+def listing(log: str, mount_point: str, head: int, inode: int, digest: str) -> Command:
+    """The files of the log. Exit code `NOT_MOUNTED` where the mirror is not there."""
+    label = f"list the files of {log}"
+    words = (mount_point, log, str(head), str(inode), digest)
+    return script(_LIST, *words, ok={0, NOT_MOUNTED}, timeout=30, reads=True, label=label)
+
+
+def parse_listing(output: str) -> list[File]:
+    """What `listing` printed. Raises `Unknown` where that is cut off."""
+    rows = [line.split(" ", 3) for line in output.splitlines()]
+    if any(len(row) != 4 for row in rows):  # noqa: PLR2004 - inode, size, digest, name
+        raise Unknown("a node's list of log files is not whole")
+    return [File(int(inode), int(size), digest, name) for inode, size, digest, name in rows]
+
+
+def reading(path: str, inode: int, offset: int, count: int = CHUNK) -> Command:
+    """Bytes of a file that still has this inode; nothing where it has got another name meanwhile."""
+    label = f"read {path}"
+    words = (path, str(inode), str(offset + 1), str(count))
+    return script(_READ, *words, ok={0, _CHANGED}, timeout=60, reads=True, label=label)
+
+
+def parse_reading(output: str) -> bytes:
+    """What `reading` printed."""
+    try:
+        return base64.b64decode(output, validate=True)
+    except ValueError as error:
+        raise Unknown("what a node sent of a log is not whole") from error
+
+
+def mounted(mount_point: str) -> Command:
+    """``yes`` or ``no``: whether the mirror is mounted."""
+    return script(_MOUNTED, mount_point, timeout=15, reads=True, label=f"mountpoint {mount_point}")

@@ -1,0 +1,192 @@
+"""Following a log on whichever node has it: the cursor says what to read, this reads it.
+
+Each look is a short command of its own, so a switchover is never held up by an open file, and nothing stays on a node
+when this ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from operations.logs import ask
+from operations.logs.cursor import CHUNK, HEAD, Check, Cursor, File, Idle, Lost, Read, begun, ordered
+from providers.connection.cluster import Cluster, Node
+from providers.connection.errors import HostError, TimedOut, Unreachable
+
+PAUSE = 1.0
+"""Seconds between looks while there is nothing new."""
+BACK = 4 * CHUNK
+"""Bytes in which the last records of a file are looked for at the start."""
+
+
+class Gone(Exception):
+    """The log is not on this node any more."""
+
+
+@dataclass
+class Source:
+    """A log and where it may be: below ``mount_point`` on one of the nodes, or on ``only`` this node's own disk.
+
+    ``choose`` decides where more than one node has it.
+    """
+
+    cluster: Cluster
+    log: str
+    mount_point: str = ""
+    only: str = ""
+    choose: Callable[[], Awaitable[str | None]] | None = None
+
+    async def find(self) -> str | None:
+        """The node that has it now; None while none has. Raises `Unreachable` where no node answers at all."""
+        if self.only:
+            return self.only
+        there: list[str] = []
+        silent: list[HostError] = []
+
+        async def look(node: Node) -> None:
+            try:
+                if (await node.run(ask.mounted(self.mount_point))).stdout.strip() == "yes":
+                    there.append(node.name)
+            except (Unreachable, TimedOut) as error:
+                silent.append(error)
+
+        await self.cluster.each(look)
+        if len(silent) == len(self.cluster.nodes):
+            raise silent[0]
+        if len(there) > 1 and self.choose is not None:
+            return await self.choose()
+        return there[0] if len(there) == 1 else None
+
+
+@dataclass
+class Follower:
+    """``told`` gets a line for people about moves, waits and what was lost."""
+
+    source: Source
+    told: Callable[[str], None]
+    cursor: Cursor = field(default_factory=Cursor)
+    node: str = ""
+    _waiting: str = ""
+
+    @property
+    def _name(self) -> str:
+        return PurePosixPath(self.source.log).name
+
+    def _path(self, file: File) -> str:
+        return str(PurePosixPath(self.source.log).with_name(file.name))
+
+    async def last(self, lines: int) -> list[bytes]:
+        """The last records of the log where it is now; following goes on behind them.
+
+        Raises `HostError` where it is on no node. Compressed files are not gone back into.
+        """
+        node = await self.source.find()
+        if node is None:
+            return []
+        self.node = node
+        row = [file for file in ordered(await self._list(), self._name) if file.size > 0]
+        shown: list[bytes] = []
+        for file in reversed(row):
+            start = max(0, file.size - BACK)
+            head = await self._read(file, 0, min(HEAD, file.size))
+            region = await self._all(file, start, file.size - start)
+            cursor, found = begun(
+                File(file.inode, start + len(region), "", file.name), head, region, lines - len(shown)
+            )
+            if not self.cursor.inode:
+                self.cursor = cursor
+            shown = [*found, *shown]
+            if len(shown) >= lines:
+                break
+        return shown
+
+    async def _all(self, file: File, start: int, count: int) -> bytes:
+        data = b""
+        while len(data) < count and (more := await self._read(file, start + len(data), min(CHUNK, count - len(data)))):
+            data += more
+        return data
+
+    async def lines(self) -> AsyncGenerator[list[bytes], None]:
+        """Records as they come, for ever. What breaks is waited for and said; only a wrong node is an error."""
+        while True:
+            try:
+                if not self.node:
+                    await self._attach()
+                found, busy = await self._look() if self.node else ([], False)
+            except Gone:
+                self._wait(f"{self.node} has the log no more; waiting for where it comes up")
+                self.node, found, busy = "", [], False
+            except (Unreachable, TimedOut) as error:
+                self._wait(f"waiting: {str(error).splitlines()[0]}")
+                self.node, found, busy = "", [], False
+            if found:
+                yield found
+            if not busy:
+                await asyncio.sleep(PAUSE)
+
+    def _wait(self, text: str) -> None:
+        if text != self._waiting:
+            self._waiting = text
+            self.told(text)
+
+    async def _attach(self) -> None:
+        """Find the log, and see that it still has what was shown of it."""
+        node = await self.source.find()
+        if node is None:
+            self._wait("the mirror is mounted on no node; waiting")
+            return
+        self.node, self._waiting = node, ""
+        self.told(f"following on {node}")
+        own = self.cursor.own(await self._list()) if self.cursor.inode else None
+        if own is not None and not own.compressed:
+            await self._check(own)
+
+    async def _look(self) -> tuple[list[bytes], bool]:
+        self.cursor, step = self.cursor.next(await self._list(), self._name)
+        if isinstance(step, Idle):
+            return [], False
+        if isinstance(step, Check):
+            await self._check(step.file)
+            return [], True
+        if isinstance(step, Lost):
+            self.told(
+                "the file that was being followed is gone; going on with the newest, what was between is not shown"
+            )
+            step = step.read
+        data = await self._read(step.file, step.offset, CHUNK)
+        self.cursor, found = self.cursor.took(Read(step.file, step.offset, step.fresh), data)
+        return found, bool(data) or step.file.compressed
+
+    async def _check(self, own: File) -> None:
+        count = len(self.cursor.tail)
+        there = await self._read(own, self.cursor.offset - count, count)
+        self.cursor, lost = self.cursor.checked(there)
+        if lost:
+            self.told(f"{lost} bytes that were shown are not in the log any more: they did not survive the failover")
+        if own.size < self.cursor.offset:
+            self.cursor = self.cursor.cut(own.size)
+
+    async def _list(self) -> list[File]:
+        source, cursor = self.source, self.cursor
+        asking = ask.listing(source.log, source.mount_point, len(cursor.head), cursor.inode, cursor.digest)
+        result = await source.cluster.node(self.node).run(asking)
+        if result.exit_code == ask.NOT_MOUNTED:
+            raise Gone
+        return ask.parse_listing(result.stdout)
+
+    async def _read(self, file: File, offset: int, count: int) -> bytes:
+        if not count:
+            return b""
+        asking = ask.reading(self._path(file), file.inode, offset, count)
+        return ask.parse_reading((await self.source.cluster.node(self.node).run(asking)).stdout)
+
+
+async def follow(follower: Follower, show: Callable[[list[bytes], str], None]) -> None:
+    """Show records until cancelled."""
+    async with contextlib.aclosing(follower.lines()) as lines:
+        async for found in lines:
+            show(found, follower.node)

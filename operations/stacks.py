@@ -1,0 +1,201 @@
+"""The project's stack files: where they are, and making sure that there is one and Pulumi knows its stack.
+
+``python -m operations.stacks lab`` writes the lab's from its template. Pulumi keeps things of its own in a stack file
+(the salt of its encryption, secrets), and rewrites the file when it likes: so a file is compared by what it says, and
+what is Pulumi's is carried over.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from declaration.load import CONFIG_KEY, read
+
+# What is Pulumi's own in a stack file, beside `config`.
+_PULUMIS = ("secretsprovider", "encryptedkey", "encryptionsalt", "environment")
+_STACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_PULUMI_SECONDS = 120
+
+
+class StackTrouble(Exception):
+    """Something about the project, its stack files or Pulumi's stacks; the message says what to do."""
+
+
+class Misused(StackTrouble):
+    """A command was called with something that there is not, or that does not go together."""
+
+
+def project_root(start: Path | None = None) -> Path:
+    """The folder of the project: the nearest one upwards with this program's Pulumi.yaml, else that of this file."""
+    here = (start or Path.cwd()).absolute()
+    for folder in (here, *here.parents):
+        if (folder / "Pulumi.yaml").is_file() and (folder / "stacks" / "templates").is_dir():
+            return folder
+    return Path(__file__).resolve().parent.parent
+
+
+def stack_file(name: str, root: Path | None = None) -> Path:
+    """Where the stack file of stack ``name`` is, whether or not it exists. Raises `Misused` for a bad name."""
+    if not _STACK_NAME.fullmatch(name):
+        raise Misused(f"`{name}` cannot be the name of a stack: letters, digits, `.`, `_` and `-`, such as `lyon`.")
+    return (root or project_root()) / "stacks" / f"Pulumi.{name}.yaml"
+
+
+def stack_names(root: Path | None = None) -> list[str]:
+    """The stacks that have a stack file."""
+    files = ((root or project_root()) / "stacks").glob("Pulumi.*.yaml")
+    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in files)
+
+
+def render(template: str, root: Path | None = None, **variables: object) -> str:
+    """The text of a template of ``stacks/templates``."""
+    folder = (root or project_root()) / "stacks" / "templates"
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 YAML, not HTML
+    )
+    return environment.get_template(template).render(**variables)
+
+
+def write_lab(root: Path | None = None) -> bool:
+    """Make the lab's stack file what its template says now. Says whether that changed anything."""
+    root = root or project_root()
+    path = stack_file("lab", root)
+    wanted = render("lab.yaml.j2", root, lab=str(root / ".lab"))
+    read(wanted, "stacks/templates/lab.yaml.j2")
+    existing = path.read_text(encoding="utf-8") if path.exists() else None
+    text = carried_over(wanted, existing)
+    if text == existing:
+        return False
+    _replace(path, text)
+    return True
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write the stack file of a new site. What `pulumi stack init` may have left in it before is carried over.
+
+    Raises `StackTrouble` where the file holds a site, or is not to be read.
+    """
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        existing = path.read_text(encoding="utf-8")
+        begun = _load(existing)
+        if not begun or CONFIG_KEY in _section(begun, "config"):
+            raise StackTrouble(f"{path} exists and is left as it is; edit it, or choose another name.") from None
+        _replace(path, carried_over(text, existing))
+
+
+def _replace(path: Path, text: str) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+
+
+def carried_over(wanted: str, existing: str | None) -> str:
+    """The stack file ``wanted`` with what is not the site's in ``existing``; ``existing`` if it says the same."""
+    if existing is None:
+        return wanted
+    old, new = _load(existing), _load(wanted)
+    for key in _PULUMIS:
+        if key in old:
+            new[key] = old[key]
+    for key, value in _section(old, "config").items():
+        if key != CONFIG_KEY:
+            new["config"].setdefault(key, value)
+    if old == new:
+        return existing
+    stream = io.StringIO()
+    _yaml().dump(new, stream)  # pyright: ignore[reportUnknownMemberType]
+    return stream.getvalue()
+
+
+def _yaml() -> YAML:
+    yaml = YAML(typ="rt", pure=True)
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def _load(text: str) -> dict[str, Any]:
+    try:
+        loaded: object = _yaml().load(text)  # pyright: ignore[reportUnknownMemberType]
+    except YAMLError:
+        return {}
+    return cast("dict[str, Any]", loaded) if isinstance(loaded, dict) else {}
+
+
+def _section(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = document.get(key)
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+
+def ensure_stack(name: str, root: Path | None = None) -> bool:
+    """Let Pulumi know the stack ``name``. Says whether it is new. Raises `StackTrouble` with Pulumi's own words."""
+    root = root or project_root()
+    known = json.loads(pulumi(["stack", "ls", "--json"], root) or "[]")
+    if any(stack["name"].rsplit("/", 1)[-1] == name for stack in known):
+        return False
+    pulumi(["stack", "init", name, "--no-select"], root)
+    return True
+
+
+def pulumi(arguments: Sequence[str], root: Path) -> str:
+    """Run `pulumi` and return its output. Raises `StackTrouble` with its last lines."""
+    launcher = root / ".venv" / "bin" / "pulumi"
+    command = [str(launcher) if launcher.exists() else "pulumi", *arguments, "--non-interactive"]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=_PULUMI_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except FileNotFoundError:
+        raise StackTrouble("Pulumi is not set up here: run `make setup` in the project.") from None
+    except subprocess.TimeoutExpired:
+        raise StackTrouble(f"`{' '.join(command)}` did not end within {_PULUMI_SECONDS} s.") from None
+    if done.returncode:
+        last = " ".join(line.strip() for line in done.stderr.strip().splitlines()[-3:])
+        raise StackTrouble(f"`pulumi {' '.join(arguments)}` ended with exit code {done.returncode}: {last}")
+    return done.stdout
+
+
+def main(arguments: Sequence[str]) -> int:
+    """``python -m operations.stacks lab``."""
+    if list(arguments) != ["lab"]:
+        sys.stderr.write("usage: python -m operations.stacks lab\n")
+        return 2
+    try:
+        changed = write_lab()
+        new = ensure_stack("lab")
+    except StackTrouble as trouble:
+        sys.stderr.write(f"{trouble}\n")
+        return 1
+    state = "written" if changed else "unchanged"
+    sys.stdout.write(f"stacks/Pulumi.lab.yaml {state}{', stack initialised' if new else ''}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

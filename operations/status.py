@@ -1,0 +1,85 @@
+"""What a site is doing now: where its service runs, and how its mirror stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from declaration.site import Site
+from operations.engines import Tree, engine_of
+from providers.connection.cluster import Cluster
+from providers.roles import UP_TO_DATE, MirrorView
+
+_GOOD = {"Started": "green", "Promoted": "green", "Unpromoted": "", "Stopped": "dim"}
+_DEGRADED = "Degraded"
+_RUNS = frozenset({"Started", "Promoted", _DEGRADED})
+
+
+@dataclass(frozen=True)
+class Status:
+    """``mirror``: node → its view; empty without a mirror."""
+
+    site: Site
+    tree: Tree
+    mirror: Mapping[str, MirrorView] = field(default_factory=dict[str, MirrorView])
+
+    @property
+    def whole(self) -> bool:
+        """Whether every member of the service runs, all on one node."""
+        active = self.tree.active
+        return active is not None and all(states.get(active) in _RUNS for states in self.tree.states.values())
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the service runs whole on one node with nothing degraded, and its mirror is the same on both."""
+        if not self.whole or any(_DEGRADED in states.values() for states in self.tree.states.values()):
+            return False
+        return all(view.up_to_date and view.peer_up_to_date for view in self.mirror.values())
+
+
+async def read_status(cluster: Cluster, site: Site) -> Status:
+    """Ask the cluster. Raises `Unknown` where no node can tell what runs."""
+    runtime = engine_of(site).runtime
+    tree = await runtime.tree(cluster)
+    return Status(site, tree, await runtime.mirror(cluster) if site.mirror else {})
+
+
+def render(status: Status) -> RenderableType:
+    """The service tree from the top down, a column per node; below it the mirror."""
+    names = [node.name for node in status.site.nodes]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("service")
+    for name in names:
+        table.add_column(f"{name} (active)" if status.whole and name == status.tree.active else name, no_wrap=True)
+    for depth, (member, states) in enumerate(reversed(list(status.tree.states.items()))):
+        table.add_row(f"{'  ' * depth}{member}", *(_state(states.get(name, "-")) for name in names))
+    where = f"runs on {status.tree.active}" if status.whole else "[red]does not run as a whole on any node[/red]"
+    address = f"{status.site.virtual_ip}:{status.site.squid.port}"
+    heading = Text.from_markup(f"The proxy {address} {where}.\n")
+    return Group(heading, table, *([Text(), _mirror(status)] if status.mirror else []))
+
+
+def _state(text: str) -> str:
+    style = _GOOD.get(text, "yellow")
+    return f"[{style}]{text}[/{style}]" if style else text
+
+
+def _mirror(status: Status) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("mirror", "role", "connection", "data here", "data there", "in sync"):
+        table.add_column(column, no_wrap=column != "connection")
+    for name, view in status.mirror.items():
+        if view.trouble:
+            table.add_row(name, "-", f"[red]{view.trouble}[/red]", "-", "-", "-")
+        else:
+            percent = "-" if view.percent is None else f"{view.percent:.1f} %"
+            table.add_row(name, view.role or "-", view.connection, _data(view.data), _data(view.peer_data), percent)
+    return table
+
+
+def _data(state: str) -> str:
+    return f"[green]{state}[/green]" if state == UP_TO_DATE else f"[yellow]{state or '-'}[/yellow]"

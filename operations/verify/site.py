@@ -1,0 +1,125 @@
+"""Verifying a site: its service, a client's request and its records, on wish a move there and back, the clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from blueprint.platforms import PLATFORMS
+from declaration.site import Site
+from operations.proof import Proof
+from operations.status import read_status
+from operations.verify import clocks
+from operations.verify.model import Check, Report
+from operations.verify.requests import DENIED, HERE, FromHere, FromNode, Sender, Target
+from operations.verify.walk import Walk
+from providers.connection.cluster import Cluster
+from providers.connection.errors import Refused
+from providers.host.systemd import read_units
+
+_TRIED_FOR = 5.0
+"""Seconds after which the proxy counts as not reached from here."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """``sender`` is `here`, a node's name, or empty: here, and from a node only if the proxy does not serve here.
+
+    ``url`` is the page to ask for, empty for the default (`default_url`); ``requests`` go out at each stand.
+    """
+
+    sender: str = ""
+    url: str = ""
+    requests: int = 5
+    move: bool = False
+
+
+async def verify(cluster: Cluster, site: Site, stack: str, options: Options) -> Report:
+    """All checks of the site's phase; a move that fails is the last one before the clocks.
+
+    Raises `HostError` where a node cannot be asked.
+    """
+    checks, active = await service_checks(cluster, site)
+    proof: Proof | None = None
+    if active is not None:
+        walk = await start(cluster, site, active, options)
+        await walk.ask(active, options.requests)
+        if await _moved(walk, [other(site, active), active] if options.move else [], options.requests):
+            proof = await walk.proof(active)
+        checks += walk.checks
+    checks += await clocks.checks(cluster, site)
+    return Report(stack=stack, phase=site.phase, checks=checks, proof=proof)
+
+
+async def _moved(walk: Walk, targets: Sequence[str], requests: int) -> bool:
+    for target in targets:
+        if not await walk.move(target):
+            return False
+        await walk.ask(target, requests)
+    return True
+
+
+async def service_checks(cluster: Cluster, site: Site) -> tuple[list[Check], str | None]:
+    """Whether the service runs as a whole, and the mirror is the same on both nodes; and where it runs, if it does."""
+    if site.virtual_ip is None:
+        return await _single(cluster, site)
+    status = await read_status(cluster, site)
+    active = status.tree.active
+    seen = f"runs on {active}" if status.whole else "does not run as a whole on any node; see `squid-ha status`"
+    checks = [Check(name="service", where=active or "-", passed=status.whole, seen=seen)]
+    for name, view in status.mirror.items():
+        told = f"{view.role or 'no mirror'}, data here {view.data or '-'}, there {view.peer_data or '-'}"
+        good = view.up_to_date and view.peer_up_to_date
+        checks.append(Check(name="mirror", where=name, passed=good, seen=view.trouble or told))
+    return checks, active if status.whole else None
+
+
+async def start(cluster: Cluster, site: Site, active: str, options: Options) -> Walk:
+    """A walk with a sender that gets through, as far as there is one. Raises `Refused` for a node that is not there."""
+    address = site.virtual_ip or site.node(active).address
+    target = Target(str(address), site.squid.port, options.url or default_url(site))
+    if options.sender and options.sender != HERE:
+        if options.sender not in cluster.nodes:
+            raise Refused(
+                f"`{options.sender}` is no node of this site that can be asked",
+                remedy=f"its nodes are {' and '.join(cluster.nodes)}; `{HERE}` sends from this machine",
+            )
+        return Walk(cluster, site, FromNode(cluster.nodes[options.sender]), target)
+    here = Walk(cluster, site, FromHere(), target)
+    if options.sender == HERE or await _gets_through(FromHere(timeout=_TRIED_FOR), target, here.run):
+        return here
+    node = next((name for name in cluster.nodes if name != active), active)
+    cluster.progress(f"{target} does not serve this machine, so requests are sent from {node}")
+    return Walk(cluster, site, FromNode(cluster.nodes[node]), target)
+
+
+def default_url(site: Site) -> str:
+    """The probe's page, else the address that the site calls reachable: a web server is likely near it."""
+    if site.squid.probe_url:
+        return site.squid.probe_url
+    reachable = [str(each) for each in site.network.public.reachable]
+    host = reachable[0] if reachable else str(site.nodes[0].address)
+    return f"http://[{host}]/" if ":" in host else f"http://{host}/"
+
+
+def other(site: Site, active: str) -> str:
+    """The node to move to. Raises `Refused` where there is none."""
+    found = next((node.name for node in site.nodes if node.name != active and not node.away), None)
+    if found is None:
+        raise Refused("there is no second node to move the service to", remedy="leave out --move")
+    return found
+
+
+async def _gets_through(sender: Sender, target: Target, run: str) -> bool:
+    """One request ahead, which is not counted: its name is none of the run's."""
+    (first,) = await sender.send(target, [f"{run}x-0"])
+    return first.status not in (None, DENIED)
+
+
+async def _single(cluster: Cluster, site: Site) -> tuple[list[Check], str | None]:
+    name = site.nodes[0].name
+    unit = PLATFORMS[site.platform].squid_unit
+    found = (await read_units(cluster.nodes[name], [unit]))[unit]
+    good = found.state == "active" and found.enabled == "enabled"
+    seen = f"{unit} is {found.active}, {found.enabled or 'not installed'} at boot"
+    return [Check(name="service", where=name, passed=good, seen=seen)], name if found.state == "active" else None

@@ -1,0 +1,108 @@
+"""What was last applied, as digests on the nodes: tells what was changed there from what was edited and not deployed.
+
+Every node's journal has a place `JOURNAL` with one value per thing: a map from each property's path to a digest of its
+value (JSON). The paths are those of `providers.reconcile.differences`. What is None or empty has none, so that a new
+property of a later release, which is not used, is no edit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from typing import Literal, TypeAlias, cast
+
+from providers.connection.cluster import Cluster, Node
+from providers.contract import State
+from providers.reconcile import Difference, join
+
+JOURNAL = "applied"
+"""In the place of a thing's name; no thing may be called so."""
+_LENGTH = 16
+
+Digests: TypeAlias = Mapping[str, str]
+"""Path of a property → digest of its value."""
+
+Origin: TypeAlias = Literal["host", "edited", "both", "unknown"]
+"""Who made the difference: the host was changed, the declaration was edited and not deployed, both; or nobody can tell,
+because nothing was recorded (the site was deployed by a release that did not)."""
+
+
+def digests(wanted: State) -> dict[str, str]:
+    """The digest of every property that says something."""
+    return _leaves("", wanted.model_dump(mode="json"))
+
+
+def _leaves(path: str, value: object) -> dict[str, str]:
+    if isinstance(value, Mapping):
+        items = cast("Mapping[str, object]", value).items()
+        return {where: text for key, each in items for where, text in _leaves(join(path, key), each).items()}
+    if value is None or value == []:
+        return {}
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return {path: hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]}
+
+
+def origin(difference: Difference, applied: Digests | None) -> Origin:
+    """Who made this difference; ``applied`` is None where nothing was recorded of the thing."""
+    if applied is None:
+        return "unknown"
+    path = difference.path
+    last = {where: text for where, text in applied.items() if within(where, path)}
+    if _leaves(path, difference.wanted) == last:
+        return "host"
+    return "edited" if _leaves(path, difference.found) == last else "both"
+
+
+def within(where: str, path: str) -> bool:
+    """Whether the property ``where`` is ``path``, or a part of it."""
+    return not path or where == path or where.startswith((f"{path}.", f"{path}["))
+
+
+def edits(wanted: State, applied: Digests) -> list[str]:
+    """Paths that are declared otherwise than they were last applied, or no longer; whatever the hosts have."""
+    now = digests(wanted)
+    paths = [*now, *(path for path in applied if path not in now)]
+    return [path for path in paths if now.get(path) != applied.get(path)]
+
+
+def places(wanted: State, names: Collection[str]) -> list[str]:
+    """Which of the nodes ``names`` a thing belongs to: those that its model names; none where it is the cluster's."""
+    fields = [getattr(wanted, name) for name in type(wanted).model_fields]
+    keyed = [cast("Mapping[str, object]", each) for each in fields if by_node(each, names)]
+    own = getattr(wanted, "node", None)
+    return [name for name in names if name == own or any(name in each for each in keyed)]
+
+
+def by_node(value: object, names: Collection[str]) -> bool:
+    """Whether a field says something per node."""
+    keys = set(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else set[str]()
+    return bool(keys) and keys <= set(names)
+
+
+async def record(cluster: Cluster, wanted: State) -> None:
+    """Write down that the cluster's thing was applied so, on the nodes it belongs to; nothing where it stands already.
+
+    Never on other nodes: they may not have been claimed yet.
+    """
+    text = json.dumps(digests(wanted), sort_keys=True, ensure_ascii=False)
+    book = cluster.of(JOURNAL)
+    where = places(wanted, cluster.nodes) or list(cluster.nodes)
+    known = await cluster.each(lambda node: book.journal(node).entries(), where)
+    stale = [name for name, entries in known.items() if entries.get(cluster.thing) != text]
+    if stale:
+        await cluster.hold()
+        await cluster.each(lambda node: book.journal(node).put({cluster.thing: text}), stale)
+
+
+async def forget(cluster: Cluster, wanted: State) -> None:
+    """Strike off what was recorded of the cluster's thing."""
+    book = cluster.of(JOURNAL)
+    where = places(wanted, cluster.nodes) or list(cluster.nodes)
+    await cluster.each(lambda node: book.journal(node).drop([cluster.thing]), where)
+
+
+async def read(cluster: Cluster, node: Node) -> dict[str, Digests]:
+    """All that is recorded on a node, by thing; one round trip."""
+    entries = await cluster.of(JOURNAL).journal(node).entries()
+    return {thing: json.loads(text) for thing, text in entries.items()}

@@ -1,0 +1,133 @@
+"""Binds kinds to Pulumi's dynamic providers; the only module here that knows `pulumi.dynamic`.
+
+The state refers to a provider as ``providers.binding.load(kind)`` (by ``__reduce__``), never to a class, so classes may
+move. ``check`` and ``diff`` never open a connection. A thing's properties are its kind's ``Wanted`` on the wire, plus
+``identity`` (project/stack/thing) and, as an output that is never compared, ``facts``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pulumi
+from pulumi import dynamic
+
+from providers import reconcile, session, wire
+from providers.contract import Absent, State
+from providers.kinds import KINDS, load_kind
+
+IDENTITY = "identity"
+FACTS = "facts"
+
+Props = dict[str, Any]
+Refusal = Callable[[State, State], "str | None"]
+
+
+class KindProvider(dynamic.ResourceProvider):
+    """One kind's create, read, update and delete, in terms of `providers.reconcile`."""
+
+    serialize_as_secret_always = False
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self._site: session.SiteAccess | None = None
+
+    def __reduce__(self) -> tuple[Callable[[str], KindProvider], tuple[str]]:
+        return load, (self.kind,)
+
+    def configure(self, req: dynamic.ConfigureRequest) -> None:
+        """Keep how to reach the nodes; it never becomes an input of a resource."""
+        self._site = session.SiteAccess.from_config(json.loads(req.config.require("site")), secret=req.config.get)
+
+    def check(self, _olds: Props, news: Props) -> dynamic.CheckResult:
+        """Whether the inputs are what the kind takes, and may follow the last ones; never opens a connection."""
+        try:
+            given = self._wanted(news)
+            wanted = self._site.sealed(self.kind, given) if self._site else given
+        except ValueError as error:
+            return dynamic.CheckResult(news, [dynamic.CheckFailure(self.kind, str(error))])
+        refused = self._refusal(_olds, wanted)
+        inputs = news if wanted == given else {**news, **wire.encode(wanted)}
+        return dynamic.CheckResult(inputs, [dynamic.CheckFailure("", refused)] if refused else [])
+
+    def diff(self, _id: str, _olds: Props, _news: Props) -> dynamic.DiffResult:
+        """Whether wanted and last known state differ; nothing is ever replaced. Never opens a connection."""
+        differs = reconcile.differences(self._wanted(_news), self._wanted(_olds))
+        moved = _olds.get(IDENTITY) != _news.get(IDENTITY)
+        return dynamic.DiffResult(changes=bool(differs) or moved, delete_before_replace=True)
+
+    def create(self, props: Props) -> dynamic.CreateResult:
+        """Make it true, adopting what fits already: with the state lost, this changes nothing on the nodes."""
+        return dynamic.CreateResult(id_=props[IDENTITY], outs=self._apply(props))
+
+    def update(self, _id: str, _olds: Props, _news: Props) -> dynamic.UpdateResult:
+        """Make only the difference true."""
+        return dynamic.UpdateResult(outs=self._apply(_news, previous=self._wanted(_olds)))
+
+    def read(self, id_: str, props: Props) -> dynamic.ReadResult:
+        """What is there now, as inputs, so that drift shows as the properties that differ. Unknown raises."""
+        wanted = self._wanted(props)
+        observed = self._access.observe(props[IDENTITY], self.kind, wanted)
+        if isinstance(observed, Absent):
+            return dynamic.ReadResult("", {})
+        inputs = self._props(props[IDENTITY], observed.values)
+        return dynamic.ReadResult(id_, {**inputs, FACTS: dict(observed.facts)}, inputs)
+
+    def delete(self, _id: str, _props: Props) -> None:
+        """Take back what this declaration made."""
+        self._access.remove(_props[IDENTITY], self.kind, self._wanted(_props))
+
+    def _apply(self, props: Props, previous: State | None = None) -> Props:
+        present = self._access.apply(props[IDENTITY], self.kind, self._wanted(props), previous)
+        return {**self._props(props[IDENTITY], present.values), FACTS: dict(present.facts)}
+
+    @property
+    def _access(self) -> session.SiteAccess:
+        if self._site is None:
+            raise RuntimeError("the provider was used before it was configured; run `pulumi` through this project")
+        return self._site
+
+    def _refusal(self, olds: Props, wanted: State) -> str | None:
+        judge: Refusal | None = getattr(load_kind(self.kind), "refusal", None)
+        try:
+            return judge(self._wanted(olds), wanted) if judge and olds else None
+        except ValueError:
+            # A state of another release that no longer reads as a whole: nothing to compare with.
+            return None
+
+    def _wanted(self, props: Mapping[str, Any]) -> State:
+        inputs = {key: value for key, value in props.items() if key not in (IDENTITY, FACTS)}
+        return wire.decode(load_kind(self.kind).Wanted, inputs)
+
+    @staticmethod
+    def _props(identity: str, values: State) -> Props:
+        return {IDENTITY: identity, **wire.encode(values)}
+
+
+def load(kind: str) -> KindProvider:
+    """The provider of ``kind``; every state file calls this by name."""
+    return KindProvider(kind)
+
+
+def _resource_class(kind: str) -> type[dynamic.Resource]:
+    entry = KINDS[kind]
+
+    class Bound(dynamic.Resource, module=entry.token_module, name=entry.token_name):
+        """A thing as a Pulumi resource."""
+
+        identity: pulumi.Output[str]
+        facts: pulumi.Output[Any]
+
+    return Bound
+
+
+RESOURCES: dict[str, type[dynamic.Resource]] = {kind: _resource_class(kind) for kind in KINDS}
+
+
+def resource(name: str, kind: str, inputs: State, identity: str, opts: pulumi.ResourceOptions) -> dynamic.Resource:
+    """Declare one thing. All inputs are known at preview; order comes from ``opts.depends_on`` alone."""
+    props: Props = {IDENTITY: identity, FACTS: None, **wire.encode(inputs)}
+    return RESOURCES[kind](load(kind), name, props, opts)

@@ -1,0 +1,1 @@
+"""SSH to the nodes: pool, batches, atomic file replacement, journal, lock, errors."""

@@ -1,0 +1,75 @@
+"""What can go wrong on the way to a host, or on it.
+
+HostError                 anything below; one sentence for people
+├── Unreachable           no connection, or it broke: nothing is known about the node
+│   └── HostKeyRefused    the host key is unknown or has changed
+├── SudoRefused           the login user may not act as root
+├── CommandFailed         a command ended with an exit code that was not expected
+├── TimedOut              a command, or a condition waited for, did not finish within its limit
+├── Unknown               observing could not tell; never to be taken for absent
+├── Refused               a guard said no: foreign owner, foreign cluster, a device that is not blank
+├── Locked                somebody else is changing this cluster
+└── NotVerified           after a change the host still differs from what is wanted
+"""
+
+from __future__ import annotations
+
+
+class HostError(Exception):
+    """Base of all errors of a host. ``str()`` is a sentence for people; ``node`` the node's name, or ''."""
+
+    def __init__(self, message: str, *, node: str = "", remedy: str = "") -> None:
+        self.node = node
+        self.message = message
+        self.remedy = remedy
+        prefix = f"{node}: " if node else ""
+        suffix = f"\n  → {remedy}" if remedy else ""
+        super().__init__(f"{prefix}{message}{suffix}")
+
+
+class Unreachable(HostError):
+    """No connection to the node; says nothing about what is on it."""
+
+
+class HostKeyRefused(Unreachable):
+    """The node's SSH host key is unknown, or not the one that was accepted before."""
+
+
+class LoginRefused(Unreachable):
+    """The node answered, but none of our keys was accepted, or ours cannot be used."""
+
+
+class SudoRefused(HostError):
+    """The login user may not become root."""
+
+
+class CommandFailed(HostError):
+    """A command's exit code was not among those expected; carries the fields, the sentence is made from them."""
+
+    def __init__(self, node: str, command: str, exit_code: int, stderr: str, remedy: str = "") -> None:
+        self.command = command
+        self.exit_code = exit_code
+        self.stderr = stderr
+        tail = "\n".join(f"    {line}" for line in stderr.strip().splitlines()[-5:])
+        detail = f"\n{tail}" if tail else " and said nothing on stderr"
+        super().__init__(f"`{command}` ended with exit code {exit_code}{detail}", node=node, remedy=remedy)
+
+
+class TimedOut(HostError):
+    """A command or an awaited condition took longer than its limit (seconds in the message)."""
+
+
+class Unknown(HostError):
+    """The state could not be determined: unreachable, not mounted here, in transition. Never absent."""
+
+
+class Refused(HostError):
+    """A guard stopped a change that could have destroyed something which is not ours."""
+
+
+class Locked(HostError):
+    """Another run holds the cluster's lock."""
+
+
+class NotVerified(HostError):
+    """What was just made true does not read back as wanted."""

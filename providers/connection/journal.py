@@ -1,0 +1,168 @@
+"""The journal on a node: what was found before the first change, and who owns the node.
+
+``/var/lib/squid-ha/<site>/owner`` holds ``project/stack``; ``things/<thing>/<name>`` hold one value each. Thing and
+names are percent-encoded, so that any text can be a name. Every value is written to a temporary file, flushed and
+then linked (first writer wins) or renamed into place: a value is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection, Mapping
+from urllib.parse import quote, unquote
+
+from providers.connection.cluster import Cluster, Node
+from providers.connection.command import script
+from providers.connection.errors import Refused
+
+ROOT = "/var/lib/squid-ha"
+
+# $1 directory
+_ENTRIES = r"""
+cd "$1" 2>/dev/null || exit 0
+for f in *; do
+  [ -f "$f" ] || continue
+  printf '%s ' "$f"; base64 -w0 <"$f"; echo
+done
+"""
+# $1 root, $2 directory, $3 number of lines; stdin: `how name base64` each. All lines are received before the first is
+# acted on, because input that ends early (the connection broke) looks like input that is complete.
+_WRITE = r"""
+set -eu
+umask 077
+mkdir -p "$2"
+cd "$2"
+rm -f .*.new
+cat >.lines.new
+[ "$(wc -l <.lines.new)" -eq "$3" ] || { rm -f .lines.new; echo 'input ended early' >&2; exit 1; }
+while read -r how name value; do
+  if [ "$how" = record ] && [ -e "$name" ]; then continue; fi
+  printf %s "$value" | base64 -d >".$name.new"
+  sync ".$name.new"
+  mv -fT -- ".$name.new" "$name"
+done <.lines.new
+rm -f .lines.new
+d=$2
+while sync "$d" && [ "$d" != "$1" ]; do d=${d%/*}; done
+"""
+# $1 root, $2 directory, then names to drop; without names: all
+_DROP = r"""
+set -eu
+root=$1 d=$2; shift 2
+[ -d "$d" ] || exit 0
+if [ $# -eq 0 ]; then rm -rf "$d"; else cd "$d"; rm -f -- "$@" .*.new; cd /; fi
+while case $d in "$root"*) ! [ -d "$d" ] || rmdir "$d" 2>/dev/null;; *) false;; esac; do d=${d%/*}; done
+"""
+
+
+class NodeJournal:
+    """The journal of one thing on one node; see `providers.connection.cluster.Journal`."""
+
+    def __init__(self, node: Node, site: str, thing: str, *, root: str = ROOT) -> None:
+        self._node = node
+        self._root = root
+        self._directory = f"{root}/{_encode(site)}/things/{_encode(thing)}"
+        self._thing = thing
+
+    async def entries(self) -> dict[str, str]:
+        """All that is recorded; one round trip."""
+        read = script(_ENTRIES, self._directory, reads=True, label=f"read the journal of {self._thing}")
+        lines = (await self._node.run(read)).stdout.splitlines()
+        pairs = (line.partition(" ") for line in lines)
+        return {unquote(name): base64.b64decode(value).decode() for name, _, value in pairs}
+
+    async def record(self, values: Mapping[str, str]) -> None:
+        """Record what is not recorded yet; one round trip."""
+        await self._write("record", values)
+
+    async def put(self, values: Mapping[str, str]) -> None:
+        """Record, replacing; one round trip."""
+        await self._write("put", values)
+
+    async def drop(self, names: Collection[str]) -> None:
+        """Drop these names, and the directories that become empty."""
+        if names:
+            await self._drop(*(_encode(name) for name in sorted(names)))
+
+    async def forget(self) -> None:
+        """Drop all of this thing, and the directories that become empty."""
+        await self._drop()
+
+    async def _drop(self, *names: str) -> None:
+        label = f"drop from the journal of {self._thing}: {' '.join(names) or 'everything'}"
+        await self._node.run(script(_DROP, self._root, self._directory, *names, label=label))
+
+    async def _write(self, how: str, values: Mapping[str, str]) -> None:
+        if not values:
+            return
+        lines = [f"{how} {_encode(name)} {base64.b64encode(text.encode()).decode()}\n" for name, text in values.items()]
+        label = f"{how} in the journal of {self._thing}: {' '.join(values)}"
+        args = (self._root, self._directory, str(len(lines)))
+        await self._node.run(script(_WRITE, *args, stdin="".join(lines), label=label))
+
+
+def _encode(name: str) -> str:
+    encoded = quote(name, safe="")
+    # A name that begins with a dot would be hidden from the listing and taken for a temporary file.
+    return f"%2E{encoded[1:]}" if encoded.startswith(".") else encoded
+
+
+# $1 root, $2 site
+_READ_OWNERS = r"""
+for f in "$1"/*/owner; do [ -f "$f" ] && printf '%s %s\n' "${f#"$1"/}" "$(head -n 1 "$f")"; done; true
+"""
+# $1 root, $2 site directory, $3 owner
+_CLAIM = r"""
+set -eu
+umask 077
+mkdir -p "$2"
+cd "$2"
+printf '%s\n' "$3" >.owner.new
+sync .owner.new
+mv -fT .owner.new owner
+sync . .. ../..
+"""
+# $1 root, $2 site directory
+_RELEASE = r"""
+[ -d "$2" ] || exit 0
+rm -f "$2/owner" "$2/.owner.new"
+rmdir "$2" "$1" 2>/dev/null || true
+"""
+
+
+async def read_owners(node: Node, *, root: str = ROOT) -> dict[str, str]:
+    """Who claims this node: site → ``project/stack``; normally one entry, or none."""
+    read = script(_READ_OWNERS, root, reads=True, label="read the node's owner")
+    pairs = (line.partition(" ") for line in (await node.run(read)).stdout.splitlines())
+    return {unquote(path.removesuffix("/owner")): owner.strip() for path, _, owner in pairs}
+
+
+def foreign_owner(owners: Mapping[str, str], *, site: str, owner: str) -> str:
+    """Who else claims the node, as text; '' if nobody does."""
+    others = [f"{name} (site {where})" for where, name in sorted(owners.items()) if (where, name) != (site, owner)]
+    return ", ".join(others)
+
+
+async def claim(cluster: Cluster, node: Node, *, root: str = ROOT) -> None:
+    """Write down that this stack owns the node. Raises `Refused` where another does, unless ``takeover`` is declared.
+
+    A takeover of the same site replaces the owner and keeps its journal; another site's journal is left where it is.
+    """
+    owners = await read_owners(node, root=root)
+    other = foreign_owner(owners, site=cluster.site, owner=cluster.owner)
+    if other and not cluster.takeover:
+        raise Refused(
+            f"this node belongs to {other}, not to {cluster.owner} (site {cluster.site})",
+            node=node.name,
+            remedy="destroy it from there, or declare `takeover: true` if that stack is gone",
+        )
+    if owners.get(cluster.site) != cluster.owner:
+        place = f"{root}/{_encode(cluster.site)}"
+        await node.run(script(_CLAIM, root, place, cluster.owner, label=f"claim the node for {cluster.owner}"))
+
+
+async def release(cluster: Cluster, node: Node, *, root: str = ROOT) -> None:
+    """Take back the claim if it is ours, and the directories that become empty."""
+    if (await read_owners(node, root=root)).get(cluster.site) == cluster.owner:
+        place = f"{root}/{_encode(cluster.site)}"
+        await node.run(script(_RELEASE, root, place, label=f"release the node from {cluster.owner}"))

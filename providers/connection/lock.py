@@ -1,0 +1,157 @@
+"""One writer per cluster: a lock on every node, held by an SSH session that stays.
+
+Who holds the lock has a session on the node whose script holds flock(1) on ``/run/squid-ha/<site>.lock`` and waits
+on its standard input. It ends, and the lock with it, when the process that holds it ends (also by SIGKILL), when the
+connection closes, or when no heartbeat came for a minute (the holder's machine vanished). The file is in /run and
+never deleted: a lock file that is deleted can be held twice, and what is in /run is gone with the next boot anyway.
+
+Locks are taken in the order of the nodes' names; who finds one taken gives back those he has and begins again, so
+that two who wait cannot wait for each other. A node that reboots during the run loses its lock: it is taken again at
+the next change; while that node is away, the locks on the others keep everybody else out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import os
+import socket
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from providers.connection.errors import HostError, Locked, Unreachable
+from providers.connection.ssh import SshNode
+
+if TYPE_CHECKING:
+    import asyncssh
+
+DIRECTORY = "/run/squid-ha"
+HEARTBEAT = 10.0
+RETRY_AFTER = 2.0
+ANSWER_WITHIN = 30.0
+
+# $1 directory, $2 lock file, $3 who, $4 seconds without a heartbeat after which the lock is given up
+_SCRIPT = r"""
+umask 077
+mkdir -p "$1" && exec 9>>"$2" || exit 1
+if ! flock -n 9; then printf 'taken %s\n' "$(head -n 1 "$2")"; exit 0; fi
+printf '%s\n' "$3" >"$2"
+echo held
+while [ -n "$(timeout "$4" head -c 1 9>&-)" ]; do :; done
+"""
+
+
+def who_am_i() -> str:
+    """Who holds a lock, for the one who waits for it."""
+    since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}, since {since}"
+
+
+class NodeLock:
+    """The lock on one node; ``held`` turns False by itself when the session ends."""
+
+    def __init__(self, node: SshNode, site: str, *, directory: str = DIRECTORY, silence: float = 60.0) -> None:
+        self.node = node
+        self._argv = ["sh", "-c", _SCRIPT, "sh", directory, f"{directory}/{site}.lock"]
+        self._silence = silence
+        self._process: asyncssh.SSHClientProcess[bytes] | None = None
+        self._beat: asyncio.Task[None] | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the session that holds the lock is alive as far as is known."""
+        return self._process is not None and self._process.exit_status is None and not self._process.is_closing()
+
+    async def take(self) -> str:
+        """Try once. '' when held, else who holds it. Raises `Unreachable`."""
+        process = await self.node.start([*self._argv, who_am_i(), f"{self._silence:g}"])
+        try:
+            answer = (await asyncio.wait_for(process.stdout.readline(), ANSWER_WITHIN)).decode(errors="replace")
+        except OSError as error:
+            process.close()
+            raise Unreachable(f"no answer when taking the lock: {error}", node=self.node.name) from error
+        if answer.strip() == "held":
+            self._process = process
+            self._beat = asyncio.get_running_loop().create_task(self._heartbeats(process))
+            return ""
+        stderr = b"" if answer else await process.stderr.read()
+        process.close()
+        if not answer.startswith("taken"):
+            text = stderr.decode(errors="replace").strip() or "the session ended"
+            raise HostError(f"the cluster's lock cannot be taken: {text}", node=self.node.name)
+        return answer.removeprefix("taken").strip() or "somebody who has not said"
+
+    async def release(self) -> None:
+        """Give it back; silently nothing if it is not held."""
+        process, self._process = self._process, None
+        if self._beat is not None:
+            self._beat.cancel()
+            self._beat = None
+        if process is not None:
+            with contextlib.suppress(OSError):
+                process.stdin.write_eof()
+                await asyncio.wait_for(process.wait_closed(), 2)
+
+    async def _heartbeats(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
+        with contextlib.suppress(OSError):
+            while not process.is_closing():
+                process.stdin.write(b".")
+                await asyncio.sleep(min(HEARTBEAT, self._silence / 3))
+
+
+class ClusterLock:
+    """The locks of all nodes together; `hold` is what a writer calls before every change."""
+
+    def __init__(self, locks: Sequence[NodeLock], progress: Callable[[str], None], *, limit: float = 60.0) -> None:
+        self._locks = sorted(locks, key=lambda lock: lock.node.name)
+        self._progress = progress
+        self._limit = limit
+        self._taking = asyncio.Lock()
+
+    async def hold(self) -> None:
+        """Have the lock on every node, waiting up to the limit. Raises `Locked`, `Unreachable`.
+
+        A node that cannot be reached is tolerated only while the lock is held on another one: it was lost during
+        this run, and nobody else can have all of them.
+        """
+        async with self._taking:
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + self._limit
+            told = False
+            while (holder := await self._attempt()) is not None:
+                if loop.time() >= deadline:
+                    raise Locked(
+                        f"another run is changing this cluster: {holder[1]}",
+                        node=holder[0],
+                        remedy="wait until it has ended; if that process is gone, its lock goes within a minute",
+                    )
+                if not told:
+                    self._progress(f"waiting for another run on this cluster: {holder[1]}")
+                    told = True
+                await asyncio.sleep(RETRY_AFTER)
+
+    async def release(self) -> None:
+        """Give all of them back."""
+        await asyncio.gather(*(lock.release() for lock in self._locks))
+
+    async def _attempt(self) -> tuple[str, str] | None:
+        """None when held everywhere it can be, else (node, holder); then nothing that was taken here is kept."""
+        survivors = any(lock.held for lock in self._locks)
+        taken: list[NodeLock] = []
+        for lock in self._locks:
+            if lock.held:
+                continue
+            try:
+                holder = await lock.take()
+            except Unreachable:
+                if survivors:
+                    continue
+                await asyncio.gather(*(each.release() for each in taken))
+                raise
+            if holder:
+                await asyncio.gather(*(each.release() for each in taken))
+                return lock.node.name, holder
+            taken.append(lock)
+        return None

@@ -1,0 +1,65 @@
+"""One event loop for the whole process, in a thread of its own.
+
+Pulumi calls a dynamic provider in four threads that have no event loop. All connections live on this one, so that
+they are shared by all calls and kept from one call to the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+CLOSE_WITHIN = 4.0
+"""Seconds for locks and connections to close at exit; Pulumi kills a plugin 5 s after asking it to end."""
+
+_guard = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+_closers: list[Callable[[], Awaitable[None]]] = []
+
+
+def the_loop() -> asyncio.AbstractEventLoop:
+    """The process's loop, started at the first call."""
+    global _loop  # noqa: PLW0603 - one loop per process is the point
+    with _guard:
+        if _loop is None:
+            # A proxy command that has ended is sometimes reaped before asyncio looks; nobody asks for its exit code.
+            logging.getLogger("asyncio").addFilter(lambda record: "child process pid" not in str(record.msg))
+            _loop = asyncio.new_event_loop()
+            threading.Thread(target=_loop.run_forever, name="squid-ha-ssh", daemon=True).start()
+            atexit.register(_close)
+        return _loop
+
+
+def run_sync(work: Coroutine[Any, Any, T]) -> T:
+    """Run ``work`` on the process's loop from any other thread and wait for it; an interrupt cancels the work."""
+    future = asyncio.run_coroutine_threadsafe(work, the_loop())
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+def at_close(closer: Callable[[], Awaitable[None]]) -> None:
+    """Have ``closer`` awaited on the loop when the process ends, within `CLOSE_WITHIN` together with all others."""
+    _closers.append(closer)
+
+
+async def _close_all() -> None:
+    await asyncio.gather(*(closer() for closer in _closers), return_exceptions=True)
+
+
+def _close() -> None:
+    if _loop is None:
+        return
+    future = asyncio.run_coroutine_threadsafe(_close_all(), _loop)
+    with contextlib.suppress(TimeoutError):
+        future.result(CLOSE_WITHIN)
+    _loop.call_soon_threadsafe(_loop.stop)

@@ -1,0 +1,158 @@
+"""A node over SSH: one connection that is kept and shared, at most eight commands on it at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from providers.connection.access import ConnectionSettings
+from providers.connection.command import TIMED_OUT, Command, Result
+from providers.connection.errors import CommandFailed, HostError, TimedOut, Unreachable
+from providers.connection.shell import Answer, Request
+from providers.connection.tap import Tap, load_tap
+from providers.connection.transport import Link, open_link
+
+if TYPE_CHECKING:
+    import asyncssh
+
+log = logging.getLogger("squid_ha.ssh")
+"""Every command with its exit code and duration at level DEBUG; standard input never."""
+
+SESSIONS = 8
+"""sshd's MaxSessions is 10: eight for commands, one for the lock, one to spare."""
+GRACE = 15.0
+"""Seconds beyond a command's own timeout after which its answer is no longer waited for."""
+_KILLED = 137
+
+tap: Tap = load_tap()
+
+
+class SshNode:
+    """One node; connects at its first command, and again at the next one after the connection broke.
+
+    A command that was under way when the connection broke raises `Unreachable`: whether it took effect is not known.
+    Commands that only read are sent once more instead.
+    """
+
+    def __init__(self, settings: ConnectionSettings) -> None:
+        self.settings = settings
+        self._link: Link | None = None
+        self._opening: asyncio.Task[Link] | None = None
+        self._sessions = asyncio.Semaphore(SESSIONS)
+        self._was_gone = False
+
+    @property
+    def name(self) -> str:
+        """The node's name in the declaration."""
+        return self.settings.name
+
+    async def run(self, command: Command) -> Result:
+        """Run one command as root; see `providers.connection.cluster.Node`."""
+        if command.writes:
+            tap.before(self.name, command)
+        started = time.monotonic()
+        (answer,) = await self._exec([command], writes=command.writes)
+        if command.writes:
+            tap.after(self.name, command)
+        if answer.exit_code in (TIMED_OUT, _KILLED) and time.monotonic() - started >= command.timeout:
+            raise self._timed_out(command)
+        return self._result(command, answer)
+
+    async def batch(self, commands: Sequence[Command]) -> list[Result]:
+        """Run commands that only read in one round trip; see `providers.connection.cluster.Node`."""
+        if not commands:
+            return []
+        answers = await self._exec(commands, writes=False)
+        return [self._result(command, answer) for command, answer in zip(commands, answers, strict=True)]
+
+    async def start(self, argv: list[str]) -> asyncssh.SSHClientProcess[bytes]:
+        """A process as root that stays, with its standard streams; for the lock. Raises `Unreachable`."""
+        link = await self._connected()
+        with self._broken("a session that stays", writes=False):
+            process: Any = await link.connection.create_process(link.root.line(argv), encoding=None)
+            if link.root.preamble:
+                process.stdin.write(link.root.preamble)
+            return process
+
+    async def close(self) -> None:
+        """Close the connection; the next command opens another."""
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
+
+    async def _exec(self, commands: Sequence[Command], *, writes: bool) -> list[Answer]:
+        """What they gave back; what only reads is tried a second time over a new connection."""
+        async with self._sessions:
+            for last in (writes, True):
+                link = await self._connected()
+                try:
+                    return await self._exec_once(link, commands, writes=writes)
+                except Unreachable:
+                    if last:
+                        raise
+        raise AssertionError  # the loop's second round is the last one
+
+    async def _exec_once(self, link: Link, commands: Sequence[Command], *, writes: bool) -> list[Answer]:
+        started = time.monotonic()
+        doing = "; ".join(map(str, commands))
+        requests = [Request(each.limited(), each.stdin or b"") for each in commands]
+        limit = sum(each.timeout for each in commands) + GRACE
+        with self._broken(doing, writes=writes):
+            async with link.sessions.one() as shell:
+                try:
+                    answers = await asyncio.wait_for(shell.run(*requests), limit)
+                except TimeoutError as error:
+                    raise self._timed_out(commands[-1]) from error
+        codes = ", ".join(str(answer.exit_code) for answer in answers)
+        log.debug("%s: %s (exit code %s, %.3f s)", self.name, doing, codes, time.monotonic() - started)
+        return answers
+
+    def _result(self, command: Command, answer: Answer) -> Result:
+        out, err = (text.decode(errors="replace") for text in (answer.stdout, answer.stderr))
+        result = Result(command, answer.exit_code, out, err)
+        if result.ok:
+            return result
+        if answer.exit_code == TIMED_OUT:
+            raise self._timed_out(command)
+        raise CommandFailed(self.name, str(command), answer.exit_code, err)
+
+    @contextlib.contextmanager
+    def _broken(self, doing: str, *, writes: bool) -> Generator[None]:
+        """Whatever the library or the network raises here means that the connection is of no more use."""
+        import asyncssh  # noqa: PLC0415 - connected, so it is loaded
+
+        try:
+            yield
+        except (OSError, asyncssh.Error) as error:
+            if self._link is not None:
+                self._link.connection.abort()
+                self._link = None
+            effect = "; whether it took effect is not known, run again" if writes else ""
+            raise Unreachable(f"the connection broke during `{doing}`: {error}{effect}", node=self.name) from error
+
+    async def _connected(self) -> Link:
+        if self._link is not None and not self._link.broken:
+            return self._link
+        if self._opening is None:
+            # All who wait share one attempt and its outcome. One that was just found gone gets a single try, so
+            # that twenty things on a node that is off do not wait for it twenty times.
+            budget = 0.0 if self._was_gone else self.settings.connect_budget
+            self._opening = asyncio.get_running_loop().create_task(open_link(self.settings, budget=budget))
+            self._opening.add_done_callback(self._opened)
+        return await asyncio.shield(self._opening)
+
+    def _opened(self, task: asyncio.Task[Link]) -> None:
+        self._opening = None
+        if task.cancelled():
+            return
+        self._was_gone = isinstance(task.exception(), HostError)
+        if task.exception() is None:
+            self._link = task.result()
+            log.debug("%s: connected to %s port %d", self.name, self.settings.address, self.settings.port)
+
+    def _timed_out(self, command: Command) -> TimedOut:
+        return TimedOut(f"`{command}` did not finish within {command.timeout:g} s", node=self.name)

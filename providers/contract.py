@@ -1,0 +1,92 @@
+"""The contract that every kind of thing keeps: observe, converge, remove, over a cluster and typed models.
+
+A *kind* is a module (listed in `providers.kinds`) that offers
+
+- ``Wanted``: a `State` model; what shall be, per node where nodes can differ, everything written out;
+- ``async observe(cluster, wanted) -> Present | Absent``: what is there now, in the very shape of ``wanted``.
+  Read-only and batched. Raises `Unknown` where it cannot tell (node unreachable, volume not mounted anywhere, a
+  transition under way): unknown is never absent. `Absent` only if absent on every node where it belongs;
+- ``async converge(cluster, wanted, observed) -> None``: makes only the difference true. Cut off anywhere and run
+  again it ends in the same state. What was there before the first change is in the journal first;
+- ``async remove(cluster, wanted) -> None``: undoes what this declaration made (the journal tells), never what it
+  found, and never data. Finding nothing left to undo is success.
+
+A kind may offer ``refusal(previous, wanted) -> str | None`` as well: why what was wanted before cannot become this in
+place, and what to do instead. Pure, and asked before anything is changed.
+
+Because ``observe`` answers in the shape of ``wanted``, the difference between the two *is* the drift report, the
+preview and the verification after a change: nothing needs a second description of what it looks like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, cast, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+
+if TYPE_CHECKING:
+    from providers.connection.cluster import Cluster
+
+
+MISSING_IS_NONE = "missing is None"
+"""Context of a validation in which a missing field does not take its default (`providers.wire.decode`)."""
+
+
+class State(BaseModel):
+    """Base of everything that is wanted of, or observed on, a host.
+
+    Frozen; unknown keys are refused. ``None`` means "not there" and vanishes on the wire. Numbers that Pulumi hands
+    back as floats are accepted where whole; modes, versions, dates and sizes are strings (`providers.wire`).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _missing_is_none(cls, data: object, info: ValidationInfo) -> object:
+        """Off the wire, what may be None and is missing was None: its default would have been written out."""
+        if info.context is not MISSING_IS_NONE or not isinstance(data, Mapping):
+            return data
+        given = cast("Mapping[str, object]", data)
+        optional = (name for name, each in cls.model_fields.items() if NoneType in get_args(each.annotation))
+        return {**{name: None for name in optional if name not in given}, **given}
+
+
+W = TypeVar("W", bound=State)
+
+
+@dataclass(frozen=True)
+class Present(Generic[W]):
+    """The thing is there, with these live values; ``facts`` are outputs that nothing is compared against."""
+
+    values: W
+    facts: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True)
+class Absent:
+    """The thing is on none of the nodes where it belongs."""
+
+
+Observed: TypeAlias = Present[W] | Absent
+
+
+class Kind(Protocol[W]):
+    """What a kind's module looks like from outside; modules satisfy it by their functions."""
+
+    Wanted: type[W]
+
+    def observe(self, cluster: Cluster, wanted: W) -> Coroutine[Any, Any, Observed[W]]:
+        """What is there; raises `Unknown` where that cannot be told."""
+        ...
+
+    def converge(self, cluster: Cluster, wanted: W, observed: Observed[W]) -> Coroutine[Any, Any, None]:
+        """Make only the difference true."""
+        ...
+
+    def remove(self, cluster: Cluster, wanted: W) -> Coroutine[Any, Any, None]:
+        """Take back what this declaration made, and never data."""
+        ...

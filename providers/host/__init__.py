@@ -1,0 +1,1 @@
+"""Packages, names, time, files and units of a single host."""

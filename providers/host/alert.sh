@@ -1,0 +1,322 @@
+#!/bin/sh
+#
+# Tells people of what happens to the site, by mail and webhook.
+#
+#   alert raise EVENT TEXT   keep an event; whoever may write to the spool may do this
+#   alert deliver            send what is kept (root)
+#   alert check              look at the mirror and the clock, then send what is kept (root)
+#   alert test               send a test over every channel at once and print what became of it (root)
+#
+# An event is a file: raising it never waits for a network, so that nothing that raises one is held up. What could not
+# be sent stays and is tried again by the timer. Secrets are read from files and go to curl by standard input.
+#
+# Managed by squid-ha.
+
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+LC_ALL=C
+export PATH LC_ALL
+umask 077
+
+conf=${SQUID_HA_ALERTS:-/etc/squid-ha/alerts.conf}
+spool=${SQUID_HA_SPOOL:-/var/spool/squid-ha}
+known='failover node_lost fencing split_brain mirror_unsynced mirror_full clock'
+longest=20       # texts in one message
+oldest=86400     # seconds after which an event that cannot be sent is given up
+node=$(uname -n)
+
+log() {
+    logger -t squid-ha-alert -- "$1" 2>/dev/null
+    printf '%s\n' "$1" >&2
+}
+
+is_known() {
+    case " $known " in *" $1 "*) return 0 ;; *) return 1 ;; esac
+}
+
+# Keep event $1 with text $2. The name begins with the time, so that names sort by it.
+raise() {
+    is_known "$1" || { log "unknown event: $1"; return 2; }
+    text=$(printf '%s' "$2" | tr '\n' ' ' | tr -d '\000-\037\177' | cut -c 1-500)
+    logger -t squid-ha-alert -- "$1: $text" 2>/dev/null
+    file=$(mktemp "$spool/new/.XXXXXXXX") || { log "cannot keep an event in $spool/new"; return 1; }
+    if ! printf '%s\n%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$text" >"$file"; then
+        rm -f "$file"
+        log "cannot keep an event in $spool/new"
+        return 1
+    fi
+    mv -f "$file" "$spool/new/$(date +%s%N)-$$-$1"
+}
+
+# Text as the inside of a JSON string.
+in_json() {
+    tr -d '\000-\011\013-\037\177' | sed 's/[\\"]/\\&/g' | awk 'NR > 1 { printf "\\n" } { printf "%s", $0 }'
+}
+
+# Text as the inside of a quoted value of a curl configuration.
+in_curl() {
+    printf '%s' "$1" | tr -d '\000-\037' | sed 's/[\\"]/\\&/g'
+}
+
+# The only line of a file that holds a secret.
+secret() {
+    IFS= read -r line <"$1" || [ -n "$line" ] || return 1
+    printf '%s' "$line"
+}
+
+# Run curl with the configuration on standard input; prints one line of what went wrong.
+run_curl() {
+    command -v curl >/dev/null || { echo 'there is no curl'; return 1; }
+    curl --config - --silent --show-error --max-time 20 --connect-timeout 10 2>&1 >/dev/null | tail -n 1 >"$work/said"
+    # Without pipefail the exit code is tail's: curl says something if, and only if, it failed.
+    [ ! -s "$work/said" ] || { cat "$work/said"; return 1; }
+}
+
+# $1 subject, $2 file with the body
+send_mail() {
+    {
+        printf 'From: squid-ha <%s>\r\n' "$mail_from"
+        printf 'To: %s\r\n' "$(printf '%s' "$mail_to" | sed 's/ /, /g')"
+        printf 'Subject: %s\r\n' "$1"
+        printf 'Date: %s\r\n' "$(date '+%a, %d %b %Y %H:%M:%S %z')"
+        printf 'Message-ID: <%s.%s@%s>\r\n' "$(date +%s%N)" "$$" "$node"
+        printf 'Auto-Submitted: auto-generated\r\n'
+        printf 'MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n'
+        sed 's/$/\r/' "$2"
+    } >"$work/mail"
+    if [ -z "$mail_url" ]; then
+        [ -x /usr/sbin/sendmail ] || { echo 'there is no /usr/sbin/sendmail: declare alerts.mail.relay'; return 1; }
+        tr -d '\r' <"$work/mail" >"$work/mail.unix"
+        # shellcheck disable=SC2086 # a list of addresses without blanks
+        timeout 30 /usr/sbin/sendmail -oi -f "$mail_from" -- $mail_to <"$work/mail.unix" >"$work/said" 2>&1 && return 0
+        tail -n 1 "$work/said"
+        return 1
+    fi
+    {
+        printf 'url = "%s"\nmail-from = "%s"\nupload-file = "%s"\n' "$mail_url" "$mail_from" "$work/mail"
+        for address in $mail_to; do printf 'mail-rcpt = "%s"\n' "$address"; done
+        [ "$mail_tls" = none ] || printf 'ssl-reqd\n'
+        [ -z "$mail_user" ] || printf 'user = "%s:%s"\n' "$(in_curl "$mail_user")" "$(in_curl "$(secret "$mail_password_file")")"
+    } | run_curl
+}
+
+# $1 subject, $2 file with the body, $3 event
+send_webhook() {
+    printf '{"text":"%s","site":"%s","node":"%s","event":"%s","time":"%s"}' \
+        "$({ printf '%s\n\n' "$1"; cat "$2"; } | in_json)" "$(printf '%s' "$site" | in_json)" \
+        "$(printf '%s' "$node" | in_json)" "$3" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$work/json"
+    url=$webhook_url
+    [ -z "$webhook_url_file" ] || url=$(secret "$webhook_url_file")
+    case $url in http://?* | https://?*) ;; *) echo 'the webhook has no address that begins with http'; return 1 ;; esac
+    {
+        printf 'url = "%s"\nfail\n' "$(in_curl "$url")"
+        printf 'header = "Content-Type: application/json"\ndata-binary = "@%s"\n' "$work/json"
+        [ -z "$webhook_token_file" ] || printf 'header = "Authorization: Bearer %s"\n' "$(in_curl "$(secret "$webhook_token_file")")"
+    } | run_curl
+}
+
+# One message over channel $1 about event $2, from the body in $3 with the first text $4; prints what went wrong.
+send() {
+    subject=$(printf '[%s] %s on %s: %s' "$site" "$2" "$node" "$4" | tr -cd '\040-\176' | cut -c 1-200)
+    case $1 in
+        mail) send_mail "$subject" "$3" ;;
+        webhook) send_webhook "$subject" "$3" "$2" ;;
+    esac
+}
+
+age() {
+    now=$(date +%s)
+    then=$(stat -c %Y -- "$1" 2>/dev/null) || then=0
+    # A clock that was set back must not silence anything.
+    [ "$then" -le "$now" ] || then=0
+    echo $((now - then))
+}
+
+# New events into a queue for each channel, so that one which fails does not hold up the other.
+take_in() {
+    for file in "$spool"/new/*; do
+        [ -f "$file" ] && [ ! -L "$file" ] || continue
+        event=${file##*-}
+        case " $events " in
+            *" $event "*)
+                for channel in $channels; do
+                    mkdir -p "$spool/queue/$channel/$event"
+                    head -c 1000 "$file" >"$spool/queue/$channel/$event/${file##*/}"
+                done
+                ;;
+        esac
+        rm -f "$file"
+    done
+}
+
+# All that is queued for channel $1 about event $2 as one message, unless one was sent just before.
+send_queue() {
+    queue=$spool/queue/$1/$2
+    set -- "$1" "$2" "$queue"/*
+    [ -f "$3" ] || return 0
+    [ "$(age "$spool/state/sent-$1-$2")" -ge "$pause" ] || return 0
+    channel=$1 event=$2
+    shift 2
+    count=$#
+    first=$(sed -n 2p "$1")
+    : >"$work/body"
+    listed=0
+    for file; do
+        listed=$((listed + 1))
+        [ "$listed" -le "$longest" ] || break
+        { sed -n 1p "$file" | tr '\n' ' '; sed -n 2p "$file"; } >>"$work/body"
+    done
+    [ "$count" -le "$longest" ] || printf '... and %s more\n' "$((count - longest))" >>"$work/body"
+    printf '\nSent from %s by squid-ha. How the site is now: squid-ha status %s\n' "$node" "$stack" >>"$work/body"
+    if reason=$(send "$channel" "$event" "$work/body" "$first"); then
+        rm -f "$@"
+        : >"$spool/state/sent-$channel-$event"
+        log "told of $event by $channel ($count)"
+        return 0
+    fi
+    log "$event is not told by $channel yet: $reason"
+    for file; do
+        [ "$(age "$file")" -lt "$oldest" ] || { log "given up after a day: $(sed -n 2p "$file")"; rm -f "$file"; }
+    done
+    return 1
+}
+
+deliver() {
+    exec 9>"$spool/state/lock"
+    flock -w 120 9 || { log 'another delivery does not end'; return 1; }
+    take_in
+    failed=0
+    for channel in $channels; do
+        for event in $events; do
+            send_queue "$channel" "$event" || failed=1
+        done
+    done
+    return "$failed"
+}
+
+# What a look found: problem $2 ('' for none) of event $1; $3 says that it is well again. Two looks in a row must find it.
+report() {
+    state=$spool/state/$1
+    case " $events " in *" $1 "*) ;; *) return 0 ;; esac
+    if [ -z "$2" ]; then
+        [ ! -e "$state-told" ] || raise "$1" "well again: $3"
+        rm -f "$state-seen" "$state-told"
+    elif [ ! -e "$state-seen" ]; then
+        : >"$state-seen"
+    elif [ "$(age "$state-told")" -ge "$remind" ]; then
+        raise "$1" "$2" && : >"$state-told"
+    fi
+}
+
+is_active() {
+    [ -n "$virtual_ip" ] && ip -o address show to "$virtual_ip" 2>/dev/null | grep -q .
+}
+
+# Only the active node tells of the mirror: it is the one whose data count, and two would say the same.
+check_mirror() {
+    [ -n "$mount_point" ] || return 0
+    if ! is_active; then
+        rm -f "$spool"/state/mirror_*
+        return 0
+    fi
+    report mirror_unsynced "$([ ! -x "$mirror_check" ] || timeout 30 "$mirror_check" "$mirror_resource" 2>&1 | head -n 1)" \
+        'the mirror is up to date on both nodes'
+    mountpoint -q "$mount_point" || return 0
+    full=$(timeout 30 df --output=pcent "$mount_point" | tail -n 1 | tr -dc 0-9)
+    # Told once, it is well again only some percent below, so that a log around the limit makes no storm.
+    limit=$mirror_full
+    [ ! -e "$spool/state/mirror_full-told" ] || limit=$((mirror_full > 5 ? mirror_full - 5 : 1))
+    problem=
+    [ "${full:-0}" -lt "$limit" ] || problem="$mount_point is $full % full (told from $mirror_full % on)"
+    report mirror_full "$problem" "$mount_point is $full % full"
+}
+
+running() {
+    systemctl --quiet is-active "$1" 2>/dev/null
+}
+
+# Prints seconds that the clock is off, or a sentence.
+clock_offset() {
+    if running chrony.service; then
+        line=$(timeout 20 chronyc -c -n tracking 2>&1 | tail -n 1)
+        case $line in
+            *,*,*,*,*,*,*,*,*,*,*,*,*,'Not synchronised' | ,* | 00000000,* | 7F7F0101,*) echo 'chrony follows no source' ;;
+            *,*,*,*,*,*,*,*,*,*,*,*,*,*) printf '%s\n' "$line" | cut -d, -f5 ;;
+            *) echo "chrony does not answer ($line)" ;;
+        esac
+    elif running ntpsec.service; then
+        line=$(timeout 20 ntpq -n -c 'rv 0 leap,offset' 2>&1 | tr -d '\n')
+        case $line in
+            *leap=11* | *leap=3*) echo 'ntpd follows no source' ;;
+            *offset=*) printf '%s\n' "$line" | sed 's/.*offset=\([-+0-9.]*\).*/\1/' | awk '{ print $1 / 1000 }' ;;
+            *) echo "ntpd does not answer ($line)" ;;
+        esac
+    elif running systemd-timesyncd.service; then
+        case $(timeout 20 timedatectl show -P NTPSynchronized 2>&1) in
+            yes) echo 0 ;;
+            *) echo 'systemd-timesyncd follows no source' ;;
+        esac
+    else
+        echo 'no time service runs'
+    fi
+}
+
+check_clock() {
+    [ -n "$max_offset" ] || return 0
+    offset=$(clock_offset)
+    problem=
+    case $offset in
+        *[!-+0-9.e]* | '') problem="the clock of $node cannot be trusted: ${offset:-its service says nothing}" ;;
+        *)
+            awk -v "offset=$offset" -v "most=$max_offset" 'BEGIN { exit !(offset <= most && offset >= -most) }' \
+                || problem="the clock of $node is $offset s off (at most $max_offset s is right)"
+            ;;
+    esac
+    report clock "$problem" "the clock of $node is right"
+}
+
+# Over every channel at once: `CHANNEL delivered`, or `CHANNEL failed REASON`.
+try_out() {
+    worst=0
+    printf '%s This is a test.\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$work/body"
+    for channel in $channels; do
+        if reason=$(send "$channel" test "$work/body" 'this is a test'); then
+            printf '%s delivered\n' "$channel"
+        else
+            printf '%s failed %s\n' "$channel" "$reason"
+            worst=1
+        fi
+    done
+    return "$worst"
+}
+
+case ${1:-} in
+    raise)
+        [ $# -eq 3 ] || { echo 'usage: alert raise EVENT TEXT' >&2; exit 2; }
+        raise "$2" "$3"
+        exit
+        ;;
+    deliver | check | test) ;;
+    *)
+        echo 'usage: alert raise EVENT TEXT | deliver | check | test' >&2
+        exit 2
+        ;;
+esac
+
+site='' stack='' channels='' events='' pause=60 remind=86400 virtual_ip='' mount_point='' mirror_full=80
+mirror_check='' mirror_resource='' max_offset='' mail_to='' mail_from='' mail_url='' mail_tls=none mail_user=''
+mail_password_file='' webhook_url='' webhook_url_file='' webhook_token_file=''
+# shellcheck source=/dev/null
+. "$conf" || exit 1
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 143' TERM INT HUP
+
+case $1 in
+    deliver) deliver ;;
+    check)
+        check_mirror
+        check_clock
+        deliver
+        ;;
+    test) try_out ;;
+esac

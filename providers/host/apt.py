@@ -1,0 +1,188 @@
+"""Commands that read and change packages and accounts on one node; what they mean is in `providers.host.dpkg`.
+
+apt writes to a file on the node instead of the SSH channel: if the channel breaks in the middle, apt finishes what it
+is doing, and the next run waits for its lock instead of meeting a half-configured system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from providers.connection.cluster import Node
+from providers.connection.command import Command, command, script
+from providers.host.dpkg import (
+    HOUSEKEEPING,
+    STATE_ROOTS,
+    Snapshot,
+    parse_dependencies,
+    parse_directories,
+    parse_names,
+    parse_packages,
+    parse_simulated_removal,
+    without_architecture,
+)
+
+INSTALL_LIMIT = 1800.0
+"""Seconds for one installation or removal, a slow mirror and an emulated guest included."""
+
+LOCK_WAIT = "300"
+"""Seconds to wait for another apt or dpkg to finish, such as the one of a run that was cut off."""
+
+_ALL = command(
+    "dpkg-query", "--show", "--showformat", r"${binary:Package}\t${db:Status-Status}\n", label="dpkg-query", reads=True
+)
+
+_APT = r"""
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 APT_LISTCHANGES_FRONTEND=none LC_ALL=C
+log=/run/squid-ha-packages.log
+wait=$1; shift
+: >"$log"
+apt() {
+    apt-get --yes --no-install-recommends -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=false \
+        -o "DPkg::Lock::Timeout=$wait" "$@" >>"$log" 2>&1 </dev/null
+}
+configure() {
+    tries=$((wait / 2))
+    until dpkg --configure --pending >>"$log" 2>&1 </dev/null; do
+        tail -n 3 "$log" | grep -q 'lock' && [ "$tries" -gt 0 ] || return 0
+        tries=$((tries - 1)); sleep 2
+    done
+}
+fail() {
+    grep -E '^(E:|dpkg: error|Err:)' "$log" | tail -n 4 >&2
+    grep -qE '^(E:|dpkg: error|Err:)' "$log" || tail -n 4 "$log" >&2
+    exit 1
+}
+if [ -n "$(dpkg --audit)" ]; then configure; apt --fix-broken install || fail; fi
+"""
+
+_INSTALL = (
+    _APT
+    + r"""
+fresh() {
+    find /var/lib/apt/lists -maxdepth 0 -mmin -60 | grep -q . && ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1
+}
+if fresh && apt install "$@"; then exit 0; fi
+apt update || fail
+apt install "$@" || fail
+"""
+)
+
+_PURGE = _APT + '\napt purge "$@" || fail\n'
+
+_DELETE_ACCOUNTS = r"""
+users=$1; groups=$2
+for user in $users; do ! grep -q "^$user:" /etc/passwd || userdel "$user" || exit 1; done
+for group in $groups; do ! grep -q "^$group:" /etc/group || groupdel "$group" || exit 1; done
+"""
+
+# stdin: `mode owner:group path` each
+_MAKE_DIRECTORIES = r"""
+while read -r mode owner path; do
+    if [ ! -e "$path" ] && [ -d "${path%/*}" ]; then
+        mkdir -m "$mode" -- "$path" && chown -- "$owner" "$path" || exit 1
+    fi
+done
+"""
+
+_DELETE_DIRECTORIES = r"""
+for directory; do
+    if [ -d "$directory" ] && ! [ -L "$directory" ] && ! mountpoint -q "$directory"; then
+        rm -rf --one-file-system -- "$directory" || exit 1
+    fi
+done
+"""
+
+
+def query(packages: Sequence[str]) -> Command:
+    """Ask dpkg for these packages, by their names without architecture; `parse_packages` reads the answer."""
+    fields = r"${Package}\t${db:Status-Status}\t${Version}\n"
+    return command("dpkg-query", "--show", "--showformat", fields, *packages, ok={0, 1}, reads=True)
+
+
+async def snapshot(node: Node) -> Snapshot:
+    """Packages, accounts and state directories of the node as they are now."""
+    packages, automatic, users, groups, directories, empty = await node.batch(
+        [
+            _ALL,
+            command("apt-mark", "showauto", reads=True),
+            command("cat", "/etc/passwd", reads=True),
+            command("cat", "/etc/group", reads=True),
+            command(
+                "find", *STATE_ROOTS, "-xdev", "-mindepth", "1", "-maxdepth", "3", "-type", "d", ok=None, reads=True
+            ),
+            command("find", "/etc", "/usr", "-xdev", "-type", "d", "-empty", "-printf", r"%#m %u:%g %p\n", reads=True),
+        ]
+    )
+    return Snapshot(
+        packages=sorted(parse_packages(packages.stdout)),
+        automatic=parse_names(automatic.stdout),
+        users=parse_names(users.stdout),
+        groups=parse_names(groups.stdout),
+        directories=parse_directories(directories.stdout),
+        empty=sorted(empty.stdout.splitlines()),
+    )
+
+
+def make_directories(lines: Sequence[str]) -> Command:
+    """Make the empty directories of a `Snapshot` that are missing, each in a directory that exists."""
+    return script(_MAKE_DIRECTORIES, stdin="".join(f"{line}\n" for line in lines), label="make empty directories again")
+
+
+async def known(node: Node) -> set[str]:
+    """Packages that dpkg still knows anything of, left-over configuration included."""
+    lines = (await node.run(_ALL)).stdout.splitlines()
+    return {name for name, _, status in (line.partition("\t") for line in lines) if status != "not-installed"}
+
+
+def install(packages: Sequence[str]) -> Command:
+    """Install the packages without recommended ones, keeping changed configuration files; lists are fetched if old."""
+    return script(_INSTALL, LOCK_WAIT, *packages, timeout=INSTALL_LIMIT, label=f"apt-get install {' '.join(packages)}")
+
+
+def purge(packages: Sequence[str]) -> Command:
+    """Remove the packages with their configuration."""
+    return script(
+        _PURGE, LOCK_WAIT, *packages, timeout=INSTALL_LIMIT, label=f"apt-get purge ({len(packages)} packages)"
+    )
+
+
+def mark_automatic(packages: Sequence[str]) -> Command:
+    """Let apt regard the packages as dependencies again."""
+    return command("apt-mark", "auto", *packages)
+
+
+def delete_accounts(users: Sequence[str], groups: Sequence[str]) -> Command:
+    """Delete accounts that an installation made; those that are gone already are skipped."""
+    return script(_DELETE_ACCOUNTS, " ".join(users), " ".join(groups), label="userdel, groupdel")
+
+
+def delete_directories(directories: Sequence[str]) -> Command:
+    """Delete state directories with what daemons left in them; never across a file system.
+
+    Raises `ValueError` on a path that is not below `STATE_ROOTS`: nothing else is ever deleted with its contents.
+    """
+    for directory in directories:
+        below = any(directory.startswith(f"{root}/") for root in STATE_ROOTS)
+        if not below or ".." in directory.split("/") or directory in HOUSEKEEPING:
+            raise ValueError(f"{directory} is not a state directory of a package")
+    return script(_DELETE_DIRECTORIES, *directories, timeout=300, label=f"rm -r {' '.join(directories)}")
+
+
+async def needed_by_others(node: Node, packages: Collection[str]) -> Mapping[str, set[str]]:
+    """Of ``packages`` those that other installed packages need: package of somebody else → what it needs.
+
+    Empty when all of ``packages`` can go without taking anything else away.
+    """
+    simulated = await node.run(command("apt-get", "--simulate", "purge", *sorted(packages), reads=True))
+    ours = {without_architecture(name) for name in packages}
+    others = {without_architecture(name) for name in parse_simulated_removal(simulated.stdout)} - ours
+    needed: dict[str, set[str]] = {}
+    for other in sorted(others):
+        depends = command(
+            "apt-cache", "depends", "--recurse", "--installed", "--no-recommends", "--no-suggests",
+            "--no-conflicts", "--no-breaks", "--no-replaces", "--no-enhances", other, reads=True,
+        )  # fmt: skip
+        names = {without_architecture(name) for name in parse_dependencies((await node.run(depends)).stdout)}
+        needed[other] = {name for name in packages if without_architecture(name) in names}
+    return needed

@@ -1,0 +1,79 @@
+"""What tells whose a node is: platform, cluster, Squid's configuration. One command and one pure parser each."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import shlex
+from typing import Any, cast
+
+from providers.connection.command import Command, command, script
+
+OS_RELEASE = command("cat", "/etc/os-release", reads=True)
+"""os-release(5)."""
+
+ADDRESSES = command("ip", "-json", "address", "show", reads=True)
+"""ip-address(8)."""
+
+HOSTNAME = command("uname", "-n", reads=True)
+KERNEL = command("uname", "-r", reads=True)
+
+COROSYNC = script(
+    "systemctl is-active --quiet corosync.service && cat /etc/corosync/corosync.conf 2>/dev/null; exit 0",
+    label="read the configuration of a running corosync",
+    reads=True,
+)
+"""corosync.conf(5), printed only while corosync runs."""
+
+_CONFFILE = r"""
+dpkg-query --show --showformat '${Conffiles}\n' 'squid*' 2>/dev/null
+echo
+echo "found $(md5sum <"$1" 2>/dev/null)"
+"""
+
+
+def conffile(path: str) -> Command:
+    """What dpkg knows of ``path`` as a file of some squid package, and what is there; for `is_distributed`."""
+    return script(_CONFFILE, path, label=f"compare {path} with the distribution's", reads=True)
+
+
+def parse_platform(text: str) -> str:
+    """``debian-12``: ID and VERSION_ID of os-release(5); ``unknown`` where there is no ID."""
+    values: dict[str, str] = {}
+    for line in text.splitlines():
+        key, equals, value = line.strip().partition("=")
+        if equals and not key.startswith("#"):
+            values[key] = "".join(shlex.split(value)[:1])
+    parts = [values.get("ID", ""), values.get("VERSION_ID", "")]
+    return "-".join(part for part in parts if part) or "unknown"
+
+
+def parse_addresses(text: str) -> dict[str, list[str]]:
+    """Interface → its addresses, of `ip -json address show`."""
+    links = cast("list[dict[str, Any]]", json.loads(text or "[]"))
+    return {
+        link["ifname"]: [str(ipaddress.ip_address(each["local"])) for each in link.get("addr_info", ())]
+        for link in links
+        if "ifname" in link
+    }
+
+
+def parse_cluster_name(text: str) -> str | None:
+    """``cluster_name`` of a corosync.conf; None if corosync does not run (empty text); '' if the file names none."""
+    if not text.strip():
+        return None
+    found = re.search(r"^\s*cluster_name\s*:\s*(\S+)", text, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def is_distributed(text: str, path: str) -> bool:
+    """Whether the file at ``path`` is as its package brought it, or is not there at all.
+
+    A file that no package claims is somebody's own.
+    """
+    found = re.search(r"^found (\S+)", text, re.MULTILINE)
+    if found is None:
+        return True
+    shipped = re.findall(rf"^ {re.escape(path)} ([0-9a-f]{{32}})", text, re.MULTILINE)
+    return found[1] in shipped

@@ -1,0 +1,135 @@
+"""Pacemaker's maintenance mode around package changes: what an upgrade restarts runs on, or is found again, unmoved.
+
+In maintenance mode Pacemaker starts, stops and moves nothing, and a Pacemaker or Corosync that a package's own script
+restarts finds its services running and fails nothing over. It is left again when every node and every node attribute is
+back: earlier the service would go to the node where they came back first. What it was before is in the journal from
+before it is entered until after it is left, so that a run that was cut off is followed by one that leaves it.
+
+Facts: crm_attribute(8), crm_mon(8).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+from providers.connection.cluster import Cluster, Node
+from providers.connection.command import command, script
+from providers.connection.errors import HostError, TimedOut
+from providers.host.waiting import until
+
+MARK = "pending-maintenance"
+BACK_WITHIN = 180.0
+"""Seconds that a restarted cluster may take until it sees all its nodes again, on a slow machine."""
+ATTRIBUTES_WITHIN = 30.0
+"""Seconds that the first probes after a restart may take to bring back what they write down of each node."""
+
+_PROPERTY = ("crm_attribute", "--type", "crm_config", "--name", "maintenance-mode")
+_READ = script(
+    "systemctl is-active --quiet pacemaker.service || exit 0; crm_mon --output-as=xml --one-shot || :",
+    label="crm_mon, where Pacemaker runs",
+    reads=True,
+)
+_ONLINE = re.compile(r'<node name="([^"]*)"[^>]* online="true"')
+_NODE_ATTRIBUTES = re.compile(r'<node name="([^"]*)">(.*?)</node>', re.DOTALL)
+_ATTRIBUTE = re.compile(r'<attribute name="([^"]*)"')
+
+
+class Standing(NamedTuple):
+    """Who is online in the cluster, and which attributes each node has (node, attribute)."""
+
+    online: frozenset[str] = frozenset()
+    attributes: frozenset[tuple[str, str]] = frozenset()
+
+
+def parse(text: str) -> Standing | None:
+    """What `crm_mon --output-as=xml` says; None where there is no cluster to speak of."""
+    online = frozenset(_ONLINE.findall(text))
+    listed = text.partition("<node_attributes>")[2].partition("</node_attributes>")[0]
+    attributes = {(node, name) for node, each in _NODE_ATTRIBUTES.findall(listed) for name in _ATTRIBUTE.findall(each)}
+    return Standing(online, frozenset(attributes)) if online else None
+
+
+async def held(cluster: Cluster, names: Sequence[str], work: Callable[[], Awaitable[None]]) -> None:
+    """Do ``work``, which changes packages on these nodes, in maintenance mode if one of them is in a running cluster.
+
+    With no names it only leaves what a run that was cut off has entered. Raises `TimedOut` when the cluster does not
+    come back; it is in maintenance mode then.
+    """
+    before = await _enter(cluster, names)
+    try:
+        await work()
+    except HostError:
+        # What failed is what the person has to know; what cannot be left now is left by the next run.
+        with contextlib.suppress(HostError):
+            await leave(cluster, before)
+        raise
+    await leave(cluster, before)
+
+
+async def _standing(node: Node) -> Standing | None:
+    return parse((await node.run(_READ)).stdout)
+
+
+async def _enter(cluster: Cluster, names: Sequence[str]) -> Standing | None:
+    seen = await cluster.each(_standing, names) if names else {}
+    running = [name for name, standing in seen.items() if standing is not None]
+    if not running:
+        return None
+    node = cluster.node(running[0])
+    found = await node.run(command(*_PROPERTY, "--query", "--quiet", ok=None, reads=True))
+    before = found.stdout.strip() if found.exit_code == 0 else ""
+    await cluster.each(lambda each: cluster.journal(each).record({MARK: before}), running)
+    cluster.progress(f"{node.name}: maintenance mode while packages change; the service runs on")
+    await node.run(command(*_PROPERTY, "--update", "true"))
+    await node.run(command("crm_resource", "--wait", "--timeout=60", ok=None, timeout=90, reads=True))
+    return seen[node.name]
+
+
+async def leave(cluster: Cluster, before: Standing | None = None) -> None:
+    """Bring maintenance mode back to what the journal says it was, once the cluster is as complete as ``before``."""
+    entries = await cluster.each(lambda node: cluster.journal(node).entries())
+    marked = [name for name, known in entries.items() if MARK in known]
+    if not marked:
+        return
+    node = cluster.node(marked[0])
+    wanted = before or Standing(frozenset(marked))
+
+    def all_online(standing: Standing | None) -> bool:
+        return standing is not None and standing.online >= wanted.online
+
+    def all_back(standing: Standing | None) -> bool:
+        return standing is not None and standing.attributes >= wanted.attributes
+
+    now, complete = await until(
+        lambda: _standing(node),
+        all_online,
+        BACK_WITHIN,
+        pause=2.0,
+        report=lambda _, seconds: cluster.progress(f"{node.name}: waiting for the cluster ({seconds:.0f} s)"),
+    )
+    if not complete:
+        missing = sorted(wanted.online - (now.online if now else frozenset()))
+        raise TimedOut(
+            f"after the packages changed not all nodes are back in the cluster after {BACK_WITHIN:.0f} s, "
+            f"which stays in maintenance mode; missing: {', '.join(missing)}",
+            node=node.name,
+            remedy="see `systemctl status corosync pacemaker` there, then run again",
+        )
+    await until(lambda: _standing(node), all_back, ATTRIBUTES_WITHIN, pause=2.0)
+    value = entries[node.name][MARK]
+    await node.run(command(*_PROPERTY, *(("--update", value) if value else ("--delete",))))
+    await cluster.each(lambda each: cluster.journal(each).drop([MARK]), marked)
+
+
+async def give_up(cluster: Cluster) -> None:
+    """Leave it for good, before packages are taken away: where Pacemaker no longer runs only the mark is dropped."""
+    entries = await cluster.each(lambda node: cluster.journal(node).entries())
+    marked = [name for name, known in entries.items() if MARK in known]
+    seen = await cluster.each(_standing, marked) if marked else {}
+    if any(standing is not None for standing in seen.values()):
+        await leave(cluster)
+    elif marked:
+        await cluster.each(lambda node: cluster.journal(node).drop([MARK]), marked)

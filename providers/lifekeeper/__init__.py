@@ -1,0 +1,1 @@
+"""SIOS LifeKeeper for Linux: QSP, DataKeeper, virtual address and generic applications."""

@@ -1,0 +1,36 @@
+"""Keys of /etc/default/LifeKeeper: ``KEY=value`` lines; its file is not ours: only declared keys are touched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+PATH = "/etc/default/LifeKeeper"
+
+_LINE = re.compile(r"^\s*(?:export\s+)?([A-Z][A-Z0-9_]*)=(.*)$")
+
+
+def values(text: str) -> dict[str, str]:
+    """Key → value, without quotes; the last line of a key counts."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        match = _LINE.match(line)
+        if match:
+            found[match[1]] = match[2].split(" #", 1)[0].strip().strip("\"'")
+    return found
+
+
+def changed(text: str, wanted: Mapping[str, str | None]) -> str:
+    """``text`` with these keys set, or taken out where None; all other lines stay as they are, in their places."""
+    left = dict(wanted)
+    lines: list[str] = []
+    for line in text.splitlines():
+        match = _LINE.match(line)
+        if match is None or match[1] not in wanted:
+            lines.append(line)
+            continue
+        value = left.pop(match[1], None)
+        if value is not None:
+            lines.append(f"{match[1]}={value}")
+    lines += [f"{key}={value}" for key, value in left.items() if value is not None]
+    return "".join(f"{line}\n" for line in lines)

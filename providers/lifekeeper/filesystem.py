@@ -1,0 +1,94 @@
+"""The mirror's filesystem as LifeKeeper mounts it: its resource, and what must lie on it.
+
+The resource is made and extended together with the mirror (`providers.lifekeeper.mirror`); here it is only kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from providers.connection.cluster import Cluster
+from providers.connection.errors import Refused, Unknown
+from providers.contract import Absent, Observed, Present
+from providers.lifekeeper import members
+from providers.lifekeeper.members import Kit, Member
+from providers.lifekeeper.speaking import Line
+from providers.lifekeeper.steps import Step
+from providers.lifekeeper.views import IN_SERVICE, Instance, View
+from providers.storage import volume
+
+
+class Wanted(Member):
+    """``directories`` and ``files`` as in `providers.storage.filesystem`; read and made where it is mounted."""
+
+    mount_point: str
+    directories: dict[str, str | None]
+    files: dict[str, str | None] = Field(default_factory=dict[str, "str | None"])
+
+
+def _nothing(wanted: Member, *_names: str) -> list[Step]:
+    del wanted
+    return []
+
+
+def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, str | None]:
+    """The id is the mount point; type and options are in the info string, whose exact form is unknown."""
+    del wanted, node
+    return {"mount_point": instance.id}
+
+
+KIT = Kit(_nothing, _nothing, _properties, "gen", "filesys")
+
+
+async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
+    """The resource on each node, and the directories where it is mounted. Raises `Unknown` if it is nowhere."""
+    observed = await members.observe(cluster, wanted, KIT)
+    if isinstance(observed, Absent):
+        return observed
+    node = cluster.node(_active(wanted, await members.read(cluster, wanted)))
+    listed = await node.run(volume.entries_mounted(wanted.mount_point, [*wanted.directories, *wanted.files]))
+    return Present(
+        observed.values.model_copy(
+            update={
+                "directories": volume.parse_entries(listed.stdout, wanted.directories),
+                "files": volume.parse_entries(listed.stdout, wanted.files),
+            }
+        ),
+        {**observed.facts, "mounted": node.name},
+    )
+
+
+def _active(wanted: Wanted, seen: Mapping[str, View]) -> str:
+    active = [name for name, view in seen.items() if view.state(wanted.tag) in IN_SERVICE]
+    if len(active) != 1:
+        where = " and ".join(active) or "no node"
+        raise Unknown(
+            f"the filesystem {wanted.tag} is in service on {where}, so nobody can tell what is on it",
+            remedy="put the service where it belongs: `squid-ha switchover`",
+        )
+    return active[0]
+
+
+async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
+    """Attributes of the resource, then the directories where it is mounted."""
+    seen = await members.read(cluster, wanted)
+    if any(wanted.tag not in view.instances for view in seen.values()):
+        raise Refused(
+            f"the filesystem {wanted.tag} is not on every node, though its mirror is made",
+            remedy="see `lcdstatus`: perhaps somebody deleted it; delete the mirror as well, and run this again",
+        )
+    node = cluster.node(_active(wanted, seen))
+    await members.converge(cluster, wanted, KIT)
+    await node.run(volume.make_entries(wanted.tag, "", wanted.mount_point, wanted.directories, wanted.files))
+
+
+async def remove(cluster: Cluster, wanted: Wanted) -> None:
+    """Ties only: the resource goes with its mirror, and what is on the filesystem stays."""
+    await members.remove(cluster, wanted, resource=False)
+
+
+def lines(wanted: Wanted) -> list[Line]:
+    """Nothing of its own, but ties."""
+    return members.lines(wanted, KIT)

@@ -1,0 +1,115 @@
+"""A resource of the Generic Application kit: scripts of this site's own, put on the nodes and copied by the kit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from providers.connection.cluster import Cluster
+from providers.connection.command import script
+from providers.contract import Absent, Observed, Present
+from providers.host.settings import NodeSettings, converge_settings, read_settings, remove_settings
+from providers.lifekeeper import members
+from providers.lifekeeper.ip import extension
+from providers.lifekeeper.members import Kit, Member, there
+from providers.lifekeeper.speaking import Line
+from providers.lifekeeper.steps import Step
+from providers.lifekeeper.views import Instance
+
+
+class Wanted(Member):
+    """``scripts``: restore, remove, quickCheck, recover → path; ``settings`` has the files, the same on every node.
+
+    ``copies``: the kit runs copies of its own, which are the ``same`` as these or ``differ``, per node.
+    """
+
+    scripts: dict[str, str]
+    settings: dict[str, NodeSettings]
+    copies: dict[str, str]
+
+
+_COPIES = "/opt/LifeKeeper/subsys/gen/resources/app"
+# $1 where the copies are, $2 tag, then pairs: name of a script, its path
+_COMPARE = """
+place=$1 tag=$2; shift 2
+while [ $# -gt 0 ]; do
+  case $1 in recover) kind=recovery ;; *) kind=actions ;; esac
+  cmp -s "$2" "$place/$kind/!$1/$tag" || { echo differ; exit 0; }
+  shift 2
+done
+echo same
+"""
+_COPY = """
+set -e
+place=$1 tag=$2; shift 2
+while [ $# -gt 0 ]; do
+  case $1 in recover) kind=recovery ;; *) kind=actions ;; esac
+  mkdir -p "$place/$kind/!$1"
+  install -m 0755 "$2" "$place/$kind/!$1/$tag"
+  shift 2
+done
+"""
+
+
+def _words(wanted: Wanted) -> list[str]:
+    return [_COPIES, wanted.tag, *(word for pair in wanted.scripts.items() for word in pair)]
+
+
+async def _compared(cluster: Cluster, wanted: Wanted) -> dict[str, str]:
+    look = script(_COMPARE, *_words(wanted), reads=True, label=f"compare the scripts of {wanted.tag} with the kit's")
+    told = await cluster.each(lambda node: node.run(look), list(wanted.nodes))
+    return {name: answer.stdout.strip() for name, answer in told.items()}
+
+
+def _create(wanted: Member, source: str) -> list[Step]:
+    generic = cast("Wanted", wanted)
+    node = generic.nodes[source]
+    values = {"tag": generic.tag, **generic.scripts, "switchback": node.switchback if node else None}
+    line = Line(source, "lkcli resource create gen", "Create Resource: Generic Application", values)
+    return [Step(line, there(generic.tag, source))]
+
+
+def _extend(wanted: Member, source: str, target: str) -> list[Step]:
+    return [extension(wanted, source, target, "gen", "Extend: Generic Application")]
+
+
+def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, str | None]:
+    del wanted, node, instance
+    return {}
+
+
+KIT = Kit(_create, _extend, _properties, "gen", "app")
+
+
+async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
+    """The resource and its scripts on each node."""
+    observed = await members.observe(cluster, wanted, KIT)
+    if isinstance(observed, Absent):
+        return observed
+    settings = await cluster.each(lambda node: read_settings(node, wanted.settings[node.name]), list(wanted.settings))
+    copies = await _compared(cluster, wanted)
+    return Present(observed.values.model_copy(update={"settings": settings, "copies": copies}), observed.facts)
+
+
+async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
+    """The scripts first, then the resource."""
+    for name, settings in wanted.settings.items():
+        node = cluster.node(name)
+        await converge_settings(cluster, node, settings, await read_settings(node, settings))
+    await members.converge(cluster, wanted, KIT)
+    stale = [name for name, told in (await _compared(cluster, wanted)).items() if told != wanted.copies[name]]
+    renew = script(_COPY, *_words(wanted), label=f"give the kit the scripts of {wanted.tag}")
+    await cluster.each(lambda node: node.run(renew), stale)
+
+
+async def remove(cluster: Cluster, wanted: Wanted) -> None:
+    """The resource, then the scripts."""
+    await members.remove(cluster, wanted, forget=False)
+    for name, settings in wanted.settings.items():
+        await remove_settings(cluster, cluster.node(name), settings)
+        await cluster.journal(name).forget()
+
+
+def lines(wanted: Wanted) -> list[Line]:
+    """What would be said on fresh nodes."""
+    return members.lines(wanted, KIT)

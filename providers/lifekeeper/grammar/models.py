@@ -1,0 +1,209 @@
+"""The grammar's data file as typed models."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from providers.lifekeeper.grammar.plain import Data
+
+Certainty = Literal["confirmed", "documented", "assumed"]
+"""Seen in scripts that SIOS published; in SIOS's documentation; a candidate that nobody has seen."""
+Kind = Literal[
+    "none", "any", "text", "tag", "node", "address", "path", "integer", "alphanumeric", "character", "choice"
+]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Product(_Entry):
+    """Which versions the grammar is about."""
+
+    name: str
+    versions: str
+    root: str
+    corrected_on: str
+
+
+class Item(_Entry):
+    """What an option and an argument have in common. ``certainty`` empty: that of the command."""
+
+    name: str = ""
+    value: Kind
+    choices: tuple[str, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+    required: bool = False
+    repeated: bool = False
+    default: str = ""
+    means: str
+    certainty: Certainty | Literal[""] = ""
+
+
+class Option(Item):
+    """An option, ``spelled`` with its dashes; ``attached``: the value follows without a blank."""
+
+    spelled: str = Field("", alias="as")
+    attached: bool = False
+
+
+class Argument(Item):
+    """What stands without an option; ``after`` a word (``--``) or nothing."""
+
+    after: str = ""
+
+
+class Command(_Entry):
+    """One command. ``program`` is below the product's root, or a path with {parts} that are values too."""
+
+    name: str
+    program: str
+    words: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
+    arguments: tuple[Argument, ...] = ()
+    exclusive: tuple[tuple[str, ...], ...] = ()
+    assumed_choices: dict[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
+    help: bool = False
+    output: str = ""
+    records: str = ""
+    codes: str
+    before: tuple[str, ...] = ()
+    effect: str
+    note: str = ""
+    certainty: Certainty
+    source: tuple[str, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _options_by_name(cls, raw: Any) -> Any:  # noqa: ANN401 - pydantic hands over what it was given
+        values = cast("dict[str, Any]", raw)
+        options = values.get("options", {})
+        if isinstance(options, dict):
+            named = cast("dict[str, dict[str, Any]]", options)
+            return {
+                **values,
+                "options": [{"as": f"--{name}", **option, "name": name} for name, option in named.items()],
+            }
+        return values
+
+    def assumed(self, used: dict[str, object]) -> bool:
+        """Whether a line with these values has a part that nobody has seen."""
+        options = [option for option in self.options if used.get(option.name) not in (None, False)]
+        return (
+            self.certainty == "assumed"
+            or any(option.certainty == "assumed" for option in options)
+            or any(used.get(name) in choices for name, choices in self.assumed_choices.items())
+        )
+
+
+class Code(_Entry):
+    """What an exit code means, and what to do."""
+
+    means: str
+    do: str = ""
+
+
+class RecordField(_Entry):
+    """A field of a record, at its place."""
+
+    name: str
+    certainty: Certainty
+    source: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+
+
+class Record(_Entry):
+    """The lines of a list; ``later`` says what is known of further fields."""
+
+    separator: str
+    fields: tuple[RecordField, ...]
+    later: str
+
+
+class ResourceKind(_Entry):
+    """What a kind of resource is called in the database."""
+
+    app: str
+    type: str
+    id: str
+    default_tag: str
+    info: str
+    certainty: Certainty
+    source: tuple[str, ...]
+
+
+class Flag(_Entry):
+    """A flag's name, with {parts}."""
+
+    pattern: str
+    means: str
+    source: tuple[str, ...]
+
+
+class KnownFile(_Entry):
+    """A file of the product."""
+
+    path: str
+    means: str
+    certainty: Certainty
+    source: tuple[str, ...]
+
+
+class Setting(_Entry):
+    """A key of /etc/default/LifeKeeper; ``both``: equal on all nodes, changed while LifeKeeper is down on all."""
+
+    key: str
+    default: str
+    minimum: int | None = None
+    both: bool = False
+    means: str
+    source: tuple[str, ...]
+
+
+class Unknown(_Entry):
+    """What the product can do while nobody has seen how."""
+
+    what: str
+    known: str
+
+
+class Grammar(_Entry):
+    """The whole data file."""
+
+    product: Product
+    sources: dict[str, str]
+    codes: dict[str, dict[str, Code]]
+    records: dict[str, Record]
+    resources: dict[str, ResourceKind]
+    common: dict[str, Any] = Field(default_factory=dict[str, Any], exclude=True)
+    commands: tuple[Command, ...]
+    flags: tuple[Flag, ...]
+    files: tuple[KnownFile, ...]
+    settings: tuple[Setting, ...]
+    unknown: tuple[Unknown, ...]
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        names = [command.name for command in self.commands]
+        if len(set(names)) != len(names):
+            raise ValueError("two commands of one name")
+        for command in self.commands:
+            if command.codes not in self.codes or (command.records and command.records not in self.records):
+                raise ValueError(f"{command.name} refers to codes or records that are not there")
+            if missing := [source for source in command.source if source not in self.sources]:
+                raise ValueError(f"{command.name} names sources that are not there: {', '.join(missing)}")
+        return self
+
+    def command(self, name: str) -> Command:
+        """The command of that name. Raises `KeyError`."""
+        return next(iter(command for command in self.commands if command.name == name), None) or self._no(name)
+
+    def _no(self, name: str) -> Command:
+        raise KeyError(name)
+
+    def plain(self) -> Data:
+        """As plain data, for `plain` and for JSON."""
+        return cast("Data", self.model_dump(mode="json"))

@@ -1,0 +1,71 @@
+"""Usage, help and exit codes as text, and what another help text says differently."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from .shapes import Command, Data, Difference, Option
+from .values import command_named
+
+
+def usage(command: Command) -> str:
+    """One line: how the command is called."""
+    words = [command["program"].rpartition("/")[2], *command["words"]]
+    words += [text if option["required"] else f"[{text}]" for option in command["options"] for text in [shown(option)]]
+    for argument in command["arguments"]:
+        text = f"<{argument['name']}>" + ("..." if argument["repeated"] else "")
+        text = f"{argument['after']} {text}".strip()
+        words.append(text if argument["required"] else f"[{text}]")
+    return "Usage: " + " ".join(words)
+
+
+def shown(option: Option) -> str:
+    """An option with what follows it."""
+    if option["value"] == "none":
+        return option["spelled"]
+    value = "|".join(option["choices"]) if option["choices"] else f"<{option['name']}>"
+    return option["spelled"] + ("" if option["attached"] else " ") + value
+
+
+def subcommands(data: Data, command: Command) -> list[str]:
+    """The words by which a program's other commands are called."""
+    same = (one for one in data["commands"] if one["program"] == command["program"])
+    return [" ".join(one["words"]) for one in same if one["words"]]
+
+
+def help_text(data: Data, name: str) -> str:
+    """What the stand-in prints for `--help`. The layout is the stand-in's own: the product's is unknown."""
+    command = command_named(data, name)
+    lines = [usage(command), f"    {command['effect']}"]
+    lines += [f"    {shown(option):<44} {option['means']}".rstrip() for option in command["options"]]
+    lines += [f"    {words}" for words in ([] if command["words"] else subcommands(data, command))]
+    return "\n".join(lines) + "\n"
+
+
+def expected_words(data: Data, name: str, used: Iterable[str] | None = None) -> list[str]:
+    """The options, as they are spelled, that the product's help must name; only those `used` (by name) if given."""
+    command = command_named(data, name)
+    wanted = None if used is None else set(used)
+    return [option["spelled"] for option in command["options"] if wanted is None or option["name"] in wanted]
+
+
+def differences(data: Data, name: str, found: str, used: Iterable[str] | None = None) -> list[Difference]:
+    """What of a command the product's own help does not show; empty when all is as expected."""
+    command = command_named(data, name)
+    lines = [line.strip() for line in found.splitlines() if line.strip()]
+    wanted = set(expected_words(data, name, used))
+    return [
+        Difference(shown(option), next(iter(get_close_matches(shown(option), lines, 1, 0.3)), None))
+        for option in command["options"]
+        if option["spelled"] in wanted and not re.search(rf"(?<![\w-]){re.escape(option['spelled'])}(?![\w-])", found)
+    ]
+
+
+def explain(data: Data, exit_code: int, name: str) -> str:
+    """What an exit code of a command means and what to do about it, as the rest of a sentence."""
+    known = data["codes"][command_named(data, name)["codes"]]
+    entry = known.get(str(exit_code), known.get("other", {"means": "it failed"}))
+    todo = f": {entry['do']}" if entry.get("do") else ""
+    return f"{entry['means']} (exit code {exit_code}){todo}"

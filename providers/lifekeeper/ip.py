@@ -1,0 +1,98 @@
+"""The virtual IP as a resource of LifeKeeper's IP kit."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import cast
+
+from providers.connection.cluster import Cluster
+from providers.contract import Observed
+from providers.lifekeeper import members, steps
+from providers.lifekeeper.members import Kit, Member, there
+from providers.lifekeeper.speaking import Line
+from providers.lifekeeper.steps import Step
+from providers.lifekeeper.views import Instance
+
+_INFO_WORDS = 4
+
+
+class Wanted(Member):
+    """``address`` with its ``netmask`` on ``interface``, as each node's properties have them too."""
+
+    address: str
+    netmask: str
+    interface: str
+
+
+def _create(wanted: Member, source: str) -> list[Step]:
+    ip = cast("Wanted", wanted)
+    node = ip.nodes[source]
+    values = {
+        "tag": ip.tag,
+        "ipaddr": ip.address,
+        "netmask": ip.netmask,
+        "device": ip.interface,
+        "switchback": node.switchback if node else None,
+    }
+    line = Line(source, "lkcli resource create ip", "Create Resource: IP", values)
+    return [Step(line, there(ip.tag, source))]
+
+
+def _extend(wanted: Member, source: str, target: str) -> list[Step]:
+    return [extension(wanted, source, target, "ip", "Extend: IP")]
+
+
+def extension(wanted: Member, source: str, target: str, kind: str, page: str) -> Step:
+    """The step that extends a resource of ``kind`` from ``source`` to ``target``."""
+    far = wanted.nodes[target]
+    values = {
+        "tag": wanted.tag,
+        "dest": target,
+        "switchback": far.switchback if far else None,
+        "target_priority": int(far.priority) if far and far.priority else None,
+    }
+    line = Line(source, f"lkcli resource extend {kind}", page, values)
+    return Step(line, there(wanted.tag, source, target), steps.extendable(wanted.tag, source, target))
+
+
+def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, str | None]:
+    """From the id, ``IP-<address>``, and the info string: server, interface, address, netmask in hex, backup."""
+    del wanted, node
+    words = instance.info.split()
+    shown = words if len(words) >= _INFO_WORDS else [None] * _INFO_WORDS
+    return {
+        "address": instance.id.removeprefix("IP-"),
+        "interface": shown[1],
+        "netmask": _netmask(shown[3]),
+    }
+
+
+def _netmask(text: str | None) -> str | None:
+    try:
+        return str(ipaddress.IPv4Address(int(text, 16))) if text else None
+    except ValueError:
+        return None
+
+
+KIT = Kit(_create, _extend, _properties, "comm", "ip")
+
+
+async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
+    """The address on each node."""
+    return await members.observe(cluster, wanted, KIT)
+
+
+async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
+    """Make it where the service runs, extend it, tie it."""
+    await members.converge(cluster, wanted, KIT)
+
+
+async def remove(cluster: Cluster, wanted: Wanted) -> None:
+    """Delete it if this site made it."""
+    await members.remove(cluster, wanted)
+
+
+def lines(wanted: Wanted) -> list[Line]:
+    """What would be said on fresh nodes."""
+    return members.lines(wanted, KIT)

@@ -1,0 +1,313 @@
+"""What the resources of a hierarchy have in common: on both nodes, with priority and switchback, tied to what is below.
+
+Resources, dependencies and paths that this site does not name are never looked at twice, changed or deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from pydantic import Field
+
+from providers.connection.cluster import Cluster
+from providers.connection.errors import Refused, Unknown
+from providers.contract import Absent, Observed, Present, State
+from providers.lifekeeper import speaking, steps, views
+from providers.lifekeeper.speaking import Line
+from providers.lifekeeper.steps import Step, Views
+from providers.lifekeeper.views import IN_SERVICE, Instance, View
+
+Route = Literal["documented", "lkcli"]
+MADE, PENDING = "made", "pending"
+_TIED = "depends on "
+
+
+class NodeMember(State):
+    """A resource as it is on one node. ``properties`` are the kit's own, as the instance's id and info show them."""
+
+    priority: str | None = None
+    switchback: str | None = None
+    depends_on: list[str] = Field(default_factory=list[str])
+    properties: dict[str, str] = Field(default_factory=dict[str, str])
+
+
+class Member(State):
+    """``tag`` on the nodes by name, the most preferred first. ``beside``: tags of the same service, which tell where it
+    runs; ``route``: see `declaration.engines.lifekeeper`."""
+
+    tag: str
+    nodes: dict[str, NodeMember | None]
+    beside: list[str] = Field(default_factory=list[str])
+    route: Route = "documented"
+
+
+M = TypeVar("M", bound=Member)
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What one kit adds. ``kind`` as in the grammar's ``resources``; ``create`` and ``extend`` make steps;
+    ``properties`` reads an instance: a value of None is not shown and taken for what is wanted."""
+
+    create: Callable[[Member, str], list[Step]]
+    extend: Callable[[Member, str, str], list[Step]]
+    properties: Callable[[Member, str, Instance], Mapping[str, str | None]]
+    app: str
+    type: str
+
+
+# Reading
+
+
+async def read(cluster: Cluster, wanted: Member) -> dict[str, View]:
+    """The nodes' views. Raises `Unknown` where LifeKeeper is installed and does not run."""
+    seen = await views.read(cluster, list(wanted.nodes))
+    for name, view in seen.items():
+        if view.installed and not view.running:
+            raise Unknown(
+                f"LifeKeeper does not run, so it cannot tell about {wanted.tag}",
+                node=name,
+                remedy="start it: `lkcli start`",
+            )
+    return seen
+
+
+async def observe(cluster: Cluster, wanted: M, kit: Kit) -> Observed[M]:
+    """The resource on each node. Absent if it is on none."""
+    seen = await read(cluster, wanted)
+    if all(wanted.tag not in view.instances for view in seen.values()):
+        return Absent()
+    nodes = {name: _live(wanted, name, view, kit) for name, view in seen.items()}
+    states = {name: view.state(wanted.tag) for name, view in seen.items()}
+    return Present(wanted.model_copy(update={"nodes": nodes}), {"states": states})
+
+
+def _live(wanted: Member, name: str, view: View, kit: Kit) -> NodeMember | None:
+    instance = view.instances.get(wanted.tag)
+    if instance is None:
+        return None
+    declared = wanted.nodes[name] or NodeMember()
+    shown = {"kit": f"{instance.app}/{instance.type}"} if (instance.app, instance.type) != (kit.app, kit.type) else {}
+    read_off = {
+        key: declared.properties.get(key, "") if value is None else value
+        for key, value in kit.properties(wanted, name, instance).items()
+    }
+    return NodeMember(
+        # A resource that is on one node only has no priority to show.
+        priority=view.priorities.get(wanted.tag, declared.priority),
+        switchback=instance.switchback or declared.switchback,
+        depends_on=[child for child in declared.depends_on if (wanted.tag, child) in view.dependencies],
+        properties={**read_off, **shown},
+    )
+
+
+def source_of(wanted: Member, seen: Views, otherwise: str = "") -> str:
+    """Where the service is, so that new members are made there; ``otherwise``, or the most preferred node, if nowhere.
+
+    Raises `Unknown` while parts of it are in service on different nodes.
+    """
+    tags = [wanted.tag, *wanted.beside]
+    active = [name for name, view in seen.items() if any(view.state(tag) in IN_SERVICE for tag in tags)]
+    if len(active) > 1:
+        raise Unknown(
+            f"parts of the service are in service on {' and '.join(active)}",
+            remedy="see `lcdstatus` on both: wait until it has settled, or take one of them out of service",
+        )
+    having = [name for name, view in seen.items() if wanted.tag in view.instances]
+    return next(each for each in [*active, *having, otherwise, *wanted.nodes] if each)
+
+
+# Making
+
+
+def way(wanted: Member, source: str, kit: Kit) -> list[Step]:
+    """All steps from nothing, with what repairs a half-made or changed resource."""
+    made = [*kit.create(wanted, source), _in_service(wanted, source)]
+    for target in wanted.nodes:
+        if target != source:
+            made += kit.extend(wanted, source, target)
+    for name, node in wanted.nodes.items():
+        if node is not None:
+            made += _attributes(wanted.tag, name, node)
+    return [*made, *_ties(wanted, source)]
+
+
+def lines(wanted: Member, kit: Kit) -> list[Line]:
+    """What would be said on fresh nodes, in order."""
+    return steps.fresh(way(wanted, next(iter(wanted.nodes)), kit))
+
+
+def there(tag: str, *names: str) -> steps.Done:
+    """The resource is on these nodes."""
+    return lambda seen: all(tag in seen[name].instances for name in names)
+
+
+def _in_service(wanted: Member, source: str) -> Step:
+    """A resource whose making was cut off may be left out of service; one that is on both nodes is an operator's."""
+    line = Line(source, "perform_action", f"Put {wanted.tag} in service", {"tag": wanted.tag, "action": "restore"})
+
+    def done(seen: Views) -> bool:
+        view = seen[source]
+        whole = all(wanted.tag in each.instances for each in seen.values())
+        return whole or wanted.tag not in view.instances or view.state(wanted.tag) in IN_SERVICE
+
+    return Step(line, done, fresh=False)
+
+
+def _attributes(tag: str, name: str, node: NodeMember) -> list[Step]:
+    made: list[Step] = []
+    if node.switchback:
+        wanted = node.switchback
+        values = {"tag": tag, "switchback": wanted.upper()}
+        line = Line(name, "ins_setas", f"Switchback type of {tag}: {wanted}", values)
+        made.append(Step(line, lambda seen: _instance(seen, name, tag).switchback in ("", wanted), fresh=False))
+    if node.priority:
+        priority = node.priority
+        line = Line(name, "hry_setpri", f"Priority of {tag}: {priority}", {"tags": tag, "priority": int(priority)})
+        made.append(Step(line, lambda seen: seen[name].priorities.get(tag, priority) == priority, fresh=False))
+    return made
+
+
+def _instance(seen: Views, name: str, tag: str) -> Instance:
+    return seen[name].instances.get(tag) or Instance("", "", tag, "", "", "")
+
+
+def _ties(wanted: Member, source: str) -> list[Step]:
+    made: list[Step] = []
+    for name, node in wanted.nodes.items():
+        for child in node.depends_on if node else ():
+            page = f"Create Dependency: {wanted.tag} depends on {child}"
+            pair = (wanted.tag, child)
+            if wanted.route == "lkcli" and name != source:
+                continue
+            command = "lkcli dependency create" if wanted.route == "lkcli" else "dep_create"
+            nodes = tuple(wanted.nodes) if wanted.route == "lkcli" else (name,)
+            line = Line(name, command, page, {"parent": wanted.tag, "child": child})
+            made.append(Step(line, _tied(pair, nodes)))
+    return made
+
+
+def _tied(pair: tuple[str, str], nodes: Sequence[str]) -> steps.Done:
+    return lambda seen: all(pair in seen[name].dependencies for name in nodes)
+
+
+async def converge(cluster: Cluster, wanted: Member, kit: Kit, *, source: str = "") -> None:
+    """Take the steps that are left; take back ties of ours that are no longer wanted.
+
+    Raises `Refused` for a resource of that name that is something else, or differs in what no command changes.
+    """
+    seen = await read(cluster, wanted)
+    for name, view in seen.items():
+        if not view.installed:
+            raise Refused(
+                "LifeKeeper is not installed", node=name, remedy="see `lifekeeper.media` in docs/lifekeeper.md"
+            )
+    _refuse_different(wanted, seen, kit)
+    await _begin(cluster, wanted, seen)
+    await steps.walk(cluster, way(wanted, source_of(wanted, seen, source), kit), list(wanted.nodes))
+    await _untie(cluster, wanted)
+    await cluster.each(lambda node: cluster.journal(node).drop([PENDING]), list(wanted.nodes))
+
+
+def _refuse_different(wanted: Member, seen: Views, kit: Kit) -> None:
+    for name, view in seen.items():
+        instance, declared = view.instances.get(wanted.tag), wanted.nodes[name]
+        if instance is None or declared is None:
+            continue
+        if (instance.app, instance.type) != (kit.app, kit.type):
+            raise Refused(
+                f"the resource {wanted.tag} is {instance.app}/{instance.type} there, not {kit.app}/{kit.type}",
+                node=name,
+                remedy="give this site's resource another tag (`lifekeeper.tags`)",
+            )
+        for key, value in kit.properties(wanted, name, instance).items():
+            expected = declared.properties.get(key)
+            if value is not None and value != expected:
+                raise Refused(
+                    f"{wanted.tag} has {key} {value}, and {expected} is declared; no documented command changes that",
+                    node=name,
+                    remedy=f"change it in LifeKeeper's own interface, or declare {value}",
+                )
+
+
+async def _begin(cluster: Cluster, wanted: Member, seen: Views) -> None:
+    """Write down first what was there: only what this site makes is ever deleted."""
+    found = any(wanted.tag in view.instances for view in seen.values())
+    for name in wanted.nodes:
+        journal = cluster.journal(name)
+        ours = {f"{_TIED}{child}": "made" for child in _missing_ties(wanted, name, seen)}
+        await journal.record({MADE: "no" if found else "yes", **ours})
+        await journal.put({PENDING: wanted.tag})
+
+
+def _missing_ties(wanted: Member, name: str, seen: Views) -> list[str]:
+    node = wanted.nodes[name]
+    return [child for child in (node.depends_on if node else ()) if (wanted.tag, child) not in seen[name].dependencies]
+
+
+async def _untie(cluster: Cluster, wanted: Member, *, all_of_them: bool = False) -> None:
+    """Dependencies that this site made and no longer wants."""
+    seen = await views.read(cluster, list(wanted.nodes))
+    for name, node in wanted.nodes.items():
+        journal = cluster.journal(name)
+        entries = await journal.entries()
+        ours = [entry.removeprefix(_TIED) for entry in entries if entry.startswith(_TIED)]
+        kept = node.depends_on if node and not all_of_them else []
+        for child in [each for each in ours if each not in kept]:
+            if (wanted.tag, child) in seen[name].dependencies:
+                values = {"parent": wanted.tag, "child": child}
+                line = Line(name, "dep_remove", f"Delete Dependency: {wanted.tag} on {child}", values)
+                await speaking.say(cluster, line)
+            await journal.drop([_TIED + child])
+
+
+# Removal
+
+
+async def remove(
+    cluster: Cluster, wanted: Member, *, forget: bool = True, resource: bool = True, above: str = ""
+) -> None:
+    """Take back ties and, where this site made it, the resource: out of service, then deleted everywhere. Not
+    ``forget``: the caller has more to take back, and empties the journal. Not ``resource``: ties only. ``above`` is a
+    resource above it that goes along.
+
+    Raises `Refused` while something that is not this site's depends on it.
+    """
+    entries = {name: await cluster.journal(name).entries() for name in wanted.nodes}
+    if not any(entries.values()):
+        return
+    made = resource and any(known.get(MADE) == "yes" for known in entries.values())
+    seen = await read(cluster, wanted)
+    holders = [name for name, view in seen.items() if wanted.tag in view.instances]
+    if made and holders:
+        _refuse_needed(wanted, seen, above)
+    await _untie(cluster, wanted, all_of_them=True)
+    if made and holders:
+        await _delete(cluster, wanted, seen, holders)
+    if forget:
+        await cluster.each(lambda node: cluster.journal(node).forget(), list(wanted.nodes))
+
+
+def _refuse_needed(wanted: Member, seen: Views, along: str) -> None:
+    for name, view in seen.items():
+        parents = {parent for parent, child in view.dependencies if child == wanted.tag and parent != along}
+        above = sorted(parents | {parent for parent, child in view.dependencies if along and child == along})
+        if above:
+            raise Refused(
+                f"{wanted.tag} is still needed by {', '.join(above)}",
+                node=name,
+                remedy="remove that dependency first; it is not part of this declaration",
+            )
+
+
+async def _delete(cluster: Cluster, wanted: Member, seen: Views, holders: Sequence[str]) -> None:
+    active = next((name for name in holders if seen[name].state(wanted.tag) in IN_SERVICE), None)
+    page = f"Delete Resource: {wanted.tag}"
+    delete = Line(active or holders[0], "lkcli resource delete", page, {"tag": wanted.tag})
+    await speaking.check(cluster, [delete])
+    if active:
+        values = {"tag": wanted.tag, "action": "remove"}
+        await speaking.say(cluster, Line(active, "perform_action", f"Take {wanted.tag} out of service", values))
+    await speaking.say(cluster, delete)

@@ -1,0 +1,250 @@
+"""LifeKeeper itself on the nodes: installed, licensed, with its settings, running, and started at boot.
+
+A change of the heartbeat needs LifeKeeper down on all nodes; what it protects runs on meanwhile (``lkstop -f``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from providers.connection.cluster import Cluster, Node
+from providers.connection.command import command
+from providers.connection.errors import CommandFailed, Refused, TimedOut
+from providers.connection.files import read_files, write_file
+from providers.contract import Absent, Observed, Present, State
+from providers.host.waiting import until
+from providers.lifekeeper import defaults, grammar, speaking, views
+from providers.lifekeeper.speaking import Line
+from providers.lifekeeper.views import View, asks
+
+UNIT = "lifekeeper.service"
+"""Assumed: no source names it. Where there is no such unit, whether LifeKeeper starts at boot is not looked at."""
+START_LIMIT = 300.0
+PENDING, _RAN, _LICENSED, _KEY = "pending", "ran", "licensed", "key "
+_INITDONE = "/opt/LifeKeeper/config/LK_INITDONE"
+_LICENSE = "/run/squid-ha-lifekeeper.lic"
+_INTERVAL = "LKCHECKINTERVAL"
+
+
+class NodeLifeKeeper(State):
+    """``settings``: keys of /etc/default/LifeKeeper that the site declares."""
+
+    installed: Literal["yes", "no"] = "yes"
+    running: Literal["yes", "no"] = "yes"
+    enabled: Literal["yes", "no"] = "yes"
+    settings: dict[str, str | None] = Field(default_factory=dict[str, "str | None"])
+
+
+class Wanted(State):
+    """``media``: directory on the nodes with the setup program; ``license_file`` there, or ``license_secret`` by name.
+
+    ``assumed``: command of the grammar → its options that this site uses and nobody has seen: compared with the
+    product's own help before anything is set up.
+    """
+
+    nodes: dict[str, NodeLifeKeeper]
+    media: str | None = None
+    license_file: str | None = None
+    license_secret: str | None = None
+    assumed: dict[str, list[str]] = Field(default_factory=dict[str, "list[str]"])
+
+
+async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
+    """Absent if it is installed on no node."""
+    nodes = await cluster.each(lambda node: _look(node, wanted.nodes[node.name]), list(wanted.nodes))
+    if all(each.installed == "no" for each in nodes.values()):
+        return Absent()
+    return Present(wanted.model_copy(update={"nodes": nodes}))
+
+
+async def _look(node: Node, declared: NodeLifeKeeper) -> NodeLifeKeeper:
+    unit = command("systemctl", "is-enabled", UNIT, ok=None, reads=True)
+    answers = await node.batch([*views.queries(), unit])
+    view = views.parse(node.name, answers[:-1])
+    found = defaults.values((await read_files(node, [defaults.PATH]))[defaults.PATH].content.decode(errors="replace"))
+    return NodeLifeKeeper(
+        installed="yes" if view.installed else "no",
+        running="yes" if view.running else "no",
+        enabled="no" if answers[-1].stdout.strip() in ("disabled", "masked") else "yes",
+        settings={key: found.get(key) for key in declared.settings},
+    )
+
+
+def lines(wanted: Wanted) -> list[Line]:
+    """What would be said on fresh nodes."""
+    made: list[Line] = []
+    for name in wanted.nodes:
+        if wanted.media:
+            made.append(_setup(name, wanted.media))
+        if wanted.license_file or wanted.license_secret:
+            made.append(Line(name, "lkkeyins", "Licence", {"file": wanted.license_file or _LICENSE}))
+        made.append(_start(name))
+    return made
+
+
+def _setup(name: str, media: str) -> Line:
+    return Line(name, "setup", "Installation", {"media": media})
+
+
+def _start(name: str) -> Line:
+    return Line(name, "lkcli start", "Start LifeKeeper")
+
+
+async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
+    """Install, compare what is assumed with the product's help, license, set, start; each where it is missing."""
+    seen = await views.read(cluster, list(wanted.nodes))
+    _refuse_absent(wanted, seen)
+    for name, view in seen.items():
+        await cluster.journal(name).record({_RAN: "yes" if view.running else "no"})
+        await cluster.journal(name).put({PENDING: "LifeKeeper"})
+        if not view.installed and wanted.media:
+            cluster.progress(f"{name}: installing LifeKeeper from {wanted.media}")
+            await speaking.say_plainly(cluster, _setup(name, wanted.media))
+    for name in wanted.nodes:
+        await speaking.compare(cluster, name, wanted.assumed)
+    await _settings(cluster, wanted)
+    for name in wanted.nodes:
+        await _license(cluster, wanted, name)
+    await cluster.each(lambda node: _bring_up(cluster, node), list(wanted.nodes))
+    await cluster.each(lambda node: cluster.journal(node).drop([PENDING]), list(wanted.nodes))
+
+
+def _refuse_absent(wanted: Wanted, seen: Mapping[str, View]) -> None:
+    for name, view in seen.items():
+        if not view.installed and not wanted.media:
+            raise Refused(
+                "LifeKeeper is not installed",
+                node=name,
+                remedy="install it by its own setup, or name the folder of its media on the node: `lifekeeper.media`",
+            )
+
+
+async def _license(cluster: Cluster, wanted: Wanted, name: str) -> None:
+    """Before the first start only; how an installed licence is looked at is not published."""
+    journal, node = cluster.journal(name), cluster.node(name)
+    given = wanted.license_file or wanted.license_secret
+    if not given or _LICENSED in await journal.entries() or await _runs(node):
+        return
+    path = wanted.license_file or _LICENSE
+    if wanted.license_secret:
+        text = cluster.secret(wanted.license_secret)
+        if not text:
+            remedy = f"pulumi config set --secret {wanted.license_secret}"
+            raise Refused(f"the secret `{wanted.license_secret}` with the licence is not set", node=name, remedy=remedy)
+        await write_file(node, path, f"{text.strip()}\n".encode(), mode="0600", owner="root:root")
+    try:
+        await speaking.say_plainly(cluster, Line(name, "lkkeyins", "Licence", {"file": path}))
+    finally:
+        if wanted.license_secret:
+            await node.run(command("rm", "-f", _LICENSE))
+    await journal.put({_LICENSED: path})
+
+
+async def _runs(node: Node) -> bool:
+    return (await node.run(asks("lktest"))).exit_code == 0
+
+
+async def _bring_up(cluster: Cluster, node: Node) -> None:
+    unit = await node.run(command("systemctl", "is-enabled", UNIT, ok=None, reads=True))
+    if unit.stdout.strip() == "disabled":
+        await node.run(command("systemctl", "enable", UNIT))
+    if not await _runs(node):
+        try:
+            await speaking.say_plainly(cluster, _start(node.name))
+        except CommandFailed as failure:
+            if "licen" not in failure.stderr.lower():
+                raise
+            raise Refused(
+                f"LifeKeeper does not start without a licence: {failure.stderr.strip()}",
+                node=node.name,
+                remedy="declare `lifekeeper.license` with the file that you got, or run `lkkeyins` with it on the node",
+            ) from failure
+
+    async def up() -> bool:
+        done = await node.run(command("test", "-e", _INITDONE, ok=None, reads=True))
+        return done.exit_code == 0 and await _runs(node)
+
+    _, held = await until(
+        up,
+        bool,
+        START_LIMIT,
+        report=lambda _, waited: cluster.progress(f"{node.name}: waiting for LifeKeeper ({waited:.0f} s)"),
+    )
+    if not held:
+        raise TimedOut(
+            f"LifeKeeper is not up {START_LIMIT:.0f} s after its start",
+            node=node.name,
+            remedy="see /var/log/lifekeeper.log there",
+        )
+
+
+# Settings
+
+
+async def _settings(cluster: Cluster, wanted: Wanted) -> None:
+    both = {setting.key for setting in grammar.load().settings if setting.both}
+    missing = {name: await _missing(cluster.node(name), node.settings) for name, node in wanted.nodes.items()}
+    if any(both & set(keys) for keys in missing.values()):
+        running = [name for name in wanted.nodes if await _runs(cluster.node(name))]
+        if running:
+            cluster.progress("Stopping LifeKeeper on all nodes for a change of its heartbeat; the service runs on")
+        for name in running:
+            stop = Line(name, "lkstop", "Stop LifeKeeper, leaving what it protects running", {"running": True})
+            await speaking.say_plainly(cluster, stop)
+    for name, keys in missing.items():
+        if keys:
+            await _set(cluster, cluster.node(name), keys)
+
+
+async def _missing(node: Node, wanted: Mapping[str, str | None]) -> dict[str, str | None]:
+    found = defaults.values(await _text(node))
+    return {key: value for key, value in wanted.items() if found.get(key) != value}
+
+
+async def _text(node: Node) -> str:
+    return (await read_files(node, [defaults.PATH]))[defaults.PATH].content.decode(errors="replace")
+
+
+async def _set(cluster: Cluster, node: Node, keys: Mapping[str, str | None]) -> None:
+    text = await _text(node)
+    before = defaults.values(text)
+    await cluster.journal(node).record({f"{_KEY}{key}": before.get(key, "") for key in keys})
+    await _write(node, defaults.changed(text, keys))
+    if _INTERVAL in keys:
+        # It reads the interval when it starts, and LifeKeeper starts it again (its manuals).
+        await node.run(command("killall", "lkcheck", ok=None))
+
+
+async def _write(node: Node, text: str) -> None:
+    await write_file(node, defaults.PATH, text.encode(), mode="0644", owner="root:root")
+
+
+# Removal
+
+
+async def remove(cluster: Cluster, wanted: Wanted) -> None:
+    """Settings as they were; stopped where it did not run before and protects nothing. It stays installed."""
+    for name in wanted.nodes:
+        node, journal = cluster.node(name), cluster.journal(name)
+        entries = await journal.entries()
+        keys = {e.removeprefix(_KEY): value or None for e, value in entries.items() if e.startswith(_KEY)}
+        if keys:
+            await _write(node, defaults.changed(await _text(node), keys))
+        if entries.get(_RAN) == "no":
+            await _stop(cluster, node)
+        await journal.forget()
+
+
+async def _stop(cluster: Cluster, node: Node) -> None:
+    view = (await views.read(cluster, [node.name]))[node.name]
+    if not view.running:
+        return
+    if view.instances:
+        left = ", ".join(sorted(view.instances))
+        cluster.progress(f"{node.name}: LifeKeeper runs on, because it protects what is not this site's: {left}")
+        return
+    await speaking.say_plainly(cluster, Line(node.name, "lkcli stop", "Stop LifeKeeper"))
+    cluster.progress(f"{node.name}: LifeKeeper is stopped and stays installed")

@@ -1,0 +1,192 @@
+"""Communication paths, in both directions: each node's side is made there, and is ALIVE once the other one exists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from providers.connection.cluster import Cluster
+from providers.connection.errors import TimedOut, Unknown
+from providers.contract import Absent, Observed, Present, State
+from providers.host.waiting import until
+from providers.lifekeeper import speaking, steps, views
+from providers.lifekeeper.members import Route
+from providers.lifekeeper.speaking import Line
+from providers.lifekeeper.steps import Step
+from providers.lifekeeper.views import ALIVE, View
+
+ALIVE_LIMIT = 180.0
+_MADE_PATH, _MADE_SYSTEM, PENDING = "path ", "system ", "pending"
+
+
+class Side(State):
+    """One side of a path. ``alive`` while both sides hear each other; ``away``: the other node is declared away, and
+    nobody looks. ``priority``: lower is preferred."""
+
+    priority: str
+    alive: Literal["yes", "no", "away"] = "yes"
+
+
+class NodePaths(State):
+    """``sides``: ``own address/other node's address`` → how it is."""
+
+    peer: str
+    sides: dict[str, Side | None]
+
+
+class Wanted(State):
+    """The paths of this site, on the nodes that are not away; others are left alone."""
+
+    nodes: dict[str, NodePaths]
+    route: Route = "documented"
+
+
+async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
+    """Each side as its node has it. Absent if there is none. Raises `Unknown` where LifeKeeper does not run."""
+    seen = await _read(cluster, wanted)
+    nodes = {name: _live(declared, seen[name]) for name, declared in wanted.nodes.items()}
+    if all(side is None for node in nodes.values() for side in node.sides.values()):
+        return Absent()
+    return Present(wanted.model_copy(update={"nodes": nodes}))
+
+
+async def _read(cluster: Cluster, wanted: Wanted) -> dict[str, View]:
+    seen = await views.read(cluster, list(wanted.nodes))
+    for name, view in seen.items():
+        if view.installed and not view.running:
+            raise Unknown("LifeKeeper does not run, so it cannot tell its paths", node=name, remedy="`lkcli start`")
+    return seen
+
+
+def _live(declared: NodePaths, view: View) -> NodePaths:
+    sides: dict[str, Side | None] = {}
+    for addresses, side in declared.sides.items():
+        found = view.paths.get((declared.peer, addresses))
+        if found is None:
+            sides[addresses] = None
+        else:
+            priority = found.priority or (side.priority if side else "")
+            alive = "yes" if found.state in ("", ALIVE) else "no"
+            sides[addresses] = Side(priority=priority, alive="away" if side and side.alive == "away" else alive)
+    return NodePaths(peer=declared.peer, sides=sides)
+
+
+def _way(wanted: Wanted) -> list[Step]:
+    return [step for name, node in wanted.nodes.items() for step in _of(name, node, wanted.route)]
+
+
+def _of(name: str, node: NodePaths, route: Route) -> list[Step]:
+    made: list[Step] = []
+    if route == "documented" and node.sides:
+        page = f"Communication path: {node.peer} becomes known"
+        known = Line(name, "sys_create", page, {"dest": name, "system": node.peer})
+        made.append(Step(known, lambda seen: node.peer in seen[name].systems))
+    for addresses, side in node.sides.items():
+        local, remote = addresses.split("/")
+        priority = int(side.priority) if side else None
+        page = f"Create Comm Path: {local} to {remote}"
+        if route == "lkcli":
+            ends: dict[str, object] = {"laddr": local, "raddr": remote, "dest": node.peer}
+            line = Line(name, "lkcli commpath create", page, {**ends, "priority": priority})
+        else:
+            ends = {"dest": name, "system": node.peer, "type": "TCP", "remote": remote, "local": local}
+            line = Line(name, "net_create", page, {**ends, "priority": priority})
+        made += [_anew(name, node.peer, addresses, side), Step(line, _there(name, node.peer, addresses))]
+    return made
+
+
+def _there(name: str, peer: str, addresses: str) -> steps.Done:
+    return lambda seen: (peer, addresses) in seen[name].paths
+
+
+def _anew(name: str, peer: str, addresses: str, side: Side | None) -> Step:
+    """A path's priority is given when it is made: another one needs another path. The others carry on meanwhile."""
+    local, remote = addresses.split("/")
+    values = {"dest": name, "system": peer, "remote": remote, "local": local}
+    line = Line(name, "net_remove", f"Delete Comm Path: {local} to {remote}, which has another priority", values)
+
+    def done(seen: Mapping[str, View]) -> bool:
+        found = seen[name].paths.get((peer, addresses))
+        return found is None or side is None or found.priority in ("", side.priority)
+
+    return Step(line, done, fresh=False)
+
+
+def lines(wanted: Wanted) -> list[Line]:
+    """What would be said on fresh nodes."""
+    return steps.fresh(_way(wanted))
+
+
+async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
+    """Both sides of every path, then wait until all are ALIVE; paths of ours that are no longer wanted go last."""
+    seen = await _read(cluster, wanted)
+    for name, node in wanted.nodes.items():
+        new = {f"{_MADE_PATH}{each}": node.peer for each in node.sides if (node.peer, each) not in seen[name].paths}
+        system = {f"{_MADE_SYSTEM}{node.peer}": "made"} if node.peer not in seen[name].systems else {}
+        await cluster.journal(name).record({**new, **system})
+        await cluster.journal(name).put({PENDING: "communication paths"})
+    await steps.walk(cluster, _way(wanted), list(wanted.nodes))
+    await _wait_alive(cluster, wanted)
+    await cluster.each(lambda node: _take_back(cluster, wanted, node.name, keep=True), list(wanted.nodes))
+    await cluster.each(lambda node: cluster.journal(node).drop([PENDING]), list(wanted.nodes))
+
+
+async def _wait_alive(cluster: Cluster, wanted: Wanted) -> None:
+    def dead(seen: Mapping[str, View]) -> list[str]:
+        return [
+            f"{addresses} on {name}"
+            for name, node in wanted.nodes.items()
+            for addresses, side in node.sides.items()
+            if side
+            and side.alive == "yes"
+            and seen[name].paths.get((node.peer, addresses), views.Path("", "")).state not in ("", ALIVE)
+        ]
+
+    found, alive = await until(
+        lambda: views.read(cluster, list(wanted.nodes)),
+        lambda seen: not dead(seen),
+        ALIVE_LIMIT,
+        report=lambda seen, waited: cluster.progress(
+            f"waiting for communication paths: {', '.join(dead(seen))} ({waited:.0f} s)"
+        ),
+    )
+    if not alive:
+        raise TimedOut(
+            f"communication paths are not ALIVE after {ALIVE_LIMIT:.0f} s: {', '.join(dead(found))}",
+            remedy="TCP port 7365 must be open between them, and LifeKeeper must run on both nodes: see `lcdstatus`",
+        )
+
+
+async def _take_back(cluster: Cluster, wanted: Wanted, name: str, *, keep: bool) -> None:
+    """Delete this site's own paths, or those of them that are no longer wanted; then systems nobody has a path to."""
+    journal = cluster.journal(name)
+    entries = await journal.entries()
+    view = (await views.read(cluster, [name]))[name]
+    kept = set(wanted.nodes[name].sides) if keep else set[str]()
+    for entry, peer in entries.items():
+        addresses = entry.removeprefix(_MADE_PATH)
+        if not entry.startswith(_MADE_PATH) or addresses in kept:
+            continue
+        if (peer, addresses) in view.paths:
+            local, remote = addresses.split("/")
+            page = f"Delete Comm Path: {local} to {remote}"
+            values = {"dest": name, "system": peer, "remote": remote, "local": local}
+            await speaking.say(cluster, Line(name, "net_remove", page, values))
+        await journal.drop([entry])
+    if keep:
+        return
+    view = (await views.read(cluster, [name]))[name]
+    for peer in [entry.removeprefix(_MADE_SYSTEM) for entry in entries if entry.startswith(_MADE_SYSTEM)]:
+        if peer in view.systems and not any(system == peer for system, _ in view.paths):
+            line = Line(name, "sys_remove", f"Forget {peer}", {"dest": name, "system": peer})
+            await speaking.say(cluster, line)
+
+
+async def remove(cluster: Cluster, wanted: Wanted) -> None:
+    """Delete the paths that this site made, on both nodes."""
+    if not any((await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.nodes))).values()):
+        return
+    await _read(cluster, wanted)
+    for name in wanted.nodes:
+        await _take_back(cluster, wanted, name, keep=False)
+        await cluster.journal(name).forget()

@@ -1,0 +1,163 @@
+"""Lines as data, and saying them: assumed ones are held against the product's own help first, one at a time.
+
+A line is built by the grammar only. What is not LifeKeeper's (systemctl, mount) is a line without a grammar's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from providers.connection.cluster import Cluster, Node
+from providers.connection.command import Command, Result, command
+from providers.connection.errors import CommandFailed, Refused, TimedOut
+from providers.host.waiting import until
+from providers.lifekeeper import grammar
+from providers.lifekeeper.views import ACTION, asks
+
+Certainty = Literal["confirmed", "documented", "assumed", "system"]
+
+BUSY_LIMIT = 300.0
+"""Seconds that somebody else's change of a hierarchy is waited for."""
+WRITE_LIMIT = 900.0
+"""Seconds that a creation or an extension may take."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is run on ``node``: ``name`` of the grammar with ``values``, or a program of the system with its ``argv``.
+
+    ``page`` is the wizards' page, or the step by hand, that it stands for.
+    """
+
+    node: str
+    name: str
+    page: str
+    values: Mapping[str, object] = field(default_factory=dict[str, object])
+    argv: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> list[str]:
+        """The line as it is run."""
+        return list(self.argv) if self.argv else grammar.build(self.name, **self.values)
+
+    @property
+    def used(self) -> list[str]:
+        """Names of the options that it has."""
+        return [name for name, value in self.values.items() if value is not None and value is not False]
+
+    @property
+    def certainty(self) -> Certainty:
+        """How well it is known that the product takes this line."""
+        if self.argv:
+            return "system"
+        known = grammar.load().command(self.name)
+        return "assumed" if known.assumed(dict(self.values)) else known.certainty
+
+    @property
+    def source(self) -> tuple[str, ...]:
+        """Where the grammar has it from."""
+        return () if self.argv else grammar.load().command(self.name).source
+
+
+def system(node: str, page: str, *argv: str) -> Line:
+    """A program of the operating system."""
+    return Line(node, "", page, argv=argv)
+
+
+async def check(cluster: Cluster, lines: Sequence[Line]) -> None:
+    """Hold the assumed among these lines against the product's own help on their nodes.
+
+    Raises `Refused` with the line expected and the line found; nothing has been written then.
+    """
+    for node in dict.fromkeys(line.node for line in lines):
+        await compare(cluster, node, assumed_of([line for line in lines if line.node == node]))
+
+
+def assumed_of(lines: Sequence[Line]) -> dict[str, list[str]]:
+    """Commands whose lines here have a part that nobody has seen → the options that are used of them."""
+    used: dict[str, set[str]] = {}
+    for line in lines:
+        if line.certainty == "assumed" and grammar.load().command(line.name).help:
+            used.setdefault(line.name, set()).update(line.used)
+    return {name: sorted(options) for name, options in used.items()}
+
+
+async def compare(cluster: Cluster, node: str, assumed: Mapping[str, Sequence[str]]) -> None:
+    """Hold these commands' options against the help on ``node``. Raises `Refused` as `check` does."""
+    if not assumed:
+        return
+    answers = await cluster.node(node).batch([_help(name) for name in assumed])
+    for (name, used), answer in zip(assumed.items(), answers, strict=True):
+        _compare(node, name, answer, used)
+
+
+def _help(name: str) -> Command:
+    known = grammar.load().command(name)
+    program = f"{grammar.load().product.root}/{known.program}"
+    return command(program, *known.words, "--help", ok=None, reads=True)
+
+
+def _compare(node: str, name: str, answer: Result, used: Sequence[str]) -> None:
+    found = grammar.differences(name, f"{answer.stdout}\n{answer.stderr}", used)
+    if found:
+        lines = "\n".join(f"    expected {each.expected}, found {each.found or 'nothing'}" for each in found)
+        raise Refused(
+            f"this LifeKeeper does not take `{name}` as it is assumed here, so nothing was written:\n{lines}",
+            node=node,
+            remedy="correct providers/lifekeeper/grammar/grammar.yaml by `lkcli --help` on the node",
+        )
+
+
+async def say(cluster: Cluster, line: Line) -> Result:
+    """Run a line that writes, when nobody else changes a hierarchy. Raises `CommandFailed` with what the code means."""
+    await wait_idle(cluster, cluster.node(line.node))
+    return await say_plainly(cluster, line)
+
+
+async def say_plainly(cluster: Cluster, line: Line) -> Result:
+    """The same for what changes no hierarchy, and while LifeKeeper does not run."""
+    node = cluster.node(line.node)
+    limit = WRITE_LIMIT if line.name else 120.0
+    words = line.words
+
+    async def attempt() -> Result:
+        return await node.run(command(*words, ok=None, timeout=limit))
+
+    result = await attempt()
+    if _locked_out(result):
+        result, _ = await until(attempt, lambda answer: not _locked_out(answer), BUSY_LIMIT, pause=5)
+    if result.exit_code != 0:
+        meaning = grammar.explain(result.exit_code, line.name) if line.name else "see what it said"
+        said = "\n".join(text for text in (result.stderr.strip(), result.stdout.strip()) if text)
+        raise CommandFailed(line.node, str(result.command), result.exit_code, said, meaning)
+    return result
+
+
+def _locked_out(result: Result) -> bool:
+    """The admin lock was taken between the look and the line; how the product says so is unknown."""
+    return result.exit_code != 0 and "admin lock" in f"{result.stdout}{result.stderr}".lower()
+
+
+async def wait_idle(cluster: Cluster, node: Node) -> None:
+    """Wait until no hierarchy is being changed. Raises `TimedOut` naming the flag."""
+
+    async def flag() -> str:
+        told = await node.run(asks("flg_list"))
+        return next((line.strip() for line in told.stdout.splitlines() if line.strip().startswith(ACTION)), "")
+
+    held, free = await until(
+        flag,
+        lambda found: not found,
+        BUSY_LIMIT,
+        report=lambda found, waited: cluster.progress(
+            f"{node.name}: waiting for another change of LifeKeeper's resources: {found} ({waited:.0f} s)"
+        ),
+    )
+    if not free:
+        raise TimedOut(
+            f"somebody else has been changing LifeKeeper's resources for {BUSY_LIMIT:.0f} s: {held}",
+            node=node.name,
+            remedy="wait until that has ended; `flg_remove -f` takes down a flag that a program left when it died",
+        )

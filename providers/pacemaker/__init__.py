@@ -1,0 +1,1 @@
+"""Corosync, Pacemaker and SBD."""

@@ -1,0 +1,68 @@
+"""What the cluster and its tools noted for a while: failures, constraints that tools left, nodes put aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from providers.pacemaker.live import Live
+from providers.pacemaker.model import Constraint, Location
+from providers.roles import Notice
+
+FENCE = "drbd-fence-by-handler-"
+"""Begins the ids of constraints by which DRBD's fencing keeps a half that is behind from becoming the source."""
+
+_INFINITY = 1_000_000
+"""Pacemaker's; a fatal failure sets the count to it (Pacemaker Explained)."""
+
+
+def notices_of(current: Live) -> list[Notice]:
+    """All of them, out of one reading; pure."""
+    return [*_modes(current), *_failures(current), *_constraints(current)]
+
+
+def _modes(current: Live) -> Iterator[Notice]:
+    if current.monitor.maintenance:
+        yield Notice("maintenance", "the cluster is in maintenance mode: nothing is started, stopped or moved")
+    for node in current.monitor.nodes:
+        if node.maintenance and not current.monitor.maintenance:
+            yield Notice("maintenance", f"{node.name} is in maintenance mode", node=node.name)
+        if node.standby:
+            yield Notice("standby", f"{node.name} is aside: it runs nothing until it is brought back", node=node.name)
+
+
+def _failures(current: Live) -> Iterator[Notice]:
+    told: set[tuple[str, str]] = set()
+    for failure in current.monitor.failures:
+        if not failure.degraded:
+            told.add((failure.resource, failure.node))
+            count = current.monitor.fail_counts.get((failure.resource, failure.node), 0)
+            times = f" ({_times(count)})" if count > 1 else ""
+            yield Notice("failure", f"{failure}{times}", node=failure.node, member=failure.resource)
+    for (member, node), count in current.monitor.fail_counts.items():
+        if count and (member, node) not in told:
+            yield Notice("failure", f"{member} failed on {node} ({_times(count)})", node=node, member=member)
+
+
+def _times(count: int) -> str:
+    return "for good" if count >= _INFINITY else f"{count} times" if count != 1 else "once"
+
+
+def _constraints(current: Live) -> Iterator[Notice]:
+    for name, constraint in current.cib.transient().items():
+        node = _node(constraint)
+        member = constraint.resource if isinstance(constraint, Location) else ""
+        if name.startswith(FENCE):
+            text = (
+                f"`{name}`: the mirror lets only {node or 'one node'} become its source until the other has caught up"
+            )
+            yield Notice("fence", text, node=node, member=member)
+        else:
+            yield Notice("constraint", f"`{name}` was left by a tool and binds {member or 'the service'}", node, member)
+
+
+def _node(constraint: Constraint | None) -> str:
+    """The node that a constraint is about, as far as the models can tell."""
+    if not isinstance(constraint, Location):
+        return ""
+    named = [each.value for each in constraint.rule if each.attribute == "#uname" and each.value]
+    return constraint.node or next(iter(named), "")

@@ -1,0 +1,99 @@
+"""Cluster-wide options of the CIB: properties, defaults of resources and operations. Foreign ones are left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from providers.connection.cluster import Cluster
+from providers.contract import Absent, Observed, Present, State
+from providers.pacemaker import journals, live
+from providers.pacemaker.cib import PROPERTIES, Cib
+
+SECTIONS = {
+    "properties": ("crm_config", PROPERTIES),
+    "resource_defaults": ("rsc_defaults", "squid-ha-resource-defaults"),
+    "operation_defaults": ("op_defaults", "squid-ha-operation-defaults"),
+}
+"""Field of `Wanted` → section of the CIB and the id of the set that we write there."""
+_FOUND, _NOTHING = "found ", "-"
+
+
+class Wanted(State):
+    """Only the names given here are ours (pacemaker-controld(7), pacemaker-schedulerd(7))."""
+
+    properties: dict[str, str | None]
+    resource_defaults: dict[str, str | None] = Field(default_factory=dict[str, "str | None"])
+    operation_defaults: dict[str, str | None] = Field(default_factory=dict[str, "str | None"])
+
+    def section(self, name: str) -> Mapping[str, str | None]:
+        """The names and values of one field in `SECTIONS`."""
+        return {
+            "properties": self.properties,
+            "resource_defaults": self.resource_defaults,
+            "operation_defaults": self.operation_defaults,
+        }[name]
+
+
+async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
+    """The values in effect for the names wanted. Raises `Unknown` where no node can tell."""
+    current = await live.read(cluster)
+    values = {name: _effective(current.cib, name, wanted.section(name)) for name in SECTIONS}
+    if all(value is None for section in values.values() for value in section.values()):
+        return Absent()
+    return Present(Wanted(**values))
+
+
+def _effective(cib: Cib, name: str, wanted: Mapping[str, str | None]) -> dict[str, str | None]:
+    there = cib.options(*SECTIONS[name])
+    return {option: there.get(option) for option in wanted}
+
+
+async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
+    """One patch: the values wanted, and those that an earlier declaration set back to what they were."""
+    current = await live.settled_quorum(cluster)
+    known = await journals.entries(cluster)
+    found = _found(current.cib, wanted)
+    await journals.begin(cluster, found, known)
+    stale = {key: value for key, value in known.items() if key.startswith(_FOUND) and key not in found}
+    await live.change(cluster, lambda now: _with(_restored(now.cib, stale), wanted), live=current)
+    await journals.finish(cluster, stale)
+
+
+def _found(cib: Cib, wanted: Wanted) -> dict[str, str]:
+    """What stands in the very places that we write to, whatever other sets may say."""
+    found: dict[str, str] = {}
+    for name, place in SECTIONS.items():
+        there = cib.options(*place, only=True)
+        for option in wanted.section(name):
+            found[f"{_FOUND}{name} {option}"] = f"={there[option]}" if option in there else _NOTHING
+    return found
+
+
+async def remove(cluster: Cluster, wanted: Wanted) -> None:  # noqa: ARG001 - the journal knows what was there
+    """Every option as it was found."""
+    known = await journals.entries(cluster)
+    found = {key: value for key, value in known.items() if key.startswith(_FOUND)}
+    if found:
+        await live.change(cluster, lambda now: _restored(now.cib, found), verify=False)
+    await journals.forget(cluster)
+
+
+def _with(cib: Cib, wanted: Wanted) -> Cib:
+    for name, (section, set_id) in SECTIONS.items():
+        values = {option: value for option, value in wanted.section(name).items() if value is not None}
+        if values:
+            cib = cib.with_options(section, set_id, values)
+    return cib
+
+
+def _restored(cib: Cib, found: Mapping[str, str]) -> Cib:
+    for key, value in found.items():
+        name, _, option = key.removeprefix(_FOUND).partition(" ")
+        section, set_id = SECTIONS[name]
+        if value == _NOTHING:
+            cib = cib.with_options(section, set_id, {}, [option])
+        else:
+            cib = cib.with_options(section, set_id, {option: value.removeprefix("=")})
+    return cib

@@ -1,0 +1,61 @@
+"""Which nodes take part, and which were fenced: what a drill asks of the engine beside the service itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from lxml import etree
+
+from providers.connection.cluster import Cluster
+from providers.connection.command import command
+from providers.pacemaker import live
+
+SLACK = 10.0
+"""Seconds by which the clocks of a node and of this machine may differ: the engine's history is by the node's."""
+_COMPLETED = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d+)?\s*(Z|[+-]\d\d:?\d\d)?")
+
+
+@dataclass(frozen=True)
+class Fencing:
+    """One entry of the history: who, how it ended (`success`, `failed`, `pending`), and when (seconds, epoch)."""
+
+    node: str
+    status: str
+    completed: float | None
+
+
+async def online(cluster: Cluster) -> frozenset[str]:
+    """The nodes that take part and can be given work. Raises `Unknown` where no node can tell."""
+    return frozenset((await live.read(cluster)).monitor.online())
+
+
+async def fenced(cluster: Cluster, node: str, since: float) -> bool:
+    """Whether ``node`` was fenced with success since then. Raises `Unknown` where no node can tell."""
+    current = await live.read(cluster)
+    query = command("crm_mon", "--output-as=xml", "--one-shot", "--fence-history=3", reads=True)
+    history = parse((await current.node.run(query)).stdout)
+    return any(
+        each.node == node and each.status == "success" and each.completed and each.completed >= since - SLACK
+        for each in history
+    )
+
+
+def parse(output: str) -> Sequence[Fencing]:
+    """The history that crm_mon prints as XML."""
+    root = etree.fromstring(output.encode())
+    return [
+        Fencing(event.get("target", ""), event.get("status", ""), _seconds(event.get("completed", "")))
+        for event in root.iter("fence_event")
+    ]
+
+
+def _seconds(text: str) -> float | None:
+    """Releases write it with or without fractions, and with a zone or, being UTC then, without."""
+    match = _COMPLETED.match(text)
+    if match is None:
+        return None
+    zone = (match[3] or "Z").replace("Z", "+00:00")
+    return datetime.fromisoformat(f"{match[1]}T{match[2]}{zone}").astimezone(UTC).timestamp()

@@ -1,0 +1,80 @@
+"""What runs where, and what operators do about it: the runtime role of this engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from providers.connection.cluster import Cluster
+from providers.connection.errors import Refused, Unknown
+from providers.pacemaker import live
+from providers.pacemaker.actions import aside, back, cleanup, leave, maintenance
+from providers.pacemaker.alone import start_alone
+from providers.pacemaker.move import switchover
+from providers.pacemaker.notices import notices_of
+from providers.pacemaker.presence import fenced, online
+from providers.pacemaker.service import Tree, active, base, service, tree_of, where
+from providers.roles import MirrorView, Notice, SplitBrain
+from providers.storage import drbd, rescue, split
+from providers.storage.views import read_views
+
+
+async def tree(cluster: Cluster) -> Tree:
+    """The service tree out of one reading. Raises `Unknown` where no node can tell."""
+    return tree_of(await live.read(cluster))
+
+
+async def active_node(cluster: Cluster) -> str | None:
+    """The node that runs the service; None if it runs nowhere. Raises `Unknown` while it is spread over nodes."""
+    current = await live.read(cluster)
+    nodes = sorted({node for where in where(current).values() for node in where})
+    if len(nodes) > 1:
+        raise Unknown(
+            f"the service is on its way: parts of it run on {' and '.join(nodes)}",
+            remedy="run this again when it has settled",
+        )
+    return nodes[0] if nodes else None
+
+
+async def wait_settled(cluster: Cluster, limit: float = 120) -> bool:
+    """Wait until the cluster plans nothing more, at most ``limit`` seconds; False where it still does."""
+    return await live.settle((await live.settled_quorum(cluster, limit)).node, limit)
+
+
+async def notices(cluster: Cluster) -> Sequence[Notice]:
+    """Failures, constraints that tools left, nodes put aside, maintenance mode. Raises `Unknown`."""
+    return notices_of(await live.read(cluster))
+
+
+async def mirror(cluster: Cluster) -> Mapping[str, MirrorView]:
+    """Each node's view of the mirror; that of a node which does not answer says so."""
+    return await read_views(cluster, drbd.RESOURCE)
+
+
+async def split_brain(cluster: Cluster) -> SplitBrain | None:
+    """Whether both halves of the mirror have data that the other has not."""
+    return await split.split_brain(cluster)
+
+
+async def save_logs(cluster: Cluster, node: str, source: str, to: str) -> None:
+    """Copy a folder of this node's own half, mounted or not, to a new one on the node's own disk."""
+    members = service((await live.read(cluster)).cib).values()
+    mount_point = next(filter(None, (each.parameters.get("directory") for each in members)), None)
+    if mount_point is None:
+        raise Refused("the service has no filesystem, so there are no logs on a mirror", node=node)
+    await rescue.save(cluster.node(node), mount_point, source, to)
+
+
+async def resolve(cluster: Cluster, victim: str) -> None:
+    """End a split brain by throwing away what only ``victim`` has; the service leaves it first."""
+    current = await live.read(cluster)
+    if active(current) == victim:
+        if await split.split_brain(cluster) is None:
+            raise Refused("there is no split brain, so nothing is thrown away", remedy="see `squid-ha status`")
+        await leave(cluster, victim)
+    await split.resolve(cluster, victim)
+
+
+__all__ = [
+    "Tree", "active_node", "aside", "back", "base", "cleanup", "fenced", "maintenance", "mirror", "notices",
+    "online", "resolve", "save_logs", "service", "split_brain", "start_alone", "switchover", "tree", "wait_settled",
+]  # fmt: skip

@@ -1,0 +1,208 @@
+"""SBD on a shared disk: the device's header, the daemon's settings, the watchdog. Before the cluster starts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from providers.connection.cluster import Cluster, Node
+from providers.connection.command import Command, command, script
+from providers.connection.errors import NotVerified, Refused, Unknown
+from providers.contract import Absent, Observed, Present, State
+from providers.host.settings import NodeSettings, converge_settings, read_settings, remove_settings
+from providers.pacemaker import journals, sbd_conf, stack
+
+_HEADER, _RESTART = "found header", "pending-daemon"
+AREA = 1024 * 1024
+"""Bytes at the device's beginning that must be zero before, and are zero again after. A header and 255 slots of two
+sectors each (sbd(8)) fit in with sectors of up to 2 KiB."""
+
+_DUMP = r"""
+[ -b "$1" ] || { echo missing; exit 0; }
+sbd -d "$1" dump 2>/dev/null || echo none
+"""
+_BLANK = r"""
+set -eu
+real=$(readlink -f -- "$1")
+if grep -q -- "^$real " /proc/mounts; then echo 'it is mounted'; fi
+holders=$(ls "/sys/class/block/${real##*/}/holders" 2>/dev/null || :)
+[ -z "$holders" ] || echo "it is held by $holders"
+parts=$(lsblk -rno NAME -- "$real" | tail -n +2)
+[ -z "$parts" ] || echo "it has partitions or volumes: $parts" | tr '\n' ' '
+found=$(blkid -p -o value -s TYPE -- "$real" || :)
+[ -z "$found" ] || echo "it bears a signature: $found"
+size=$(blockdev --getsize64 "$real")
+[ "$size" -ge "$2" ] || echo "it has only $size bytes"
+cmp -s -n "$2" -- "$real" /dev/zero || echo 'its beginning is not empty'
+"""
+_ZERO = r"""
+dd if=/dev/zero of="$1" bs=65536 count="$(($2 / 65536))" conv=fsync,notrunc status=none
+"""
+
+
+class Wanted(State):
+    """Timeouts in whole seconds as text; ``device`` by-id; the device is written only when blank or ours (sbd(8))."""
+
+    device: str
+    watchdog_timeout: str | None
+    message_timeout: str | None
+    nodes: dict[str, NodeSettings]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What `sbd dump` says of a device; ``uuid`` tells whether two nodes mean the same disk."""
+
+    uuid: str
+    watchdog_timeout: str
+    message_timeout: str
+
+
+def query(device: str) -> Command:
+    """The command whose output `parse` reads."""
+    return script(_DUMP, device, reads=True, label=f"sbd -d {device} dump")
+
+
+def parse(text: str) -> Header | None:
+    """Read `sbd dump`; None where the device bears no header. Raises `ValueError` where there is no device."""
+    if text.strip() == "missing":
+        raise ValueError("there is no such block device")
+    values = dict(re.findall(r"^([^:\n=]+?)\s*: (.*)$", text, re.MULTILINE))
+    if "UUID" not in values:
+        return None
+    return Header(values["UUID"], values.get("Timeout (watchdog)", ""), values.get("Timeout (msgwait)", ""))
+
+
+async def _headers(cluster: Cluster, wanted: Wanted) -> dict[str, Header | None]:
+    async def header(node: Node) -> Header | None:
+        result = await node.run(query(wanted.device))
+        try:
+            return parse(result.stdout)
+        except ValueError as error:
+            raise Unknown(f"{wanted.device}: {error}", node=node.name, remedy="attach the shared disk") from error
+
+    return await cluster.each(header, list(wanted.nodes))
+
+
+def _shared(wanted: Wanted, headers: dict[str, Header | None]) -> Header | None:
+    found = set(headers.values())
+    if len(found) > 1:
+        raise Unknown(
+            f"{wanted.device} is not the same disk on all nodes: "
+            + ", ".join(f"{name} sees {header.uuid if header else 'no header'}" for name, header in headers.items()),
+            remedy="attach one disk to all nodes, without a cache in between",
+        )
+    return found.pop() if found else None
+
+
+async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
+    """The header's timeouts, and files and units per node. Raises `Unknown` where the nodes see different disks."""
+    header = _shared(wanted, await _headers(cluster, wanted))
+    nodes = await cluster.each(lambda node: read_settings(node, wanted.nodes[node.name]), list(wanted.nodes))
+    ours = any(nodes[name].files == wanted.nodes[name].files for name in nodes)
+    if header is None and not ours:
+        return Absent()
+    return Present(
+        Wanted(
+            device=wanted.device,
+            watchdog_timeout=header.watchdog_timeout if header else None,
+            message_timeout=header.message_timeout if header else None,
+            nodes=nodes,
+        ),
+        {"uuid": header.uuid} if header else {},
+    )
+
+
+async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
+    """The header only on an empty or own device; then files and units; running daemons start anew where needed.
+
+    That happens in maintenance mode: SBD starts and stops with Corosync alone.
+    """
+    await cluster.each(lambda node: _require_watchdog(node, wanted.nodes[node.name]), list(wanted.nodes))
+    await _converge_header(cluster, wanted)
+    running = await _running_on(cluster)
+    known = await journals.entries(cluster)
+    before = await cluster.each(lambda node: read_settings(node, wanted.nodes[node.name]), list(wanted.nodes))
+    # A node on which nothing runs yet, such as a new one in an old one's place, takes no part in what is running.
+    stale = any(before[name] != wanted.nodes[name] for name in running)
+    restart = _RESTART in known or stale or await stack.interrupted(cluster)
+    if restart:
+        await cluster.each(lambda node: cluster.journal(node).put({_RESTART: "yes"}))
+    await cluster.each(
+        lambda node: converge_settings(cluster, node, wanted.nodes[node.name], before[node.name]), list(wanted.nodes)
+    )
+    if restart:
+        await stack.restart(cluster)
+    await cluster.each(lambda node: cluster.journal(node).drop([_RESTART]))
+
+
+async def _running(cluster: Cluster) -> bool:
+    return bool(await _running_on(cluster))
+
+
+async def _running_on(cluster: Cluster) -> list[str]:
+    query = command("systemctl", "is-active", "--quiet", "corosync.service", ok=None, reads=True)
+    found = await cluster.each(lambda node: node.run(query))
+    return [name for name, result in found.items() if result.exit_code == 0]
+
+
+async def _require_watchdog(node: Node, settings: NodeSettings) -> None:
+    device = sbd_conf.watchdog(settings.files[sbd_conf.PATH].content or "")
+    result = await node.run(command("test", "-c", device, ok={0, 1}, reads=True))
+    if result.exit_code != 0:
+        raise Refused(
+            f"there is no watchdog at {device}, without which SBD cannot stop a hung node",
+            node=node.name,
+            remedy="enable the hardware watchdog and load its driver (softdog only for tests)",
+        )
+
+
+async def _converge_header(cluster: Cluster, wanted: Wanted) -> None:
+    headers = await _headers(cluster, wanted)
+    header = _shared(wanted, headers)
+    known = await journals.entries(cluster)
+    timeouts = (wanted.watchdog_timeout, wanted.message_timeout)
+    if header and (header.watchdog_timeout, header.message_timeout) == timeouts:
+        if _HEADER not in known:
+            await cluster.each(lambda node: cluster.journal(node).record({_HEADER: "there"}))
+        return
+    first = next(iter(cluster.nodes.values()))
+    if known.get(_HEADER) != "blank":
+        await _require_blank(first, wanted.device)
+        await cluster.each(lambda node: cluster.journal(node).record({_HEADER: "blank"}))
+    elif header and await _running(cluster):
+        raise Refused(
+            f"the timeouts in the header of {wanted.device} cannot be changed while SBD runs on it",
+            remedy="stop the cluster on both nodes (pacemaker first, then corosync), and run this again",
+        )
+    watchdog, message = wanted.watchdog_timeout or "", wanted.message_timeout or ""
+    await first.run(command("sbd", "-d", wanted.device, "-1", watchdog, "-4", message, "create"))
+    await _verify(cluster, wanted)
+
+
+async def _verify(cluster: Cluster, wanted: Wanted) -> None:
+    if _shared(wanted, await _headers(cluster, wanted)) is None:
+        raise NotVerified(f"{wanted.device} bears no SBD header after it was written", remedy="check the disk")
+
+
+async def _require_blank(node: Node, device: str) -> None:
+    look = script(_BLANK, device, str(AREA), reads=True, label=f"see whether {device} is blank")
+    found = (await node.run(look)).stdout.strip()
+    if found:
+        raise Refused(
+            f"{device} is not blank, so no SBD header is written to it: {'; '.join(found.splitlines())}",
+            node=node.name,
+            remedy="declare the right device, or empty it by hand if nothing on it is needed (wipefs -a, dd)",
+        )
+
+
+async def remove(cluster: Cluster, wanted: Wanted) -> None:
+    """Files and units as they were; a header that we wrote on an empty device goes, any other stays."""
+    known = await journals.entries(cluster)
+    if known.get(_HEADER) == "blank":
+        if await _running(cluster):
+            raise Refused("SBD's disk cannot be emptied while the cluster runs", remedy="remove the cluster first")
+        zero = script(_ZERO, wanted.device, str(AREA), label=f"empty the beginning of {wanted.device}")
+        await next(iter(cluster.nodes.values())).run(zero)
+    await cluster.each(lambda node: remove_settings(cluster, node, wanted.nodes[node.name]), list(wanted.nodes))
+    await journals.forget(cluster)

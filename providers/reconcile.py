@@ -1,0 +1,147 @@
+"""The flow every thing goes through: observe, converge only what differs, verify; or remove. Under one lock."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar, cast
+
+from providers.connection.cluster import Cluster
+from providers.connection.errors import NotVerified, Refused
+from providers.contract import Absent, Kind, Observed, Present, State
+from providers.host.digest import AS_FOUND
+from providers.kinds import load_kind
+
+W = TypeVar("W", bound=State)
+
+PENDING = "pending"
+"""Journal names that begin so mark a change that was begun (`providers.connection.cluster.Journal`)."""
+_SHOWN = 200
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+class Difference(NamedTuple):
+    """One property that is not as wanted; ``path`` such as ``nodes.qsp-a.files["/etc/hosts"].mode``."""
+
+    path: str
+    wanted: Any
+    found: Any
+
+    def __str__(self) -> str:
+        """For people: of a long text only the first line that differs."""
+        return f"{self.path}: {_pair(self.wanted, self.found)}"
+
+
+def differences(wanted: State, live: State) -> list[Difference]:
+    """Every property in which ``live`` differs; None and absent are the same, lists are compared as a whole."""
+    return _compare("", wanted.model_dump(mode="json"), live.model_dump(mode="json"))
+
+
+def _compare(path: str, wanted: object, found: object) -> list[Difference]:
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        left, right = cast("Mapping[str, object]", wanted), cast("Mapping[str, object]", found)
+        keys = [*left, *(key for key in right if key not in left)]
+        return [each for key in keys for each in _compare(join(path, key), left.get(key), right.get(key))]
+    return [] if wanted == found else [Difference(path, wanted, found)]
+
+
+def join(path: str, key: str) -> str:
+    """The path of ``key`` below ``path``, as `Difference` has it."""
+    if not _PLAIN.fullmatch(key):
+        return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
+    return f"{path}.{key}" if path else key
+
+
+async def apply(kind: str | Kind[W], cluster: Cluster, wanted: W, *, previous: W | None = None) -> Present[W]:
+    """Make ``wanted`` true and return what is then there; writes nothing and takes no lock where it is true already.
+
+    ``previous`` is what was applied before: where it differs from ``wanted``, converge is called even if nothing seems
+    to differ, so that what the new declaration no longer names can be taken back; likewise where an earlier run was
+    cut off with something pending. Raises `NotVerified`.
+    """
+    module = _module(kind)
+    observed, pending = await asyncio.gather(
+        module.observe(cluster, wanted), _is_pending(cluster), return_exceptions=True
+    )
+    for answer in (observed, pending):
+        if isinstance(answer, BaseException):
+            raise answer
+    seen = cast("Observed[W]", observed)
+    same = previous is None or not differences(wanted, previous)
+    if isinstance(seen, Present) and same and not pending and not differences(wanted, seen.values):
+        return seen
+    if isinstance(seen, Present):
+        _refuse_unknown_content(wanted, seen.values)
+    await cluster.hold()
+    await module.converge(cluster, wanted, seen)
+    return _verified(cluster, wanted, await module.observe(cluster, wanted))
+
+
+async def remove(kind: str | Kind[W], cluster: Cluster, wanted: W) -> None:
+    """Take back what this declaration made, under the cluster's lock. What to forget is the kind's to say."""
+    await cluster.hold()
+    await _module(kind).remove(cluster, wanted)
+
+
+def sealed(kind: str | Kind[W], wanted: W, secret: Callable[[str], str | None]) -> W:
+    """``wanted`` with digests where it names secrets, for a kind that has any. Raises `ValueError`."""
+    seal = getattr(_module(kind), "sealed", None)
+    return seal(wanted, secret) if seal else wanted
+
+
+def _module(kind: str | Kind[W]) -> Kind[W]:
+    return load_kind(kind) if isinstance(kind, str) else kind
+
+
+async def _is_pending(cluster: Cluster) -> bool:
+    entries = await cluster.each(lambda node: cluster.journal(node).entries())
+    return any(name.startswith(PENDING) for names in entries.values() for name in names)
+
+
+def _refuse_unknown_content(wanted: State, live: State) -> None:
+    """A file that is left as it was found can be compared, and not be brought back."""
+    kept = [each.path for each in differences(wanted, live) if str(each.wanted).startswith(AS_FOUND)]
+    if kept:
+        raise Refused(
+            f"{', '.join(kept)}: adopted as it was found, and changed since; nobody here knows the old content",
+            remedy="bring it back there, or take it out of `adopted.files` to have this program write the file",
+        )
+
+
+def _verified(cluster: Cluster, wanted: W, observed: Observed[W]) -> Present[W]:
+    what = cluster.thing or "this thing"
+    if isinstance(observed, Absent):
+        raise NotVerified(f"{what} was made, but it is not there")
+    left = differences(wanted, observed.values)
+    if left:
+        lines = "\n".join(f"    {each}" for each in left)
+        raise NotVerified(
+            f"{what} was changed, but does not read back as wanted:\n{lines}",
+            remedy="something else on the node changes it too, or it does not accept the value; look there, run again",
+        )
+    return observed
+
+
+def _pair(wanted: object, found: object) -> str:
+    place, left, right = excerpts(wanted, found)
+    return f"{place}wanted {left}, found {right}"
+
+
+def excerpts(wanted: object, found: object) -> tuple[str, str, str]:
+    """Both for people, shortened; of long texts only the first line that differs, and which one that is."""
+    if isinstance(wanted, str) and isinstance(found, str) and "\n" in wanted + found:
+        left, right = wanted.splitlines(keepends=True), found.splitlines(keepends=True)
+        size = max(len(left), len(right))
+        left, right = [*left, *([""] * (size - len(left)))], [*right, *([""] * (size - len(right)))]
+        line = next((number for number in range(size) if left[number] != right[number]), 0)
+        return f"line {line + 1}: ", _short(left[line]), _short(right[line])
+    return "", _short(wanted), _short(found)
+
+
+def _short(value: object) -> str:
+    if value is None:
+        return "nothing"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -1,0 +1,120 @@
+"""From a declared site to its cluster: the one place where a declaration meets connections.
+
+Used by the binding (inside Pulumi) and by operations (without it). Connection details come from the declaration of
+this run, never from a resource's inputs, so a changed address counts at once, for refresh and destroy too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from declaration.load import read
+from declaration.site import Site
+from providers import applied, reconcile
+from providers.connection.access import ConnectionSettings
+from providers.connection.cluster import Cluster
+from providers.connection.loop import run_sync
+from providers.connection.pool import open_cluster
+from providers.contract import Observed, Present, State
+from providers.kinds import load_kind
+
+Secrets = Callable[[str], str | None]
+"""The value of a configuration key that was set with ``pulumi config set --secret``, or None."""
+
+
+BOOT = 30.0
+"""Seconds that a node which does not answer yet is tried again: it may be booting."""
+
+
+def connections(site: Site, secret: Secrets, patience: float = BOOT) -> list[ConnectionSettings]:
+    """How each node that is not away is reached, tried for ``patience`` seconds.
+
+    Raises `ValueError` when a named secret is not set.
+    """
+    ssh = site.ssh
+    password: str | None = None
+    if ssh.sudo_password is not None:
+        name = ssh.sudo_password.secret
+        password = secret(name)
+        if password is None:
+            raise ValueError(f"ssh.sudo_password names the secret `{name}`; set it: pulumi config set --secret {name}")
+    return [
+        ConnectionSettings(
+            name=node.name,
+            address=node.connect_to,
+            port=node.ssh_port or ssh.port,
+            user=ssh.user,
+            identity=ssh.identity or "",
+            known_hosts=ssh.known_hosts or "",
+            proxy_jump=ssh.proxy_jump or "",
+            proxy_command=ssh.proxy_command or "",
+            sudo_password=password,
+            connect_timeout=ssh.connect_timeout.seconds,
+            connect_budget=patience,
+        )
+        for node in site.nodes
+        if not node.away
+    ]
+
+
+class SiteAccess:
+    """One declared site, ready to be acted on; synchronous, because Pulumi's provider methods are.
+
+    ``identity`` is ``project/stack/thing``; ``patience`` as in `connections`.
+    """
+
+    def __init__(self, site: Site, secret: Secrets, patience: float = BOOT) -> None:
+        self.site = site
+        self._secret = secret
+        self._connections = connections(site, secret, patience)
+
+    @classmethod
+    def from_config(cls, declared: Mapping[str, Any], secret: Secrets) -> SiteAccess:
+        """From the stack's configuration. Raises `declaration.errors.DeclarationError`."""
+        return cls(read(declared, source="the stack's configuration"), secret)
+
+    def cluster(self, owner: str, thing: str = "", progress: Callable[[str], None] = print) -> Cluster:
+        """The site's cluster for ``owner`` (project/stack); connections are opened on first use and shared."""
+        opened = open_cluster(
+            self._connections,
+            site=owner.rsplit("/", 1)[-1],
+            owner=owner,
+            progress=progress,
+            takeover=self.site.takeover,
+        )
+        return replace(opened.of(thing), secret=self._secret)
+
+    def sealed(self, kind: str, wanted: State) -> State:
+        """``wanted`` with digests of its secrets, so that a changed one shows. Raises `ValueError` for one not set."""
+        return reconcile.sealed(kind, wanted, self._secret)
+
+    def observe(self, identity: str, kind: str, wanted: State) -> Observed[State]:
+        """What is there now."""
+        return run_sync(load_kind(kind).observe(self._of(identity), self.sealed(kind, wanted)))
+
+    def apply(self, identity: str, kind: str, wanted: State, previous: State | None = None) -> Present[State]:
+        """Make it true, note on the nodes what was applied, and tell what is then there."""
+        sealed, cluster = self.sealed(kind, wanted), self._of(identity)
+
+        async def work() -> Present[State]:
+            present = await reconcile.apply(kind, cluster, sealed, previous=previous)
+            await applied.record(cluster, sealed)
+            return present
+
+        return run_sync(work())
+
+    def remove(self, identity: str, kind: str, wanted: State) -> None:
+        """Take it back, and the note that it was applied."""
+        cluster = self._of(identity)
+
+        async def work() -> None:
+            await reconcile.remove(kind, cluster, wanted)
+            await applied.forget(cluster, wanted)
+
+        run_sync(work())
+
+    def _of(self, identity: str) -> Cluster:
+        owner, _, thing = identity.rpartition("/")
+        return self.cluster(owner, thing, progress=lambda text: print(f"{thing}: {text}", flush=True))

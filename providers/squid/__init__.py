@@ -1,0 +1,1 @@
+"""Squid: its configuration on all nodes as one thing."""

@@ -1,0 +1,273 @@
+"""Squid's configuration on all nodes as one thing: it reaches every node or none.
+
+The order is what protects the running service: every node's Squid must accept the files before any node's are
+replaced; the standby goes first; the active node's Squid reads them last and must then serve. If it does not, the old
+files come back on all nodes and Squid reads those again. A change that was begun is in the journal as pending until
+Squid has served with it, so that a run cut off between a new file and the reload is finished by the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from providers.connection.cluster import Cluster, Node
+from providers.connection.errors import HostError, NotVerified
+from providers.connection.files import Found, read_files, restore_file
+from providers.contract import Absent, Observed, Present, State
+from providers.host import secret_files
+from providers.host.secret_files import SecretFile
+from providers.host.settings import (
+    NodeSettings,
+    converge_settings,
+    prune_settings,
+    read_settings,
+    record_settings,
+    remove_settings,
+)
+from providers.host.settings_kind import any_there, read_all
+from providers.host.systemd import act, read_units, reload_units
+from providers.squid import admission, conf, handover, kernel, probe, served
+
+PENDING = "pending-reload"
+RESTART = "pending-restart"
+UNIT_FILES = "/etc/systemd/system/"
+
+
+class Wanted(State):
+    """``nodes``: node → files of the configuration. ``unit`` is the service; ``port`` where it must listen afterwards.
+
+    ``probe_url`` is what the running Squid is asked for after a reload; any HTTP answer shows that it serves.
+    ``mounts`` are what must be mounted where Squid runs before it may read the files, because it logs there.
+    ``kernel``: node → settings of the kernel. ``secrets``: path → what of the files is a secret; their contents are
+    digests. ``readable``: path → user who must be able to read it, for files that are put there by others. For what the
+    configuration includes: ``reserved``, port → whose it is, and ``may_be_open``, whether anybody may be let in.
+    """
+
+    nodes: dict[str, NodeSettings]
+    unit: str
+    port: str
+    probe_url: str
+    mounts: list[str] = Field(default_factory=list[str])
+    kernel: dict[str, dict[str, str | None]] = Field(default_factory=dict[str, dict[str, str | None]])
+    secrets: dict[str, SecretFile] = Field(default_factory=dict[str, SecretFile])
+    readable: dict[str, str] = Field(default_factory=dict[str, str])
+    reserved: dict[str, str] = Field(default_factory=dict[str, str])
+    may_be_open: bool = False
+
+
+@dataclass(frozen=True)
+class Serving:
+    """An active node before the change: the sockets that its Squid listened on ('' if it did not listen).
+
+    ``restart``: the change is one that its Squid does not take over while it runs.
+    """
+
+    node: Node
+    listeners: str
+    restart: bool = False
+
+    @property
+    def act(self) -> str:
+        """What systemd is asked for."""
+        return "restart" if self.restart else "reload"
+
+
+def sealed(wanted: Wanted, secret: secret_files.Secrets) -> Wanted:
+    """``wanted`` with digests in the place of secrets. Raises `ValueError` where one is not set or not fit."""
+    if not wanted.secrets:
+        return wanted
+    return wanted.model_copy(update={"nodes": secret_files.seal(wanted.nodes, wanted.secrets, secret)})
+
+
+def refusal(previous: Wanted, wanted: Wanted) -> str | None:
+    """Why this change is not made in place (`providers.contract`)."""
+    before, after = ([settings.units.get(each.unit) for settings in each.nodes.values()] for each in (previous, wanted))
+    return handover.refusal(before, after, wanted.mounts)
+
+
+async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
+    """The files on every node. Where Squid runs is a fact, and never drift."""
+    found = await read_all(cluster, wanted.nodes)
+    if not any_there(wanted.nodes, found):
+        return Absent()
+    live = await cluster.each(lambda node: kernel.read(node, list(wanted.kernel[node.name])), list(wanted.kernel))
+    values = wanted.model_copy(update={"nodes": found, "kernel": live})
+    return Present(values, {"active": await _active(cluster, wanted)})
+
+
+async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001 - read afresh
+    """Validate everywhere, replace on the standby and then on the active node, reload there, and see that it serves.
+
+    Raises `CommandFailed` when a node's Squid does not accept a file (nothing is changed then), `NotVerified` when
+    Squid did not serve with the new files (the old ones are back then).
+    """
+    found = await read_all(cluster, wanted.nodes)
+    changed = {name: _changed(wanted.nodes[name], found[name]) for name in wanted.nodes}
+    await cluster.each(
+        lambda node: admission.admit(
+            node,
+            wanted.nodes[node.name],
+            changed[node.name],
+            readable=wanted.readable,
+            reserved=wanted.reserved,
+            may_be_open=wanted.may_be_open,
+        ),
+        list(wanted.nodes),
+    )
+    entries = await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.nodes))
+    active = await _active(cluster, wanted)
+    for name in active:
+        if changed[name] or PENDING in entries[name]:
+            await handover.refuse_unmounted(cluster.node(name), wanted.mounts)
+    known = [name for name, recorded in entries.items() if recorded]
+    active = await handover.leave_one(cluster, wanted.unit, wanted.nodes, active, known)
+    restart = {
+        name: RESTART in entries[name]
+        or conf.needs_restart(admission.text_of(found[name]), admission.text_of(wanted.nodes[name]))
+        for name in wanted.nodes
+    }
+    begun = await _begin(cluster, wanted, changed, restart)
+    serving = [
+        Serving(cluster.node(name), await probe.listeners(cluster.node(name), wanted.port), restart[name])
+        for name in active
+    ]
+    old = await cluster.each(lambda node: read_files(node, list(wanted.nodes[node.name].files)), list(wanted.nodes))
+    try:
+        for name in sorted(wanted.nodes, key=lambda name: name in active):
+            await _write(cluster, cluster.node(name), wanted, found[name], sorted(begun[name]))
+        await _load(cluster, wanted, [one for one in serving if begun[one.node.name]])
+    except HostError as failure:
+        await _roll_back(cluster, wanted, old, serving, failure)
+    done = [name for name in begun if begun[name]]
+    await cluster.each(lambda node: cluster.journal(node).drop([PENDING, RESTART]), done)
+
+
+async def remove(cluster: Cluster, wanted: Wanted) -> None:
+    """Bring back what was there before; a Squid that goes on running reads it."""
+    before = await read_all(cluster, wanted.nodes)
+    await cluster.each(lambda node: remove_settings(cluster, node, wanted.nodes[node.name]), list(wanted.nodes))
+    after = await read_all(cluster, wanted.nodes)
+    for name in await _active(cluster, wanted):
+        restart = conf.needs_restart(admission.text_of(before[name]), admission.text_of(after[name]))
+        await act(cluster.node(name), "restart" if restart else "reload", wanted.unit)
+    await cluster.each(lambda node: kernel.restore(cluster, node), list(wanted.nodes))
+    await cluster.each(lambda node: cluster.journal(node).drop([PENDING, RESTART]), list(wanted.nodes))
+
+
+async def _active(cluster: Cluster, wanted: Wanted) -> list[str]:
+    units = await cluster.each(lambda node: read_units(node, [wanted.unit]), list(wanted.nodes))
+    return [name for name, found in units.items() if found[wanted.unit].state == "active"]
+
+
+def _changed(wanted: NodeSettings, found: NodeSettings) -> list[str]:
+    return [path for path, file in wanted.files.items() if found.files[path] != file]
+
+
+async def _begin(
+    cluster: Cluster, wanted: Wanted, changed: Mapping[str, Sequence[str]], restart: Mapping[str, bool]
+) -> dict[str, set[str]]:
+    """Mark the change as begun where there is one; node → paths that its Squid has to read again.
+
+    What a run that was cut off had changed is among them.
+    """
+
+    async def begin(node: Node) -> set[str]:
+        journal = cluster.journal(node)
+        earlier = set((await journal.entries()).get(PENDING, "").splitlines())
+        paths = earlier | set(changed[node.name])
+        if paths:
+            await record_settings(cluster, node, wanted.nodes[node.name])
+            how = {RESTART: "yes"} if restart[node.name] else {}
+            await journal.put({PENDING: "\n".join(sorted(paths)), **how})
+        return paths
+
+    return await cluster.each(begin, list(wanted.nodes))
+
+
+async def _write(cluster: Cluster, node: Node, wanted: Wanted, found: NodeSettings, changed: Sequence[str]) -> None:
+    """Files first, then units (enabled state, and running where that is declared)."""
+    settings = wanted.nodes[node.name]
+    await kernel.converge(cluster, node, wanted.kernel.get(node.name, {}))
+    for path, secret in wanted.secrets.items():
+        if path in changed and found.files[path].content != settings.files[path].content:
+            await secret_files.write(cluster, node, path, settings.files[path], secret)
+    await converge_settings(cluster, node, settings, found, act_on_units=False)
+    await prune_settings(cluster, node, settings)
+    await converge_settings(cluster, node, settings, await read_settings(node, settings), changed=changed)
+
+
+async def _load(cluster: Cluster, wanted: Wanted, serving: Sequence[Serving]) -> None:
+    """Have the running Squid read its files, and see it serve. A Squid that the units just started is looked at too."""
+    for one in serving:
+        how = "starts anew: it does not take this while it runs" if one.restart else "reads its configuration"
+        cluster.progress(f"{one.node.name}: Squid {how}")
+        await act(one.node, one.act, wanted.unit)
+    before = {one.node.name: one.listeners for one in serving}
+    for name in await _active(cluster, wanted):
+        answer = await probe.serves(cluster.node(name), wanted.port, wanted.probe_url, not_by=before.get(name, ""))
+        if answer.problem:
+            raise NotVerified(f"Squid does not serve on port {wanted.port}: {answer.problem}", node=name)
+        await _look(cluster.node(name), wanted)
+    lost = set(before) - set(await _active(cluster, wanted))
+    if lost:
+        raise NotVerified(f"{wanted.unit} ended when it read its configuration", node=min(lost))
+
+
+async def _look(node: Node, wanted: Wanted) -> None:
+    """All ports, and a record of a request in each log that must have one. Raises `NotVerified`."""
+    text = admission.text_of(wanted.nodes[node.name])
+    ports = await served.missing_ports(node, conf.endpoints(text))
+    if ports:
+        raise NotVerified(f"Squid does not listen on {', '.join(ports)}", node=node.name)
+    logs = await served.missing_records(node, wanted.port, conf.request_logs(text))
+    if logs:
+        raise NotVerified(f"Squid served a request and left no record of it in {', '.join(logs)}", node=node.name)
+
+
+async def _roll_back(
+    cluster: Cluster,
+    wanted: Wanted,
+    old: Mapping[str, Mapping[str, Found]],
+    serving: Sequence[Serving],
+    failure: HostError,
+) -> None:
+    """Bring the old files back on all nodes, have Squid read them, and raise what happened. Never returns."""
+    cluster.progress("the old configuration comes back on all nodes")
+
+    async def restore(node: Node) -> None:
+        now = await read_files(node, list(old[node.name]))
+        changed = [found for path, found in old[node.name].items() if now[path] != found]
+        for found in changed:
+            await restore_file(node, found)
+        if any(found.path.startswith(UNIT_FILES) for found in changed):
+            await reload_units(node)
+
+    try:
+        await cluster.each(restore, list(old))
+        for one in serving:
+            await _serve_again(wanted, one)
+    except HostError as second:
+        raise NotVerified(
+            f"{failure.message}; bringing the old configuration back failed as well: {second.message}",
+            node=failure.node,
+            remedy=f"look at `journalctl -u {wanted.unit}` and at Squid's cache.log on {failure.node or 'the nodes'}",
+        ) from failure
+    again = " and Squid serves with it again" if serving else ""
+    raise NotVerified(
+        f"{failure.message}; the old configuration is back on {', '.join(sorted(old))}{again}",
+        node=failure.node,
+        remedy=f"see Squid's cache.log and `journalctl -u {wanted.unit}` there for its reason",
+    ) from failure
+
+
+async def _serve_again(wanted: Wanted, one: Serving) -> None:
+    node = one.node
+    before = await probe.listeners(node, wanted.port)
+    running = (await read_units(node, [wanted.unit]))[wanted.unit].state == "active"
+    await act(node, one.act if running else "start", wanted.unit)
+    answer = await probe.serves(node, wanted.port, wanted.probe_url, not_by=before if running else "")
+    if answer.problem:
+        raise NotVerified(f"Squid does not serve with its old configuration either: {answer.problem}", node=node.name)

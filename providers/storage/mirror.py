@@ -1,0 +1,261 @@
+"""The replicated volume: a DRBD resource over the replication network, made only on blank disks.
+
+A brand-new pair skips its first synchronisation: both disks were blank a moment ago and neither ever had a data
+generation, which the kernel checks too (it refuses a new generation anywhere else). A half that was replaced is
+synchronised from the other. Where the two halves refuse each other, nothing is ever resolved here.
+
+Once Pacemaker manages the resource, it alone takes it up and down; only settings are still adjusted.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from providers.connection.cluster import Cluster, Node
+from providers.connection.command import command
+from providers.connection.errors import Refused, Unknown
+from providers.contract import Absent, Observed, Present, State
+from providers.host.settings import NodeSettings, converge_settings, remove_settings
+from providers.host.waiting import until
+from providers.storage import configuration, device, drbd, link, marks
+from providers.storage.half import Half, plain, read_halves, read_statuses, secret_file
+
+PENDING = "pending"
+MODULE = "module"
+MADE = "made"
+
+
+class NodeMirror(State):
+    """One node's half. ``settings`` has the resource file with `resource_file.SECRET` in the secret's place.
+
+    ``metadata``: DRBD's metadata on the disk, made or adopted by this site. ``secret``: ``shared`` (the same on all
+    nodes), ``missing`` or ``differs``. ``applied``: what runs has the settings of the file.
+    """
+
+    settings: NodeSettings
+    metadata: Literal["ours"] | None = "ours"
+    secret: str = "shared"  # noqa: S105 - says that there is one, not which
+    attached: Literal["yes", "no"] = "yes"
+    applied: Literal["yes", "no"] = "yes"
+
+
+class Wanted(State):
+    """``resource`` is DRBD's name, ``volume`` its block device (``/dev/drbd0``), ``device`` the backing disk by-id.
+
+    ``on_remove`` is ``keep`` (data and metadata stay on the disk) or ``wipe``. ``connected`` is part of the state:
+    a mirror that does not reach its peer is drift; ``no`` where only one node is there (the other is away).
+    """
+
+    resource: str
+    volume: str
+    device: str
+    on_remove: Literal["keep", "wipe"] = "keep"
+    connected: Literal["yes", "no"] = "yes"
+    nodes: dict[str, NodeMirror]
+
+
+async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
+    """What is there. A synchronisation under way is no drift; a state that passes is waited for.
+
+    Raises `Unknown` if it does not pass within 20 seconds.
+    """
+    halves, settled = await until(
+        lambda: read_halves(cluster, wanted),
+        lambda found: all(half.status.settled for half in found.values()),
+        limit=20,
+    )
+    if all(half.untouched for half in halves.values()):
+        return Absent()
+    if not settled:
+        states = ", ".join(f"{name}: {half.status.connection}/{half.status.disk}" for name, half in halves.items())
+        raise Unknown(f"the mirror {wanted.resource} stays in transition ({states})")
+    secrets = configuration.compared({name: half.configuration for name, half in halves.items()})
+    nodes = {
+        name: NodeMirror(
+            settings=half.settings,
+            metadata="ours" if half.ours else None,
+            secret=secrets[name],
+            attached="yes" if half.status.attached else "no",
+            applied="no" if half.status.configured and half.pending else "yes",
+        )
+        for name, half in halves.items()
+    }
+    connected = len(halves) > 1 and all(half.status.connected for half in halves.values())
+    values = wanted.model_copy(update={"nodes": nodes, "connected": "yes" if connected else "no"})
+    return Present(values, {name: _facts(half) for name, half in halves.items()})
+
+
+def _facts(half: Half) -> dict[str, str]:
+    status = half.status
+    return {
+        "role": status.role,
+        "disk": status.disk,
+        "connection": status.connection,
+        "replication": status.replication,
+        "in_sync": status.in_sync,
+    }
+
+
+async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
+    """Make both halves, connect them, and see that one of them has the data. All guards come before any change.
+
+    Raises `Refused` for a disk that is not blank and not ours, for halves that refuse each other, and for a change
+    that would interrupt replication under a running service.
+    """
+    halves = await read_halves(cluster, wanted)
+    create = _judge(cluster, wanted, halves)
+    for name, half in halves.items():
+        if not half.claimed:
+            path = secret_file(wanted.nodes[name].settings)
+            await configuration.claim(cluster, cluster.node(name), path, half.configuration)
+    await cluster.each(lambda node: _mark(cluster, node, halves[node.name], create), list(halves))
+    await cluster.each(lambda node: _settings(cluster, node, wanted, halves[node.name]), list(halves))
+    await _spread(cluster, wanted, halves)
+    await cluster.each(
+        lambda node: node.run(drbd.create(wanted.resource, wanted.device)),
+        [name for name in halves if create[name]],
+    )
+    await _adjust(cluster, wanted, halves)
+    await link.connect(cluster, wanted)
+    await link.first_generation(cluster, wanted)
+    await link.verify_source(cluster, wanted)
+    await cluster.each(lambda node: cluster.journal(node).drop([PENDING]), list(halves))
+
+
+def _judge(cluster: Cluster, wanted: Wanted, halves: dict[str, Half]) -> dict[str, bool]:
+    """Node → whether metadata is to be made there. Raises `Refused`, `Unknown`."""
+    create: dict[str, bool] = {}
+    for name, half in halves.items():
+        if half.managed == "unknown":
+            raise Unknown("Pacemaker does not say whether it manages the mirror", node=name)
+        moved_from = marks.device_of(half.entries)
+        if moved_from not in {"", wanted.device}:
+            raise Refused(
+                f"the mirror lies on {moved_from}; it is not moved to {wanted.device} in place",
+                node=name,
+                remedy="declare the old device again; to start anew on another disk, take the mirror out of the "
+                "declaration first (its data stays on the old disk)",
+            )
+        create[name] = not (half.marked and half.status.attached) and device.needs_metadata(
+            name,
+            half.disk,
+            wanted.device,
+            marked=half.marked or half.kept,
+            takeover=cluster.takeover,
+        )
+    if len(halves) == 1 and any(create.values()):
+        raise Refused(
+            "a mirror cannot be made while the other node is away: nobody could tell which data is the newer",
+            node=next(iter(halves)),
+            remedy="take `away` from the other node for the first `pulumi up`",
+        )
+    return create
+
+
+async def _mark(cluster: Cluster, node: Node, half: Half, create: dict[str, bool]) -> None:
+    """Write down whose disk this is, before anything is written on the disk."""
+    identity = half.disk.identity
+    if identity is None:
+        return
+    values = {PENDING: "the mirror is being made"}
+    if MODULE not in half.entries:
+        values[MODULE] = "loaded" if half.module else "absent"
+    if not half.marked:
+        origin = "yes" if create[node.name] or half.kept else "no"
+        values |= {marks.DISK: marks.text(identity), MADE: origin}
+    await cluster.journal(node).put(values)
+    if half.kept:
+        await marks.kept(cluster, node).drop([identity.device])
+
+
+async def _settings(cluster: Cluster, node: Node, wanted: Wanted, half: Half) -> None:
+    settings = plain(wanted.nodes[node.name].settings)
+    await converge_settings(cluster, node, settings, plain_of(half, wanted.nodes[node.name].settings))
+    if not half.module:
+        await node.run(command("modprobe", "drbd"))
+
+
+def plain_of(half: Half, settings: NodeSettings) -> NodeSettings:
+    """What was read of the settings that are not the file with the secret."""
+    path = secret_file(settings)
+    files = {name: state for name, state in half.settings.files.items() if name != path}
+    return half.settings.model_copy(update={"files": files})
+
+
+async def _spread(cluster: Cluster, wanted: Wanted, halves: dict[str, Half]) -> None:
+    states = {name: half.settings for name, half in wanted.nodes.items()}
+    path = secret_file(next(iter(states.values())))
+    await configuration.spread(
+        cluster,
+        path,
+        {name: settings.files[path] for name, settings in states.items()},
+        {name: half.configuration for name, half in halves.items()},
+    )
+
+
+async def _adjust(cluster: Cluster, wanted: Wanted, halves: dict[str, Half]) -> None:
+    """Take the resource up where nobody manages it, and bring what runs in line with the file."""
+    statuses = await read_statuses(cluster, wanted)
+    for name in sorted(halves, key=lambda each: statuses[each].role == "Primary"):
+        node = cluster.node(name)
+        verbs = frozenset((await node.run(drbd.pending(wanted.resource))).stdout.split())
+        if not verbs or (halves[name].managed == "yes" and not statuses[name].configured):
+            continue
+        active = next((each for each, status in statuses.items() if status.role == "Primary"), None)
+        if active and verbs & drbd.DISRUPTIVE:
+            raise Refused(
+                f"this change of {wanted.resource} needs `{', '.join(sorted(verbs & drbd.DISRUPTIVE))}`, which would "
+                f"interrupt replication while {active} uses the volume",
+                node=name,
+                remedy="stop the service first, then run `pulumi up` again",
+            )
+        await node.run(drbd.adm("adjust", wanted.resource))
+
+
+async def remove(cluster: Cluster, wanted: Wanted) -> None:
+    """Take the mirror down and its configuration away; the data stays on the disks unless ``on_remove`` is wipe.
+
+    Raises `Refused` while the volume is in use or Pacemaker manages it.
+    """
+    halves = await read_halves(cluster, wanted)
+    mine = {name: half for name, half in halves.items() if half.claimed or half.marked}
+    for name, half in mine.items():
+        _check_unused(wanted, name, half)
+    await cluster.each(lambda node: _let_go(cluster, node, wanted, mine[node.name]), list(mine))
+    await cluster.each(lambda node: _clean(cluster, node, wanted), list(halves))
+
+
+def _check_unused(wanted: Wanted, name: str, half: Half) -> None:
+    if half.managed == "unknown":
+        raise Unknown("Pacemaker does not say whether it manages the mirror", node=name)
+    if half.managed == "yes" and half.status.configured:
+        raise Refused(
+            f"Pacemaker still manages {wanted.resource}", node=name, remedy="remove it from the cluster first"
+        )
+    if half.mounts:
+        raise Refused(f"{wanted.volume} is mounted at {', '.join(half.mounts)}", node=name, remedy="unmount it first")
+
+
+async def _let_go(cluster: Cluster, node: Node, wanted: Wanted, half: Half) -> None:
+    journal = cluster.journal(node)
+    made = half.marked and (await journal.entries()).get(MADE) == "yes"
+    if wanted.on_remove == "wipe" and made:
+        await node.run(drbd.wipe(wanted.resource, wanted.volume, wanted.device))
+        return
+    if half.status.configured:
+        await node.run(command("drbdsetup", "down", wanted.resource))
+    if half.disk.identity is not None and made:
+        await marks.kept(cluster, node).put({wanted.device: marks.text(half.disk.identity)})
+        cluster.progress(f"{node.name}: the data on {wanted.device} is kept")
+
+
+async def _clean(cluster: Cluster, node: Node, wanted: Wanted) -> None:
+    settings = wanted.nodes[node.name].settings
+    journal = cluster.journal(node)
+    entries = await journal.entries()
+    if configuration.CONFIGURATION in entries:
+        await configuration.restore(node, secret_file(settings))
+    await remove_settings(cluster, node, plain(settings))
+    if entries.get(MODULE) == "absent":
+        await node.run(drbd.unload(wanted.volume))
+    await journal.forget()

@@ -1,0 +1,44 @@
+"""The mirror as each node sees it, in words that belong to no engine."""
+
+from __future__ import annotations
+
+from providers.connection.cluster import Cluster, Node
+from providers.connection.errors import HostError
+from providers.roles import UP_TO_DATE, MirrorView
+from providers.storage import drbd
+from providers.storage.status import Status, parse
+
+_COPIES = frozenset({"SyncSource", "PausedSyncS", "StartingSyncS"})
+_PLAIN = frozenset({"", "Off", "Established"})
+
+
+async def read_views(cluster: Cluster, resource: str) -> dict[str, MirrorView]:
+    """Every node's view; of one that does not answer it is the sentence why."""
+
+    async def ask(node: Node) -> MirrorView:
+        try:
+            return view(parse((await node.run(drbd.status(resource))).stdout, resource))
+        except HostError as error:
+            return MirrorView(trouble=str(error).splitlines()[0])
+
+    return await cluster.each(ask)
+
+
+def view(status: Status) -> MirrorView:
+    """What DRBD says, in everybody's words."""
+    if not status.configured:
+        return MirrorView()
+    source = status.role == "Primary" or status.replication in _COPIES
+    plain = status.replication in _PLAIN
+    return MirrorView(
+        role="source" if source else "target",
+        connected=status.connected,
+        connection=status.connection if plain else status.replication,
+        data=_data(status.disk),
+        peer_data=_data(status.peer_disk),
+        percent=float(status.in_sync) if status.in_sync else None,
+    )
+
+
+def _data(word: str) -> str:
+    return UP_TO_DATE if word == "UpToDate" else word

@@ -1,0 +1,126 @@
+"""What is on the volume: where it is mounted, its filesystem, its directories and files; read without promoting it.
+
+Where it is mounted it is read there. Where it is not, the backing disk of an up-to-date half is read: a secondary's
+``/dev/drbd0`` cannot be opened, and mounting would be a change. Filesystems start where the disk starts (DRBD's
+metadata is at its end), and debugfs and xfs_db read them without writing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from providers.connection.command import Command, command, script
+
+# $1 type, $2 resource, then paths below the root of the volume. Prints `mode owner:group path`.
+_AT_REST = r"""
+type=$1 resource=$2; shift 2
+disk=$(drbdadm sh-ll-dev "$resource") || exit 1
+blockdev --flushbufs "$disk"
+for path in "$@"; do
+  case $type in
+    xfs)
+      said=$(xfs_db -r -c "path /$path" -c 'print core.mode core.uid core.gid' "$disk" 2>/dev/null) || continue
+      mode=$(printf '%s\n' "$said" | sed -n 's/^core.mode = 0\(4\|10\)\([0-7]\{4\}\)$/\2/p')
+      ids=$(printf '%s\n' "$said" | sed -n 's/^core.[ug]id = //p' | tr '\n' ' ') ;;
+    *)
+      said=$(debugfs -R "stat \"/$path\"" "$disk" 2>/dev/null)
+      mode=$(printf '%s\n' "$said" | sed -n 's/.*Type: \(directory\|regular\) *Mode: *\([0-7]*\).*/\2/p')
+      ids=$(printf '%s\n' "$said" | sed -n 's/^User: *\([0-9]*\) *Group: *\([0-9]*\).*/\1 \2/p') ;;
+  esac
+  [ -n "$mode" ] || continue
+  user=${ids%% *} group=${ids#* } group=${group%% *}
+  user=$(getent passwd "$user" || echo "$user:"); group=$(getent group "$group" || echo "$group:")
+  printf '%s %s:%s %s\n' "$mode" "${user%%:*}" "${group%%:*}" "$path"
+done
+"""
+# $1 mount point, then paths below it
+_MOUNTED = r"""
+cd "$1" || exit 1; shift
+for path in "$@"; do [ ! -d "$path" ] && [ ! -f "$path" ] || stat -c "%04a %U:%G $path" "$path"; done
+"""
+# $1 resource
+_DISK_SIGNATURES = r"""
+disk=$(drbdadm sh-ll-dev "$1") || exit 1
+blockdev --flushbufs "$disk"
+wipefs --no-act --json "$disk"
+"""
+# $1 volume, $2 type, $3 mount point, then fours: directory or file, path, mode, owner
+_ENTRIES = r"""
+set -e
+volume=$1 type=$2 place=$3; shift 3
+[ "$type" = '' ] || mount -t "$type" "$volume" "$place"
+cd "$place"
+while [ $# -gt 0 ]; do
+  case $1 in directory) mkdir -p "$2" ;; file) [ -e "$2" ] || : >"$2" ;; esac
+  chown "$4" "$2"
+  chmod "$3" "$2"
+  shift 4
+done
+sync -f .
+cd /
+[ "$type" = '' ] || umount "$place"
+"""
+
+
+@dataclass(frozen=True)
+class Mount:
+    """One line of the table of mounts."""
+
+    target: str
+    source: str
+    type: str
+    options: str = ""
+
+
+def mounts() -> Command:
+    """The table of mounts for `parse_mounts`."""
+    return command("findmnt", "--json", "--list", "--output", "TARGET,SOURCE,FSTYPE,OPTIONS", reads=True)
+
+
+def parse_mounts(output: str) -> tuple[Mount, ...]:
+    """All mounts of a node."""
+    rows: list[Mapping[str, str | None]] = json.loads(output or "{}").get("filesystems", [])
+    return tuple(
+        Mount(row["target"] or "", row["source"] or "", row["fstype"] or "", row.get("options") or "") for row in rows
+    )
+
+
+def disk_signatures(resource: str) -> Command:
+    """Signatures on the backing disk of a half, for `device.parse_signatures`."""
+    return script(_DISK_SIGNATURES, resource, reads=True, label=f"wipefs --no-act on the disk of {resource}")
+
+
+def entries_at_rest(kind: str, resource: str, paths: Iterable[str]) -> Command:
+    """Directories and files of a filesystem that is not mounted, from the backing disk; for `parse_entries`."""
+    label = f"read directories on the disk of {resource}"
+    return script(_AT_REST, kind, resource, *paths, reads=True, label=label, ok=None)
+
+
+def entries_mounted(mount_point: str, paths: Iterable[str]) -> Command:
+    """Directories and files of a filesystem where it is mounted; for `parse_entries`."""
+    return script(_MOUNTED, mount_point, *paths, reads=True, label=f"stat directories in {mount_point}")
+
+
+def parse_entries(output: str, paths: Iterable[str]) -> dict[str, str | None]:
+    """Path → ``mode owner:group``, None where there is nothing of that name."""
+    lines = (line.split(" ", 2) for line in output.splitlines())
+    found = {path: f"{mode} {owner}" for mode, owner, path in lines}
+    return {path: found.get(path) for path in paths}
+
+
+def make_entries(
+    volume: str, kind: str, place: str, directories: Mapping[str, str | None], files: Mapping[str, str | None]
+) -> Command:
+    """Make directories and empty files on the mounted volume (``kind`` empty), or mount it for that out of sight.
+
+    The mount is in a namespace of its own, so that it ends with the command however that ends.
+    """
+    words: list[str] = []
+    for sort, wanted in (("directory", directories), ("file", files)):
+        for path, state in wanted.items():
+            mode, owner = (state or "0755 root:root").split(" ")
+            words += [sort, path, mode, owner]
+    wrapped = ("unshare", "--mount", "sh", "-c", _ENTRIES, "sh", volume, kind, place, *words)
+    return command(*wrapped, label=f"make directories on {volume}", timeout=120)

@@ -1,0 +1,53 @@
+"""`python3 -m setup`: everything that a checkout needs, or only what is missing of it.
+
+`python3 -m setup doctor` only looks.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+
+from setup import doctor, packages, places, pulumi_cli, python_env, stack
+from setup.steps import SetupError, fail, step
+
+
+def setup() -> int:
+    """Run all steps. Returns the exit code."""
+    began = time.monotonic()
+    print("setup: what the project runs on", flush=True)
+    try:
+        alone()
+        with step("system packages") as current:
+            packages.install(current)
+        with step("uv") as current:
+            uv = python_env.provide_uv(current)
+        with step("python") as current:
+            python_env.provide_environment(uv, current)
+        with step("pulumi") as current:
+            pulumi_cli.provide(uv, current)
+        with step("state") as current:
+            stack.provide(current)
+    except SetupError as error:
+        return fail(error)
+    except KeyboardInterrupt:
+        return fail(SetupError("interrupted; run it again to go on."))
+    print(f"setup: ready after {time.monotonic() - began:.1f} s. Next: . .venv/bin/activate")
+    return 0
+
+
+def alone() -> None:
+    """Wait until no other setup works on this checkout; the lock goes when the process does."""
+    places.TOOLS.mkdir(exist_ok=True)
+    lock = os.open(places.TOOLS / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("  waiting for another setup of this checkout to end", flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+if __name__ == "__main__":
+    sys.exit(doctor.main() if sys.argv[1:] == ["doctor"] else setup())

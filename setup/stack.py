@@ -1,0 +1,63 @@
+"""What Pulumi needs once: the launcher, a passphrase, a place for the state, and the stack of the lab."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from setup import launcher, places
+from setup.steps import Step, run
+
+STUB = """\
+#!/bin/sh
+# squid-ha launcher: starts Pulumi with this project's defaults, see setup/launcher.py
+bin=$(dirname -- "$(readlink -f -- "$0")")
+exec "$bin/python" -I -S "$bin/../../setup/launcher.py" "$@"
+"""
+LAB = "lab"
+
+
+def write_launcher() -> Path:
+    """Put the launcher into the virtual environment."""
+    path = places.VENV / "bin" / "pulumi"
+    if not path.exists() or path.read_text() != STUB:
+        fresh = path.with_name("pulumi.new")
+        fresh.write_text(STUB)
+        fresh.chmod(0o755)
+        fresh.replace(path)
+    return path
+
+
+def write_passphrase() -> bool:
+    """Make the passphrase of the local state, if there is none. Says whether it was made."""
+    places.STATE.mkdir(mode=0o700, exist_ok=True)
+    path = places.STATE / "passphrase"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(32))
+    return True
+
+
+def lab_is_ready(own_backend: bool) -> bool:
+    """Whether the lab's stack file is as new as its template, and Pulumi knows the stack (as far as seen from here)."""
+    stacks = places.PROJECT / "stacks"
+    file, template = stacks / f"Pulumi.{LAB}.yaml", stacks / "templates" / f"{LAB}.yaml.j2"
+    if not file.exists() or file.stat().st_mtime < template.stat().st_mtime:
+        return False
+    return own_backend or (places.STATE / ".pulumi" / "stacks" / "squid-ha" / f"{LAB}.json").exists()
+
+
+def provide(current: Step) -> None:
+    """Do what is still to be done of it."""
+    write_launcher()
+    notes = ["new passphrase"] if write_passphrase() else []
+    if not lab_is_ready(launcher.own_backend(os.environ, launcher.home_folder(), places.PROJECT)):
+        said = run([places.VENV / "bin" / "python", "-m", "operations.stacks", LAB], cwd=places.PROJECT)
+        # Not written where it said the right thing already: then this is what makes it as new as the template.
+        (places.PROJECT / "stacks" / f"Pulumi.{LAB}.yaml").touch()
+        notes.append(said.strip())
+    current.result = ", ".join(notes) or "ready"

@@ -1,0 +1,160 @@
+"""Runs the checks and the tests, stage by stage, each with its budget and the time it took.
+
+`python -m setup.stages check hosts cluster [-k EXPRESSION]`. A stage that fails does not stop the next.
+The VM stage runs alone: load makes Corosync lose tokens, and then it fences.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from setup.minutes import STAGES
+from setup.places import PROJECT, VENV
+
+BIN = VENV / "bin"
+HOW = {
+    # Hosts that boot and wait leave a core idle half of the time: two modules at once, each in a lab of its own, and
+    # in their order, because those with few tests are the longest.
+    "hosts": ["-n2", "--dist=loadfile", "--no-loadscope-reorder", "--timeout=600"],
+    "cluster": ["--timeout=2400"],
+}
+"""How the tests of a stage are run; the timeout is after how many seconds one has certainly hung."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a stage, or a tool within one, ended."""
+
+    name: str
+    passed: bool
+    seconds: float
+    output: str = ""
+
+
+def shell_scripts() -> list[str]:
+    """The shell scripts among the project's files."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split("\n")
+    return [name for name in names if name and is_shell(PROJECT / name)]
+
+
+def is_shell(path: Path) -> bool:
+    """Whether a file starts as a shell script does."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        first = file.readline(80)
+    return first.startswith(b"#!") and first.split(b"/")[-1].split()[-1] in (b"sh", b"bash")
+
+
+def tools() -> dict[str, list[str | Path]]:
+    """The static checks."""
+    return {
+        "ruff check": [BIN / "ruff", "check", "--quiet", "."],
+        "ruff format": [BIN / "ruff", "format", "--check", "--quiet", "."],
+        "types": [BIN / "basedpyright"],
+        "import arrows": [BIN / "lint-imports", "--no-cache", "--no-logo"],
+        "shellcheck": [BIN / "shellcheck", *shell_scripts()],
+    }
+
+
+def environment() -> dict[str, str]:
+    """This process's, with a place for compiled code where Python is told to write none beside the sources.
+
+    Without any, each of the tests' workers and each program that they start compiles all of it anew: 4 s of a processor
+    for a worker that only collects the tests, and 1 s for each start of the program.
+    """
+    found = dict(os.environ)
+    if found.pop("PYTHONDONTWRITEBYTECODE", ""):
+        found["PYTHONPYCACHEPREFIX"] = str(VENV / "pycache")
+    return found
+
+
+def quiet(name: str, command: list[str | Path]) -> Outcome:
+    """Run a tool and keep what it says."""
+    began = time.monotonic()
+    done = subprocess.run(
+        command,
+        cwd=PROJECT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return Outcome(name, done.returncode == 0, time.monotonic() - began, done.stdout)
+
+
+def pytest(name: str, arguments: list[str]) -> Outcome:
+    """Run pytest; what it says goes to the terminal as it comes."""
+    began = time.monotonic()
+    command = [BIN / "python", "-m", "pytest", f"tests/{name}", *arguments]
+    done = subprocess.run(command, cwd=PROJECT, env=environment(), check=False)
+    return Outcome(f"tests/{name}", done.returncode == 0, time.monotonic() - began)
+
+
+def check(expression: list[str]) -> bool:
+    """Static checks and unit tests; the checks run while the tests do, and report after them."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        waiting: list[Future[Outcome]] = [pool.submit(quiet, name, command) for name, command in tools().items()]
+        # More workers than cores: tests of locks, timeouts and processes mostly wait.
+        unit = pytest("unit", ["-q", "-n4", "--dist=worksteal", *expression])
+        outcomes = [future.result() for future in waiting] + [unit]
+    for outcome in outcomes:
+        if not outcome.passed and outcome.output:
+            print(f"\n{outcome.name}:\n{outcome.output.rstrip()}")
+    print()
+    for outcome in outcomes:
+        print(f"  {'passed' if outcome.passed else 'FAILED':<7} {outcome.name}  ({outcome.seconds:.1f} s)")
+    return all(outcome.passed for outcome in outcomes)
+
+
+def run_stage(name: str, expression: list[str]) -> Outcome:
+    """Run a stage under a heading that says how long it may take."""
+    print(f"\n== {name}: at most {STAGES[name]:.0f} min", flush=True)
+    began = time.monotonic()
+    if name == "check":
+        passed = check(expression)
+    else:
+        # What fails a whole run is seen in the first few failures; the rest would only bury them.
+        passed = pytest(name, ["-v", "--tb=short", "--maxfail=12", "--durations=10", *HOW[name], *expression]).passed
+    return Outcome(name, passed, time.monotonic() - began)
+
+
+def summary(outcomes: list[Outcome]) -> str:
+    """A line per stage: verdict, time taken, time allowed."""
+    lines: list[str] = []
+    for outcome in outcomes:
+        minutes, budget = outcome.seconds / 60, STAGES[outcome.name]
+        verdict = "passed" if outcome.passed else "FAILED"
+        late = ", over its budget" if minutes > budget else ""
+        lines.append(f"  {verdict:<7} {outcome.name:<8} {minutes:5.1f} of {budget:.0f} min{late}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run the stages named on the command line. Returns 1 if any failed."""
+    parser = argparse.ArgumentParser(prog="setup.stages", description="Run checks and tests.")
+    parser.add_argument("stages", nargs="+", choices=list(STAGES))
+    parser.add_argument("-k", dest="expression", help="only the tests that match, as for pytest")
+    arguments = parser.parse_args()
+    expression = ["-k", arguments.expression] if arguments.expression else []
+    try:
+        outcomes = [run_stage(name, expression) for name in arguments.stages]
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    total = sum(outcome.seconds for outcome in outcomes) / 60
+    print(f"\n== summary: {total:.1f} min\n{summary(outcomes)}", flush=True)
+    return 0 if all(outcome.passed for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

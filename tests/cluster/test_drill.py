@@ -1,0 +1,109 @@
+"""Drills of the real pair: every scenario, and every verdict red once by a site that does not do what it states."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab import plug
+from operations.drill import chart, saved
+from operations.drill.model import DrillReport
+from operations.drill.scenarios import scenarios
+from operations.drill.site import Options, drill
+from operations.proof.model import Logs
+from providers.connection.errors import Refused
+from tests.cluster import lab_site
+
+if TYPE_CHECKING:
+    from tests.cluster.conftest import Machines
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3 * 3600)]
+
+PATIENCE = 900.0
+"""Seconds: an emulated guest takes its time."""
+
+
+def drilled(*names: str) -> DrillReport:
+    """The lab's site, drilled once it is healthy; the report is kept as `squid-ha drill` keeps it."""
+    hosts = lab_site.reach()
+    lab_site.until(lambda: lab_site.healthy(hosts), "the pair is healthy", limit=900)
+    options = Options(names, patience=PATIENCE, plug=plug.plug)
+    report = hosts.run(drill(hosts.cluster(), hosts.site, "lab", options))
+    chart.write(report, saved.save(report).with_suffix(".html"))
+    return report
+
+
+def names(report: DrillReport, scenario: str) -> set[str]:
+    """What the findings of a scenario are called."""
+    (found,) = [each for each in report.scenarios if each.name == scenario]
+    return {finding.split(":")[0] for finding in found.findings}
+
+
+@pytest.mark.parametrize("name", sorted(scenarios()))
+def test_a_site_as_declared_does_what_it_states(deployed_pair: Machines, name: str) -> None:
+    """Times of an emulated pair say nothing, so the gap may be longer than stated; nothing else may be found."""
+    assert deployed_pair
+    report = drilled(name)
+    assert names(report, name) <= {"gap"}, report.scenarios[0].findings
+    assert report.scenarios[0].whole
+
+
+def test_a_line_deleted_from_the_mirror_is_found(deployed_pair: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    from operations.drill import site as drilling  # noqa: PLC0415 the module whose reading is disturbed
+
+    real, deleted = drilling.read_records, list[str]()
+
+    async def after_deleting(cluster: object, site: object, active: str, run: str) -> Logs:
+        if not deleted:
+            deleted.append(f"{run}-7")
+            log = "/mnt/mirror/squid/access.log"
+            await deployed_pair.sudo(active, f"sed -i '\\|/r/{run}-7 |d' {log}; squid -k rotate")
+        return await real(cluster, site, active, run)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(drilling, "read_records", after_deleting)
+    report = drilled("planned-move")
+    assert names(report, "planned-move") - {"gap"} == {"lost"}
+    assert deleted[0] in report.scenarios[0].lost_ids
+
+
+def test_daemon_logging_on_a_slow_disk_loses_records(deployed_pair: Machines) -> None:
+    conf = "/etc/squid/squid.conf"
+    for name in deployed_pair.names:
+        asyncio.run(deployed_pair.sudo(name, f"sed -i 's|stdio:/mnt/mirror|daemon:/mnt/mirror|' {conf}"))
+    hosts = lab_site.reach()
+    active = lab_site.until(lambda: lab_site.active(hosts), "an active node")
+    asyncio.run(deployed_pair.sudo(active, "squid -k reconfigure"))
+    report = drilled("squid-killed")
+    assert "lost" in names(report, "squid-killed"), "the queue of the killed log daemon was not lost"
+    assert any("daemon:" in finding for finding in report.scenarios[0].findings)
+
+
+def test_stickiness_0_lets_the_service_move_back(deployed_pair: Machines) -> None:
+    hosts = lab_site.reach()
+    home = lab_site.until(lambda: lab_site.active(hosts), "an active node")
+    # Somebody's mild wish for the node that is active: without stickiness it decides.
+    wish = f'<rsc_location id="wish" rsc="address" node="{home}" score="10"/>'
+    unstuck = "crm_attribute --type rsc_defaults --name resource-stickiness --update 0"
+    asyncio.run(deployed_pair.sudo(home, f"cibadmin --create --scope constraints --xml-text '{wish}'; {unstuck}"))
+    report = drilled("peer-back")
+    assert names(report, "peer-back") - {"gap"} == {"moved back"}
+
+
+def test_fencing_off_is_named(deployed_pair: Machines) -> None:
+    hosts = lab_site.reach()
+    active = lab_site.until(lambda: lab_site.active(hosts), "an active node")
+    asyncio.run(deployed_pair.sudo(active, "crm_attribute --name stonith-enabled --update false"))
+    report = drilled("node-off")
+    assert "not fenced" in names(report, "node-off")
+
+
+def test_a_site_that_is_not_ready_is_refused(deployed_pair: Machines) -> None:
+    hosts = lab_site.reach()
+    status = lab_site.until(lambda: lab_site.healthy(hosts), "the pair is healthy")
+    standby = next(name for name in deployed_pair.names if name != status.tree.active)
+    asyncio.run(deployed_pair.sudo(standby, "drbdadm disconnect squid-ha || drbdadm disconnect all"))
+    options = Options(["planned-move"], patience=PATIENCE, plug=plug.plug)
+    with pytest.raises(Refused, match="not ready"):
+        hosts.run(drill(hosts.cluster(), hosts.site, "lab", options))

@@ -1,0 +1,121 @@
+"""A disk of the mirror that no longer finishes any write: what it does to the proxy is what is declared."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.durability.cut import stack_with
+from lab import control, demo, load
+from tests.cluster import lab_site
+from tests.cluster.lab_stack import LabStack
+
+if TYPE_CHECKING:
+    from operations.site import Hosts
+    from tests.cluster.conftest import Machines
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
+
+BOOT = "cat /proc/sys/kernel/random/boot_id"
+DISK = "drbdsetup events2 --now squid-ha | grep -o ' disk:[A-Za-z]*' | head -1"
+GIVEN_UP = {"disk:Failed", "disk:Diskless"}
+"""DRBD is done with the disk as soon as it calls it failed; without a disk it is once the last request came back."""
+
+
+@contextmanager
+def stalled(node: str) -> Generator[None]:
+    """A data disk that finishes no write, and does again afterwards."""
+    control.call("stall", host=node, disk="data")
+    try:
+        yield
+    finally:
+        control.call("stall", host=node, disk="data", stalled=False)
+
+
+@contextmanager
+def clients() -> Generator[None]:
+    """Requests all the time, so that Squid has something to write; they must be answered at first."""
+    file = load.start("frozen", rate=5)
+    try:
+        demo.await_answers(lambda: load.read(file), 20)
+        yield
+    finally:
+        load.stop(file)
+
+
+def start(machines: Machines) -> tuple[Hosts, str, str]:
+    """The healthy pair: hosts, active node, standby."""
+    hosts = lab_site.reach()
+    lab_site.until(lambda: lab_site.healthy(hosts), "the restored pair is healthy")
+    active = lab_site.until(lambda: lab_site.active(hosts), "an active node")
+    return hosts, active, next(name for name in machines.names if name != active)
+
+
+def answered(limit: float = 600.0) -> None:
+    """Clients get answers again, from requests that began now."""
+    file = load.start("again", rate=5)
+    try:
+        demo.await_answers(lambda: load.read(file), 10, limit=limit)
+    finally:
+        load.stop(file)
+
+
+def boot(machines: Machines, node: str) -> str:
+    return asyncio.run(machines.sudo(node, BOOT)).strip()
+
+
+def test_a_frozen_disk_of_the_active_node_moves_the_service_by_fencing(deployed_pair: Machines) -> None:
+    """Nothing is declared: Squid waits for its disk, cannot be stopped, and the node is fenced."""
+    hosts, active, standby = start(deployed_pair)
+    before = boot(deployed_pair, active)
+    with stalled(active):
+        with clients():
+            lab_site.until(lambda: lab_site.active(hosts) == standby or None, f"the service on {standby}", limit=900)
+        answered()
+    lab_site.until(lambda: lab_site.healthy(hosts), "the fenced node is back and up to date", limit=1200)
+    assert boot(deployed_pair, active) != before, "the node with the frozen disk was not restarted"
+    assert lab_site.active(hosts) == standby
+
+
+def test_with_a_disk_timeout_the_service_moves_to_the_other_disk_without_fencing(deployed_pair: Machines) -> None:
+    hosts, active, standby = start(deployed_pair)
+    with stack_with(mirror={"failure": {"disk_timeout": "10s"}}):
+        LabStack().up()
+        boots = {name: boot(deployed_pair, name) for name in deployed_pair.names}
+        with stalled(active):
+            with clients():
+                lab_site.until(
+                    lambda: asyncio.run(deployed_pair.sudo(active, DISK)).strip() in GIVEN_UP or None,
+                    "the frozen disk is given up",
+                )
+            answered()
+            lab_site.until(
+                lambda: lab_site.active(hosts) == standby or None, f"the service on {standby}, whose disk is good"
+            )
+            answered()
+            after = {name: boot(deployed_pair, name) for name in deployed_pair.names}
+            assert after == boots, "a node was fenced although the disk was given up"
+    # What the disk still writes now goes anywhere: the next test begins with a restored pair.
+
+
+def test_a_frozen_disk_of_the_standby_is_cut_off_and_the_service_goes_on(deployed_pair: Machines) -> None:
+    hosts, active, standby = start(deployed_pair)
+    boots = {name: boot(deployed_pair, name) for name in deployed_pair.names}
+    with stalled(standby):
+        with clients():
+            lab_site.until(lambda: connected(hosts, active) is False or None, f"{standby} is cut off")
+        answered()
+        assert lab_site.active(hosts) == active
+    lab_site.until(lambda: lab_site.healthy(hosts), "the standby is up to date again", limit=1200)
+    assert {name: boot(deployed_pair, name) for name in deployed_pair.names} == boots, "a node was fenced"
+
+
+def connected(hosts: Hosts, node: str) -> bool | None:
+    """Whether a node sees the other half; None while that cannot be told."""
+    status = lab_site.status(hosts)
+    view = status.mirror.get(node) if status else None
+    return None if view is None or view.trouble else view.connected

@@ -1,0 +1,108 @@
+"""The stand-in's mirror on real kernels: md over nbd, on the blank disks of the pair."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab import lifekeeper
+
+if TYPE_CHECKING:
+    from tests.cluster.conftest import Machines
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
+
+A, B = "qsp-a", "qsp-b"
+BIN = "/opt/LifeKeeper/bin"
+MOUNT = "/mnt/mirror"
+DEVICE = "/dev/disk/by-id/virtio-data"
+PATHS = (("192.0.2.11", "192.0.2.12"), ("172.16.77.11", "172.16.77.12"))
+SETTINGS = "LKCHECKINTERVAL=5\nLCMHBEATTIME=2\nLCMNUMHBEATS=5\n"
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        assert time.monotonic() < deadline, f"not so within {seconds:g} s"
+        await asyncio.sleep(1)
+
+
+async def test_the_data_goes_with_the_service_and_survives_a_lost_node(bare: Machines) -> None:
+    await install(bare)
+
+    create = f"lkcli resource create dk --tag datarep --mode synchronous --device {DEVICE} --fstype ext3"
+    await ok(bare, A, f"{create} --mount_point {MOUNT} --fstag {MOUNT} --hierarchy new", 900)
+    await bare.sudo(A, f"echo before > {MOUNT}/first; sync")
+    refused = await run(bare, A, f"ins_setas -t {MOUNT} -s AUTOMATIC")
+    assert refused.code == 5
+    extend = f"lkcli resource extend dk --tag datarep --dest {B} --mode synchronous --laddr {PATHS[1][0]}"
+    await ok(
+        bare, A, f"{extend} --raddr {PATHS[1][1]} --fstag {MOUNT} --switchback intelligent --target_priority 10", 900
+    )
+    await until(lambda: synchronised(bare, A), 1800)
+    await bare.sudo(A, f"echo after > {MOUNT}/second; sync")
+
+    # A switchover takes every byte along.
+    await ok(bare, B, f"perform_action -t {MOUNT} -a restore", 300)
+    assert await bare.sudo(B, f"cat {MOUNT}/first {MOUNT}/second") == "before\nafter\n"
+    assert (await bare.run(A, f"mountpoint -q {MOUNT}")).code != 0
+    await until(lambda: synchronised(bare, B), 300)
+
+    # The source is lost: the other one has the data, and goes on alone.
+    await bare.sudo(B, f"echo last > {MOUNT}/third; sync")
+    await bare.power_off(B)
+    await until(lambda: mounted(bare, A), 300)
+    assert await bare.sudo(A, f"cat {MOUNT}/third") == "last\n"
+    await bare.sudo(A, f"echo alone > {MOUNT}/fourth; sync")
+
+    # It comes back as the target, and only what has changed follows.
+    await bare.power_on(B)
+    await until(lambda: synchronised(bare, A), 600)
+    await ok(bare, B, f"perform_action -t {MOUNT} -a restore", 300)
+    assert await bare.sudo(B, f"cat {MOUNT}/fourth") == "alone\n"
+
+    # A deletion leaves the filesystem where it is.
+    await ok(bare, B, f"perform_action -t {MOUNT} -a remove", 300)
+    await ok(bare, B, f"lkcli resource delete --tag {MOUNT}", 300)
+    await bare.sudo(B, f"mount -t ext3 {DEVICE} {MOUNT}")
+    assert await bare.sudo(B, f"cat {MOUNT}/fourth") == "alone\n"
+
+
+async def install(pair: Machines) -> None:
+    """From the media, licensed, started, connected over both networks."""
+    for place, name in enumerate((A, B)):
+        await lifekeeper.provide(name)
+        await pair.sudo(name, f"{lifekeeper.MEDIA}/setup", 600)
+        await pair.sudo(name, f"printf '{SETTINGS}' > /etc/default/LifeKeeper")
+        await ok(pair, name, f"lkkeyins {lifekeeper.LICENCE}")
+        await ok(pair, name, "lkstart")
+        for ends in PATHS:
+            path = f"--laddr {ends[place]} --raddr {ends[1 - place]} --dest {(B, A)[place]}"
+            await ok(pair, name, f"lkcli commpath create {path}")
+
+    async def alive() -> bool:
+        return "DEAD" not in await ok(pair, A, "lcdstatus")
+
+    await until(alive, 120)
+
+
+async def run(pair: Machines, name: str, line: str, seconds: float = 60):
+    return await pair.run(name, f"sudo -n {BIN}/{line}", seconds)
+
+
+async def ok(pair: Machines, name: str, line: str, seconds: float = 60) -> str:
+    done = await run(pair, name, line, seconds)
+    assert done.code == 0, done
+    return done.out
+
+
+async def synchronised(pair: Machines, name: str) -> bool:
+    return "[2/2]" in (await pair.run(name, "cat /proc/mdstat")).out
+
+
+async def mounted(pair: Machines, name: str) -> bool:
+    return (await pair.run(name, f"mountpoint -q {MOUNT}")).code == 0

@@ -1,0 +1,123 @@
+"""A pair of container hosts, `qsp-a` and `qsp-b`, in a lab of the test run's own.
+
+The lab is started once per test run (and per xdist worker); each module gets a pair that nobody has touched.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lab import containers, control, image, tree
+from lab.addresses import NODES
+from lab.shell import Result, shell
+
+HERE = Path(__file__).parent
+READY = 30.0
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two hosts, as the tests and the product reach them."""
+
+    directory: Path
+    """The lab's run directory."""
+    names: tuple[str, ...] = NODES
+
+    @property
+    def identity(self) -> Path:
+        """Private key of user `ops`."""
+        return self.directory / "id_ed25519"
+
+    @property
+    def known_hosts(self) -> Path:
+        """Host keys of both, by name."""
+        return self.directory / "known_hosts"
+
+    def proxy_command(self, name: str) -> str:
+        """The ProxyCommand that reaches a host from outside its network."""
+        return f"socat - UNIX-CONNECT:{self.directory}/{name}.ssh"
+
+    async def run(self, name: str, command: str, timeout: float = 60.0) -> Result:
+        """Run a shell command as `ops`."""
+        async with shell(name) as connection:
+            return await connection.run(command, timeout=timeout)
+
+    async def sudo(self, name: str, script: str, timeout: float = 120.0) -> str:
+        """Run a script as root; raises LabError when it fails."""
+        async with shell(name) as connection:
+            return await connection.sudo(script, timeout=timeout)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What differs for tests that have a lab."""
+    for item in items:
+        if not item.path.is_relative_to(HERE):
+            continue
+        # The lab's process outlives the object that started it, on purpose.
+        item.add_marker(pytest.mark.filterwarnings("ignore:.*Popen.__del__:pytest.PytestUnraisableExceptionWarning"))
+        if item.get_closest_marker("timeout") is None:
+            # The first test of a run may build the image.
+            item.add_marker(pytest.mark.timeout(600))
+
+
+@pytest.fixture(scope="session")
+def lab_image() -> image.Image:
+    return image.ensure(print)
+
+
+@pytest.fixture(scope="session")
+def lab(lab_image: image.Image) -> Iterator[Path]:
+    """A running lab without virtual machines; its run directory."""
+    if os.geteuid() != 0:
+        # Without namespaces there is nothing to test here, and that is not a success.
+        pytest.exit("tests/hosts need root: run them with sudo", returncode=4)
+    with pytest.MonkeyPatch.context() as patch:
+        # Directly below /tmp, because the name of a unix socket has at most 107 characters.
+        directory = Path(tempfile.mkdtemp(prefix="squid-ha-", dir="/tmp"))
+        patch.setenv("SQUID_HA_LAB_RUN", str(directory))
+        try:
+            tree.start(lab_image)
+            yield directory
+        finally:
+            tree.stop()
+            containers.clean_up(directory)
+            shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def pair(lab: Path) -> Iterator[Pair]:
+    """Two untouched hosts that answer over SSH."""
+    try:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(add_container, NODES))
+        wait_for_ssh(NODES)
+        yield Pair(lab)
+    finally:
+        remove_containers()
+
+
+def remove_containers() -> None:
+    """Take away what there is of the pair: one that stayed would fail the tests of every later module."""
+    for host in control.call("status")["hosts"]:
+        if host["kind"] == "container":
+            control.call("remove", name=host["name"])
+
+
+def add_container(name: str) -> None:
+    control.call("add", name=name, number=1 + NODES.index(name))
+
+
+def wait_for_ssh(names: tuple[str, ...]) -> None:
+    deadline = time.monotonic() + READY
+    while missing := set(names) - {host["name"] for host in control.call("status")["hosts"] if host["ssh"]}:
+        if time.monotonic() > deadline:
+            consoles = "\n".join((control.control_socket().parent / f"{name}.console").read_text() for name in missing)
+            pytest.fail(f"no SSH on {', '.join(missing)} after {READY:g} s:\n{consoles}")
+        time.sleep(0.02)

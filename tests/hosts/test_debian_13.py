@@ -1,0 +1,123 @@
+"""The whole program on a pair of Debian 13 containers, phase 2: what its Squid 6 and Pacemaker 3 take and answer."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blueprint import profile
+from blueprint.render import apparmor
+from declaration.load import read
+from lab import addresses, control, image
+from lab.image.releases import DEBIAN_13
+from tests.hosts.conftest import Pair, wait_for_ssh
+from tests.hosts.test_pulumi import booted
+from tests.support.sites import on_containers, reference
+from tests.support.stack import DRIFT, Run, Stack
+from tests.support.things import Site, difference, site
+
+pytestmark = pytest.mark.long
+
+SOURCE = "packages-13"
+
+
+@pytest.fixture(scope="module")
+def pair(lab: Path, lab_image: image.Image) -> Iterator[Pair]:
+    built = DEBIAN_13.ensure(lab_image, print)
+    control.call("spawn", name=SOURCE, namespace="origin", argv=built.serve(addresses.ORIGIN))
+    try:
+        for number, name in enumerate(addresses.NODES, start=1):
+            control.call("add", name=name, number=number, tree=str(built.tree))
+        wait_for_ssh(addresses.NODES)
+        yield Pair(lab)
+    finally:
+        for name in addresses.NODES:
+            control.call("remove", name=name)
+        control.call("end", name=SOURCE)
+
+
+@pytest.fixture(scope="module")
+def hosts(pair: Pair) -> Site:
+    return site(pair)
+
+
+@pytest.fixture(scope="module")
+def stack(pair, tmp_path_factory) -> Stack:
+    declared = on_containers(pair.directory)
+    declared["platform"] = "debian-13"
+    return Stack("test-debian-13", tmp_path_factory.mktemp("stack"), declared)
+
+
+@pytest.fixture(scope="module")
+def untouched(hosts, pair):
+    return {name: hosts.manifest(name) for name in pair.names}
+
+
+@pytest.fixture(scope="module")
+def deployed(stack, untouched) -> Run:
+    return stack.up()
+
+
+def test_up_makes_the_site_of_this_release(deployed, stack):
+    versions = stack.resources()["packages"]["outputs"]["facts"]["versions"]["qsp-a"]
+    assert versions["squid"].startswith("6.")
+    assert versions["pacemaker"].startswith("3.")
+
+
+def test_a_client_is_served_by_the_virtual_ip(deployed):
+    proxy = f"http://{addresses.VIRTUAL_IP}:3128"
+    argv = ["curl", "-sS", "--max-time", "20", "--retry", "5", "--retry-connrefused", "-x", proxy]
+    answer = control.call("run", namespace="client", argv=[*argv, f"http://{addresses.ORIGIN}/hello"])
+    assert (answer["code"], answer["out"]) == (0, "/hello\n"), answer
+
+
+def test_a_preview_afterwards_is_unchanged(deployed, stack):
+    assert "unchanged" in stack.preview("--expect-no-changes").output
+    run = stack.drift()
+    assert run.code == 0, run.output
+
+
+CHANGES = {
+    "a constraint deleted": "cibadmin --delete --xml-text '<rsc_order id=\"address-after-squid\"/>'",
+    "a property changed": "crm_attribute --name stonith-enabled --update true",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_the_cluster_by_hand_is_drift_and_repaired(deployed, stack, hosts, change):
+    hosts.sh("qsp-a", CHANGES[change])
+    found = stack.drift()
+    assert found.code == DRIFT, found.output
+    repaired = stack.up("--refresh")
+    assert "~ 1 updated" in repaired.output, repaired.counts()
+    assert stack.drift().code == 0
+
+
+def test_destroy_leaves_the_nodes_as_they_were(deployed, stack, hosts, pair, untouched):
+    stack.destroy()
+    for name in pair.names:
+        before, after = ([line for line in each if line not in booted(each)]
+                         for each in (untouched[name], hosts.manifest(name)))  # fmt: skip
+        assert difference(before, after) == [], f"left behind on {name}"
+
+
+def test_fencing_by_sbd_is_still_an_agent_that_pacemaker_knows(deployed, hosts):
+    """Pacemaker 3 takes agents of cluster-glue only where its build was told to. Last here: this stays installed."""
+    hosts.sh(
+        "qsp-a", "DEBIAN_FRONTEND=noninteractive apt-get -y install pacemaker pacemaker-cli-utils sbd cluster-glue"
+    )
+    assert "external/sbd" in hosts.sh("qsp-a", "stonith_admin --list-installed")
+
+
+def test_the_distributions_profile_of_squid_takes_what_a_site_adds(deployed, hosts, pair):
+    """The real parser on the real profile; to load it needs a kernel of one's own."""
+    hosts.sh("qsp-a", "DEBIAN_FRONTEND=noninteractive apt-get -y install squid apparmor")
+    text = apparmor.render("squid-ha/test", list(profile.allowed(read(reference(pair.directory), "test"))))
+    assert '"/mnt/mirror/squid/**" rw,' in text
+    parse = "apparmor_parser --skip-kernel-load --skip-cache"
+    local = "/etc/apparmor.d/local/usr.sbin.squid"
+    hosts.sh("qsp-a", f"cat >{local} <<'END'\n{text}END\n{parse} /etc/apparmor.d/usr.sbin.squid")
+    whole = hosts.sh("qsp-a", f"{parse} --preprocess /etc/apparmor.d/usr.sbin.squid")
+    assert '"/mnt/mirror/squid/**" rw,' in whole, "the profile does not read the local part"
+    hosts.sh("qsp-a", f"echo 'nonsense' >>{local}; ! {parse} /etc/apparmor.d/usr.sbin.squid")
+    assert "ExecReload" in hosts.sh("qsp-a", "systemctl cat apparmor.service")

@@ -1,0 +1,102 @@
+"""The engine `lifekeeper` against the lab's stand-in on a pair of containers: phase 2, real addresses and a real Squid.
+
+The tests build on each other, in this order.
+"""
+
+import asyncio
+
+import pytest
+
+from blueprint.site import things
+from declaration.load import read
+from lab import lifekeeper
+from providers.connection.loop import run_sync
+from providers.lifekeeper import runtime
+from tests.support.sites import on_containers
+from tests.support.things import OWNER, Site, site
+
+A, B = "qsp-a", "qsp-b"
+BIN = "/opt/LifeKeeper/bin"
+SQUID = "printf 'http_access allow all\\nshutdown_lifetime 1 seconds\\n' > /etc/squid/conf.d/all.conf; \
+systemctl disable -q --now squid"
+
+
+@pytest.fixture(scope="module")
+def nodes(pair) -> Site:
+    async def prepare() -> None:
+        for node in (A, B):
+            install = "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install squid"
+            await pair.sudo(node, install, 240)
+            await pair.sudo(node, SQUID)
+            await lifekeeper.provide(node)
+
+    asyncio.run(prepare())
+    return site(pair)
+
+
+@pytest.fixture(scope="module")
+def listed(pair):
+    raw = on_containers(pair.directory)
+    raw["engine"] = "lifekeeper"
+    raw["lifekeeper"] = {
+        "media": lifekeeper.MEDIA,
+        "license": {"file": lifekeeper.LICENCE},
+        "check_interval": "2s",
+        "heartbeat": {"interval": "1s", "misses": 8},
+    }
+    declared = things(read(raw, "test"), OWNER)
+    return [each for each in declared if each.kind.startswith("lifekeeper.")]
+
+
+def up(nodes: Site, listed) -> None:
+    for thing in listed:
+        nodes.apply(thing.kind, thing.name, thing.inputs)
+
+
+def drift(nodes: Site, listed) -> list[str]:
+    return [f"{thing.name}: {path}" for thing in listed for path in nodes.drift(thing.kind, thing.name, thing.inputs)]
+
+
+@pytest.mark.timeout(900)
+def test_the_service_is_built_and_reads_back_as_declared(nodes, listed):
+    up(nodes, listed)
+    assert drift(nodes, listed) == []
+    assert "192.0.2.10" in nodes.sh(A, "ip -br address show dev eth0")
+    assert nodes.sh(A, "systemctl is-active squid").strip() == "active"
+    assert nodes.sh(B, "systemctl is-active squid || true").strip() == "inactive"
+    told = len(nodes.told)
+    up(nodes, listed)
+    assert nodes.told[told:] == []
+
+
+def test_the_service_moves_on_purpose(nodes, listed):
+    run_sync(runtime.switchover(nodes.cluster, B))
+    assert run_sync(runtime.active_node(nodes.cluster)) == B
+    assert drift(nodes, listed) == []
+
+
+CHANGES = {
+    "nodes.qsp-a.switchback": "ins_setas -t qsp-squid -s AUTOMATIC",
+    "nodes.qsp-a.priority": "hry_setpri -t ip-192.0.2.10 -p 77",
+    "nodes.qsp-a.depends_on": "dep_remove -p ip-192.0.2.10 -c qsp-squid",
+    "nodes.qsp-a.sides": "net_remove -s qsp-b -l 192.0.2.11 -r 192.0.2.12",
+}
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_what_is_changed_by_hand_is_seen_and_repaired(nodes, listed, path):
+    nodes.sh(A, f"{BIN}/{CHANGES[path]}")
+    assert any(path in each for each in drift(nodes, listed))
+    up(nodes, listed)
+    assert drift(nodes, listed) == []
+
+
+def test_removing_leaves_what_somebody_else_made(nodes, listed):
+    nodes.sh(
+        A, f"{BIN}/lkcli resource create ip --tag ip-other --ipaddr 192.0.2.99 --netmask 255.255.255.0 --device eth0"
+    )
+    for thing in reversed(listed):
+        nodes.remove(thing.kind, thing.name, thing.inputs)
+    tags = nodes.sh(A, f"{BIN}/ins_list -f: | cut -d: -f4").split()
+    assert tags == ["ip-other"]
+    assert "192.0.2.10/" not in nodes.sh(B, "ip -br address show dev eth0")

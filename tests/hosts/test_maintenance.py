@@ -1,0 +1,73 @@
+"""A package whose script restarts the whole cluster, installed into one that runs: nothing moves, nothing stops."""
+
+import pytest
+
+from providers.connection.loop import run_sync
+from providers.host import packages
+from providers.host.maintenance import MARK
+from tests.support.sites import on_containers
+from tests.support.stack import Stack
+from tests.support.things import Site, site
+
+# A package such as an upgrade brings: its script restarts what the cluster runs on, and notes the mode it found.
+RESTARTER = r"""
+set -e
+mkdir -p /root/restarter/DEBIAN /srv/extra && cd /root
+printf 'Package: restarter\nVersion: 1\nArchitecture: all\n' >restarter/DEBIAN/control
+printf 'Maintainer: nobody <n@example.org>\nDescription: restarts\n' >>restarter/DEBIAN/control
+cat >restarter/DEBIAN/postinst <<'END'
+#!/bin/sh
+crm_attribute --type crm_config --name maintenance-mode --query --quiet >/run/mode-seen 2>/dev/null || true
+systemctl restart corosync.service pacemaker.service
+END
+chmod 755 restarter/DEBIAN/postinst
+dpkg-deb --root-owner-group --build restarter /srv/extra/restarter.deb >/dev/null
+cd /srv/extra
+{ dpkg-deb --field restarter.deb; echo 'Filename: ./restarter.deb'; echo "Size: $(stat -c %s restarter.deb)"
+  echo "SHA256: $(sha256sum restarter.deb | cut -d' ' -f1)"; } >Packages
+echo 'deb [trusted=yes] file:/srv/extra ./' >/etc/apt/sources.list.d/extra.list
+apt-get -qq update
+"""
+ACTIVE = "crm_resource --resource address --locate 2>&1 | sed -n 's/.*running on: *//p'"
+PID = "systemctl show -P MainPID squid"
+MODE = "crm_attribute --type crm_config --name maintenance-mode --query --quiet 2>/dev/null || true"
+
+
+@pytest.fixture(scope="module")
+def hosts(pair) -> Site:
+    return site(pair, owner="squid-ha/test-maintenance", name="test-maintenance")
+
+
+@pytest.fixture(scope="module")
+def deployed(hosts, pair, tmp_path_factory) -> Stack:
+    stack = Stack("test-maintenance", tmp_path_factory.mktemp("stack"), on_containers(pair.directory))
+    stack.up()
+    return stack
+
+
+@pytest.mark.long
+def test_an_upgrades_restart_does_not_fail_over(deployed, hosts, pair):
+    active = hosts.sh("qsp-a", ACTIVE).strip()
+    pid = hosts.sh(active, PID)
+    for name in pair.names:
+        hosts.sh(name, RESTARTER)
+    wanted = packages.Wanted(nodes={name: {"restarter": "installed"} for name in pair.names})
+    hosts.apply("host.packages", "extra", wanted)
+    for name in pair.names:
+        assert hosts.sh(name, "cat /run/mode-seen").strip() == "true", "the script ran outside of maintenance mode"
+    assert hosts.sh("qsp-a", MODE) == "", "maintenance mode was not left"
+    assert hosts.sh("qsp-a", ACTIVE).strip() == active
+    assert hosts.sh(active, PID) == pid, "Squid was restarted"
+    assert deployed.drift().code == 0
+    hosts.remove("host.packages", "extra", wanted)
+
+
+@pytest.mark.long
+def test_a_run_that_was_cut_off_inside_is_put_right_by_the_next(deployed, hosts, pair):
+    wanted = packages.Wanted(nodes={name: {"logrotate": "installed"} for name in pair.names})
+    hosts.sh("qsp-a", "crm_attribute --type crm_config --name maintenance-mode --update true")
+    run_sync(hosts.cluster.of("cut").journal("qsp-a").record({MARK: ""}))
+    hosts.apply("host.packages", "cut", wanted)
+    assert hosts.sh("qsp-a", MODE) == ""
+    assert hosts.journal("qsp-a", "cut") == {}
+    assert deployed.drift().code == 0

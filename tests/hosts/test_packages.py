@@ -1,0 +1,95 @@
+"""Packages on the container pair: quiet installation, adoption, drift, and a removal that leaves no trace."""
+
+import pytest
+
+from providers.connection.loop import run_sync
+from providers.host import packages
+from tests.support.things import Site, difference, site
+
+NAMES = [
+    "squid", "corosync", "pacemaker", "pacemaker-cli-utils", "resource-agents", "sbd", "cluster-glue", "drbd-utils",
+    "chrony", "logrotate",
+]  # fmt: skip
+QUIET = ["squid.service", "corosync.service", "pacemaker.service", "sbd.service", "drbd.service", "logd.service"]
+WANTED = packages.Wanted(
+    nodes={node: dict.fromkeys(NAMES, "installed") for node in ("qsp-a", "qsp-b")}, quiet_units=QUIET
+)
+STATES = "for u in squid corosync pacemaker sbd logd; do systemctl is-enabled $u; systemctl is-active $u; done; true"
+
+
+@pytest.fixture(scope="module")
+def lab_site(pair) -> Site:
+    return site(pair)
+
+
+@pytest.fixture(scope="module")
+def untouched(lab_site) -> dict[str, list[str]]:
+    return {node: lab_site.manifest(node) for node in lab_site.cluster.nodes}
+
+
+def test_installing_starts_and_enables_nothing(lab_site, untouched):
+    lab_site.apply("host.packages", "packages", WANTED)
+    for node in lab_site.cluster.nodes:
+        assert lab_site.sh(node, STATES).split() == ["disabled", "inactive"] * 5
+        assert lab_site.sh(node, "ls /run/systemd/system/*.service 2>/dev/null; true") == ""
+        assert lab_site.journal(node, "packages").keys() == {packages.MADE}
+    assert any("installing squid" in line for line in lab_site.told)
+
+
+def test_what_is_there_is_adopted(lab_site):
+    found = lab_site.observe("host.packages", "another", WANTED)
+    assert found.values == WANTED
+    assert found.facts["versions"]["qsp-a"]["squid"].startswith("5.7")
+    lab_site.apply("host.packages", "another", WANTED)
+    assert lab_site.journal("qsp-a", "another") == {}
+
+
+def test_a_package_that_goes_missing_is_drift_and_comes_back(lab_site):
+    lab_site.sh("qsp-b", "DEBIAN_FRONTEND=noninteractive apt-get -y purge sbd")
+    assert lab_site.drift("host.packages", "packages", WANTED) == ["nodes.qsp-b.sbd"]
+    lab_site.apply("host.packages", "packages", WANTED)
+    assert lab_site.drift("host.packages", "packages", WANTED) == []
+    assert lab_site.sh("qsp-b", "systemctl is-enabled sbd; true").strip() == "disabled"
+
+
+def test_a_running_unit_is_left_alone_by_another_installation(lab_site):
+    lab_site.sh("qsp-a", "systemctl start squid && apt-get -y purge sbd")
+    pid = lab_site.sh("qsp-a", "systemctl show -P MainPID squid")
+    lab_site.apply("host.packages", "packages", WANTED)
+    assert lab_site.sh("qsp-a", "systemctl show -P MainPID squid") == pid
+    lab_site.sh("qsp-a", "systemctl kill -s KILL squid; systemctl stop squid; systemctl reset-failed squid; true")
+
+
+def test_an_installation_that_was_cut_off_is_accounted_for(lab_site):
+    """Power lost in the middle: dpkg is left half configured, the units are masked, and the journal says so."""
+    journal = lab_site.journal("qsp-a", "packages")
+    made = packages.Made.model_validate_json(journal[packages.MADE])
+    names = set(lab_site.sh("qsp-a", r"dpkg-query -W -f '${binary:Package}\n'").split()) - {"sbd"}
+    begun = packages.Begun(before=packages.Snapshot(packages=sorted(names)), quiet=["sbd.service"])
+    run_sync(lab_site.cluster.of("cut").journal("qsp-a").record({packages.PENDING: begun.model_dump_json()}))
+    lab_site.sh("qsp-a", "systemctl mask --runtime sbd.service && dpkg --unpack /var/cache/apt/archives/sbd_*.deb")
+    lab_site.apply("host.packages", "cut", WANTED)
+    assert lab_site.drift("host.packages", "cut", WANTED) == []
+    assert lab_site.sh("qsp-a", "dpkg --audit") == ""
+    assert lab_site.sh("qsp-a", "systemctl is-enabled sbd; true").strip() == "disabled"
+    cut = packages.Made.model_validate_json(lab_site.journal("qsp-a", "cut")[packages.MADE])
+    assert cut.packages == ["sbd"]
+    assert set(cut.packages) <= set(made.packages)
+    run_sync(lab_site.cluster.of("cut").journal("qsp-a").forget())
+
+
+def test_removal_keeps_what_somebody_else_needs(lab_site):
+    """Somebody installed libxml2-utils later, which needs libxml2, which we brought for Pacemaker."""
+    lab_site.sh("qsp-b", "DEBIAN_FRONTEND=noninteractive apt-get -y install libxml2-utils >/dev/null")
+    lab_site.remove("host.packages", "packages", WANTED)
+    status = "dpkg-query -W -f '${db:Status-Status} ' libxml2-utils libxml2 squid 2>/dev/null; true"
+    assert lab_site.sh("qsp-b", status).split() == ["installed", "installed"]
+    assert any("libxml2" in line and "stay, because libxml2-utils need" in line for line in lab_site.told)
+    lab_site.sh("qsp-b", "apt-get -y purge --auto-remove libxml2-utils libxml2 >/dev/null")
+
+
+def test_removal_leaves_the_nodes_as_they_were(lab_site, untouched):
+    for node, before in untouched.items():
+        assert difference(before, lab_site.manifest(node)) == []
+        assert lab_site.journal(node, "packages") == {}
+    lab_site.remove("host.packages", "packages", WANTED)

@@ -1,0 +1,32 @@
+"""Declarations for the lab's hosts, as plain data that a test may change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+TEMPLATE = Path(__file__).parents[2] / "stacks/templates/lab.yaml.j2"
+
+
+def reference(run_directory: Path) -> dict[str, Any]:
+    """The reference site, phase 3, on the lab whose run directory this is."""
+    text = jinja2.Template(TEMPLATE.read_text(), undefined=jinja2.StrictUndefined).render(lab=run_directory.parent)
+    site: dict[str, Any] = yaml.safe_load(text)["config"]["squid-ha:site"]
+    site["ssh"] |= {
+        "identity": str(run_directory / "id_ed25519"),
+        "known_hosts": str(run_directory / "known_hosts"),
+        "proxy_command": f"socat - UNIX-CONNECT:{run_directory}/%n.ssh",
+    }
+    return site
+
+
+def on_containers(run_directory: Path) -> dict[str, Any]:
+    """Phase 2: all but the mirror and the fencing that needs a disk, neither of which a container can have."""
+    site = reference(run_directory)
+    for part in ("mirror", "rotation"):
+        del site[part]
+    site["pacemaker"]["fencing"] = {"none": "containers have neither a watchdog nor a disk to share"}
+    return site

@@ -1,0 +1,88 @@
+"""Digests of what was applied: who made a difference, the host or the one who edited."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field
+
+from providers import applied
+from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
+from providers.contract import State
+from providers.reconcile import differences
+
+
+class Wanted(State):
+    nodes: dict[str, dict[str, str | None]]
+    order: list[int] = Field(default_factory=list[int])
+    later: str | None = None
+
+
+class OfOne(State):
+    node: str
+
+
+def wanted(text: str | None, order: list[int] | None = None) -> Wanted:
+    return Wanted(nodes={"qsp-a": {"/etc/x": text}}, order=order or [])
+
+
+@pytest.mark.parametrize(
+    ("last", "declared", "live", "origin"),
+    [
+        ("1", "1", "2", "host"),
+        ("1", "1", None, "host"),
+        ("1", "2", "1", "edited"),
+        ("1", "2", "3", "both"),
+        (None, "1", None, "edited"),
+        (None, "1", "2", "both"),
+    ],
+)
+def test_who_made_a_difference(last: str | None, declared: str, live: str | None, origin: str) -> None:
+    (difference,) = differences(wanted(declared), wanted(live))
+    assert applied.origin(difference, applied.digests(wanted(last))) == origin
+    assert applied.origin(difference, None) == "unknown"
+
+
+def test_a_whole_part_that_is_missing_counts_by_all_that_is_in_it() -> None:
+    whole = wanted("1")
+    (difference,) = differences(whole, Wanted(nodes={}))
+    assert difference.path == "nodes.qsp-a"
+    assert applied.origin(difference, applied.digests(whole)) == "host"
+    assert applied.origin(difference, applied.digests(Wanted(nodes={}))) == "edited"
+
+
+def test_edits_are_seen_whatever_the_hosts_have() -> None:
+    last = applied.digests(wanted("1", [1]))
+    assert applied.edits(wanted("1", [1]), last) == []
+    assert applied.edits(wanted("2"), last) == ['nodes.qsp-a["/etc/x"]', "order"]
+
+
+@given(st.text(), st.lists(st.integers(0, 9), max_size=3))
+def test_what_a_later_release_adds_and_is_not_used_is_no_edit(text: str, order: list[int]) -> None:
+    class Earlier(State):
+        nodes: dict[str, dict[str, str | None]]
+
+    last = applied.digests(Earlier(nodes={"qsp-a": {"/etc/x": text}}))
+    assert bool(applied.edits(wanted(text, order), last)) == bool(order)
+
+
+async def test_it_is_recorded_once_where_the_thing_belongs_and_forgotten_there() -> None:
+    journals, held = FakeJournals(), list[int]()
+
+    async def hold() -> None:
+        held.append(1)
+
+    cluster = fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b"), thing="node-1", journals=journals)
+    cluster = replace(cluster, hold=hold)
+    await applied.record(cluster, OfOne(node="qsp-a"))
+    await applied.record(cluster, OfOne(node="qsp-a"))
+    assert held == [1]
+    assert await applied.read(cluster, cluster.nodes["qsp-a"]) == {"node-1": applied.digests(OfOne(node="qsp-a"))}
+    assert await applied.read(cluster, cluster.nodes["qsp-b"]) == {}
+    await applied.record(cluster.of("options"), Wanted(nodes={}, order=[1]))
+    assert list(await applied.read(cluster, cluster.nodes["qsp-b"])) == ["options"]
+    await applied.forget(cluster, OfOne(node="qsp-a"))
+    assert list(await applied.read(cluster, cluster.nodes["qsp-a"])) == ["options"]

@@ -1,0 +1,129 @@
+import asyncio
+
+import pytest
+
+from providers.connection.errors import Locked, Unreachable
+from providers.connection.lock import ClusterLock, NodeLock
+from providers.connection.ssh import SshNode
+from tests.unit.connection.sshd import running
+
+# asyncssh's server side leaves coroutines of connections that are cut behind.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+class Site:
+    """Two nodes served by two SSH servers; each run has connections and locks of its own."""
+
+    def __init__(self, servers, folder):
+        self.servers = servers
+        self.folder = folder
+        self.progress = []
+        self.opened = []
+
+    def run(self, *, limit=0.0, silence=60.0):
+        locks = []
+        for name, server in self.servers.items():
+            node = SshNode(server.settings(name=name))
+            self.opened.append(node)
+            locks.append(NodeLock(node, "lab", directory=str(self.folder / name), silence=silence))
+        return ClusterLock(locks, self.progress.append, limit=limit)
+
+
+@pytest.fixture
+async def site(tmp_path):
+    for name in ("ssh-a", "ssh-b"):
+        (tmp_path / name).mkdir()
+    async with running(tmp_path / "ssh-a") as first, running(tmp_path / "ssh-b") as second:
+        site = Site({"qsp-a": first, "qsp-b": second}, tmp_path)
+        yield site
+        for node in site.opened:
+            await node.close()
+
+
+async def eventually(condition):
+    deadline = asyncio.get_running_loop().time() + 10
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.02)
+
+
+async def test_one_writer_who_is_named_to_the_other(site):
+    first, second = site.run(), site.run()
+    await first.hold()
+    await first.hold()
+    with pytest.raises(Locked, match=r"qsp-a: another run is changing this cluster: .*@.*, process \d+, since 20"):
+        await second.hold()
+    await first.release()
+    await second.hold()
+    await second.release()
+
+
+async def test_the_other_is_waited_for_and_the_one_who_waits_is_told(site):
+    first, second = site.run(), site.run(limit=30)
+    await first.hold()
+    waiting = asyncio.create_task(second.hold())
+    await eventually(lambda: site.progress)
+    await first.release()
+    await waiting
+    assert len(site.progress) == 1
+    await second.release()
+
+
+async def test_who_finds_the_second_node_taken_keeps_nothing_of_the_first(site):
+    first, second = site.run(), site.run()
+    await first._locks[1].take()
+    with pytest.raises(Locked, match="qsp-b"):
+        await second.hold()
+    assert not any(lock.held for lock in second._locks)
+    assert await first._locks[0].take() == ""
+    await first.release()
+
+
+async def test_a_connection_that_breaks_frees_the_lock(site):
+    first, second = site.run(), site.run(limit=10)
+    await first.hold()
+    for server in site.servers.values():
+        server.connections[0].abort()
+    await second.hold()
+    await eventually(lambda: not any(lock.held for lock in first._locks))
+    await second.release()
+
+
+async def test_a_holder_who_falls_silent_loses_the_lock(site):
+    first, second = site.run(silence=1.0), site.run(limit=15)
+    await first.hold()
+    for lock in first._locks:
+        lock._beat.cancel()
+    await second.hold()
+    await second.release()
+
+
+async def test_heartbeats_keep_the_lock(site):
+    first, second = site.run(silence=0.6), site.run(limit=2)
+    await first.hold()
+    with pytest.raises(Locked):
+        await second.hold()
+    await first.release()
+
+
+async def test_a_node_that_reboots_during_the_run(site):
+    lock = site.run()
+    await lock.hold()
+    server = site.servers["qsp-a"]
+    await server.stop()
+    await eventually(lambda: not lock._locks[0].held)
+    await lock.hold()
+    assert [each.held for each in lock._locks] == [False, True]
+    await server.start()
+    await lock.hold()
+    assert [each.held for each in lock._locks] == [True, True]
+    await lock.release()
+
+
+async def test_a_node_that_is_gone_from_the_start_is_not_tolerated(site):
+    await site.servers["qsp-b"].stop()
+    lock = site.run()
+    with pytest.raises(Unreachable):
+        await lock.hold()
+    assert not lock._locks[0].held
+    await site.servers["qsp-b"].start()

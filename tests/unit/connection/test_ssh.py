@@ -1,0 +1,243 @@
+import asyncio
+import logging
+
+import asyncssh
+import pytest
+
+from providers.connection import ssh
+from providers.connection.access import ConnectionSettings
+from providers.connection.command import command, script
+from providers.connection.errors import CommandFailed, HostKeyRefused, LoginRefused, SudoRefused, TimedOut, Unreachable
+from providers.connection.ssh import SshNode
+from tests.unit.connection.sshd import Sshd, running
+
+# asyncssh's server side leaves coroutines of connections that are cut behind.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+SUDO = """#!/bin/sh
+# Stands for sudo: asks for a password unless FREE; -n never asks. Reads one line only.
+echo "$@" >>"$SUDO_LOG"
+ask=; never=
+while :; do case $1 in -k) ;; -n) never=1;; -S) ask=1;; -p) shift;; *) break;; esac; shift; done
+if [ -z "$FREE" ]; then
+  [ -z "$never" ] || { echo 'sudo: a password is required' >&2; exit 1; }
+  IFS= read -r given;
+  [ "$given" = "$PASSWORD" ] || { cat >/dev/null; echo 'sudo: 1 incorrect password attempt' >&2; exit 1; }
+fi
+exec "$@"
+"""
+
+
+@pytest.fixture
+async def sshd(tmp_path):
+    async with running(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+async def node(sshd):
+    node = SshNode(sshd.settings())
+    yield node
+    await node.close()
+
+
+async def test_a_command_its_input_and_its_output(node):
+    result = await node.run(script("cat; echo $1 >&2; exit 3", "x y", stdin=b"in", ok={3}))
+    assert (result.stdout, result.stderr, result.exit_code) == ("in", "x y\n", 3)
+    assert (await node.run(command("sh", "-c", "echo $LC_ALL; echo $PATH"))).stdout.startswith("C\n/usr/local/sbin")
+    assert (await node.run(command("cat"))).stdout == ""
+
+
+async def test_a_failure_says_node_command_code_and_stderr(node):
+    with pytest.raises(CommandFailed, match=r"(?s)qsp-a: `look` ended with exit code 4.*no such thing"):
+        await node.run(script("echo no such thing >&2; exit 4", label="look"))
+
+
+async def test_twenty_commands_share_one_connection(node, sshd):
+    results = await asyncio.gather(*(node.run(command("echo", str(n))) for n in range(20)))
+    assert [int(each.stdout) for each in results] == list(range(20))
+    assert len(sshd.connections) == 1
+
+
+async def test_no_more_than_eight_at_once(node, tmp_path):
+    count = script('mkdir "$1/$$"; ls "$1" | wc -l; sleep 0.2; rmdir "$1/$$"', str(tmp_path / "n"))
+    (tmp_path / "n").mkdir()
+    results = await asyncio.gather(*(node.run(count) for _ in range(20)))
+    assert max(int(each.stdout) for each in results) <= ssh.SESSIONS
+
+
+async def test_a_batch_is_one_session(node, sshd):
+    first, second = await node.batch([command("echo", "a"), command("echo", "b")])
+    assert (first.stdout, second.stdout, len(sshd.lines)) == ("a\n", "b\n", 1)
+    with pytest.raises(CommandFailed, match="exit code 2"):
+        await node.batch([command("true"), command("sh", "-c", "exit 2")])
+
+
+async def test_timeout_ends_the_command_on_the_node(node):
+    with pytest.raises(TimedOut, match=r"`sleep 30` did not finish within 0.3 s"):
+        await node.run(command("sleep", "30", timeout=0.3))
+    with pytest.raises(TimedOut):
+        await node.batch([command("sleep", "30", timeout=0.3)])
+
+
+async def test_an_unknown_host_key_is_refused_with_the_way_to_accept_it(sshd, tmp_path):
+    (tmp_path / "known_hosts").write_text("")
+    with pytest.raises(HostKeyRefused, match=f"(?s)is not in .*ssh-keyscan -p {sshd.port} 127.0.0.1 >>"):
+        await SshNode(sshd.settings()).run(command("true"))
+    (tmp_path / "known_hosts").unlink()
+    with pytest.raises(HostKeyRefused, match="is not in "):
+        await SshNode(sshd.settings()).run(command("true"))
+    assert sshd.lines == []
+
+
+async def test_a_changed_host_key_is_refused_with_the_way_to_accept_it(sshd, tmp_path):
+    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key("openssh").decode()
+    (tmp_path / "known_hosts").write_text(f"[127.0.0.1]:{sshd.port} {other}")
+    with pytest.raises(HostKeyRefused, match=r"(?s)is not the one in .*ssh-keygen -R '\[127.0.0.1\]"):
+        await SshNode(sshd.settings()).run(command("true"))
+
+
+async def test_a_key_that_is_not_accepted(sshd, tmp_path):
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(tmp_path / "other"))
+    with pytest.raises(LoginRefused, match=r"login as root@127\.0\.0\.1 port .* was refused"):
+        await SshNode(sshd.settings(identity=str(tmp_path / "other"))).run(command("true"))
+    with pytest.raises(Unreachable, match="nowhere"):
+        await SshNode(sshd.settings(identity=str(tmp_path / "nowhere"))).run(command("true"))
+
+
+async def test_a_host_that_boots_is_waited_for_within_the_budget(sshd):
+    await sshd.stop()
+    node = SshNode(sshd.settings(connect_budget=10.0))
+    waiting = asyncio.create_task(node.run(command("echo", "up")))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(waiting), 0.5)
+    await sshd.start()
+    assert (await waiting).stdout == "up\n"
+    await node.close()
+
+
+async def test_a_host_that_is_gone_is_told_once_slowly_then_quickly(sshd):
+    await sshd.stop()
+    node = SshNode(sshd.settings(connect_budget=1.2))
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    with pytest.raises(Unreachable, match="no SSH connection to root@127"):
+        await node.run(command("true"))
+    first = loop.time() - started
+    with pytest.raises(Unreachable):
+        await node.run(command("true"))
+    assert loop.time() - started - first < 1 < first
+    await sshd.start()
+    assert (await node.run(command("echo", "back"))).stdout == "back\n"
+    await node.close()
+
+
+async def test_a_broken_connection_reads_again_but_never_writes_again(node, sshd, tmp_path):
+    await node.run(command("true"))
+
+    def slowly(*, reads):
+        return script('echo x >>"$1"; sleep 0.4; echo done', str(tmp_path / f"{reads}"), reads=reads)
+
+    async def break_it():
+        await asyncio.sleep(0.2)
+        sshd.connections[-1].abort()
+
+    read, _ = await asyncio.gather(node.run(slowly(reads=True)), break_it())
+    assert read.stdout == "done\n"
+    write, _ = await asyncio.gather(node.run(slowly(reads=False)), break_it(), return_exceptions=True)
+    assert isinstance(write, Unreachable)
+    assert "not known" in str(write)
+    assert (tmp_path / "False").read_text() == "x\n"
+    assert (await node.run(command("echo", "again"))).stdout == "again\n"
+
+
+async def sudo_server(tmp_path, **environment):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "sudo").write_text(SUDO)
+    (tools / "sudo").chmod(0o755)
+    log = tmp_path / "sudo.log"
+    path = {"PATH": f"{tools}:/usr/bin:/bin", "SUDO_LOG": str(log), "FREE": "", "PASSWORD": "geheim", **environment}
+    sshd = Sshd(tmp_path, path)
+    await sshd.start()
+    sshd.trust()
+    return sshd, log
+
+
+async def test_sudo_without_a_password(tmp_path):
+    sshd, log = await sudo_server(tmp_path, FREE="1")
+    node = SshNode(sshd.settings(user="ops", sudo_password="geheim"))
+    assert (await node.run(command("cat", stdin=b"in"))).stdout == "in"
+    assert "geheim" not in log.read_text() + "".join(sshd.lines)
+    await node.close()
+    await sshd.stop()
+
+
+async def test_sudo_with_a_password_that_goes_by_standard_input_only(tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+    sshd, log = await sudo_server(tmp_path)
+    node = SshNode(sshd.settings(user="ops", sudo_password="geheim"))
+    assert (await node.run(command("cat", stdin=b"in"))).stdout == "in"
+    assert (await node.run(command("cat"))).stdout == ""
+    assert (await node.batch([command("echo", "b")]))[0].stdout == "b\n"
+    assert "cat" in caplog.text
+    assert "geheim" not in log.read_text() + "".join(sshd.lines) + caplog.text + repr(node.settings)
+    # Should sudo stop asking, the password must still not become the command's input.
+    sshd.environment["FREE"] = "1"
+    assert (await node.run(command("cat", stdin=b"in"))).stdout == "in"
+    await node.close()
+    await sshd.stop()
+
+
+@pytest.mark.parametrize("password", [None, "wrong"])
+async def test_sudo_refused(tmp_path, password):
+    sshd, _ = await sudo_server(tmp_path)
+    with pytest.raises(SudoRefused, match=r"(?s)user ops may not become root by sudo.*sudoers"):
+        await SshNode(sshd.settings(user="ops", sudo_password=password)).run(command("true"))
+    await sshd.stop()
+
+
+async def test_through_jump_hosts_whose_keys_are_checked_too(sshd, tmp_path):
+    (tmp_path / "gate").mkdir()
+    gate = Sshd(tmp_path / "gate", user_key=sshd.user_key)
+    await gate.start()
+    node = SshNode(sshd.settings(proxy_jump=f"me@127.0.0.1:{gate.port}"))
+    with pytest.raises(HostKeyRefused, match=f"127.0.0.1.:{gate.port}"):
+        await node.run(command("true"))
+    known = (tmp_path / "known_hosts").read_text()
+    public = gate.host_key.export_public_key("openssh").decode()
+    (tmp_path / "known_hosts").write_text(f"{known}\n[127.0.0.1]:{gate.port} {public}")
+    assert (await node.run(command("echo", "x"))).stdout == "x\n"
+    assert (gate.forwarded, gate.lines, len(sshd.lines)) == ([sshd.port], [], 1)
+    await node.close()
+    await gate.stop()
+
+
+async def test_a_node_that_opens_few_sessions_is_content_with_them(sshd):
+    sshd.sessions = 2
+    node = SshNode(sshd.settings())
+    results = await asyncio.gather(*(node.run(script("sleep 0.5; echo $1", str(n))) for n in range(6)))
+    assert [int(each.stdout) for each in results] == list(range(6))
+    assert len(sshd.lines) == 2
+    await node.close()
+
+
+async def test_through_a_proxy_command(sshd):
+    by_command = SshNode(
+        sshd.settings(address="qsp-a.invalid", port=1, proxy_command=f"socat - TCP:127.0.0.1:{sshd.port}")
+    )
+    known = f"qsp-a.invalid,[qsp-a.invalid]:1 {sshd.host_key.export_public_key('openssh').decode()}"
+    with (sshd.folder / "known_hosts").open("a") as file:
+        file.write("\n" + known)
+    assert (await by_command.run(command("echo", "x"))).stdout == "x\n"
+    await by_command.close()
+
+
+def test_what_a_proxy_command_is_made_of():
+    settings = ConnectionSettings("a b", "h", 2222, proxy_command="x '%n.ssh' %h:%p %r 100%%")
+    assert settings.proxy_argv() == ["x", "a b.ssh", "h:2222", "root", "100%"]
+
+
+def test_jump_hosts_are_read():
+    jumps = ConnectionSettings("n", "h", user="ops", proxy_jump="gate, me@[fe80::1]:2022").jumps()
+    assert [(each.user, each.address, each.port) for each in jumps] == [("ops", "gate", 22), ("me", "fe80::1", 2022)]

@@ -1,0 +1,187 @@
+"""Stack files as they are written: lines, YAML's traps, what Pulumi keeps in them, and the commands about them."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from declaration.errors import DeclarationError, StackFileError
+from declaration.load import from_stack_file, read
+from declaration.site import Site
+from operations import stacks
+
+PROJECT = Path(__file__).parents[3]
+SITE = stacks.render("site.yaml.j2", phase=3, stack="x")
+
+
+def mistakes_with(old: str, new: str):
+    assert old in SITE
+    with pytest.raises(DeclarationError) as caught:
+        read(SITE.replace(old, new), "x.yaml")
+    return caught.value.mistakes
+
+
+def keep_of(site: Site) -> int:
+    assert site.rotation is not None
+    return site.rotation.keep
+
+
+def line_of(text: str) -> int:
+    return next(number for number, line in enumerate(SITE.splitlines(), 1) if text in line)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "found", "sentence"),
+    [
+        ("port: 3128", "port: 03128", "squid.port", "03128", "octal"),
+        ("keep: 14", "keep: 1_4", "rotation.keep", "1_4", "plain digits"),
+        ("platform: debian-12", "platform: 1.10", "platform", "1.10", "in quotes"),
+        ("platform: debian-12", "platform: 2024-01-01", "platform", "2024-01-01", "date"),
+        ("on_full: stop", "on_full: no", "log.on_full", "no", "`stop` or `drop`"),
+        ("on_full: stop", "on_full: true", "log.on_full", "true", "in quotes"),
+        ("token: 3s", "token: 3", "pacemaker.token", "3", "a number alone has no unit"),
+        ("token: 3s", "token:", "pacemaker.token", "nothing", "nothing is written"),
+        ("token: 3s", "token: 3s\n      token: 4s", "pacemaker.token", "a second time", "once"),
+        ("user: root", "<<: {user: root}", "ssh", None, "written out"),
+        ("user: root", "user: {secure: AAAB}", "ssh.user", "an encrypted value", "--secret NAME"),
+        ("name: proxy-a", "name: 0x10", "nodes[0].name", "0x10", "in quotes"),
+        ("name: proxy-a", "name: 1e3", "nodes[0].name", "1e3", "in quotes"),
+    ],
+)
+def test_traps_of_yaml_are_explained(old, new, path, found, sentence):
+    mistake = next(m for m in mistakes_with(old, new) if m.path == path)
+    assert sentence in mistake.expected
+    assert found is None or (mistake.found or "").startswith(found)
+
+
+def test_each_mistake_has_its_line():
+    (mistake,) = mistakes_with("message_timeout: 20s", "message_timeout: 5s")
+    assert mistake.line == line_of("message_timeout: 20s")
+
+
+def test_what_is_missing_is_said_at_its_section():
+    (mistake,) = mistakes_with("        subnet: 172.16.77.0/24\n", "")
+    assert (mistake.path, mistake.line) == ("network.replication.subnet", line_of("      replication:"))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("config: {}\n", "holds no site"),
+        ("encryptionsalt: v1:x\n", "holds no site"),
+        ("", "holds no site"),
+        ("a: [1\n", "is not YAML in line"),
+        ("\ta: 1\n", "is not YAML in line"),
+    ],
+)
+def test_a_file_without_a_site_is_refused(tmp_path, text, sentence):
+    path = tmp_path / "Pulumi.x.yaml"
+    path.write_text(text)
+    with pytest.raises(StackFileError, match=sentence):
+        from_stack_file(path)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(StackFileError, match="No such file"):
+        from_stack_file(tmp_path / "none.yaml")
+
+
+def test_an_alias_of_itself_ends():
+    with pytest.raises(DeclarationError, match="alias"):
+        read("nodes: &a [*a]\n", "x")
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project of its own, without Pulumi."""
+    shutil.copytree(PROJECT / "stacks" / "templates", tmp_path / "stacks" / "templates")
+    shutil.copy(PROJECT / "Pulumi.yaml", tmp_path)
+    return tmp_path
+
+
+def test_the_lab_file_is_written_once(project):
+    assert stacks.write_lab(project)
+    assert not stacks.write_lab(project)
+    assert from_stack_file(stacks.stack_file("lab", project)).ssh.identity == f"{project}/.lab/run/id_ed25519"
+
+
+def test_what_is_pulumis_in_the_lab_file_stays(project):
+    stacks.write_lab(project)
+    path = stacks.stack_file("lab", project)
+    wanted = path.read_text()
+    secret = "config:\n  squid-ha:sudo:\n    secure: v1:abc\n"
+    edited = "encryptionsalt: v1:salt\n" + wanted.replace("config:\n", secret).replace("keep: 14", "keep: 3")
+    path.write_text(edited)
+    assert stacks.write_lab(project)
+    text = path.read_text()
+    assert "encryptionsalt: v1:salt" in text
+    assert "secure: v1:abc" in text
+    assert keep_of(from_stack_file(path)) == 14
+    assert not stacks.write_lab(project)
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    code = "from operations.cli import main; main()"
+    environment = {"PYTHONPATH": str(PROJECT), "PATH": "/usr/bin:/bin", "COLUMNS": "100"}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+
+def test_init_then_validate(project):
+    made = run("init", "lyon", "--phase", "2", "--no-stack", cwd=project)
+    assert made.returncode == 0, made.stderr
+    checked = run("validate", "lyon", cwd=project)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert "phase 2, proxy-a and proxy-b" in checked.stdout
+    again = run("init", "lyon", "--no-stack", cwd=project)
+    assert again.returncode == 1
+    assert "left as it is" in again.stderr
+
+
+def test_init_takes_over_what_pulumi_wrote_first(project):
+    path = project / "stacks" / "Pulumi.lyon.yaml"
+    path.write_text("encryptionsalt: v1:abc\nconfig:\n  squid-ha:admin:\n    secure: v1:def\n")
+    made = run("init", "lyon", "--no-stack", cwd=project)
+    assert made.returncode == 0, made.stderr
+    text = path.read_text()
+    assert "encryptionsalt: v1:abc" in text
+    assert "secure: v1:def" in text
+    assert run("validate", "lyon", cwd=project).returncode == 0
+
+
+@pytest.mark.parametrize("text", ["", "config: [", "config: {squid-ha:site: {}}\n"])
+def test_init_leaves_any_other_file_alone(project, text):
+    path = project / "stacks" / "Pulumi.lyon.yaml"
+    path.write_text(text)
+    assert run("init", "lyon", "--no-stack", cwd=project).returncode == 1
+    assert path.read_text() == text
+
+
+def test_validate_says_all_with_lines_and_no_traceback(project):
+    path = project / "stacks" / "Pulumi.bad.yaml"
+    path.write_text(SITE.replace("engine: pacemaker", "engine: [x]").replace("port: 3128", "port: 99999"))
+    checked = run("validate", str(path), "bad", cwd=project)
+    assert checked.returncode == 1
+    assert "Traceback" not in checked.stderr
+    assert checked.stderr.count(f"squid.port  (line {line_of('port: 3128')})") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["validate", "none"], 1), (["nonsense"], 2), (["init"], 2), (["--version"], 0)]
+)
+def test_exit_codes(project, arguments, code):
+    assert run(*arguments, cwd=project).returncode == code
+
+
+def test_a_stack_of_a_bad_name_is_not_written(project):
+    assert run("init", "../x", "--no-stack", cwd=project).returncode == 2
+    assert not list(project.parent.glob("Pulumi.x.yaml"))

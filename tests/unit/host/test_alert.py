@@ -1,0 +1,341 @@
+"""The program of the alerts, run by sh with tools of our own: what it keeps, sends, holds back, and never shows."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from blueprint.render import alerts as render
+from providers.host import alert
+
+# Keeps its configuration, the files that it was told to send and its arguments; fails as told.
+CURL = """\
+#!/bin/sh
+n=$(ls "$STUB/sent" | wc -l)
+cat >"$STUB/sent/$n.config"
+echo "$*" >"$STUB/sent/$n.argv"
+for file in $(sed -n 's/^\\(upload-file\\|data-binary\\) = "@\\{0,1\\}\\([^"]*\\)"/\\2/p' "$STUB/sent/$n.config"); do
+    cp "$file" "$STUB/sent/$n.body"
+done
+if grep -q '^mail-from' "$STUB/sent/$n.config"; then kind=mail; else kind=webhook; fi
+[ ! -e "$STUB/$kind-fails" ] || { echo 'curl: (7) Failed to connect to mail.example.org port 25' >&2; exit 7; }
+"""
+PLAIN = "#!/bin/sh\nexit 0\n"
+TOKEN = 'to"ken\\of $(id)'
+
+
+class Stub:
+    """A node's files below a folder; ``run`` starts the program."""
+
+    def __init__(self, folder: Path, **given: object) -> None:
+        self.folder = folder
+        for name in ("bin", "sent", "spool/new", "spool/queue", "spool/state"):
+            (folder / name).mkdir(parents=True)
+        for name, text in {"curl": CURL, "logger": PLAIN, "systemctl": "#!/bin/sh\nexit 1\n"}.items():
+            self.tool(name, text)
+        (folder / "token").write_text(f"{TOKEN}\n")
+        self.script = folder / "alert"
+        # The stand-ins come first; on a node the system's own do.
+        self.script.write_text(alert.text().replace("PATH=/usr/sbin:", f"PATH={folder}/bin:/usr/sbin:"))
+        self.configure(**given)
+
+    def tool(self, name: str, text: str) -> None:
+        (self.folder / "bin" / name).write_text(text)
+        (self.folder / "bin" / name).chmod(0o755)
+
+    def configure(self, **given: object) -> None:
+        known: dict[str, object] = {
+            "site": "squid-ha/lyon",
+            "stack": "lyon",
+            "channels": ("webhook",),
+            "events": ("failover", "clock", "mirror_full"),
+            "pause": 60,
+            "remind": 86400,
+            "webhook_url": "https://chat.example.org/hook?a=1&b=2",
+            "webhook_token_file": str(self.folder / "token"),
+            "mail_to": ("ops@example.org", "night@example.org"),
+            "mail_from": "squid-ha@example.org",
+            "mail_url": "smtp://mail.example.org:25",
+        }
+        wanted = render.Configuration(**{**known, **given})  # pyright: ignore[reportArgumentType]
+        (self.folder / "alerts.conf").write_text(render.configuration(wanted))
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {
+            **os.environ,
+            "STUB": str(self.folder),
+            "SQUID_HA_ALERTS": str(self.folder / "alerts.conf"),
+            "SQUID_HA_SPOOL": str(self.folder / "spool"),
+        }
+        command = ["sh", str(self.script), *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=50)
+
+    def sent(self, what: str = "body") -> list[str]:
+        return [path.read_text() for path in sorted((self.folder / "sent").glob(f"*.{what}"))]
+
+    def posted(self) -> list[dict[str, str]]:
+        return [json.loads(text) for text in self.sent() if text.startswith("{")]
+
+    def waiting(self) -> list[str]:
+        found = self.folder.glob("spool/[nq]*/**/*")
+        return sorted(str(path.relative_to(self.folder)) for path in found if path.is_file())
+
+
+@pytest.fixture
+def stub(tmp_path: Path) -> Stub:
+    return Stub(tmp_path)
+
+
+def test_what_is_raised_is_sent_once(stub):
+    assert stub.run("raise", "failover", "from qsp-a to qsp-b").returncode == 0
+    assert stub.run("deliver").returncode == 0
+    assert stub.run("deliver").returncode == 0
+    (message,) = stub.posted()
+    assert message["event"] == "failover"
+    assert message["site"] == "squid-ha/lyon"
+    assert "from qsp-a to qsp-b" in message["text"]
+    assert stub.waiting() == []
+
+
+def test_raising_reaches_no_network(stub):
+    stub.run("raise", "failover", "x")
+    assert stub.sent("argv") == []
+
+
+def test_the_token_stands_in_no_command_line_and_in_no_output(stub):
+    stub.run("raise", "failover", "x")
+    done = stub.run("deliver")
+    (argv,), (config,) = stub.sent("argv"), stub.sent("config")
+    assert "ken" not in argv
+    assert "ken" not in done.stdout + done.stderr
+    assert 'header = "Authorization: Bearer to\\"ken\\\\of $(id)"' in config
+    assert 'url = "https://chat.example.org/hook?a=1&b=2"' in config
+
+
+def test_an_address_that_is_a_secret_is_read_from_its_file(stub):
+    (stub.folder / "url").write_text("https://chat.example.org/secret\n")
+    stub.configure(webhook_url="", webhook_url_file=str(stub.folder / "url"), webhook_token_file="")
+    stub.run("raise", "failover", "x")
+    assert stub.run("deliver").returncode == 0
+    (config,) = stub.sent("config")
+    assert 'url = "https://chat.example.org/secret"' in config
+    assert "Bearer" not in config
+
+
+def test_a_storm_is_one_message_and_one_after_the_pause(stub):
+    stub.run("raise", "failover", "first")
+    stub.run("deliver")
+    for number in range(30):
+        stub.run("raise", "failover", f"again {number:02}")
+        stub.run("deliver") if number % 10 == 0 else None
+    assert len(stub.posted()) == 1, "the pause does not hold"
+    long_ago = 0
+    os.utime(stub.folder / "spool/state/sent-webhook-failover", (long_ago, long_ago))
+    stub.run("deliver")
+    _, second = stub.posted()
+    assert "again 00" in second["text"]
+    assert "again 19" in second["text"]
+    assert "again 20" not in second["text"]
+    assert "and 10 more" in second["text"]
+    assert stub.waiting() == []
+
+
+def test_another_kind_of_event_does_not_wait_for_the_first(stub):
+    stub.run("raise", "failover", "x")
+    stub.run("deliver")
+    stub.run("raise", "clock", "y")
+    stub.run("deliver")
+    assert [each["event"] for each in stub.posted()] == ["failover", "clock"]
+
+
+def test_what_cannot_be_sent_stays_and_is_tried_again(stub):
+    (stub.folder / "webhook-fails").touch()
+    stub.run("raise", "failover", "x")
+    failed = stub.run("deliver")
+    assert failed.returncode == 1
+    assert "not told by webhook yet: curl: (7) Failed to connect" in failed.stderr
+    assert len(stub.waiting()) == 1
+    (stub.folder / "webhook-fails").unlink()
+    assert stub.run("deliver").returncode == 0
+    assert stub.waiting() == []
+
+
+def test_a_channel_that_fails_neither_holds_up_nor_doubles_the_other(stub):
+    stub.configure(channels=("mail", "webhook"))
+    (stub.folder / "webhook-fails").touch()
+    stub.run("raise", "failover", "x")
+    for _ in range(3):
+        stub.run("deliver")
+    mails = [text for text in stub.sent() if text.startswith("From:")]
+    assert len(mails) == 1, "mail was sent again because the webhook failed"
+
+
+def test_after_a_day_it_is_given_up(stub):
+    (stub.folder / "webhook-fails").touch()
+    stub.run("raise", "failover", "x")
+    stub.run("deliver")
+    (left,) = stub.waiting()
+    os.utime(stub.folder / left, (0, 0))
+    assert "given up after a day: x" in stub.run("deliver").stderr
+    assert stub.waiting() == []
+
+
+def test_a_mail_has_its_headers_and_goes_to_everybody(stub):
+    stub.configure(
+        channels=("mail",), mail_tls="starttls", mail_user="alerts", mail_password_file=str(stub.folder / "token")
+    )
+    stub.run("raise", "failover", "from qsp-a to qsp-b")
+    assert stub.run("deliver").returncode == 0
+    (mail,), (config,), (argv,) = stub.sent(), stub.sent("config"), stub.sent("argv")
+    head, _, body = mail.partition("\n\n")
+    assert "To: ops@example.org, night@example.org" in head
+    assert f"Subject: [squid-ha/lyon] failover on {os.uname().nodename}: from qsp-a to qsp-b" in head
+    assert "from qsp-a to qsp-b" in body
+    assert config.count("mail-rcpt = ") == 2
+    assert "ssl-reqd" in config
+    assert 'user = "alerts:to\\"ken\\\\of $(id)"' in config
+    assert "ken" not in argv
+
+
+def test_events_that_nobody_wants_are_dropped(stub):
+    stub.run("raise", "fencing", "x")
+    stub.run("deliver")
+    assert stub.posted() == []
+    assert stub.waiting() == []
+
+
+def test_an_unknown_event_is_refused(stub):
+    assert stub.run("raise", "../../etc/passwd", "x").returncode == 2
+    assert stub.waiting() == []
+
+
+def test_a_link_in_the_spool_is_not_followed(stub):
+    (stub.folder / "spool/new/1-failover").symlink_to(stub.folder / "token")
+    stub.run("deliver")
+    assert stub.posted() == []
+
+
+@given(text=st.text(max_size=120))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_text_arrives_as_valid_json(tmp_path_factory, text):
+    text = text.replace("\0", "").encode(errors="ignore").decode()
+    stub = Stub(tmp_path_factory.mktemp("alert"))
+    assert stub.run("raise", "failover", f"begin {text} end").returncode == 0
+    assert stub.run("deliver").returncode == 0
+    (message,) = stub.posted()
+    assert "begin" in message["text"]
+
+
+# Looks
+
+
+def looks(stub: Stub, times: int = 1) -> list[str]:
+    for _ in range(times):
+        assert stub.run("check").returncode == 0
+    return [each["text"].split(": ", 1)[1].split("\n")[0] for each in stub.posted()]
+
+
+def clock(stub: Stub, offset: str) -> None:
+    stub.tool("systemctl", '#!/bin/sh\n[ "$3" = chrony.service ]\n')
+    line = f"C0000201,192.0.2.1,3,1795,{offset},0,0,0,0,0,0,0,0,Normal"
+    stub.tool("chronyc", f"#!/bin/sh\necho '{line}'\n")
+
+
+def test_a_clock_that_is_off_is_told_at_the_second_look_once_and_when_it_is_right_again(stub):
+    stub.configure(max_offset="0.5", pause=1)
+    clock(stub, "0.1")
+    assert looks(stub, 2) == []
+    clock(stub, "-0.7")
+    assert looks(stub) == [], "one look may be a slip"
+    assert "is -0.7 s off (at most 0.5 s is right)" in looks(stub, 3)[0]
+    os.utime(stub.folder / "spool/state/sent-webhook-clock", (0, 0))
+    clock(stub, "0.0001")
+    assert len(found := looks(stub)) == 2
+    assert "well again" in found[1]
+
+
+def test_what_is_still_wrong_is_told_again_after_a_day(stub):
+    stub.configure(max_offset="0.5", pause=1)
+    clock(stub, "3")
+    looks(stub, 3)
+    for name in ("clock-told", "sent-webhook-clock"):
+        os.utime(stub.folder / "spool/state" / name, (0, 0))
+    assert len(looks(stub, 2)) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ("506 Cannot talk to daemon", "chrony does not answer (506 Cannot talk to daemon)"),
+        ("00000000,,0,0.0,0,0,0,0,0,0,0,0,0,Not synchronised", "chrony follows no source"),
+    ],
+)
+def test_a_clock_without_a_source_is_told(stub, answer, sentence):
+    stub.configure(max_offset="0.5")
+    clock(stub, "0")
+    stub.tool("chronyc", f"#!/bin/sh\necho '{answer}'\n")
+    assert sentence in looks(stub, 2)[0]
+
+
+def test_without_a_time_service_the_clock_is_told_of(stub):
+    stub.configure(max_offset="0.5")
+    assert "no time service runs" in looks(stub, 2)[0]
+
+
+def mirror(stub: Stub, *, active: bool, full: int = 10, problem: str = "") -> None:
+    stub.tool("ip", f"#!/bin/sh\n{'echo 2: eth0 inet 192.0.2.10/24' if active else 'exit 0'}\n")
+    stub.tool("mountpoint", PLAIN)
+    stub.tool("df", f"#!/bin/sh\necho 'Use%'; echo ' {full}%'\n")
+    stub.tool("mirror-check", f"#!/bin/sh\necho '{problem}'\n")
+    stub.configure(
+        pause=1,
+        events=("mirror_full", "mirror_unsynced"),
+        virtual_ip="192.0.2.10",
+        mount_point="/mnt/mirror",
+        mirror_check=str(stub.folder / "bin/mirror-check"),
+        mirror_resource="squid-ha",
+    )
+
+
+def test_a_full_mirror_is_told_from_the_limit_on_and_well_again_below_it(stub):
+    mirror(stub, active=True, full=79)
+    assert looks(stub, 2) == []
+    mirror(stub, active=True, full=80)
+    assert "/mnt/mirror is 80 % full" in looks(stub, 2)[0]
+    mirror(stub, active=True, full=78)
+    assert len(looks(stub, 2)) == 1, "a log around the limit makes a storm"
+    os.utime(stub.folder / "spool/state/sent-webhook-mirror_full", (0, 0))
+    mirror(stub, active=True, full=60)
+    assert "well again: /mnt/mirror is 60 % full" in looks(stub, 1)[1]
+
+
+def test_a_mirror_out_of_sync_is_told_by_the_active_node_alone(stub):
+    mirror(stub, active=False, problem="the mirror is not in sync: WFConnection")
+    assert looks(stub, 3) == []
+    mirror(stub, active=True, problem="the mirror is not in sync: WFConnection")
+    assert looks(stub, 2) == ["the mirror is not in sync: WFConnection"]
+
+
+# Test
+
+
+def test_a_test_tells_of_every_channel_by_itself(stub):
+    stub.configure(channels=("mail", "webhook"))
+    (stub.folder / "mail-fails").touch()
+    done = stub.run("test")
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "mail failed curl: (7) Failed to connect to mail.example.org port 25",
+        "webhook delivered",
+    ]
+
+
+def test_mail_without_a_relay_says_what_is_missing(stub):
+    if Path("/usr/sbin/sendmail").exists():
+        pytest.skip("this machine has a sendmail, which is not to be used")
+    stub.configure(channels=("mail",), mail_url="")
+    assert "declare alerts.mail.relay" in stub.run("test").stdout

@@ -1,0 +1,138 @@
+"""Whose a node is, and what is refused before it is claimed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from providers.connection.command import Command
+from providers.connection.errors import Refused, Unknown
+from providers.connection.fake import FakeNode, fake_cluster
+from providers.contract import Absent, Present
+from providers.host import node
+
+RECORDED = Path(__file__).parents[2] / "recorded/host"
+INTERFACES = {"eth0": "192.0.2.11", "eth1": "172.16.77.11"}
+WANTED = node.Wanted(node="qsp-a", platform="debian-12", hostname="qsp-a", owner="squid-ha/lab", interfaces=INTERFACES)
+ADDRESSES = (RECORDED.parent / "ip-json-address/untouched.txt").read_text()
+CONFFILE = "compare /etc/squid/squid.conf with the distribution's"
+COROSYNC = "read the configuration of a running corosync"
+
+
+def a_node(**changes: str) -> FakeNode:
+    answers = {
+        "read the node's owner": "",
+        "cat /etc/os-release": (RECORDED / "os-release.debian-12.txt").read_text(),
+        "uname -n": "qsp-a\n",
+        "uname -r": "6.1.0-56-amd64\n",
+        "ip -json address show": ADDRESSES,
+        COROSYNC: "",
+        CONFFILE: (RECORDED / "conffile.shipped.txt").read_text(),
+        "claim the node for squid-ha/lab": "",
+    } | changes
+
+    def answer(command: Command) -> str:
+        return answers[str(command)]
+
+    return FakeNode("qsp-a", answer)
+
+
+async def claim(fake: FakeNode, *, takeover: bool = False) -> list[str]:
+    made = fake_cluster(fake, takeover=takeover)
+    await node.converge(made, WANTED, await node.observe(made, WANTED))
+    return [str(command) for command in fake.written]
+
+
+async def test_a_fresh_node_is_absent_and_then_claimed():
+    fake = a_node()
+    assert await node.observe(fake_cluster(fake), WANTED) == Absent()
+    assert await claim(fake) == ["claim the node for squid-ha/lab"]
+
+
+async def test_a_claimed_node_is_present_with_what_it_is():
+    fake = a_node(**{"read the node's owner": "lab/owner squid-ha/lab\n", "uname -n": "other\n"})
+    observed = await node.observe(fake_cluster(fake), WANTED)
+    assert observed == Present(WANTED.model_copy(update={"hostname": "other"}), {"kernel": "6.1.0-56-amd64"})
+
+
+async def test_a_foreign_owner_is_seen_and_refused():
+    fake = a_node(**{"read the node's owner": "prod/owner squid-ha/prod\n"})
+    observed = await node.observe(fake_cluster(fake), WANTED)
+    assert isinstance(observed, Present)
+    assert observed.values.owner == "squid-ha/prod (site prod)"
+    with pytest.raises(Refused, match="belongs to squid-ha/prod"):
+        await claim(fake)
+    assert fake.written == []
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        ({COROSYNC: "totem {\n  cluster_name: bank\n}\n"}, "running member of another cluster, bank"),
+        (
+            {CONFFILE: (RECORDED / "conffile.edited.txt").read_text()},
+            "neither the distribution's nor made by this site",
+        ),
+    ],
+)
+async def test_the_work_of_others_is_refused_but_for_takeover(found, says):
+    fake = a_node(**found)
+    with pytest.raises(Refused, match=says):
+        await claim(fake)
+    assert fake.written == []
+    assert await claim(fake, takeover=True) == ["claim the node for squid-ha/lab"]
+
+
+@pytest.mark.parametrize("name", ["debian", "lab"])
+async def test_the_distributions_cluster_and_our_own_are_no_obstacle(name):
+    assert await claim(a_node(**{COROSYNC: f"totem {{\n  cluster_name: {name}\n}}\n"}))
+
+
+@pytest.mark.parametrize("found", [{"uname -n": "qsp-b\n"}, {"cat /etc/os-release": "ID=debian\nVERSION_ID=13\n"}])
+async def test_takeover_is_no_excuse_for_the_wrong_host(found):
+    fake = a_node(**found)
+    with pytest.raises(Refused, match=r"but .* is declared"):
+        await claim(fake, takeover=True)
+    assert fake.written == []
+
+
+def other(interface: str, address: str | None, *more: str) -> str:
+    links = [{"ifname": "lo", "addr_info": [{"local": "127.0.0.1"}]}]
+    links += [{"ifname": interface, "addr_info": [{"local": each} for each in (address, *more) if each]}]
+    links += [{"ifname": "eth1", "addr_info": [{"local": "172.16.77.11"}]}]
+    return json.dumps(links)
+
+
+@pytest.mark.parametrize(
+    ("links", "says"),
+    [
+        (other("ens18", "192.0.2.11"), r"eth0 must bear 192.0.2.11, but there is no such interface; .* is on ens18"),
+        (other("eth0", "192.0.2.99"), "eth0 must bear 192.0.2.11, but it bears 192.0.2.99"),
+        (other("eth0", None), "eth0 must bear 192.0.2.11, but it bears no address"),
+    ],
+)
+async def test_an_interface_without_its_address_is_refused_and_drift_later(links, says):
+    with pytest.raises(Refused, match=says):
+        await claim(a_node(**{"ip -json address show": links}))
+    claimed = a_node(**{"read the node's owner": "lab/owner squid-ha/lab\n", "ip -json address show": links})
+    observed = await node.observe(fake_cluster(claimed), WANTED)
+    assert isinstance(observed, Present)
+    assert observed.values.interfaces["eth0"] != "192.0.2.11"
+    assert observed.values.interfaces["eth1"] == "172.16.77.11"
+
+
+async def test_further_addresses_such_as_the_virtual_ip_do_no_harm():
+    assert await claim(a_node(**{"ip -json address show": other("eth0", "192.0.2.11", "192.0.2.10", "fe80::1")}))
+
+
+async def test_a_node_that_is_away_is_not_looked_at_and_what_was_made_on_it_stays():
+    other = FakeNode("qsp-b", lambda command: pytest.fail(f"{command} on a node that has nothing to do with it"))
+    away = WANTED.model_copy(update={"away": "yes"})
+    assert await node.observe(fake_cluster(other), away) == Present(away, {"away": "not looked at"})
+    await node.converge(fake_cluster(other), away, Present(WANTED))
+    await node.remove(fake_cluster(other), away)
+
+
+async def test_a_node_that_is_not_declared_any_more_is_unknown_not_absent():
+    with pytest.raises(Unknown, match=r"(?s)qsp-a is declared away.*without --refresh"):
+        await node.observe(fake_cluster(FakeNode("qsp-b", lambda command: "")), WANTED)

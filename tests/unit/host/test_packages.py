@@ -1,0 +1,175 @@
+"""The order in which packages are installed and taken back, on nodes that are functions."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from providers.connection.command import Command, Result
+from providers.connection.errors import CommandFailed, Refused
+from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
+from providers.contract import Absent, Present
+from providers.host import packages
+
+
+@dataclass
+class Machine:
+    """A Debian node as far as this kind can see: packages, units, masks; ``fail`` makes a command fail once."""
+
+    installed: set[str] = field(default_factory=lambda: {"base", "timesyncd"})
+    brings: dict[str, set[str]] = field(default_factory=lambda: {"squid": {"squid", "libsquid"}, "chrony": {"chrony"}})
+    units: dict[str, tuple[str, str]] = field(default_factory=dict)
+    needed_by: dict[str, str] = field(default_factory=dict)
+    masked: set[str] = field(default_factory=set)
+    fail: str = ""
+
+    def __call__(self, command: Command) -> Result | str:  # noqa: C901, PLR0911, PLR0912 - one case per command
+        if self.fail and self.fail in str(command):
+            self.fail = ""
+            return Result(command, 1, "", "E: broken pipe")
+        words = str(command).split()
+        args = list(command.argv)
+        match words[:2]:
+            case ["dpkg-query", "--show"]:
+                return "".join(f"{name}\tinstalled\t1.0\n" for name in args[4:] if name in self.installed)
+            case ["dpkg-query"]:
+                return "".join(f"{name}\tinstalled\n" for name in sorted(self.installed))
+            case ["apt-get", "install"]:
+                for name in words[2:]:
+                    assert "squid.service" in self.masked or name != "squid" or "squid.service" in self.units
+                    self.installed |= self.brings.get(name, {name})
+                    self.installed -= {"timesyncd"} if name == "chrony" else set()
+            case ["apt-get", "purge"]:
+                self.installed -= set(args[5:])
+            case ["apt-get", "--simulate"]:
+                going = set(args[3:])
+                going |= {other for package, other in self.needed_by.items() if package in going}
+                return "".join(f"Purg {name} [1.0]\n" for name in sorted(going & self.installed))
+            case ["apt-cache", "depends"]:
+                return "".join(f"{package}\n" for package, other in self.needed_by.items() if other == args[-1])
+            case ["apt-mark", "showauto"]:
+                return "timesyncd\n"
+            case ["systemctl", "show"]:
+                return "\n".join(self._unit(name) for name in args[4:])
+            case ["systemctl", "mask"]:
+                self.masked |= set(args[4:])
+            case ["systemctl", "unmask"]:
+                self.masked -= set(args[4:])
+            case _:
+                pass
+        return ""
+
+    def _unit(self, name: str) -> str:
+        file, active = self.units.get(name, ("", "inactive"))
+        load = "masked" if name in self.masked else "loaded"
+        return f"LoadState={load}\nUnitFileState={file}\nActiveState={active}\nSubState=x\nNeedDaemonReload=no\n"
+
+
+WANTED = packages.Wanted(nodes={"a": {"squid": "installed", "chrony": "installed"}}, quiet_units=["squid.service"])
+
+
+def at_work(machine: Machine):
+    journals = FakeJournals()
+    node = FakeNode("a", machine)
+    return fake_cluster(node, journals=journals, thing="packages"), node, journals
+
+
+async def converge(cluster, wanted=WANTED):
+    await packages.converge(cluster, wanted, await packages.observe(cluster, wanted))
+
+
+async def test_absent_only_if_nothing_is_there():
+    cluster, _, _ = at_work(Machine(installed={"base"}))
+    assert await packages.observe(cluster, WANTED) == Absent()
+    cluster, _, _ = at_work(Machine(installed={"base", "chrony"}))
+    observed = await packages.observe(cluster, WANTED)
+    assert isinstance(observed, Present)
+    assert observed.values.nodes == {"a": {"squid": None, "chrony": "installed"}}
+    assert observed.facts == {"versions": {"a": {"chrony": "1.0"}}}
+
+
+async def test_installed_once_and_then_left_alone():
+    machine = Machine()
+    cluster, node, journals = at_work(machine)
+    await converge(cluster)
+    assert machine.masked == set()
+    assert set(journals.opened["a", "packages"].values) == {packages.MADE}
+    node.commands.clear()
+    await converge(cluster)
+    assert node.written == []
+
+
+async def test_what_was_found_is_not_made():
+    machine = Machine(installed={"base", "squid", "chrony"})
+    cluster, node, _ = at_work(machine)
+    await converge(cluster)
+    await packages.remove(cluster, WANTED)
+    assert machine.installed == {"base", "squid", "chrony"}
+    assert node.written == []
+
+
+@pytest.mark.parametrize("cut", ["systemctl mask", "apt-get install", "systemctl unmask"])
+async def test_cut_off_anywhere_and_run_again_ends_in_the_same_state(cut):
+    machine = Machine(fail=cut)
+    cluster, _, journals = at_work(machine)
+    with pytest.raises(CommandFailed):
+        await converge(cluster)
+    assert packages.PENDING in journals.opened["a", "packages"].values
+    await converge(cluster)
+    assert machine.installed == {"base", "squid", "libsquid", "chrony"}
+    assert machine.masked == set()
+    made = packages.Made.model_validate_json(journals.opened["a", "packages"].values[packages.MADE])
+    assert (made.packages, made.displaced) == (["chrony", "libsquid", "squid"], ["timesyncd"])
+
+
+@pytest.mark.parametrize("cut", ["", "apt-get purge", "apt-get install timesyncd", "apt-mark auto"])
+async def test_removal_ends_where_it_began_also_when_cut_off(cut):
+    machine = Machine()
+    cluster, node, journals = at_work(machine)
+    await converge(cluster)
+    machine.installed.add("added-by-hand")
+    machine.fail = cut
+    if cut:
+        with pytest.raises(CommandFailed):
+            await packages.remove(cluster, WANTED)
+    await packages.remove(cluster, WANTED)
+    assert machine.installed == {"base", "timesyncd", "added-by-hand"}
+    assert journals.opened["a", "packages"].values == {}
+    assert any(str(command) == "apt-mark auto timesyncd" for command in node.commands)
+
+
+async def test_an_installation_cut_off_for_good_is_taken_back_too():
+    machine = Machine(fail="systemctl unmask")
+    cluster, _, _ = at_work(machine)
+    with pytest.raises(CommandFailed):
+        await converge(cluster)
+    await packages.remove(cluster, WANTED)
+    assert machine.installed == {"base", "timesyncd"}
+    assert machine.masked == set()
+
+
+async def test_units_that_run_or_are_enabled_are_never_masked():
+    machine = Machine(units={"squid.service": ("disabled", "active")})
+    cluster, node, _ = at_work(machine)
+    await converge(cluster)
+    assert not any(str(command).startswith(("systemctl mask", "systemctl disable")) for command in node.written)
+
+
+async def test_what_others_need_stays():
+    machine = Machine(needed_by={"libsquid": "sarg"})
+    cluster, _, _ = at_work(machine)
+    await converge(cluster)
+    machine.installed.add("sarg")
+    await packages.remove(cluster, WANTED)
+    assert machine.installed == {"base", "timesyncd", "sarg", "libsquid"}
+
+
+async def test_what_would_go_for_no_reason_we_can_see_is_refused():
+    machine = Machine(needed_by={"libsquid": "sarg"})
+    cluster, node, _ = at_work(machine)
+    await converge(cluster)
+    machine.installed.add("sarg")
+    answer = node.answer
+    node.answer = lambda command: "" if str(command).startswith("apt-cache") else answer(command)
+    with pytest.raises(Refused, match="would also remove sarg"):
+        await packages.remove(cluster, WANTED)
+    assert "squid" in machine.installed

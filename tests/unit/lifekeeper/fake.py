@@ -1,0 +1,318 @@
+"""A pair of nodes in memory that takes the grammar's lines, for tests of this side of the conversation alone.
+
+It does with its tables what `providers/lifekeeper/grammar/grammar.yaml` says of each line, and fails every other line.
+"""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from providers.connection.command import Command, Result
+from providers.connection.errors import Unreachable
+from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
+from providers.connection.files import Found
+from providers.lifekeeper import grammar
+from providers.lifekeeper.defaults import PATH
+
+KINDS = {"ip": ("comm", "ip"), "qsp": ("gen", "qsp"), "gen": ("gen", "app"), "dk": ("scsi", "netraid")}
+
+
+@dataclass
+class Lcd:
+    """One node's tables."""
+
+    installed: bool = True
+    running: bool = True
+    instances: dict = field(default_factory=dict)
+    """Tag → app, type, id, info, state, switchback."""
+    priorities: dict = field(default_factory=dict)
+    ties: list = field(default_factory=list)
+    systems: list = field(default_factory=list)
+    paths: dict = field(default_factory=dict)
+    """(system, local/remote) → priority."""
+    flags: list = field(default_factory=list)
+    defaults: str = ""
+    units: dict = field(default_factory=lambda: {"squid.service": "inactive"})
+    signatures: str = ""
+    mounted: str = ""
+
+
+class Cut(Exception):
+    """The run was cut off here."""
+
+
+class Pair:
+    """Two nodes; `before` and `after` are asked at every line that writes, and may raise."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names or ("proxy-a", "proxy-b")
+        self.lcds = {name: Lcd() for name in self.names}
+        self.journals = FakeJournals()
+        self.said: list[tuple[str, str]] = []
+        self.before: Callable[[str, str], None] = lambda _node, _line: None
+        self.after: Callable[[str, str], None] = lambda _node, _line: None
+        self.helps: dict[str, str] = {}
+        self.progress: list[str] = []
+
+    def cluster(self, thing: str = "thing", **given):
+        nodes = [FakeNode(name, lambda command, name=name: self.answer(name, command)) for name in self.names]
+        return fake_cluster(*nodes, thing=thing, journals=self.journals, progress=self.progress.append, **given)
+
+    def tables(self) -> dict:
+        """Everything, for comparing two ends."""
+        return {name: vars(lcd) | {"systems": sorted(lcd.systems)} for name, lcd in self.lcds.items()}
+
+    def answer(self, name: str, command: Command) -> Result:
+        if not command.writes:
+            return self.run(name, command)
+        line = command.label or command.shell()
+        self.before(name, line)
+        self.said.append((name, line))
+        result = self.run(name, command)
+        self.after(name, line)
+        return result
+
+    def run(self, name: str, command: Command) -> Result:  # noqa: PLR0911
+        def say(code: int, out: str = "", error: str = "") -> Result:
+            return Result(command, code, out, error)
+
+        argv, lcd = list(command.argv), self.lcds[name]
+        if argv[0].startswith("/opt/LifeKeeper/") or argv[0].endswith("/setup"):
+            return self.lifekeeper(name, argv, say)
+        if argv[0] == "systemctl":
+            return self.systemctl(lcd, argv[1:], say)
+        if command.label.startswith("read ") and PATH in argv:
+            return say(0, self.shown(lcd))
+        if command.label == f"write {PATH}":
+            lcd.defaults = (command.stdin or b"").decode()
+        elif command.label.startswith("look beneath"):
+            return say(0, "missing /mnt/mirror\n")
+        elif command.label.startswith("wipefs"):
+            return say(0, lcd.signatures)
+        elif argv[0] == "lsblk":
+            where = f'"mountpoints": ["{lcd.mounted}"]' if lcd.mounted else '"mountpoints": [null]'
+            disk = f'"name": "/dev/sdb", "type": "disk", "size": 5, "serial": "{name}", "ro": false, {where}'
+            return say(0, f'{{"blockdevices": [{{{disk}}}]}}')
+        return say(0)
+
+    @staticmethod
+    def shown(lcd: Lcd) -> str:
+        kind = Found(PATH, "file").kind if lcd.defaults else "absent"
+        if kind == "absent":
+            return "absent - -\n\n"
+        return f"file 644 root:root\n{base64.b64encode(lcd.defaults.encode()).decode()}\n"
+
+    @staticmethod
+    def systemctl(lcd: Lcd, words: list[str], say) -> Result:
+        unit = words[-1]
+        if words[0] == "is-enabled":
+            return say(0, "enabled\n")
+        if words[0] in ("start", "stop"):
+            lcd.units[unit] = "active" if words[0] == "start" else "inactive"
+        if words[0] == "show":
+            return say(0, f"ActiveState={lcd.units[unit]}\nUnitFileState=disabled\n")
+        return say(0, f"{lcd.units.get(unit, 'inactive')}\n") if words[0] == "is-active" else say(0)
+
+    # LifeKeeper
+
+    def lifekeeper(self, name: str, argv: list[str], say) -> Result:  # noqa: PLR0911
+        lcd = self.lcds[name]
+        try:
+            call = grammar.parse(argv)
+        except grammar.Refusal as refusal:
+            return say(2, error=str(refusal))
+        if call.command == "setup":
+            lcd.installed = True
+            return say(0)
+        if not lcd.installed:
+            return say(127)
+        if call.help:
+            return say(0, self.helps.get(call.command, grammar.help_text(call.command)))
+        if not lcd.running and call.command not in ("lkcli start", "lkkeyins"):
+            return say(1)
+        act = getattr(self, call.command.replace(" ", "_").replace(".", "_"), None)
+        if act is None:
+            kind = call.command.rsplit(" ", 1)[-1]
+            act = {"create": self.create, "extend": self.extend}[call.command.split(" ")[2]]
+            return say(*act(name, kind, call.values))
+        return say(*act(name, call.values))
+
+    def other(self, name: str) -> str:
+        return next(each for each in self.names if each != name)
+
+    def lktest(self, name, values):
+        return (0,)
+
+    def lkkeyins(self, name, values):
+        return (0,)
+
+    def lkcli_start(self, name, values):
+        self.lcds[name].running = True
+        return (0,)
+
+    def lkcli_stop(self, name, values):
+        self.lcds[name].running = False
+        return (0,)
+
+    lkstop = lkcli_stop
+
+    def ins_list(self, name, values):
+        rows = [
+            "|".join((name, *each[:2], tag, each[2], each[3], each[4], "AUTORES_ISP", "", each[5].upper()))
+            for tag, each in self.lcds[name].instances.items()
+        ]
+        return 0, "".join(f"{row}\n" for row in rows)
+
+    def eqv_list(self, name, values):
+        other = self.other(name)
+        both = [tag for tag in self.lcds[name].instances if tag in self.lcds[other].instances]
+        return 0, "".join(f"{name}|{tag}|{other}|{tag}|SHARED|1|10\n" for tag in both)
+
+    def dep_list(self, name, values):
+        return 0, "".join(f"{parent}|{child}\n" for parent, child in self.lcds[name].ties)
+
+    def net_list(self, name, values):
+        return 0, "".join(f"{system}|{addresses}|TCP\n" for system, addresses in self.lcds[name].paths)
+
+    def sys_list(self, name, values):
+        return 0, "".join(f"{each}\n" for each in (name, *self.lcds[name].systems))
+
+    def flg_list(self, name, values):
+        return 0, "".join(f"{each}\n" for each in self.lcds[name].flags)
+
+    def alive(self, name, system, addresses):
+        there = self.lcds.get(system)
+        return there and there.running and (name, "/".join(reversed(addresses.split("/")))) in there.paths
+
+    def lcdstatus(self, name, values):
+        lcd, other = self.lcds[name], self.other(name)
+        text = f'Resource hierarchies for machine "{name}":\nROOT of RESOURCE HIERARCHY\n'
+        for tag, each in lcd.instances.items():
+            text += f"{tag}: id={each[2]} app={each[0]} type={each[1]} state={each[4]}\n        info={each[3]}\n"
+            if tag in self.lcds[other].instances:
+                text += f"        Local priority = {lcd.priorities[tag]}\n"
+        text += "The following LifeKeeper machines are known:\n"
+        heard = any(self.alive(name, *each) for each in lcd.paths)
+        text += f"        machine={name} state=ALIVE\n        machine={other} state={'ALIVE' if heard else 'DEAD'}\n"
+        for (system, addresses), priority in lcd.paths.items():
+            state = "ALIVE" if self.alive(name, system, addresses) else "DEAD"
+            text += f"        to machine={system} type=TCP addresses={addresses}\n"
+            text += f'                        state="{state}" priority={priority} #comm_downs=0\n'
+        return 0, text
+
+    def sys_create(self, name, values):
+        if values["system"] in self.lcds[name].systems:
+            return 4, "", "exists"
+        self.lcds[name].systems.append(values["system"])
+        return (0,)
+
+    def sys_remove(self, name, values):
+        self.lcds[name].systems.remove(values["system"])
+        return (0,)
+
+    def net_create(self, name, values):
+        key = (values["system"], f"{values['local']}/{values['remote']}")
+        if key in self.lcds[name].paths:
+            return 4, "", "exists"
+        self.lcds[name].paths[key] = values["priority"]
+        return (0,)
+
+    def net_remove(self, name, values):
+        del self.lcds[name].paths[values["system"], f"{values['local']}/{values['remote']}"]
+        return (0,)
+
+    def create(self, name, kind, values):
+        lcd, tag = self.lcds[name], values["tag"]
+        if tag in lcd.instances:
+            return 4, "", f"{tag} exists"
+        app, sort = KINDS[kind]
+        identity, info = tag, ""
+        if kind == "ip":
+            identity, info = f"IP-{values['ipaddr']}", f"{name} {values['device']} {values['ipaddr']} ffffff00 none"
+        if kind == "qsp" and lcd.units[f"{values['service']}.service"] != "active":
+            return 5, "", "the service is not running"
+        if kind == "dk":
+            identity = values["device"]
+            lcd.signatures = f'{{"signatures": [{{"type": "{values["fstype"]}", "label": ""}}]}}'
+        self.enter(name, tag, (app, sort, identity, info, "ISP", values.get("switchback", "intelligent")), 1)
+        if kind == "dk":
+            self.after(name, "half way")
+            fs = ("gen", "filesys", values["mount_point"], values["fstype"], "ISP", "intelligent")
+            self.enter(name, values["fstag"], fs, 1)
+            lcd.ties.append((values["fstag"], tag))
+        return (0,)
+
+    def enter(self, name, tag, instance, priority):
+        self.lcds[name].instances[tag] = list(instance)
+        self.lcds[name].priorities[tag] = priority
+
+    def extend(self, name, kind, values):
+        lcd, far = self.lcds[name], self.lcds[values["dest"]]
+        below = [child for parent, child in lcd.ties if parent == values["tag"]]
+        above = [parent for parent, child in lcd.ties if child == values["tag"] and kind == "dk"]
+        if values["tag"] in far.instances:
+            return 4, "", "exists"
+        if lcd.instances[values["tag"]][4] != "ISP" or not any(self.alive(name, *each) for each in lcd.paths):
+            return 5, "", "not in service, or the other node is not alive"
+        for tag in (*below, values["tag"], *above):
+            mine = lcd.instances[tag]
+            self.enter(values["dest"], tag, (*mine[:4], "OSU", values["switchback"]), values["target_priority"])
+        far.ties += [tie for tie in lcd.ties if set(tie) <= {values["tag"], *above, *below}]
+        return (0,)
+
+    def lkcli_resource_delete(self, name, values):
+        tag = values["tag"]
+        for lcd in self.lcds.values():
+            along = [parent for parent, child in lcd.ties if child == tag and lcd.instances[parent][1] == "filesys"]
+            for each in (tag, *along):
+                lcd.instances.pop(each, None)
+                lcd.priorities.pop(each, None)
+            lcd.ties = [tie for tie in lcd.ties if not {tag, *along} & set(tie)]
+        return (0,)
+
+    def dep_create(self, name, values):
+        tie = (values["parent"], values["child"])
+        if tie in self.lcds[name].ties:
+            return 4, "", "exists"
+        self.lcds[name].ties.append(tie)
+        return (0,)
+
+    def dep_remove(self, name, values):
+        self.lcds[name].ties.remove((values["parent"], values["child"]))
+        return (0,)
+
+    def lkcli_dependency_create(self, name, values):
+        for each in self.names:
+            self.dep_create(each, values)
+        return (0,)
+
+    def ins_setas(self, name, values):
+        self.lcds[name].instances[values["tag"]][5] = values["switchback"].lower()
+        return (0,)
+
+    def hry_setpri(self, name, values):
+        self.lcds[name].priorities[values["tags"]] = values["priority"]
+        return (0,)
+
+    def perform_action(self, name, values):
+        lcd, tag = self.lcds[name], values["tag"]
+        if values["action"] == "remove":
+            lcd.instances[tag][4] = "OSU"
+            if lcd.instances[tag][1] == "qsp":
+                lcd.units["squid.service"] = "inactive"
+            return (0,)
+        family, seen = {tag}, 0
+        while len(family) != seen:
+            seen = len(family)
+            family |= {child for parent, child in lcd.ties if parent in family}
+        for each in family:
+            other = self.lcds[self.other(name)]
+            if each in other.instances:
+                other.instances[each][4] = "OSU"
+            lcd.instances[each][4] = "ISP"
+        return (0,)
+
+
+def unreachable(node: str) -> None:
+    """For `before`: the connection breaks."""
+    raise Unreachable("the connection broke", node=node)

@@ -1,0 +1,170 @@
+"""Lines built and read back: every command, any values that it may take."""
+
+import json
+import string
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers.lifekeeper import grammar
+from providers.lifekeeper.grammar import Refusal, plain
+from providers.lifekeeper.grammar.models import Argument, Option
+
+GRAMMAR = grammar.load()
+NAMES = st.text(string.ascii_letters + string.digits, min_size=1, max_size=12)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\n\x00"), min_size=1, max_size=20)
+KINDS: dict[str, st.SearchStrategy[Any]] = {
+    "none": st.just(True),
+    "any": st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20),
+    "text": TEXTS,
+    "tag": st.from_regex(r"[A-Za-z/][A-Za-z0-9/._:@%,=-]{0,20}", fullmatch=True),
+    "node": st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True),
+    "path": NAMES.map(lambda name: f"/{name}"),
+    "alphanumeric": NAMES,
+    "character": st.characters(codec="utf-8", exclude_characters="\n\x00"),
+    "address": st.ip_addresses().map(str),
+}
+
+
+def values_of(item: Option | Argument) -> st.SearchStrategy[Any]:
+    if item.value == "choice":
+        one: st.SearchStrategy[Any] = st.sampled_from(item.choices)
+    elif item.value == "integer":
+        one = st.integers(item.minimum or 0, 99_999 if item.maximum is None else item.maximum)
+    else:
+        one = KINDS[item.value]
+    if isinstance(item, Argument) and not item.after and item.value in ("any", "text"):
+        one = one.filter(lambda text: not text.startswith("-"))
+    return st.lists(one, min_size=1, max_size=3) if item.repeated else one
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    command = draw(st.sampled_from(GRAMMAR.commands))
+    parts = {"media": "/root/sps", "app": "scsi", "type": "netraid"}
+    values = {name: value for name, value in parts.items() if "{" + name + "}" in command.program}
+    left_out = False
+    for item in (*command.options, *command.arguments):
+        group = next((group for group in command.exclusive if item.name in group), ())
+        placed = isinstance(item, Argument)
+        if any(name in values for name in group) or (placed and left_out and not item.required):
+            continue
+        if item.required or draw(st.booleans()):
+            values[item.name] = draw(values_of(item))
+        else:
+            left_out = left_out or placed
+    return command.name, values
+
+
+@given(calls())
+def test_what_is_built_is_read_back(call: tuple[str, dict[str, Any]]):
+    name, values = call
+    if name == "lkcli" and not values:
+        return  # the bare word is refused: it asks for nothing
+    read = grammar.parse(grammar.build(name, **values))
+    assert (read.command, dict(read.values)) == (name, values)
+
+
+STARTS = st.sampled_from((["lkcli"], ["ins_list"], ["lkcli", "resource", "create", "ip"], list[str]()))
+
+
+@given(STARTS, st.lists(st.text(st.characters(codec="utf-8")), max_size=5))
+def test_any_line_is_read_or_refused(start: list[str], words: list[str]):
+    with suppress(Refusal):
+        assert grammar.parse([*start, *words]).command
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "words"),
+    [
+        ("lkcli resource create ip", {"tag": "vip"}, "needs --ipaddr"),
+        ("lkcli resource create ip", {"tag": "vip", "ipaddr": "x"}, "--ipaddr .* expects an IP address, not 'x'"),
+        ("lkcli resource create ip", {"tag": "v", "ipaddr": "1.2.3.4", "adress": 1}, "has no adress; it has"),
+        ("lkcli resource create qsp", {"tag": "q", "service": "squid.service"}, "expects letters and digits"),
+        ("lkcli resource create dk", {"tag": "d", "mode": "sync", "device": "/d", "hierarchy": "new"}, "one of sync"),
+        ("net_create", {"system": "b", "type": "TCP", "priority": 100}, "a number from 1 to 99, not '100'"),
+        ("lkstop", {"running": True, "n": True}, "only one of running, n"),
+        ("lkstop", {"running": "yes"}, "takes no value"),
+        ("lkcli resource format", {}, "no command of the grammar"),
+        ("setup", {"media": "/root/x; reboot"}, "no part of a path"),
+        ("setup", {}, "needs media"),
+        ("mirror_action", {"tag": "-f", "action": "pause"}, "may not begin with a dash"),
+        ("sys_create", {"system": "-d"}, "expects a node"),
+    ],
+)
+def test_a_wrong_line_is_not_built(name: str, values: dict[str, Any], words: str):
+    with pytest.raises(Refusal, match=words):
+        grammar.build(name, **values)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("lkcli resource create ip --tag vip --address 1.2.3.4", "Unknown option: address"),
+        ("lkcli resource create ip --tag", "requires an argument"),
+        ("lkcli resource create ip --tag vip", "needs --ipaddr"),
+        ("lkcli resource format --tag vip", "unknown subcommand"),
+        ("ins_list --tag vip", "Unknown option"),
+        ("ins_list vip", "too many arguments"),
+        ("ins_create -t x", "needs -a, -r, -i"),
+        ("perform_action -t x -a start", "one of restore, remove"),
+        ("reboot", "unknown command"),
+        ("/usr/bin/ins_list", "unknown command"),
+    ],
+)
+def test_a_wrong_line_is_refused(line: str, words: str):
+    with pytest.raises(Refusal, match=words) as refused:
+        grammar.parse(line.split())
+    assert refused.value.exit_code == 2
+
+
+def test_words_take_one_dash_or_two_letters_only_one():
+    one = grammar.parse(["lkcli", "resource", "create", "ip", "-tag", "vip", "--ipaddr=192.0.2.10"])
+    assert dict(one.values) == {"tag": "vip", "ipaddr": "192.0.2.10"}
+
+
+def test_help_is_asked_for():
+    assert grammar.parse(["lkcli", "resource", "create", "ip", "--help"]).help
+    assert grammar.parse(["lkcli", "--help"]).help
+
+
+@pytest.mark.parametrize("command", GRAMMAR.commands, ids=[command.name for command in GRAMMAR.commands])
+def test_the_own_help_is_as_expected(command: grammar.Command):
+    assert grammar.differences(command.name, grammar.help_text(command.name)) == []
+
+
+def test_another_help_is_told_with_both_lines():
+    name = "lkcli resource create ip"
+    other = grammar.help_text(name).replace("--ipaddr <ipaddr>", "--ip <address>")
+    (difference,) = grammar.differences(name, other)
+    assert difference.expected == "--ipaddr <ipaddr>"
+    assert difference.found is not None
+    assert difference.found.startswith("--ip <address>")
+    assert grammar.differences(name, other, used=["tag", "device"]) == []
+    assert grammar.differences(name, "") != []
+
+
+def test_exit_codes_are_words():
+    assert grammar.explain(4, "ins_create") == "it exists already (exit code 4)"
+    assert grammar.explain(8, "ins_remove").endswith("remove what depends on it first")
+    assert "the command on the other system" in grammar.explain(77, "lcdremexec")
+    assert grammar.explain(1, "lkcli resource create ip").startswith("it failed (exit code 1)")
+
+
+def test_what_is_assumed_is_known():
+    create = GRAMMAR.command("lkcli resource create dk")
+    assert not create.assumed({"hierarchy": "new"})
+    assert create.assumed({"hierarchy": "existing"})
+    assert create.assumed({"hierarchy": "new", "bitmap": "/b"})
+    assert GRAMMAR.command("lkcli resource create qsp").assumed({})
+    assert not GRAMMAR.command("net_create").assumed({"system": "qsp-b"})
+
+
+def test_without_pydantic_and_yaml_it_is_the_same():
+    data = json.loads(grammar.exported())
+    line = ["lkcli", "resource", "create", "ip", "--tag", "vip", "--ipaddr", "192.0.2.10"]
+    assert plain.parse(data, line) == grammar.parse(line)
+    assert plain.help_text(data, "lkcli") == grammar.help_text("lkcli")

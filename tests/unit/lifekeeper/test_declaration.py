@@ -1,0 +1,125 @@
+"""What a site may say for LifeKeeper, and what is refused by name."""
+
+import pytest
+
+from declaration.cautions import cautions_of
+from declaration.load import read
+from tests.unit.declaration.conftest import SITES, put, refused
+from tests.unit.lifekeeper.sites import settings, site
+
+SCRIPT = "#!/bin/sh\nexit 0\n"
+
+# what is set, to what, what the sentence says; of the site of phase 3
+WRONG = [
+    ("lifekeeper.media", "sps.img", "the absolute path of a file on the nodes"),
+    ("lifekeeper.media", "/root/../sps.img", "the absolute path of a file on the nodes"),
+    ("lifekeeper.license", {}, "either `file: <path on the nodes>` or `secret"),
+    ("lifekeeper.license", {"file": "/l", "secret": {"secret": "l"}}, "either `file"),
+    ("lifekeeper.license.secret", "the licence itself", "a section with `secret`"),
+    ("lifekeeper.paths", [{"network": "third"}], "`public` or `replication`"),
+    ("lifekeeper.paths", [{"network": "public"}] * 2, "each network once"),
+    ("lifekeeper.paths", [{"network": "public", "priority": 100}], "at most 99"),
+    ("lifekeeper.paths", [{"network": "public", "priority": 2}, {"network": "replication"}], "differs from that of"),
+    ("lifekeeper.priorities", [1], "at least 2"),
+    ("lifekeeper.priorities", [1, 10, 20], "at most 2"),
+    ("lifekeeper.priorities", [5, 5], "two that differ"),
+    ("lifekeeper.priorities", [0, 10], "at least 1"),
+    ("lifekeeper.switchback", "automatic", "`intelligent`, because there is a mirror"),
+    ("lifekeeper.switchback", "inteligent", "perhaps `intelligent`"),
+    ("lifekeeper.tags.squid", "qsp squid", "a tag of letters"),
+    ("lifekeeper.tags.squid", "ip-192.0.2.10", "differs from that of"),
+    ("lifekeeper.replication.mode", "sync", "`synchronous` or `asynchronous`"),
+    ("lifekeeper.replication.hierarchy", "none", "`new` or `existing`"),
+    ("lifekeeper.check_interval", "1500ms", "whole seconds"),
+    ("lifekeeper.heartbeat", {"interval": "500ms"}, "whole seconds"),
+    ("lifekeeper.heartbeat", {"misses": 1}, "at least 2"),
+    ("lifekeeper.quorum", {"hosts": []}, "at least 1"),
+    ("lifekeeper.quorum", {"hosts": [{"host": "a", "port": 80}], "on_loss": "panic"}, "`fastkill`"),
+    ("lifekeeper.prefer", "any", "`documented` or `lkcli`"),
+    ("lifekeeper.generic", [{"tag": "x", "restore": "/bin/x", "remove": SCRIPT}], "the whole text of a script"),
+    ("lifekeeper.generic", [{"tag": "qsp-squid", "restore": SCRIPT, "remove": SCRIPT}], "differs from that of"),
+    (
+        "lifekeeper.generic",
+        [{"tag": "x", "restore": "#!/bin/sh\n\0", "remove": SCRIPT}],
+        "without line breaks, control",
+    ),
+    ("lifekeeper.fencing", {}, "`pacemaker.fencing` is one"),
+    ("mirror.durability", "sync", "no such setting with `engine: lifekeeper`"),
+    ("mirror.data_journal", True, "no such setting with `engine: lifekeeper`"),
+    ("mirror.port", 7790, "from 10001 on"),
+    ("mirror.label", "other", "without a label"),
+    ("mirror.on_remove", "wipe", "wipe the disk yourself"),
+    ("mirror.failure", {"disk_timeout": "60s"}, "DataKeeper decides"),
+    ("stickiness", 0, "`lifekeeper.switchback`"),
+    ("timeouts.mirror", {"start": "100s"}, "its kit has its own"),
+    ("timeouts.squid", {"start": "100s"}, "only `stop`"),
+    ("log.on_lost", "fail", "looks at no log"),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"), WRONG, ids=[f"{path}={str(value)[:40]!r}" for path, value, _ in WRONG]
+)
+def test_wrong_settings_are_refused_where_they_are(path, value, sentence):
+    raw = settings()
+    put(raw, path, value)
+    mistakes = refused(raw)
+    section = path.split("[", 1)[0].split(".", 2)
+    assert any(sentence in each.expected for each in mistakes), [each.render() for each in mistakes]
+    assert all(each.path.startswith(section[0]) for each in mistakes)
+
+
+def test_every_mistake_is_told_at_once():
+    raw = settings(priorities=[3, 3], switchback="automatic", heartbeat={"misses": 0})
+    raw["stickiness"] = 5
+    assert {each.path for each in refused(raw)} == {"lifekeeper.heartbeat.misses", "stickiness"}
+    raw["lifekeeper"]["heartbeat"] = {"misses": 3}
+    assert {each.path for each in refused(raw)} == {"lifekeeper.priorities", "lifekeeper.switchback", "stickiness"}
+
+
+def test_a_single_node_has_no_engine_and_no_section():
+    raw = settings(1)
+    assert [each.path for each in refused(raw)] == ["lifekeeper"]
+
+
+@pytest.mark.parametrize("engine", ["pacemaker", "lifekeeper"])
+def test_both_sections_may_stand_in_one_file(engine):
+    raw = settings()
+    raw["engine"] = engine
+    assert read(raw, "test").engine == engine
+
+
+def test_only_the_engine_named_has_to_be_complete():
+    raw = settings()
+    del raw["pacemaker"], raw["lifekeeper"]
+    assert read(raw, "test").engine == "lifekeeper"
+    raw["engine"] = "pacemaker"
+    assert [each.path for each in refused(raw)] == ["pacemaker"]
+
+
+def test_settings_of_the_other_engine_are_not_refused_with_pacemaker():
+    raw = settings()
+    raw |= {"engine": "pacemaker", "stickiness": 5}
+    put(raw, "mirror.durability", "sync")
+    assert read(raw, "test").stickiness == 5
+
+
+def test_a_pair_without_a_mirror_may_switch_back():
+    declared = site(2, switchback="automatic").lifekeeper
+    assert declared is not None
+    assert declared.switchback == "automatic"
+
+
+def test_a_pair_without_quorum_is_warned_of_a_split_brain():
+    assert [each.path for each in cautions_of(site()) if "split brain" in each.advice] == ["lifekeeper.quorum"]
+    guarded = site(quorum={"hosts": [{"host": "witness.example.org", "port": 22}]})
+    assert not [each for each in cautions_of(guarded) if each.path == "lifekeeper.quorum"]
+    assert not [each for each in cautions_of(read(SITES[3], "test")) if "lifekeeper" in each.path]
+
+
+def test_addresses_to_ping_are_not_lifekeepers():
+    raw = settings()
+    put(raw, "network.public.reachable", ["192.0.2.1"])
+    assert [each.path for each in cautions_of(read(raw, "test")) if "ping" in each.advice] == [
+        "network.public.reachable"
+    ]

@@ -1,0 +1,100 @@
+"""`squid-ha plan --commands`, and what runs where."""
+
+import asyncio
+import inspect
+import json
+import shlex
+
+import pytest
+from typer.testing import CliRunner
+
+from declaration.load import read
+from operations.cli._app import build
+from operations.engines import ENGINES, Runtime
+from operations.plan import as_data, rows
+from providers.connection.errors import Refused, Unknown
+from providers.lifekeeper import grammar, runtime
+from tests.unit.declaration.conftest import SITES
+from tests.unit.lifekeeper.sites import site
+from tests.unit.lifekeeper.test_providers import fresh, members, up
+
+OWNER = "squid-ha/lab"
+IN_SYNC = "md0 : active raid1 nbd0[1] sdb[0]\n      5 blocks [2/2] [UU]\n      bitmap: 0/1\n\n/dev/md0\n"
+
+
+def test_every_line_of_the_product_is_one_that_the_grammar_takes():
+    told = rows(site(media="/mnt/sps"), OWNER)
+    for row in told:
+        if row.certainty != "system":
+            assert not grammar.parse(shlex.split(row.command)).help
+    assert {row.node for row in told} == {"proxy-a", "proxy-b"}
+    assert [row.number for row in told] == list(range(1, len(told) + 1))
+    assert {"confirmed", "documented", "assumed"} <= {row.certainty for row in told}
+    assert json.loads(json.dumps(as_data("x", told)))["commands"][0]["resource"] == "lifekeeper"
+
+
+def test_an_engine_that_is_not_spoken_to_in_lines_is_refused():
+    with pytest.raises(Refused, match="pulumi preview"):
+        rows(read(SITES[3], "test"), OWNER)
+
+
+def test_the_command_asks_what_is_to_be_shown():
+    result = CliRunner().invoke(build(), ["plan", "x"])
+    assert "--commands" in str(result.exception)
+
+
+@pytest.mark.parametrize("engine", list(ENGINES))
+def test_every_engine_plays_the_whole_role(engine):
+    role = ENGINES[engine].runtime
+    wanted = [name for name in vars(Runtime) if not name.startswith("_")]
+    assert wanted
+    assert [name for name in wanted if not inspect.iscoroutinefunction(getattr(role, name, None))] == []
+
+
+def test_the_tree_is_told_bottom_up_with_the_active_node():
+    pair = fresh()
+    up(pair, members())
+    found = asyncio.run(runtime.tree(pair.cluster()))
+    assert list(found.states) == ["datarep-mirror", "/mnt/mirror", "qsp-squid", "ip-192.0.2.10"]
+    assert found.active == asyncio.run(runtime.active_node(pair.cluster())) == "proxy-a"
+    assert found.states["qsp-squid"] == {"proxy-a": "Started", "proxy-b": "Stopped"}
+
+
+def test_a_switchover_puts_the_root_in_service_on_the_target():
+    pair = fresh()
+    up(pair, members(2))
+    asyncio.run(runtime.switchover(pair.cluster(), "proxy-b"))
+    assert asyncio.run(runtime.active_node(pair.cluster())) == "proxy-b"
+    assert pair.said[-1] == ("proxy-b", "/opt/LifeKeeper/bin/perform_action -t ip-192.0.2.10 -a restore")
+
+
+def test_a_switchover_to_a_node_that_hears_nobody_is_refused():
+    pair = fresh()
+    up(pair, members(2))
+    pair.lcds["proxy-a"].paths.clear()
+    with pytest.raises(Refused, match="does not hear proxy-a"):
+        asyncio.run(runtime.switchover(pair.cluster(), "proxy-b"))
+
+
+def test_a_node_aside_is_noted_and_comes_back():
+    pair = fresh()
+    up(pair, members(2))
+    asyncio.run(runtime.aside(pair.cluster(), "proxy-a"))
+    assert asyncio.run(runtime.active_node(pair.cluster())) == "proxy-b"
+    assert [each.node for each in asyncio.run(runtime.notices(pair.cluster()))] == ["proxy-a"]
+    asyncio.run(runtime.back(pair.cluster(), "proxy-a"))
+    assert asyncio.run(runtime.notices(pair.cluster())) == []
+
+
+def test_where_no_node_can_tell_nobody_guesses():
+    pair = fresh()
+    with pytest.raises(Unknown, match="on no node"):
+        asyncio.run(runtime.tree(pair.cluster()))
+
+
+def test_a_mirror_is_read_from_its_md_device():
+    assert runtime.parse_mdstat(IN_SYNC).whole
+    behind = runtime.parse_mdstat(IN_SYNC.replace("[UU]", "[U_]\n      [=>...]  recovery = 12.5% (1/5)"))
+    assert (behind.whole, behind.percent) == (False, 12.5)
+    assert runtime.parse_mdstat(IN_SYNC.replace("[UU]", "[U_]")).connection == "broken"
+    assert not runtime.parse_mdstat("/dev/sdb\n").whole

@@ -1,0 +1,350 @@
+"""This side of the conversation, against a pair in memory: made, adopted, drift, cut off, taken back."""
+
+import asyncio
+import copy
+from typing import Any
+
+import pytest
+
+from blueprint.site import things
+from providers import reconcile
+from providers.connection.errors import CommandFailed, Refused, TimedOut, Unknown
+from providers.contract import Absent, Present
+from providers.kinds import load_kind
+from providers.lifekeeper import speaking, steps, views
+from tests.support.cuts import drawn
+from tests.unit.lifekeeper.fake import Cut, Pair
+from tests.unit.lifekeeper.sites import site
+
+OWNER = "squid-ha/lab"
+SCRIPT = "#!/bin/sh\nexit 0\n"
+
+
+def members(phase=3, **lifekeeper) -> list[Any]:
+    """The engine's things, in their order; what is on the mirror's filesystem is left to the containers."""
+    made: list[Any] = [each for each in things(site(phase, **lifekeeper), OWNER) if each.kind.startswith("lifekeeper.")]
+    for each in made:
+        if each.kind == "lifekeeper.filesystem":
+            each.inputs.directories.clear()
+            each.inputs.files.clear()
+        if each.kind == "lifekeeper.mirror":
+            each.inputs.mount_points.clear()
+    return made
+
+
+def up(pair, listed):
+    for thing in listed:
+        asyncio.run(reconcile.apply(thing.kind, pair.cluster(thing.name), thing.inputs))
+
+
+def down(pair, listed):
+    for thing in reversed(listed):
+        asyncio.run(reconcile.remove(thing.kind, pair.cluster(thing.name), thing.inputs))
+
+
+def differences(pair, thing):
+    seen = asyncio.run(load_kind(thing.kind).observe(pair.cluster(thing.name), thing.inputs))
+    assert isinstance(seen, Present), f"{thing.name} is absent"
+    return [str(each) for each in reconcile.differences(thing.inputs, seen.values)]
+
+
+def fresh():
+    pair = Pair()
+    for lcd in pair.lcds.values():
+        lcd.running = False
+    return pair
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    monkeypatch.setattr(speaking, "BUSY_LIMIT", 0.0)
+
+
+@pytest.mark.parametrize("phase", [2, 3])
+def test_a_site_is_made_reads_back_as_wanted_and_is_left_alone_then(phase):
+    pair, listed = fresh(), members(phase)
+    up(pair, listed)
+    assert [differences(pair, thing) for thing in listed] == [[] for _ in listed]
+    lines = len(pair.said)
+    up(pair, listed)
+    assert len(pair.said) == lines
+    states = {tag: each[4] for tag, each in pair.lcds["proxy-a"].instances.items()}
+    assert set(states.values()) == {"ISP"}
+    assert {each[4] for each in pair.lcds["proxy-b"].instances.values()} == {"OSU"}
+
+
+def test_the_lines_of_lkcli_come_to_the_same(monkeypatch):
+    whole, pair, listed = fresh(), fresh(), members(prefer="lkcli")
+    up(whole, members())
+    monkeypatch.setattr(
+        pair,
+        "lkcli_commpath_create",
+        lambda name, values: pair.net_create(
+            name, {**values, "system": values["dest"], "local": values["laddr"], "remote": values["raddr"]}
+        ),
+        raising=False,
+    )
+    up(pair, listed)
+    known = [{**each, "systems": []} for each in pair.tables().values()]
+    assert known == [{**each, "systems": []} for each in whole.tables().values()]
+
+
+def test_what_is_said_is_what_the_plan_tells():
+    pair, listed = fresh(), members()
+    kinds: dict[str, Any] = {thing.kind: load_kind(thing.kind) for thing in listed}
+    told = [(line.node, " ".join(line.words)) for thing in listed for line in kinds[thing.kind].lines(thing.inputs)]
+    up(pair, listed)
+    said = [(node, line) for node, line in pair.said if line.startswith(("/opt/LifeKeeper", "systemctl st"))]
+    assert sorted(said) == sorted(told)
+
+
+def test_a_pair_built_by_hand_is_adopted_without_a_word():
+    built = fresh()
+    up(built, members())
+    pair = Pair()
+    pair.lcds = copy.deepcopy(built.lcds)
+    up(pair, members())
+    assert pair.said == []
+    down(pair, members())
+    assert pair.said == [], "what was found must stay"
+
+
+@pytest.mark.timeout(600)
+def test_every_cut_ends_in_the_same_state():
+    whole, listed = fresh(), members()
+    up(whole, listed)
+    count = len(whole.said)
+    assert count > 15
+    for position in (each - 1 for each in drawn(count, 2)):
+        for moment in ("before", "after"):
+            pair, seen = fresh(), []
+
+            def cut(node, line, seen=seen, position=position):
+                if line == "half way":
+                    return
+                seen.append(line)
+                if len(seen) == position + 1:
+                    raise Cut
+
+            setattr(pair, moment, cut)
+            with pytest.raises(Cut):
+                up(pair, listed)
+            setattr(pair, moment, lambda _node, _line: None)
+            up(pair, listed)
+            assert pair.tables() == whole.tables(), f"cut {moment} {whole.said[position]}"
+            assert not [v for v in pair.journals.opened.values() if any(n.startswith("pending") for n in v.values)]
+
+
+def test_a_mirror_that_was_left_half_made_is_made_anew():
+    whole, pair, listed = fresh(), fresh(), members()
+    up(whole, listed)
+
+    def cut(_node, line):
+        if line == "half way":
+            raise Cut
+
+    pair.after = cut
+    with pytest.raises(Cut):
+        up(pair, listed)
+    pair.after = lambda _node, _line: None
+    up(pair, listed)
+    assert pair.tables() == whole.tables()
+
+
+def test_removing_takes_back_what_was_made_and_nothing_else():
+    pair, listed = fresh(), members()
+    foreign = ["comm", "ip", "IP-198.51.100.9", "proxy-a eth0 198.51.100.9 ffffff00 none", "ISP", "automatic"]
+    for lcd in pair.lcds.values():
+        lcd.instances["ip-other"] = list(foreign)
+        lcd.priorities["ip-other"] = 7
+        lcd.systems.append("third")
+        lcd.paths["third", "192.0.2.11/192.0.2.13"] = 5
+    before = copy.deepcopy(pair.tables())
+    up(pair, listed)
+    down(pair, listed)
+    after = pair.tables()
+    for name in pair.names:
+        assert {key: after[name][key] for key in ("instances", "priorities", "ties", "systems", "paths")} == {
+            key: before[name][key] for key in ("instances", "priorities", "ties", "systems", "paths")
+        }
+    assert not any(each.values for (_, thing), each in pair.journals.opened.items() if thing != "kept")
+
+
+def test_data_of_a_removed_mirror_is_taken_over_and_never_formatted_again():
+    pair, listed = fresh(), members()
+    up(pair, listed)
+    down(pair, listed)
+    pair.said.clear()
+    mirror = next(each for each in listed if each.kind == "lifekeeper.mirror")
+    pair.lcds["proxy-b"].signatures = pair.lcds["proxy-a"].signatures
+
+    def mounts(_node, line):
+        if line.startswith("mount "):
+            pair.lcds["proxy-a"].mounted = "/mnt/mirror"
+        elif "extend dk" in line:
+            pair.lcds["proxy-a"].mounted = ""
+
+    pair.after = mounts
+    up(pair, listed[: listed.index(mirror) + 1])
+    created = [line for _, line in pair.said if "create dk" in line]
+    assert created
+    assert all("--hierarchy existing" in line for line in created)
+
+
+DRIFT = [
+    ("tree-squid", lambda lcd: lcd.instances["qsp-squid"].__setitem__(5, "automatic"), "switchback"),
+    ("tree-squid", lambda lcd: lcd.priorities.__setitem__("qsp-squid", 77), "priority"),
+    ("tree-squid", lambda lcd: lcd.ties.remove(("qsp-squid", "/mnt/mirror")), "depends_on"),
+    ("tree-address", lambda lcd: lcd.ties.remove(("ip-192.0.2.10", "qsp-squid")), "depends_on"),
+    ("paths", lambda lcd: lcd.paths.pop(next(iter(lcd.paths))), "sides"),
+    ("paths", lambda lcd: lcd.paths.__setitem__(next(iter(lcd.paths)), 50), "priority"),
+    ("lifekeeper", lambda lcd: setattr(lcd, "defaults", "NOBCASTPING=0\n"), "NOBCASTPING"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "told"), DRIFT, ids=[f"{name}: {told}" for name, _, told in DRIFT])
+def test_a_property_that_was_changed_by_hand_is_seen_and_repaired(name, change, told):
+    pair, listed = fresh(), members(address={"broadcast_ping": False})
+    up(pair, listed)
+    change(pair.lcds["proxy-b"])
+    thing = next(each for each in listed if each.name == name)
+    assert any(told in each for each in differences(pair, thing))
+    up(pair, listed)
+    assert differences(pair, thing) == []
+
+
+def test_what_no_command_changes_is_refused_with_what_is_there():
+    pair, listed = fresh(), members(2)
+    up(pair, listed)
+    pair.lcds["proxy-b"].instances["ip-192.0.2.10"][3] = "proxy-b eth7 192.0.2.10 ffffff00 none"
+    with pytest.raises(Refused, match="interface eth7"):
+        up(pair, listed)
+
+
+def test_a_resource_of_that_name_that_is_something_else_is_refused():
+    pair, listed = fresh(), members(2)
+    pair.lcds["proxy-a"].instances["qsp-squid"] = ["webserver", "apache", "x", "", "ISP", "intelligent"]
+    pair.lcds["proxy-a"].running = True
+    with pytest.raises(Refused, match="webserver/apache"):
+        up(pair, listed)
+    assert "qsp-squid" not in pair.lcds["proxy-b"].instances
+
+
+def test_a_help_that_differs_is_told_and_nothing_is_written():
+    pair, listed = fresh(), members(2)
+    pair.helps["lkcli resource create qsp"] = "Usage: lkcli resource create qsp --tag <tag> --name <service>\n"
+    with pytest.raises(Refused) as refused:
+        up(pair, listed)
+    assert "--service" in str(refused.value)
+    assert "found" in str(refused.value)
+    assert not [line for _, line in pair.said if "/opt/LifeKeeper" in line]
+
+
+def test_a_disk_with_something_on_it_is_never_formatted():
+    pair, listed = fresh(), members()
+    pair.lcds["proxy-b"].signatures = '{"signatures": [{"type": "ext4", "label": "precious"}]}'
+    with pytest.raises(Refused, match=r"proxy-b: .* is not blank: it carries ext4 precious"):
+        up(pair, listed)
+    assert not [line for _, line in pair.said if "create dk" in line]
+
+
+def test_extending_needs_the_other_node_alive(monkeypatch):
+    monkeypatch.setattr(steps, "ALIVE_LIMIT", 0.0)
+    pair, listed = fresh(), members(2)
+    up(pair, listed[:2])
+    pair.lcds["proxy-b"].paths.clear()
+    with pytest.raises(Refused, match="proxy-b is DEAD"):
+        up(pair, listed[2:])
+
+
+def test_somebody_elses_change_is_waited_for_and_then_named():
+    pair, listed = fresh(), members(2)
+    up(pair, listed[:2])
+    pair.lcds["proxy-a"].flags.append("!action!123!456!proxy-a:create")
+    with pytest.raises(TimedOut, match=r"!action!123"):
+        up(pair, listed[2:])
+
+
+def test_a_code_becomes_a_sentence(monkeypatch):
+    pair, listed = fresh(), members(2)
+    up(pair, listed[:2])
+    monkeypatch.setattr(pair, "create", lambda name, kind, values: (9, "", "no answer"))
+    with pytest.raises(CommandFailed, match=r"exit code 9\): see its output and /var/log/lifekeeper\.log"):
+        up(pair, listed[2:])
+
+
+def test_squid_is_never_left_dead_by_a_cut():
+    listed = members(2)
+    for position in drawn(12, 3):
+        pair, seen = fresh(), []
+        up(pair, listed[:2])
+        pair.lcds["proxy-a"].units["squid.service"] = "active"
+
+        def cut(_node, line, seen=seen, position=position):
+            seen.append(line)
+            if len(seen) == position + 1:
+                raise Cut
+
+        pair.after = cut
+        try:
+            up(pair, listed[2:])
+        except Cut:
+            assert pair.lcds["proxy-a"].units["squid.service"] == "active"
+
+
+def test_the_node_that_runs_squid_gets_the_resources():
+    pair, listed = fresh(), members(2)
+    up(pair, listed[:2])
+    pair.lcds["proxy-b"].units["squid.service"] = "active"
+    up(pair, listed[2:])
+    assert pair.lcds["proxy-b"].instances["qsp-squid"][4] == "ISP"
+    assert pair.lcds["proxy-a"].units["squid.service"] == "inactive"
+
+
+def test_a_mirror_that_comes_later_comes_to_where_the_service_is():
+    pair = fresh()
+    up(pair, members(2))
+    asyncio.run(_restore(pair, "proxy-b"))
+    up(pair, members(3))
+    assert {each[4] for each in pair.lcds["proxy-b"].instances.values()} == {"ISP"}
+
+
+async def _restore(pair, node):
+    line = speaking.Line(node, "perform_action", "", {"tag": "ip-192.0.2.10", "action": "restore"})
+    await speaking.say(pair.cluster(), line)
+
+
+def test_lifekeeper_that_does_not_run_is_unknown_not_absent():
+    pair, listed = fresh(), members(2)
+    up(pair, listed)
+    pair.lcds["proxy-b"].running = False
+    with pytest.raises(Unknown, match="does not run"):
+        differences(pair, listed[-1])
+    assert any("running" in each for each in differences(pair, listed[0]))
+
+
+def test_a_node_without_lifekeeper_is_told_what_to_do():
+    pair, listed = fresh(), members(2)
+    for lcd in pair.lcds.values():
+        lcd.installed = False
+    seen = asyncio.run(load_kind("lifekeeper.node").observe(pair.cluster(), listed[0].inputs))
+    assert isinstance(seen, Absent)
+    with pytest.raises(Refused, match=r"lifekeeper\.media"):
+        up(pair, listed)
+    up(pair, members(2, media="/mnt/sps"))
+
+
+def test_a_change_of_the_heartbeat_stops_both_and_leaves_the_service_running():
+    pair = fresh()
+    up(pair, members(2))
+    pair.said.clear()
+    up(pair, members(2, heartbeat={"interval": "2s"}))
+    lines = [(node, line.removeprefix("/opt/LifeKeeper/bin/")) for node, line in pair.said if "journal" not in line]
+    assert lines[:2] == [("proxy-a", "lkstop -f"), ("proxy-b", "lkstop -f")]
+    assert {line for _, line in lines[2:]} == {"write /etc/default/LifeKeeper", "lkcli start"}
+
+
+def test_an_info_string_with_the_separator_in_it_hides_no_state():
+    row = ["a", "gen", "app", "tag", "id", "one", "two", "OSU", "AUTORES_ISP", "", "AUTOMATIC"]
+    instance = views._instance(row)
+    assert (instance.info, instance.state, instance.switchback) == ("one|two", "OSU", "automatic")

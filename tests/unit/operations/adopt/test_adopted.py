@@ -1,0 +1,137 @@
+"""What is left as found: out of the site's things, compared by digest, and never brought back by a guess."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from blueprint.adopted import settings_of
+from blueprint.site import things
+from declaration.load import read
+from operations.adopt.compare import Outcome, _judge
+from operations.adopt.describe import describe
+from operations.adopt.model import NodeFacts
+from operations.cli.adopt import parse_nodes
+from operations.stacks import Misused
+from providers import reconcile
+from providers.connection.errors import Refused
+from providers.connection.fake import FakeNode, fake_cluster
+from providers.connection.files import Found
+from providers.contract import Absent, Present
+from providers.host import settings_kind
+from providers.host.settings import FileState, NodeSettings
+from tests.support.phases import example
+
+CONF = "/etc/squid/squid.conf"
+DROP_IN = "/etc/systemd/system/squid.service.d/squid-ha.conf"
+ENTRY = {"path": CONF, "node": "qsp-a", "sha256": "a" * 64, "mode": "0644", "owner": "root:root"}
+
+
+def site(**adopted: Any):
+    return read(example(1) | {"adopted": adopted}, "the test")
+
+
+def test_what_is_kept_is_wanted_by_its_digest_and_the_rest_is_not_wanted() -> None:
+    made = {each.name: each for each in things(site(files=[ENTRY], without=[DROP_IN], things=["squid-profile"]), "x/y")}
+    assert "squid-profile" not in made
+    files = settings_of(made["squid-config"].inputs)["qsp-a"].files
+    assert files == {CONF: FileState(content=f"as-found:{'a' * 64}", mode="0644", owner="root:root")}
+
+
+def test_without_the_section_nothing_differs() -> None:
+    assert things(site(), "x/y") == things(read(example(1), "the test"), "x/y")
+
+
+async def test_a_kept_file_that_changed_is_refused_before_anything_is_written() -> None:
+    node = FakeNode("qsp-a", lambda command: "file 644 root:root\nbmV3\n")
+    digest = hashlib.sha256(b"old").hexdigest()
+    file = FileState(content=f"as-found:{digest}", mode="0644", owner="root:root")
+    wanted = settings_kind.Wanted(nodes={"qsp-a": NodeSettings(files={CONF: file})})
+    with pytest.raises(Refused, match="adopted as it was found"):
+        await reconcile.apply(settings_kind, fake_cluster(node), wanted)
+    assert not node.written
+    same = FileState(content=f"as-found:{hashlib.sha256(b'new').hexdigest()}", mode="0644", owner="root:root")
+    wanted = settings_kind.Wanted(nodes={"qsp-a": NodeSettings(files={CONF: same})})
+    await reconcile.apply(settings_kind, fake_cluster(node), wanted)
+
+
+def judged(name: str, observed: Any, found: dict[str, Found] | None = None) -> Outcome:
+    declared = site()
+    outcome = Outcome()
+    thing = next(each for each in things(declared, "x/y") if each.name == name)
+    _judge(outcome, declared, thing, observed(thing.inputs), {"qsp-a": found or {}})
+    return outcome
+
+
+def test_what_up_would_change_is_told() -> None:
+    assert judged("packages", lambda wanted: Absent()).changes == ["packages: is not there, and would be made"]
+    less = judged("packages", lambda wanted: Present(wanted.model_copy(update={"nodes": {"qsp-a": {}}})))
+    assert any("squid" in each for each in less.changes)
+    assert judged("packages", Present) == Outcome()
+    assert judged("squid-profile", lambda wanted: Absent()).adopted == {"things": ["squid-profile"]}
+
+
+def test_another_text_is_kept_and_a_unit_that_does_not_run_is_told() -> None:
+    def by_hand(wanted: Any) -> Present[Any]:
+        node = wanted.nodes["qsp-a"]
+        files = node.files | {
+            CONF: FileState(content="x", mode="0640", owner="root:proxy", check=node.files[CONF].check)
+        }
+        off = {name: unit.model_copy(update={"active": "inactive"}) for name, unit in node.units.items()}
+        seen = node.model_copy(update={"files": files, "units": off})
+        return Present(wanted.model_copy(update={"nodes": {"qsp-a": seen}}))
+
+    outcome = judged("squid-config", by_hand, {CONF: Found(CONF, "file", b"x", "0640", "root:proxy")})
+    (entry,) = outcome.adopted["files"]
+    assert (entry["sha256"], entry["mode"]) == (hashlib.sha256(b"x").hexdigest(), "0640")
+    assert [each for each in outcome.changes if "squid.service" in each and "inactive" in each], outcome
+    assert not [each for each in outcome.changes if CONF in each]
+
+
+def facts(text: str, **more: Any) -> NodeFacts:
+    given: dict[str, Any] = {
+        "name": "qsp-a",
+        "platform": "debian-12",
+        "hostname": "qsp-a",
+        "addresses": {"eth0": {"192.0.2.11": 24}},
+        "files": {CONF: text},
+        "connect_to": "192.0.2.11",
+    }
+    return NodeFacts(**(given | more))
+
+
+LOST = {
+    "delay_pools 1": "delay_pools 1",
+    "access_log daemon:/var/log/squid/access.log squid": "module `daemon`",
+    "access_log syslog:local4 squid": "a log to syslog:local4",
+    "acl bad url_regex evil\nhttp_access deny bad": "the access list bad of the kind url_regex",
+    "acl a src 192.0.2.0/24\nhttp_access deny !a": "a condition that must not hold",
+    "auth_param basic program /usr/lib/squid/basic_ncsa_auth /etc/squid/passwd": "auth_param basic program",
+}
+
+
+@pytest.mark.parametrize("text", LOST)
+def test_what_has_no_words_is_named_with_its_line(text: str) -> None:
+    draft = describe([facts(f"http_port 3128\n{text}\n")], {"user": "ops"})
+    assert [each for each in draft.notes if LOST[text] in each.what and "squid.conf line" in each.place], draft.notes
+
+
+def test_what_cannot_be_described_at_all_is_said() -> None:
+    with pytest.raises(ValueError, match="there is no Squid to adopt"):
+        describe([facts("", files={})], {})
+    with pytest.raises(ValueError, match="the nodes run fedora-41"):
+        describe([facts("", platform="fedora-41")], {})
+    with pytest.raises(ValueError, match="no engine"):
+        describe([facts(""), facts("", name="qsp-b")], {})
+
+
+def test_nodes_on_the_command_line() -> None:
+    assert parse_nodes("qsp-a=ops@192.0.2.11:2222,qsp-b=ops@[2001:db8::1]:2222") == {
+        "qsp-a": ("ops", "192.0.2.11", 2222),
+        "qsp-b": ("ops", "2001:db8::1", 2222),
+    }
+    for wrong in ("qsp-a", "qsp-a=x@1.2.3.4,qsp-b=y@1.2.3.5", "a=h,a=h", "a=h,b=h,c=h"):
+        with pytest.raises(Misused):
+            parse_nodes(wrong)

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pytest
+
+from blueprint.site import things
+from declaration.load import read
+from declaration.site import Site
+from operations.doctor.model import Asked
+from operations.stacks import render
+from providers.connection.command import Result, command
+
+Answers = Sequence["str | tuple[str, int]"]
+
+
+@pytest.fixture
+def site() -> Site:
+    """The lab's site, phase 3."""
+    return read(render("lab.yaml.j2", lab="/lab"), "stacks/templates/lab.yaml.j2")
+
+
+def results(answers: Answers) -> list[Result]:
+    """Texts as results; with a number, that exit code."""
+    pairs = [(each, 0) if isinstance(each, str) else each for each in answers]
+    return [Result(command("x"), code, text, "") for text, code in pairs]
+
+
+@pytest.fixture
+def ask(site: Site) -> Callable[..., Asked]:
+    """What a check gets to judge by: texts in the place of results."""
+
+    def made(
+        *answers: str | tuple[str, int],
+        others: Mapping[str, Answers] | None = None,
+        ours: bool = False,
+        of: Site = site,
+        node: str = "qsp-a",
+    ) -> Asked:
+        there = {name: results(each) for name, each in (others or {}).items()}
+        return Asked(of, "squid-ha/lab", of.node(node), results(answers), there, ours, things(of, "squid-ha/lab"))
+
+    return made

@@ -1,0 +1,189 @@
+"""Each check of the doctor: green, and red for each thing that it is there for."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from declaration.site import Site
+from operations.doctor.examine import found
+from operations.doctor.model import Asked, Finding
+from providers.host.clocks import UNITS
+
+Ask = Callable[..., Asked]
+
+
+def judged(check: str, asked: Asked) -> list[Finding]:
+    return list(importlib.import_module(f"operations.doctor.checks.{check}").judge(asked))
+
+
+def only(findings: list[Finding], level: str, *parts: str) -> None:
+    """Exactly one finding of that level, which says all of this; a problem has a remedy."""
+    of_level = [each for each in findings if each.level == level]
+    assert len(of_level) == 1, findings
+    for part in parts:
+        assert part in of_level[0].sentence
+    assert of_level[0].remedy or level != "problem"
+
+
+def clean(findings: list[Finding]) -> None:
+    assert findings
+    assert {each.level for each in findings} == {"ok"}, findings
+
+
+def test_every_module_is_a_check(site: Site) -> None:
+    for name, check in found().items():
+        assert all(not each.writes for each in check.commands(site, site.nodes[0])), f"{name} changes something"
+        assert callable(check.judge)
+
+
+def test_platform(ask: Ask) -> None:
+    clean(judged("platform", ask("ID=debian\nVERSION_ID=12\n")))
+    only(judged("platform", ask("ID=debian\nVERSION_ID=13\n")), "problem", "debian-13", "debian-12 is declared")
+
+
+def test_hostname(ask: Ask) -> None:
+    clean(judged("hostname", ask("qsp-a\n")))
+    only(judged("hostname", ask("debian\n")), "problem", "calls itself debian")
+
+
+def test_names(ask: Ask) -> None:
+    clean(judged("names", ask("192.0.2.11 STREAM qsp-a\n", ("", 2))))
+    clean(judged("names", ask("127.0.1.1 STREAM qsp-a\n", "192.0.2.12 STREAM\n")))
+    only(judged("names", ask("192.0.2.11 STREAM\n", "198.51.100.7 STREAM\n")), "note", "qsp-b resolves to 198.51.100.7")
+
+
+def addresses(**borne: list[str]) -> str:
+    links = [{"ifname": name, "addr_info": [{"local": each} for each in there]} for name, there in borne.items()]
+    return json.dumps(links)
+
+
+def test_interfaces(ask: Ask) -> None:
+    clean(judged("interfaces", ask(addresses(eth0=["192.0.2.11"], eth1=["172.16.77.11"]))))
+    swapped = judged("interfaces", ask(addresses(eth0=["172.16.77.11"], eth1=["172.16.77.11", "192.0.2.11"])))
+    only(swapped, "problem", "eth0 does not bear 192.0.2.11", "on eth1")
+    only(judged("interfaces", ask(addresses(eth0=["192.0.2.11"], ens2=[]))), "problem", "no interface eth1", "ens2")
+
+
+def test_virtual_ip(ask: Ask) -> None:
+    nothing, held = addresses(eth0=["192.0.2.11"]), addresses(eth0=["192.0.2.11", "192.0.2.10"])
+    clean(judged("virtual_ip", ask("192.0.2.10 dev eth0 FAILED\n", nothing)))
+    only(judged("virtual_ip", ask("answers\n", nothing)), "problem", "another host has 192.0.2.10")
+    # One that refuses pings is known by its hardware address all the same.
+    silent = ask("192.0.2.10 dev eth0 lladdr 02:00:00:00:00:01 REACHABLE\n", nothing)
+    only(judged("virtual_ip", silent), "problem", "another host")
+    only(judged("virtual_ip", ask("answers\n", held)), "problem", "on this node already")
+    clean(judged("virtual_ip", ask("answers\n", held, ours=True)))
+    clean(judged("virtual_ip", ask("answers\n", nothing, others={"qsp-b": ["", held]})))
+
+
+def disk(**more: Any) -> str:
+    top = {"name": "/dev/vdb", "type": "disk", "size": 5_000_000_000, "serial": "data", "ro": False, **more}
+    return json.dumps({"blockdevices": [{"mountpoints": [None], **top}]})
+
+
+def signed(*types: str) -> str:
+    return json.dumps({"signatures": [{"type": each, "label": None} for each in types]})
+
+
+def test_disk(ask: Ask) -> None:
+    clean(judged("disk", ask(disk(), signed())))
+    only(judged("disk", ask("", "")), "problem", "there is no block device /dev/disk/by-id/virtio-data")
+    only(judged("disk", ask(disk(), signed("ext4"))), "problem", "not blank: ext4")
+    only(judged("disk", ask(disk(mountpoints=["/srv"]), signed())), "problem", "mounted at /srv")
+    part = disk(children=[{"name": "/dev/vdb1", "type": "part"}])
+    only(judged("disk", ask(part, signed())), "problem", "part /dev/vdb1")
+    only(judged("disk", ask(disk(), signed("drbd"))), "problem", "DRBD's metadata")
+    clean(judged("disk", ask(disk(), signed("drbd"), ours=True)))
+    only(judged("disk", ask(disk(size=1000), signed())), "problem", "1000 bytes")
+    smaller = ask(disk(), signed(), others={"qsp-b": [disk(size=4_000_000_000), signed()]})
+    only(judged("disk", smaller), "note", "4000000000 on qsp-b")
+
+
+def test_a_disk_by_order_of_discovery_is_a_note(ask: Ask, site: Site) -> None:
+    assert site.mirror is not None
+    by_order = site.model_copy(update={"mirror": site.mirror.model_copy(update={"device": "/dev/sdb"})})
+    only(judged("disk", ask(disk(), signed(), of=by_order)), "note", "order of discovery")
+
+
+def test_fencing(ask: Ask) -> None:
+    hard = "there\niTCO_wdt\n"
+    clean(judged("fencing", ask(hard, disk(), signed(), ("", 1))))
+    only(judged("fencing", ask("absent\n", disk(), signed(), ("", 1))), "problem", "no watchdog /dev/watchdog")
+    only(judged("fencing", ask("there\nSoftware Watchdog\n", disk(), signed(), ("", 1))), "note", "software")
+    only(judged("fencing", ask(hard, "", "", ("", 1))), "problem", "no block device /dev/disk/by-id/virtio-sbd")
+    only(judged("fencing", ask(hard, disk(), signed("xfs"), ("", 1))), "problem", "not blank: xfs")
+    only(judged("fencing", ask(hard, disk(), signed(), "==Header\n")), "problem", "another cluster's slots")
+    clean(judged("fencing", ask(hard, disk(), signed(), "==Header\n", ours=True)))
+
+
+def units(*running: str) -> str:
+    state = {True: "active", False: "inactive"}
+    rest = "LoadState=loaded\nUnitFileState=enabled\nSubState=x\nNeedDaemonReload=no"
+    return "\n\n".join(f"{rest}\nActiveState={state[name in running]}" for name in UNITS)
+
+
+def test_clock(ask: Ask) -> None:
+    right = units("chrony.service")
+    clean(judged("clock", ask("1000.0 1000.3\n", right, others={"qsp-b": ["1000.0 1000.1\n", right]})))
+    only(judged("clock", ask("1000.0 1090.0\n", right)), "note", "90.0 s ahead of this machine's")
+    only(judged("clock", ask("1000.0 90.0\n", right)), "problem", "910.0 s behind")
+    only(judged("clock", ask("1000.0 1000.0\n", units("systemd-timesyncd.service"))), "note", "systemd-timesyncd")
+
+
+def test_clocks_that_nobody_sets_must_agree(ask: Ask, site: Site) -> None:
+    alone = site.model_copy(update={"time": None})
+    apart = ask("1000.0 1000.5\n", units(), others={"qsp-b": ["1000.0 1004.5\n", units()]}, of=alone)
+    only(judged("clock", apart), "problem", "4.0 s behind qsp-b")
+    assert site.time is not None
+    existing = site.model_copy(update={"time": site.time.model_copy(update={"service": "existing"})})
+    only(judged("clock", ask("1000.0 1000.0\n", units(), of=existing)), "problem", "no time service")
+
+
+def policy(asked: Asked, **versions: tuple[str, str]) -> str:
+    names = [name for thing in asked.things if thing.kind == "host.packages" for name in thing.inputs.nodes["qsp-a"]]  # pyright: ignore[reportAttributeAccessIssue]
+    there = dict.fromkeys(names, ("(none)", "1.0")) | versions
+    return "".join(f"{name}:\n  Installed: {old}\n  Candidate: {new}\n" for name, (old, new) in there.items())
+
+
+def test_packages(ask: Ask) -> None:
+    known = policy(ask())
+    clean(judged("packages", ask(known, "yes http://192.0.2.1:8080/\n", "3\n")))
+    only(
+        judged("packages", ask(known, "no http://192.0.2.1:8080/\n", "3\n")),
+        "problem",
+        "do not answer: http://192.0.2.1:8080/",
+    )
+    lacking = policy(ask(), corosync=("(none)", "(none)"))
+    only(judged("packages", ask(lacking, "yes http://192.0.2.1/\n", "3\n")), "problem", "no source has corosync")
+    only(judged("packages", ask(lacking, "yes http://192.0.2.1/\n", "0\n")), "note", "no package lists")
+    only(judged("packages", ask(("", 127), "", "")), "problem", "apt-cache does not work")
+    all_there = known.replace("(none)", "1.0")
+    clean(judged("packages", ask(all_there, "no http://192.0.2.1/\n", "0\n")))
+
+
+def test_room(ask: Ask) -> None:
+    enough = "MemAvailable:   2000000 kB\n"
+    clean(judged("room", ask(enough, "Avail\n9000000000\n")))
+    only(judged("room", ask("MemAvailable:   100000 kB\n", "Avail\n9000000000\n")), "problem", "97 MB of memory")
+    only(judged("room", ask(enough, "Avail\n50000000\n")), "problem", "47 MB of room below /var")
+
+
+SHIPPED = " /etc/squid/squid.conf " + "0" * 32 + "\n\nfound " + "0" * 32 + "\n"
+BY_HAND = " /etc/squid/squid.conf " + "0" * 32 + "\n\nfound " + "1" * 32 + "\n"
+
+
+def test_owner(ask: Ask, site: Site) -> None:
+    clean(judged("owner", ask("", "", SHIPPED)))
+    clean(judged("owner", ask("squid-ha/lab\n", "", BY_HAND, ours=True)))
+    only(judged("owner", ask("squid-ha/paris\n", "", SHIPPED)), "problem", "another stack, squid-ha/paris")
+    only(
+        judged("owner", ask("", "totem {\n  cluster_name: billing\n}\n", SHIPPED)),
+        "problem",
+        "another cluster, billing",
+    )
+    only(judged("owner", ask("", "", BY_HAND)), "problem", "/etc/squid/squid.conf is not the distribution's")
+    accepted = site.model_copy(update={"takeover": True})
+    only(judged("owner", ask("squid-ha/paris\n", "", SHIPPED, of=accepted)), "note", "takeover: true")

@@ -1,0 +1,178 @@
+"""The doctor's way to the hosts, the ports between them, and what it prints."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+
+import pytest
+import typer
+from rich.console import Console
+from typer.testing import CliRunner
+
+from declaration.site import Site
+from operations import doctor as package
+from operations import site as sites
+from operations.cli import doctor as cli
+from operations.doctor import ports
+from operations.doctor.examine import examine
+from operations.doctor.model import Finding, Report
+from operations.doctor.show import render
+from providers.connection.access import ConnectionSettings
+from providers.connection.command import Command, Result, command
+from providers.connection.errors import HostError, SudoRefused
+from providers.connection.fake import FakeNode, fake_cluster
+from providers.connection.translate import as_host_error, host_key_refused
+
+TARGET = ConnectionSettings("qsp-a", "192.0.2.11", user="ops")
+
+
+def network(cause: Exception) -> HostError:
+    error = as_host_error(TARGET, cause)
+    error.__cause__ = cause
+    return error
+
+
+class PermissionDenied(Exception):
+    """As asyncssh has it."""
+
+    __module__ = "asyncssh.misc"
+
+
+FAILURES = {
+    "name not found": network(socket.gaierror(-2, "Name or service not known")),
+    "port closed": network(ConnectionRefusedError(111, "Connection refused")),
+    "no answer": network(TimeoutError()),
+    "host key unknown": host_key_refused(TARGET, changed=False),
+    "host key changed": host_key_refused(TARGET, changed=True),
+    "login refused": network(PermissionDenied("no key was accepted")),
+    "sudo refused": SudoRefused("user ops may not become root", node="qsp-a", remedy="give it sudo"),
+}
+
+
+@pytest.mark.parametrize("step", FAILURES)
+async def test_each_way_to_fail_is_told_apart_and_the_other_node_is_asked_all_the_same(step: str, site: Site) -> None:
+    def refuse(command: Command) -> str:
+        raise FAILURES[step]
+
+    other = FakeNode("qsp-b", lambda command: "[]" if "ip" in command.argv else "")
+    report = await examine(fake_cluster(FakeNode("qsp-a", refuse), other), site, "lab")
+    found = [each for each in report.findings if each.where == "qsp-a"]
+    assert [each.check for each in found] == ["ssh"]
+    assert found[0].sentence.startswith(step)
+    assert found[0].remedy
+    assert report.unreachable == ["qsp-a"]
+    assert not report.nobody_told
+    assert not other.written, "the doctor changes nothing"
+    assert any(each.where == "qsp-b" and each.check == "platform" for each in report.findings)
+
+
+def test_every_port_of_the_engine_is_a_door(site: Site) -> None:
+    entries = [door.entry for door in ports.doors(site, site.node("qsp-a"))]
+    assert entries == ["udp:192.0.2.11:5405", "udp:172.16.77.11:5406", "tcp:172.16.77.11:7789"]
+
+
+DOOR = ports.Door("the mirror: tcp port 7789", "tcp:172.16.77.11:7789")
+SS = 'tcp LISTEN 0 5 172.16.77.11:7789 0.0.0.0:* users:(("{}",pid=1,fd=3))\n'
+
+
+def ports_found(listening: str, knocking: str = "", held: str = "") -> Finding:
+    said = [Result(command("x"), 0, text, "") for text in (listening, knocking)]
+    (finding,) = ports.judge("qsp-a", "qsp-b", [DOOR], held, *said)
+    return finding
+
+
+def test_ports() -> None:
+    bound = f"bound {DOOR.entry}\n"
+    assert ports_found(bound, f"through {DOOR.entry}\n").level == "ok"
+    shut = ports_found(bound)
+    assert (shut.level, shut.where) == ("problem", "qsp-b → qsp-a")
+    assert "does not get through" in shut.sentence
+    busy = f"busy {DOOR.entry} Address already in use\n"
+    taken = ports_found(busy, held=SS.format("nginx"))
+    assert (taken.level, "taken by nginx" in taken.sentence) == ("problem", True)
+    assert ports_found(busy, held=SS.format("corosync")).level == "note"
+    assert ports_found(busy).level == "note", "the kernel holds DRBD's port"
+    away = ports_found(f"busy {DOOR.entry} Cannot assign requested address\n")
+    assert (away.level, "does not bear the address 172.16.77.11" in away.sentence) == ("problem", True)
+    assert ports_found("no perl\n").level == "note"
+
+
+def free(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_listener_and_knocker_meet_and_the_listener_ends_by_itself() -> None:
+    tcp, udp = free(socket.SOCK_STREAM), free(socket.SOCK_DGRAM)
+    entries = [f"tcp:127.0.0.1:{tcp}", f"udp:127.0.0.1:{udp}"]
+    began = time.monotonic()
+    listener = subprocess.Popen(["sh", "-c", ports._LISTEN, "sh", "10", *entries], stdout=subprocess.PIPE, text=True)
+    knocker = subprocess.run(
+        ["sh", "-c", ports._KNOCK, "sh", "5", *entries], capture_output=True, text=True, timeout=20, check=False
+    )
+    heard, _ = listener.communicate(timeout=20)
+    assert sorted(knocker.stdout.split()) == sorted(["through", "through", *entries]), knocker.stderr
+    assert all(f"bound {each}" in heard and f"asked {each}" in heard for each in entries)
+    assert time.monotonic() - began < 9, "it did not end when everybody had knocked"
+    nobody = subprocess.run(
+        ["sh", "-c", ports._LISTEN, "sh", "1", *entries], capture_output=True, timeout=10, check=False
+    )
+    assert nobody.returncode == 0, "nobody knocked, and it did not end"
+
+
+FINE = Finding(check="disk", where="qsp-a", level="ok", sentence="[red]x")
+REPORTS = {
+    "ready": Report(stack="lab", nodes=["qsp-a"], findings=[FINE]),
+    "problem": Report(
+        stack="lab",
+        nodes=["qsp-a"],
+        findings=[Finding(check="disk", where="qsp-a", level="problem", sentence="not blank", remedy="wipe it")],
+    ),
+    "gone": Report(
+        stack="lab",
+        nodes=["qsp-a"],
+        unreachable=["qsp-a"],
+        findings=[Finding(check="ssh", where="qsp-a", level="problem", sentence="no answer", remedy="look")],
+    ),
+}  # fmt: skip
+
+
+class FakeHosts:
+    site = None
+
+    def __init__(self, stack: str) -> None:
+        self.stack = stack
+
+    def cluster(self, progress: object) -> str:
+        return self.stack
+
+    def run(self, work: object) -> object:
+        return work
+
+
+@pytest.mark.parametrize(
+    ("stacks", "code"),
+    [(["ready"], 0), (["problem"], 3), (["gone"], 4), (["ready", "gone"], 4), (["gone", "problem"], 3)],
+)
+def test_exit_codes_and_one_document(stacks: list[str], code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sites, "hosts_of", FakeHosts)
+    monkeypatch.setattr(package, "examine", lambda cluster, site, stack: REPORTS[stack])
+    app = typer.Typer()
+    app.command()(cli.command)
+    done = CliRunner().invoke(app, [*stacks, "--json"])
+    assert done.exit_code == code, done.output
+    document = json.loads(done.stdout)
+    assert [each["ready"] for each in document["stacks"]] == [each == "ready" for each in stacks]
+
+
+def test_the_table_says_what_to_do() -> None:
+    console = Console(width=120, record=True)
+    for report in REPORTS.values():
+        console.print(render(report))
+    shown = console.export_text()
+    for text in ("[red]x", "→ wipe it", "ready for `pulumi up`", "not ready, 1 problem", "no node can be reached"):
+        assert text in shown

@@ -1,0 +1,58 @@
+"""The command line: which stacks, which outputs, which exit code."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from operations.cli import _app, drift
+from operations.drift import Outcome
+from tests.unit.operations.drift.test_outputs import CLEAN, DRIFT, EVERY, SILENT, WRONG, report
+
+CODES = {"clean": 0, "error": 1, "drift": 3, "unreachable": 4}
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch):
+    def called(made, *arguments: str):
+        monkeypatch.setattr(drift, "_scanned", lambda chosen: made)
+        monkeypatch.setattr(drift, "stack_names", lambda: ["lyon", "oslo"])
+        return CliRunner().invoke(_app.build(), ["drift", *arguments])
+
+    return called
+
+
+@pytest.mark.parametrize(
+    ("made", "code"), [(CLEAN, 0), (DRIFT, 3), (SILENT, 4), (WRONG, 1)], ids=["clean", "drift", "unreachable", "error"]
+)
+def test_four_outcomes_have_four_exit_codes(run, made, code) -> None:
+    assert run(report(made), "lyon").exit_code == code
+    assert run(report(CLEAN, made), "--all").exit_code == code
+    assert CODES[report(made).outcome.value] == code
+
+
+def test_every_outcome_has_a_code_of_its_own() -> None:
+    assert set(CODES) == {each.value for each in Outcome}
+
+
+def test_json_is_one_document_and_files_are_written_beside_it(run, tmp_path) -> None:
+    done = run(EVERY, "--all", "--json", "--junit", str(tmp_path / "j.xml"), "--prometheus", str(tmp_path / "d.prom"))
+    document = json.loads(done.stdout)
+    assert document["outcome"] == "error"
+    assert [site["outcome"] for site in document["sites"]] == ["clean", "drift", "unreachable", "error"]
+    assert {path.name for path in tmp_path.iterdir()} == {"j.xml", "d.prom"}
+
+
+def test_github_gets_annotations(run, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    done = run(report(DRIFT), "lyon", "--github")
+    assert done.stdout.startswith("::warning file=stacks/Pulumi.lyon.yaml")
+    assert (tmp_path / "summary").read_text().startswith("## Drift")
+
+
+@pytest.mark.parametrize("arguments", [[], ["lyon", "--all"], ["lyon", "--json", "--github"]])
+def test_what_does_not_go_together_is_refused(run, arguments) -> None:
+    done = run(EVERY, *arguments)
+    assert type(done.exception).__name__ == "Misused"

@@ -1,0 +1,131 @@
+"""A scan as text, JUnit, annotations, Markdown and metrics."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+from rich.console import Console
+
+from operations.drift import Case, Finding, Outcome, Report, SiteReport, github, junit, prometheus, show
+from operations.stacks import StackTrouble
+
+CHANGED = Finding(
+    thing="squid-config", node="qsp-b", property='nodes.qsp-b.files["/etc/squid/squid.conf"].content',
+    declared="http_port 3128\nvia on\n", live="http_port 3128\nvia off\n", origin="host",
+)  # fmt: skip
+GONE = Finding(thing="names", node="", property="", declared="there", origin="edited")
+
+
+def report(*sites: SiteReport) -> Report:
+    return Report(started="2026-11-22T21:00:00+00:00", seconds=1.5, sites=sites)
+
+
+CLEAN = SiteReport(stack="oslo", cases=[Case(thing="time", kind="host.time", node="qsp-a", outcome=Outcome.CLEAN)])
+DRIFT = SiteReport(
+    stack="lyon",
+    cases=[
+        Case(thing="squid-config", kind="squid.config", node="qsp-a", outcome=Outcome.CLEAN),
+        Case(thing="squid-config", kind="squid.config", node="qsp-b", outcome=Outcome.DRIFT, findings=[CHANGED]),
+        Case(thing="names", kind="host.names", node="", outcome=Outcome.DRIFT, findings=[GONE]),
+    ],
+    notices=["the service runs on qsp-a"],
+    seconds=1.25,
+)
+SILENT = SiteReport(
+    stack="rome",
+    cases=[
+        Case(thing="time", kind="host.time", node="qsp-b", outcome=Outcome.UNREACHABLE, message="no SSH connection"),
+        Case(thing="time", kind="host.time", node="qsp-a", outcome=Outcome.CLEAN),
+    ],
+)
+WRONG = SiteReport(stack="bonn", failed=Outcome.ERROR, message="stacks/Pulumi.bonn.yaml: 1 mistake")
+EVERY = report(CLEAN, DRIFT, SILENT, WRONG)
+
+
+def test_people_read_site_node_thing_property_declared_live_and_why() -> None:
+    text = io.StringIO()
+    Console(width=200, file=text).print(show.render(EVERY))
+    said = text.getvalue()
+    row = next(line for line in said.splitlines() if "squid-config" in line)
+    assert re.split(r"\s{2,}", row.strip()) == [
+        "qsp-b", "squid-config", 'files["/etc/squid/squid.conf"].content line 2',
+        r'"via on\n"', r'"via off\n"', "changed on the host",
+    ]  # fmt: skip
+    assert "qsp-b: nothing could be looked at: no SSH connection" in said
+    assert "notice: the service runs on qsp-a" in said
+    assert said.splitlines()[-1] == "4 sites in 1.5 s: 1 clean, 1 drift, 1 unreachable, 1 error"
+
+
+def test_junit_has_a_case_per_thing_and_node_and_what_was_not_looked_at_is_no_success() -> None:
+    root = etree.fromstring(junit.render(EVERY))
+    counts = {suite.get("name"): [suite.get(name) for name in ("tests", "failures", "errors")] for suite in root}
+    assert counts == {
+        "oslo": ["1", "0", "0"], "lyon": ["3", "2", "0"], "rome": ["2", "0", "1"], "bonn": ["1", "0", "1"],
+    }  # fmt: skip
+    failed = root.find("testsuite[@name='lyon']/testcase[@name='squid-config on qsp-b']/failure")
+    assert failed is not None
+    assert r'declared "via on\n", live "via off\n" (changed on the host)' in str(failed.text)
+
+
+def test_a_site_without_any_case_is_no_success_either() -> None:
+    (suite,) = etree.fromstring(junit.render(report(SiteReport(stack="x", failed=Outcome.ERROR))))
+    assert suite.get("errors") == "1"
+
+
+def test_annotations_name_file_thing_and_node() -> None:
+    lines = list(github.marks(EVERY))
+    assert lines[0].startswith("::warning file=stacks/Pulumi.lyon.yaml,title=lyon%3A squid-config on qsp-b::files[")
+    assert "::error file=stacks/Pulumi.rome.yaml,title=rome%3A qsp-b::no SSH connection" in lines
+    assert "::error file=stacks/Pulumi.bonn.yaml,title=bonn::stacks/Pulumi.bonn.yaml: 1 mistake" in lines
+
+
+@given(st.text())
+def test_no_text_of_a_host_can_add_an_annotation_a_row_or_break_the_files(text: str) -> None:
+    finding = CHANGED.model_copy(update={"live": text, "property": text or "x", "note": text})
+    case = Case(thing="t", kind="k", node="n", outcome=Outcome.DRIFT, findings=[finding])
+    odd = report(SiteReport(stack="s", cases=[case], notices=[text], message=text))
+    assert all("\n" not in line and "\r" not in line for line in github.marks(odd))
+    assert all(line.startswith("::") for line in github.marks(odd))
+    rows = [line for line in github.page(odd).split("\n") if line.startswith("| qsp-b |")]
+    assert len(rows) == 1
+    etree.fromstring(junit.render(odd))
+    Console(width=200, file=io.StringIO()).print(show.render(odd))
+
+
+def test_the_step_summary_is_appended_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(github.SUMMARY, raising=False)
+    assert not github.append_page(EVERY)
+    file = tmp_path / "summary"
+    file.write_text("before\n")
+    monkeypatch.setenv(github.SUMMARY, str(file))
+    assert github.append_page(EVERY)
+    assert file.read_text().startswith("before\n## Drift\n")
+    assert "| lyon | drift | 2 |" in file.read_text()
+
+
+def test_metrics_say_one_outcome_per_site() -> None:
+    said = prometheus.render(EVERY)
+    ones = re.findall(r'squid_ha_drift_outcome\{stack="(\w+)",outcome="(\w+)"\} 1', said)
+    assert ones == [("oslo", "clean"), ("lyon", "drift"), ("rome", "unreachable"), ("bonn", "error")]
+    assert 'squid_ha_drift_findings{stack="lyon",origin="host"} 1' in said
+    assert 'squid_ha_drift_nodes_unreachable{stack="rome"} 1' in said
+    assert "squid_ha_drift_last_scan_timestamp_seconds 1795381200" in said
+
+
+def test_files_are_replaced_whole(tmp_path: Path) -> None:
+    file = tmp_path / "drift.prom"
+    file.write_text("old")
+    with file.open() as reader:
+        prometheus.write(EVERY, file)
+        assert reader.read() == "old", "the file was written in place"
+    assert file.read_text() == prometheus.render(EVERY)
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert list(tmp_path.iterdir()) == [file]
+    with pytest.raises(StackTrouble, match="cannot be written"):
+        junit.write(EVERY, tmp_path / "missing" / "x.xml")

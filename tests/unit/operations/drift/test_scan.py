@@ -1,0 +1,172 @@
+"""What a scan makes of what hosts say: outcome, place and origin of each difference."""
+
+from __future__ import annotations
+
+import pytest
+
+from declaration.types import Secret
+from operations.drift import Outcome, Subject, scan, worst
+from providers.connection.errors import CommandFailed, Unknown, Unreachable
+from providers.connection.loop import run_sync
+from providers.roles import Notice
+from tests.unit.operations.drift.conftest import OfCluster, OfNode, PerNode, World
+
+
+def cases(report) -> dict[tuple[str, str], str]:
+    return {(case.thing, case.node): case.outcome.value for case in report.sites[0].cases}
+
+
+def found(report) -> list[tuple[str, str, str, str]]:
+    return [(each.thing, each.node, each.property, each.origin) for each in report.sites[0].findings]
+
+
+ALL_CLEAN = {
+    ("node-1", "qsp-a"): "clean",
+    ("node-2", "qsp-b"): "clean",
+    ("files", "qsp-a"): "clean",
+    ("files", "qsp-b"): "clean",
+    ("options", ""): "clean",
+}
+
+
+def with_file(text: str | None, node: str = "qsp-b"):
+    return lambda wanted: wanted.model_copy(update={"nodes": {**wanted.nodes, node: {"/etc/x": text}}})
+
+
+def test_what_is_as_declared_is_clean_with_a_case_per_thing_and_node(world: World, look) -> None:
+    world.deploy()
+    report = look()
+    assert (report.outcome, cases(report), found(report)) == (Outcome.CLEAN, ALL_CLEAN, [])
+
+
+def test_a_change_on_a_host_is_named_with_its_node(world: World, look) -> None:
+    world.deploy()
+    world.live["files"] = with_file("one\nthree\n")
+    world.live["options"] = lambda wanted: OfCluster(options={"stickiness": "0"})
+    report = look()
+    assert report.outcome == Outcome.DRIFT
+    assert found(report) == [
+        ("files", "qsp-b", 'nodes.qsp-b["/etc/x"]', "host"),
+        ("options", "", "options.stickiness", "host"),
+    ]
+    assert cases(report) == {**ALL_CLEAN, ("files", "qsp-b"): "drift", ("options", ""): "drift"}
+
+
+def test_what_was_edited_and_not_deployed_is_told_apart(world: World, look) -> None:
+    world.deploy()
+    old = PerNode.model_validate(world.things[2].inputs.model_dump())
+    edited = PerNode(nodes={name: {"/etc/x": "new\n"} for name in ("qsp-a", "qsp-b")})
+    world.things[2] = type(world.things[2])("files", "files", edited, "hosts")
+    world.live["files"] = lambda wanted: old
+    assert {origin for *_, origin in found(look())} == {"edited"}
+    world.kinds.clear()
+    world.live["files"] = lambda wanted: PerNode(nodes={**old.nodes, "qsp-b": {"/etc/x": "by hand\n"}})
+    assert [each[1::2] for each in found(look())] == [("qsp-a", "edited"), ("qsp-b", "both")]
+
+
+def test_an_edit_that_the_hosts_do_not_show_is_found_too(world: World, look) -> None:
+    world.deploy()
+    edited = PerNode(nodes={"qsp-a": {"/etc/x": "one\ntwo\n", "/etc/y": "y"}, "qsp-b": {}})
+    world.things[2] = type(world.things[2])("files", "files", edited, "hosts")
+    assert found(look()) == [
+        ("files", "qsp-a", 'nodes.qsp-a["/etc/y"]', "edited"),
+        ("files", "qsp-b", 'nodes.qsp-b["/etc/x"]', "edited"),
+    ]
+
+
+def test_a_thing_that_is_no_longer_declared_is_named_on_each_node(world: World, look) -> None:
+    world.deploy()
+    del world.things[2]
+    report = look()
+    assert found(report) == [("files", "qsp-a", "", "edited"), ("files", "qsp-b", "", "edited")]
+    assert "pulumi up" in report.sites[0].findings[0].note
+
+
+@pytest.mark.parametrize(("deployed", "origin"), [(True, "host"), (False, "edited")])
+def test_a_thing_that_is_not_there_was_removed_or_never_made(world: World, look, deployed, origin) -> None:
+    if deployed:
+        world.deploy()
+    world.live["files"] = lambda wanted: None
+    assert found(look()) == [("files", "qsp-a", "", origin), ("files", "qsp-b", "", origin)]
+
+
+def test_without_a_record_nobody_can_tell_who_made_a_difference(world: World, look) -> None:
+    world.live["files"] = with_file("x")
+    assert found(look()) == [("files", "qsp-b", 'nodes.qsp-b["/etc/x"]', "unknown")]
+
+
+def test_a_silent_node_is_unreachable_and_the_other_one_is_looked_at(world: World, look) -> None:
+    world.deploy()
+    world.silent = ["qsp-b"]
+    # What the two have between them is not known while one is silent; what is wrong on the other one is.
+    world.live["files"] = lambda wanted: PerNode(nodes={"qsp-a": {"/etc/x": "by hand"}}, joined="no")
+    report = look()
+    assert report.outcome == Outcome.UNREACHABLE
+    assert cases(report) == {
+        ("node-1", "qsp-a"): "clean",
+        ("node-2", "qsp-b"): "unreachable",
+        ("files", "qsp-a"): "drift",
+        ("files", "qsp-b"): "unreachable",
+        ("options", ""): "clean",
+    }
+    assert found(report) == [("files", "qsp-a", 'nodes.qsp-a["/etc/x"]', "host")]
+    assert world.kinds["files"].asked == [["qsp-a"]]
+
+
+def test_a_site_that_is_silent_or_wrong_hides_no_other(world: World, look) -> None:
+    world.silent = ["qsp-a", "qsp-b"]
+    report = look(Subject("lyon", message="stacks/Pulumi.lyon.yaml: 1 mistake"))
+    assert [site.outcome for site in report.sites] == [Outcome.UNREACHABLE, Outcome.ERROR]
+    assert set(cases(report).values()) == {"unreachable"}
+    assert report.outcome == Outcome.ERROR
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (Unknown("nobody can tell"), "unreachable"),
+        (Unreachable("gone", node="qsp-b"), "unreachable"),
+        (CommandFailed("qsp-b", "cat", 1, "no"), "error"),
+    ],
+)
+def test_what_cannot_be_read_is_never_clean(world: World, look, error, outcome) -> None:
+    def raising(wanted):
+        raise error
+
+    world.live["files"] = raising
+    report = look()
+    assert report.outcome.value == outcome
+    assert cases(report)["files", "qsp-b"] == outcome
+    assert ("files", "qsp-a") not in cases(report) or cases(report)["files", "qsp-a"] == outcome
+
+
+def test_what_the_engine_noted_for_a_while_is_a_notice_and_no_drift(world: World, look) -> None:
+    world.deploy()
+    world.notices = [Notice("constraint", "cli-ban-squid keeps squid off qsp-b")]
+    report = look()
+    assert (report.outcome, list(report.sites[0].notices)) == (Outcome.CLEAN, ["cli-ban-squid keeps squid off qsp-b"])
+    world.notices = Unknown("no node can tell")
+    assert list(look().sites[0].notices) == ["no node can tell"]
+
+
+def test_what_is_secret_is_never_shown_even_if_the_host_shows_it(world: World, site) -> None:
+    ssh = site.ssh.model_copy(update={"sudo_password": Secret(secret="sudo")})
+    world.secrets = {"sudo": "marker-of-a-secret"}
+    world.live["files"] = with_file("pass marker-of-a-secret\n")
+    subject = Subject("lab", "squid-ha/lab", site.model_copy(update={"ssh": ssh}), world.cluster)
+    report = run_sync(scan([subject]))
+    assert report.outcome == Outcome.DRIFT
+    assert "marker-of-a-secret" not in report.model_dump_json()
+    assert "[secret]" in report.model_dump_json()
+
+
+def test_the_worst_counts() -> None:
+    assert worst([]) == Outcome.CLEAN
+    assert [worst(list(Outcome)[: number + 1]) for number in range(4)] == [
+        Outcome.CLEAN, Outcome.DRIFT, Outcome.UNREACHABLE, Outcome.ERROR,
+    ]  # fmt: skip
+
+
+def test_a_node_that_belongs_to_another_is_drift_of_that_node(world: World, look) -> None:
+    world.live["host.node"] = lambda wanted: OfNode(node=wanted.node, owner="squid-ha/other")
+    assert [each[:3] for each in found(look())] == [("node-1", "qsp-a", "owner"), ("node-2", "qsp-b", "owner")]

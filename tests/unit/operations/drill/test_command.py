@@ -1,0 +1,118 @@
+"""`squid-ha drill` as it is called, and how it is interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from operations import site as sites
+from operations.cli import drill as cli
+from operations.drill import interruptible, saved
+from operations.drill import site as drilling
+from operations.drill.interruptible import Interrupted, run_in_order
+from operations.drill.model import DrillReport
+from operations.stacks import Misused
+from tests.unit.operations.drill.test_reports import scenario
+
+
+class FakeHosts:
+    def __init__(self, site: object) -> None:
+        self.site = site
+
+    def cluster(self, progress: object) -> str:
+        return "cluster"
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, site: object, tmp_path: Path) -> list[drilling.Options]:
+    """The options of each drill; one that is asked for `squid-hung` is red."""
+    made: list[drilling.Options] = []
+
+    async def drill(cluster: object, declared: object, stack: str, options: drilling.Options) -> DrillReport:
+        made.append(options)
+        red = "squid-hung" in options.names
+        found = scenario(verdict="red" if red else "green", findings=["gap: too long"] if red else [])
+        return DrillReport(
+            site=stack, started="2026-11-22T21:00:00+00:00", ended="2026-11-22T21:10:00+00:00",
+            verdict=found.verdict, engine="pacemaker", phase=3, clients="from here", machine="m", scenarios=[found],
+            left_out={},
+        )  # fmt: skip
+
+    monkeypatch.setattr(sites, "hosts_of", lambda stack: FakeHosts(site))
+    monkeypatch.setattr(drilling, "drill", drill)
+    monkeypatch.setattr(saved, "project_root", lambda: tmp_path)
+    return made
+
+
+def run(*arguments: str):
+    app = typer.Typer()
+    app.command()(cli.command)
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_exit_codes_json_and_files(asked: list[drilling.Options], tmp_path: Path) -> None:
+    page, xml = tmp_path / "drill.html", tmp_path / "drill.xml"
+    green = run("lab", "--json", "--junit", str(xml), "--chart", str(page))
+    assert green.exit_code == 0, green.output
+    assert json.loads(green.stdout)["verdict"] == "green"
+    assert "<svg" in page.read_text()
+    assert "<testsuite" in xml.read_text()
+    assert (tmp_path / ".state/drills/lab/latest.json").exists()
+    red = run("lab", "--scenario", "squid-hung", "--i-know")
+    assert red.exit_code == 3
+    assert "gap: too long" in red.stdout
+    assert asked[-1].knows
+    assert asked[-1].names == ["squid-hung"]
+
+
+def test_calls_that_make_no_sense_are_refused(asked: list[drilling.Options]) -> None:
+    for arguments in (("lab", "--power", "x", "--plug", "lab.plug:plug"), ("lab", "--url", "https://x/")):
+        assert isinstance(run(*arguments).exception, Misused)
+    assert not asked
+
+
+def test_the_list_touches_no_host(asked: list[drilling.Options]) -> None:
+    listed = json.loads(run("lab", "--list", "--json").stdout)
+    assert {each["name"] for each in listed if each["lacks"]} == {"peers-disk-frozen"}
+    assert "planned-move" in run("lab", "--list", "--plug", "lab.plug:plug").stdout
+    assert not asked
+
+
+def test_ctrl_c_waits_until_all_is_undone() -> None:
+    undone: list[str] = []
+    told: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            await asyncio.sleep(0.2)
+            undone.append("all")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        undone.clear()
+        main = threading.main_thread().ident
+        assert main is not None
+        threading.Timer(0.3, signal.pthread_kill, (main, number)).start()
+        begun = time.monotonic()
+        with pytest.raises(Interrupted):
+            run_in_order(work(), told.append)
+        assert undone == ["all"]
+        assert time.monotonic() - begun < 10
+    assert "undoing" in told[0]
+
+
+def test_what_is_not_interrupted_has_its_result() -> None:
+    async def work() -> int:
+        return 7
+
+    assert run_in_order(work(), print) == 7
+    assert interruptible.Interrupted.__doc__

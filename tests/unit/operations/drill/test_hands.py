@@ -1,0 +1,219 @@
+"""Breaking and repairing by commands: what is armed before what starts, and what happens while a node is cut off."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from declaration.site import Site
+from operations.drill import disturbances, hands
+from operations.drill.disturbances import Aside, ByPlug, OnNode
+from operations.drill.hands import SiteHands, after, pending
+from operations.drill.plug import CommandPlug, NoPlug, load
+from providers.connection.command import Command, Result
+from providers.connection.errors import CommandFailed, NotVerified, Refused, Unreachable
+from providers.connection.fake import FakeNode, fake_cluster
+
+TOOL = shutil.which("shellcheck") or str(Path(sys.executable).parent / "shellcheck")
+
+
+@dataclass(frozen=True)
+class FakePlug(NoPlug):
+    did: list[str] = field(default_factory=list[str])
+
+    async def take(self, action: object, node: str) -> None:
+        self.did.append(f"take {action} {node}")
+
+    async def give(self, action: object, node: str) -> None:
+        self.did.append(f"give {action} {node}")
+
+
+def site_hands(
+    site: Site, answer: Callable[[Command], Result | str] = lambda _command: ""
+) -> tuple[SiteHands, FakeNode, FakeNode]:
+    a, b = FakeNode("qsp-a", answer), FakeNode("qsp-b", answer)
+    return SiteHands(fake_cluster(a, b), site, NoPlug()), a, b
+
+
+def told(node: FakeNode) -> list[str]:
+    return [str(command) for command in node.commands]
+
+
+def all_on_nodes(site: Site) -> list[OnNode]:
+    return [
+        disturbances.squid_killed(site, "qsp-a"),
+        disturbances.squid_hung(site, "qsp-a", 60),
+        disturbances.network_cut(site, "qsp-a", "public", 60),
+        disturbances.network_cut(site, "qsp-b", "replication", 60),
+        disturbances.reset("qsp-a"),
+        disturbances.mirror_full(site, "qsp-a", ("qsp-a", "qsp-b"), 60),
+        disturbances.clock_off("chrony.service", "qsp-b", 30, 60),
+    ]
+
+
+async def test_the_undo_is_armed_before_anything_starts_and_disarmed_after(site: Site) -> None:
+    acting, a, b = site_hands(site)
+    hung = disturbances.squid_hung(site, "qsp-a", 60)
+    await acting.begin(hung)
+    assert told(a) == [
+        "systemd-run --on-active=60s (the undo of: Squid hangs on qsp-a)",
+        "drill: Squid hangs on qsp-a",
+    ]
+    await acting.undo(hung)
+    assert told(a)[2:] == ["drill: undo: Squid hangs on qsp-a", "systemctl stop squid-ha-drill-hang.timer"]
+    assert told(b) == []
+
+
+async def test_what_cannot_be_armed_is_not_begun(site: Site) -> None:
+    def refuses(command: Command) -> Result:
+        stderr = "Unit squid-ha-drill-hang.timer was already loaded" if "systemd-run" in str(command) else ""
+        return Result(command, 1 if stderr else 0, "", stderr)
+
+    acting, a, _ = site_hands(site, refuses)
+    with pytest.raises(Refused, match="earlier drill's undo"):
+        await acting.begin(disturbances.squid_hung(site, "qsp-a", 60))
+    assert len(a.commands) == 1
+
+
+async def test_a_filler_is_taken_away_wherever_the_mirror_is(site: Site) -> None:
+    acting, a, b = site_hands(site)
+    full = disturbances.mirror_full(site, "qsp-a", ("qsp-a", "qsp-b"), 60)
+    await acting.begin(full)
+    assert told(b) == ["systemd-run --on-active=1560s (the undo of: the mirror is full, on qsp-a)"]
+    await acting.undo(full)
+    assert "drill: undo: the mirror is full, on qsp-a" in told(a)
+    assert "drill: undo: the mirror is full, on qsp-a" in told(b)
+
+
+async def test_a_filler_is_looked_for_until_the_mirror_is_somewhere(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hands, "TRY_AGAIN", 0.001)
+    left = 5
+
+    def unmounted(command: Command) -> Result:
+        nonlocal left
+        left -= "undo:" in str(command)
+        return Result(command, 32 if left > 0 and "undo:" in str(command) else 0, "", "")
+
+    acting, a, b = site_hands(site, unmounted)
+    full = disturbances.mirror_full(site, "qsp-a", ("qsp-a", "qsp-b"), 60)
+    await acting.begin(full)
+    await acting.undo(full)
+    assert [len([text for text in told(node) if "drill: undo:" in text]) for node in (a, b)] == [3, 3]
+    monkeypatch.setattr(hands, "SLACK", 0.01)
+    left = 10_000
+    with pytest.raises(NotVerified, match="on no node"):
+        await SiteHands(fake_cluster(a, b), site, NoPlug()).undo(full)
+
+
+async def test_a_cut_node_is_asked_first_whether_it_can_be_and_begins_of_its_own_accord(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hands, "TRY_AGAIN", 0.001)
+    silent = 3
+
+    def cut_off(command: Command) -> str:
+        nonlocal silent
+        if "undo:" in str(command) and (silent := silent - 1) >= 0:
+            raise Unreachable("no connection", node="qsp-a")
+        return ""
+
+    acting, a, _ = site_hands(site, cut_off)
+    cut = disturbances.network_cut(site, "qsp-a", "public", 60)
+    await acting.begin(cut)
+    undo, cutting = "systemd-run --on-active=60s (the undo of", "systemd-run --on-active=2s (qsp-a is cut off the"
+    assert [text.split(":")[0] for text in told(a)] == ["drill", undo, f"{cutting} public network)"]
+    await acting.undo(cut)
+    assert len([text for text in told(a) if "undo:" in text]) == 4, "it was not tried until the node was back"
+
+
+async def test_an_undo_that_fails_on_the_node_is_an_error_at_once(site: Site) -> None:
+    acting, *_ = site_hands(site, lambda command: Result(command, 1 if "undo:" in str(command) else 0, "", "no"))
+    hung = disturbances.squid_hung(site, "qsp-a", 60)
+    await acting.begin(hung)
+    with pytest.raises(CommandFailed):
+        await acting.undo(hung)
+
+
+async def test_power_and_cables_are_the_plugs_and_aside_is_the_engines(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Runtime:
+        did: list[str] = []  # noqa: RUF012
+
+        async def aside(self, cluster: object, node: str) -> None:
+            self.did.append(f"aside {node}")
+
+        async def back(self, cluster: object, node: str) -> None:
+            self.did.append(f"back {node}")
+
+        async def cleanup(self, cluster: object) -> None:
+            self.did.append("cleanup")
+
+    class Engine:
+        runtime = Runtime()
+
+    monkeypatch.setattr(hands, "engine_of", lambda _site: Engine)
+    plug = FakePlug()
+    acting = SiteHands(fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b")), site, plug)
+    for each in (ByPlug("power", "off", "qsp-a", cut_off=True), Aside("aside", "qsp-b")):
+        await acting.begin(each)
+        await acting.undo(each)
+    await acting.clear()
+    assert plug.did == ["take power qsp-a", "give power qsp-a"]
+    assert Runtime.did == ["aside qsp-b", "back qsp-b", "cleanup"]
+
+
+def test_scripts_are_right_by_shellcheck(site: Site, tmp_path: Path) -> None:
+    texts = {text for each in all_on_nodes(site) for text in (each.start, each.undo, each.check)}
+    for number, text in enumerate(sorted(texts)):
+        (tmp_path / f"{number}.sh").write_text(text)
+    files = sorted(tmp_path.glob("*.sh"))
+    checked = subprocess.run([TOOL, "--shell=sh", *files], text=True, capture_output=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+    assert len(files) > 10
+
+
+def test_what_systemd_runs_keeps_its_dollars(site: Site) -> None:
+    each = disturbances.squid_hung(site, "qsp-a", 60)
+    command = after(each.unit, 60, each.undo, each.arguments, "x")
+    assert command.argv[4:] == (
+        "squid-ha-drill-hang", "60s", 'systemctl kill --signal=CONT "$$1" 2>/dev/null || :', "squid.service",
+    )  # fmt: skip
+
+
+def test_units_are_named_so_that_they_are_found(site: Site) -> None:
+    names = [each.unit for each in all_on_nodes(site)]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"squid-ha-drill-[a-z-]+", name) for name in names)
+
+
+async def test_what_an_earlier_drill_has_left_is_found() -> None:
+    there = FakeNode("qsp-b", lambda _command: "squid-ha-drill-hang.timer loaded active waiting x\n")
+    assert await pending(fake_cluster(FakeNode("qsp-a"), there)) == {"qsp-b": "squid-ha-drill-hang.timer"}
+
+
+async def test_power_by_a_command() -> None:
+    plug = CommandPlug(command="sh -c '[ $0-$1 = off-qsp-a ] || { echo no such outlet; exit 3; }'")
+    await plug.take("power", "qsp-a")
+    with pytest.raises(Refused, match="exit code 3: no such outlet"):
+        await plug.give("power", "qsp-a")
+    with pytest.raises(Refused, match="cannot be run"):
+        await CommandPlug(command="/no/such/program").take("power", "qsp-a")
+    with pytest.raises(Refused, match="nobody has hold"):
+        await NoPlug().take("disk", "qsp-a")
+
+
+def test_a_plug_by_name() -> None:
+    assert load("lab.plug:plug").disposable
+    for wrong in ("lab.plug:none", "no.such:plug", ""):
+        with pytest.raises(Refused, match="names no object"):
+            load(wrong)

@@ -1,0 +1,116 @@
+"""What becomes of a report: a file, JUnit's XML, a chart, a page, a table."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from lxml import etree
+from rich.console import Console
+
+from operations.drill import chart, saved
+from operations.drill.junit import junit
+from operations.drill.model import Bounds, DrillReport, Moment, Sample, ScenarioReport
+from operations.drill.scenarios import scenarios
+from operations.drill.show import listing, render
+from operations.proof.gaps import gaps, longest
+from tests.unit.operations.drill.world import request
+
+BEGIN = 1_795_000_000.0
+
+
+def scenario(name: str = "squid-killed", **changes: object) -> ScenarioReport:
+    requests = [
+        request(number, BEGIN + number / 5, 0.02 + number % 7 / 100, None if 45 <= number < 60 else 200)
+        for number in range(1, 101)
+    ]
+    gap = longest(gaps(requests))
+    assert gap is not None
+    values: dict[str, object] = {
+        "name": name, "title": "Squid is killed", "verdict": "green", "started": BEGIN, "ended": BEGIN + 21,
+        "bounds": Bounds(gap=120, lost=0, lost_seconds=0), "sent": 100, "answered": 85, "failed": 15,
+        "errors": {"no connection": 15}, "longest_gap": gap.seconds, "gap": (gap.start, gap.end), "recovery": 3.0,
+        "recorded": 85,
+        "lost": 0, "lost_ids": [], "doubled": 0, "doubled_ids": [], "active_before": "qsp-a", "active_after": "qsp-b",
+        "whole": True, "fenced": {}, "findings": [],
+        "moments": [Moment(time=BEGIN + 9, text="Squid is killed on qsp-a"), Moment(time=BEGIN + 9.2, text="<b>&")],
+        "samples": [
+            Sample(time=BEGIN, active="qsp-a", whole=True), Sample(time=BEGIN + 9, active=None, whole=False),
+            Sample(time=BEGIN + 12, active="qsp-b", whole=True),
+        ],
+        "requests": requests,
+    }  # fmt: skip
+    return ScenarioReport.model_validate(values | changes)
+
+
+@pytest.fixture
+def report() -> DrillReport:
+    red = scenario(
+        "node-off", verdict="red", findings=["lost: 1 request (d1-7) answered, without a record", "gap: <x>"]
+    )
+    return DrillReport(
+        site="lab", started="2026-11-22T21:00:00+00:00", ended="2026-11-22T21:10:00+00:00", verdict="red",
+        engine="pacemaker", phase=3, clients="from here, 5 requests a second", machine="a machine",
+        scenarios=[scenario(), red], left_out={"clock-off": "no clock"},
+    )  # fmt: skip
+
+
+def test_it_is_kept_by_time_and_as_the_latest(report: DrillReport, tmp_path: Path) -> None:
+    path = saved.save(report, tmp_path)
+    assert path == tmp_path / ".state/drills/lab/2026-11-22T210000Z.json"
+    document = json.loads((path.parent / "latest.json").read_text())
+    assert document["verdict"] == "red"
+    wanted = {"name", "verdict", "longest_gap", "sent", "answered", "failed", "lost", "doubled", "recovery",
+              "active_after", "whole", "findings"}  # fmt: skip
+    assert wanted <= set(document["scenarios"][0])
+    assert saved.latest("lab", tmp_path) == report
+    assert saved.latest("paris", tmp_path) is None
+    assert not list(path.parent.glob("*.new"))
+
+
+def test_junit_has_a_case_per_scenario_and_the_findings(report: DrillReport) -> None:
+    suite = etree.fromstring(junit(report).encode())
+    assert {name: suite.get(name) for name in ("tests", "failures", "skipped")} == {
+        "tests": "3", "failures": "1", "skipped": "1",
+    }  # fmt: skip
+    failure = suite.find("testcase[@name='node-off']/failure")
+    assert failure is not None
+    assert failure.text == "lost: 1 request (d1-7) answered, without a record\ngap: <x>"
+
+
+def test_the_chart_shows_every_request_and_moment_and_loads_nothing(report: DrillReport, tmp_path: Path) -> None:
+    drawn = etree.fromstring(chart.svg(report).encode())
+    space = {"s": "http://www.w3.org/2000/svg"}
+    assert len(drawn.findall(".//s:circle", space)) == 2 * 85
+    assert len(drawn.findall(".//s:path", space)) == 2 * 15
+    assert "<b>&" in "".join(str(each) for each in drawn.itertext())
+    for name in ("drill.html", "drill.svg"):
+        chart.write(report, tmp_path / name)
+        text = (tmp_path / name).read_text()
+        assert "gap: &lt;x&gt;" in text or name.endswith(".svg")
+        assert not [word for word in ("<script", "href=", "src=", "url(", "@import") if word in text]
+
+
+def test_a_chart_has_room_for_any_length_and_for_nothing() -> None:
+    for seconds in (0.0, 0.4, 9, 70, 3000, 90000):
+        assert 1 <= len(chart.ticks(seconds)) <= 30
+        drawn = chart.panel(scenario(ended=BEGIN + seconds, requests=[], samples=[], gap=None, moments=[]), 0)
+        assert drawn.dots == []
+        assert len(drawn.bars) <= 1
+    heights = [chart.height_of(latency) for latency in (0.0, 0.01, 0.1, 1.0, 9.0, 1e6)]
+    assert heights == sorted(heights, reverse=True)
+    assert heights[0] == chart.TOP + chart.FAILED + chart.PLOT
+    assert heights[-1] == chart.TOP + chart.FAILED
+
+
+def test_people_see_the_numbers_the_findings_and_the_verdict(report: DrillReport) -> None:
+    text = io.StringIO()
+    Console(width=140, file=text).print(render(report))
+    assert "node-off: lost: 1 request (d1-7)" in text.getvalue()
+    assert "red: 1 of 2 scenarios" in text.getvalue()
+    assert "clock-off was left out: no clock" in text.getvalue()
+    text.truncate(0)
+    Console(width=140, file=text).print(listing(scenarios(), {"clock-off": "no clock"}))
+    assert "no clock" in text.getvalue()

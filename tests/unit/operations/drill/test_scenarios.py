@@ -1,0 +1,83 @@
+"""What each scenario does, step by step, without any host."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from declaration.site import Site
+from operations.drill.disturbances import Aside, ByPlug, OnNode
+from operations.drill.scenarios import scenarios
+from operations.drill.steps import Crash, Disturb, Fenced, Move, Served, Stand, Stays, Step, Undo, View, WaitFor
+
+LAB = frozenset({"power", "public network", "replication network", "disk"})
+NAMES = (
+    "planned-move", "peer-back", "squid-killed", "squid-hung", "node-off", "public-network-cut",
+    "replication-network-cut", "mirror-full", "peers-disk-frozen", "clock-off",
+)  # fmt: skip
+
+
+def steps(site: Site, name: str, can: frozenset[str] = LAB) -> list[Step]:
+    return list(scenarios()[name].steps(View(site, "qsp-a", "qsp-b", can)))
+
+
+def test_every_scenario_of_the_documentation_is_there() -> None:
+    assert set(scenarios()) == set(NAMES)
+    assert {name for name, each in scenarios().items() if each.planned} == {"planned-move", "peer-back"}
+    assert all(each.title and not each.title.endswith(".") for each in scenarios().values())
+
+
+@pytest.mark.parametrize("can", [LAB, frozenset[str]()], ids=["lab", "production"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_wait_has_a_deadline_and_every_disturbance_an_undo(site: Site, name: str, can: frozenset[str]) -> None:
+    taken = steps(site, name, can)
+    waits = [step.limit for step in taken if isinstance(step, WaitFor | Served | Fenced)]
+    assert waits
+    assert all(0 < limit < math.inf for limit in waits)
+    for step in taken:
+        if isinstance(step, Disturb) and isinstance(step.disturbance, OnNode) and step.disturbance.undo:
+            assert step.disturbance.lasts > 0, "it would stay for ever if the drill were killed"
+    begun = sum(isinstance(step, Disturb) for step in taken)
+    assert sum(isinstance(step, Undo) for step in taken) <= begun
+    assert begun or any(isinstance(step, Move) for step in taken)
+
+
+def test_what_the_lab_has_hold_of_is_done_there_and_on_the_node_without(site: Site) -> None:
+    for name in ("node-off", "public-network-cut", "replication-network-cut"):
+        for can, kind in ((LAB, ByPlug), (frozenset[str](), OnNode)):
+            (disturbed,) = [step.disturbance for step in steps(site, name, can) if isinstance(step, Disturb)]
+            assert isinstance(disturbed, kind)
+
+
+def test_a_node_that_is_lost_must_be_fenced_and_its_return_moves_nothing(site: Site) -> None:
+    taken = steps(site, "node-off")
+    assert [step.node for step in taken if isinstance(step, Crash | Fenced)] == ["qsp-a", "qsp-a"]
+    assert [step.node for step in taken if isinstance(step, Stays)] == ["qsp-b"]
+
+
+def test_planned_ones_break_nothing(site: Site) -> None:
+    for name, each in scenarios().items():
+        if each.planned:
+            found = [step.disturbance for step in steps(site, name) if isinstance(step, Disturb)]
+            assert all(isinstance(disturbance, Aside) for disturbance in found)
+
+
+def test_what_a_site_or_a_machine_cannot_do_is_said(site: Site) -> None:
+    alone = View(site, "qsp-a", "qsp-b")
+    assert {name for name, each in scenarios().items() if each.lacks(alone)} == {"peers-disk-frozen"}
+    without = site.model_copy(update={"mirror": None, "time": None})
+    lacking = {name for name, each in scenarios().items() if each.lacks(View(without, "qsp-a", "qsp-b", LAB))}
+    assert lacking == {"peers-disk-frozen", "mirror-full", "clock-off"}
+
+
+def test_a_full_mirror_is_held_against_what_is_declared(site: Site) -> None:
+    stopped = [step for step in steps(site, "mirror-full") if isinstance(step, WaitFor)]
+    assert [step.what for step in stopped] == ["Squid has stopped, as declared"]
+    assert stopped[0].holds(Stand(active="qsp-a", whole=False))
+    assert not stopped[0].holds(Stand(active="qsp-a", whole=True))
+    assert not stopped[0].holds(Stand(trouble="nobody answers"))
+    dropping = site.model_copy(update={"log": site.log.model_copy(update={"on_full": "drop"})})
+    assert [step for step in steps(dropping, "mirror-full") if isinstance(step, Served)]
+    assert scenarios()["mirror-full"].may_lose(dropping) == math.inf
+    assert scenarios()["mirror-full"].may_lose(site) == 0

@@ -1,0 +1,162 @@
+"""A drill of a whole site: what is refused before anything is changed, and what is reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import pytest
+
+from declaration.site import Site
+from operations.drill import site as drilling
+from operations.drill.clients import FromNode
+from operations.drill.plug import NoPlug
+from operations.drill.scenarios import scenarios
+from operations.drill.site import Options, clients_for, drill, hints_of, named
+from operations.drill.steps import Stand, View
+from operations.proof.model import Logs
+from operations.stacks import Misused
+from providers.connection.cluster import Cluster
+from providers.connection.command import Command, Result
+from providers.connection.errors import Refused
+from providers.connection.fake import FakeNode, fake_cluster
+from tests.unit.operations.drill.world import World, logs
+
+PLANNED = ["peer-back", "planned-move"]
+
+
+@dataclass(frozen=True)
+class LabPlug(NoPlug):
+    disposable: bool = True
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """The pair that is drilled; its clients' requests are all recorded, but for those that ``lose`` names."""
+    made = World()
+
+    def clients(cluster: object, view: object, options: object, run: str) -> World:
+        made.number, made.ended = 0, []
+        return made
+
+    async def read(cluster: object, site: object, active: str, run: str) -> Logs:
+        return logs([request.id.rpartition("-")[2] for request in made.ended])  # type: ignore[misc]
+
+    monkeypatch.setattr(drilling, "Runner", partial(drilling.Runner, pause=0.001))
+    monkeypatch.setattr(drilling, "SiteEyes", lambda *_: made)
+    monkeypatch.setattr(drilling, "SiteHands", lambda *_: made)
+    monkeypatch.setattr(drilling, "clients_for", clients)
+    monkeypatch.setattr(drilling, "read_records", read)
+    # World's requests bear its own run's name.
+    monkeypatch.setattr(drilling.time, "time_ns", lambda: 1_000_000)
+    return made
+
+
+def cluster(told: list[str] | None = None) -> Cluster:
+    return fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b"), progress=told.append if told is not None else print)
+
+
+async def test_a_site_that_does_what_it_states_is_green(site: Site, world: World) -> None:
+    report = await drill(cluster(), site, "lab", Options(["planned-move"], patience=20, machine="m"))
+    assert report.verdict == "green", report.scenarios[0].findings
+    (moved,) = report.scenarios
+    assert (moved.name, moved.lost, moved.active_after, moved.whole) == ("planned-move", 0, "qsp-a", True)
+    assert moved.sent >= 20
+    assert world.sending is False
+    assert (report.site, report.engine, report.phase, report.machine) == ("lab", "pacemaker", 3, "m")
+
+
+async def test_without_a_word_only_what_is_planned_is_done(site: Site, world: World) -> None:
+    assert sorted(each.name for each in named(Options())) == PLANNED
+    assert len(named(Options(knows=True))) == len(scenarios())
+    assert len(named(Options(plug=LabPlug()))) == len(scenarios())
+    with pytest.raises(Refused, match="squid-killed breaks something"):
+        await drill(cluster(), site, "lab", Options(["squid-killed"]))
+    assert world.did == []
+
+
+@pytest.mark.parametrize(
+    ("stand", "why"),
+    [
+        (Stand(trouble="qsp-a: no connection"), "no connection"),
+        (Stand(active="qsp-a", whole=True, mirror={"qsp-b": "Inconsistent"}), "the mirror: qsp-b Inconsistent"),
+        (Stand(active="qsp-a", whole=True, online=frozenset({"qsp-a"})), "online: qsp-a"),
+        (Stand(active="qsp-a", whole=True, healthy=True, notices=("earlier failure",)), "earlier failure"),
+    ],
+)
+async def test_a_site_that_is_not_ready_is_refused_and_left_alone(
+    site: Site, world: World, monkeypatch: pytest.MonkeyPatch, stand: Stand, why: str
+) -> None:
+    async def look(without: frozenset[str] = frozenset(), *, clocks: bool = False) -> Stand:
+        return stand
+
+    monkeypatch.setattr(world, "look", look)
+    with pytest.raises(Refused, match="not ready") as refused:
+        await drill(cluster(), site, "lab", Options())
+    assert why in str(refused.value)
+    assert world.did == []
+    assert world.number == 0
+
+
+async def test_what_an_earlier_drill_left_is_waited_for(site: Site, world: World) -> None:
+    there = FakeNode("qsp-a", lambda _command: "squid-ha-drill-hang.timer loaded active waiting\n")
+    with pytest.raises(Refused, match="still to come: squid-ha-drill-hang"):
+        await drill(fake_cluster(there, FakeNode("qsp-b")), site, "lab", Options())
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (Options(["no-such"]), Misused),
+        (Options(["peers-disk-frozen"], knows=True), Refused),
+    ],
+)
+async def test_what_does_not_exist_or_cannot_be_done_is_refused(
+    site: Site, world: World, options: Options, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        await drill(cluster(), site, "lab", options)
+    assert world.did == []
+
+
+async def test_a_single_node_has_nowhere_to_go(site: Site, world: World) -> None:
+    alone = site.model_copy(update={"virtual_ip": None})
+    with pytest.raises(Refused, match="single node"):
+        await drill(cluster(), alone, "lab", Options())
+
+
+async def test_after_a_site_that_is_not_whole_again_nothing_more_is_broken(
+    site: Site, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.stuck = "hangs"
+    real = drilling.Runner
+    monkeypatch.setattr(drilling, "Runner", lambda *seams, **options: real(*seams, **(options | {"settle": 0.05})))
+    report = await drill(cluster(), site, "lab", Options(["squid-hung", "squid-killed"], knows=True, patience=20))
+    assert report.verdict == "red"
+    (hung,) = report.scenarios
+    assert {finding.split(":")[0] for finding in hung.findings} >= {"left behind", "not whole"}
+    assert list(report.left_out) == ["squid-killed"]
+
+
+async def test_requests_come_from_where_they_are_asked_to(site: Site) -> None:
+    view, pair = View(site, "qsp-a", "qsp-b"), cluster()
+    standby = clients_for(pair, view, Options(), "d1")
+    assert isinstance(standby, FromNode)
+    asked = [clients_for(pair, view, Options(sender=each), "d1").place for each in ("here", "qsp-a")]
+    assert [standby.place, *asked] == ["qsp-b", "here", "qsp-a"]
+    with pytest.raises(Misused, match="no node"):
+        clients_for(pair, view, Options(sender="qsp-c"), "d1")
+
+
+async def test_daemon_logging_is_found_on_the_node(site: Site) -> None:
+    def answers(command: Command) -> Result:
+        return Result(command, 0, "access_log daemon:/mnt/mirror/squid/access.log\n", "")
+
+    pair = fake_cluster(FakeNode("qsp-a", answers), FakeNode("qsp-b", lambda command: Result(command, 1, "", "")))
+    (hint,) = await hints_of(pair, site)
+    assert "on qsp-a logs by `daemon:`" in hint
+
+
+def test_the_order_that_was_asked_for_is_kept() -> None:
+    found = [each.name for each in named(Options(["squid-hung", "planned-move"], knows=True))]
+    assert found == ["squid-hung", "planned-move"]

@@ -1,0 +1,296 @@
+"""The commands that act on a running site: what they ask the engine for, what they print, how they end."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import operations.cli._ask as ask
+from declaration.site import Site
+from operations import engines, switchover
+from operations import site as sites
+from operations.actions import do, records, refuse_peer, save, split
+from operations.cli import _app
+from providers.connection.cluster import Cluster
+from providers.connection.command import Command, Result
+from providers.connection.errors import Locked, Refused, Unreachable
+from providers.connection.fake import FakeNode, fake_cluster
+from providers.connection.loop import run_sync
+from providers.roles import UP_TO_DATE, MirrorView, Notice, SplitBrain
+from tests.unit.local import LocalNode
+
+APART = MirrorView("source", connected=False, connection="StandAlone", data=UP_TO_DATE)
+WHOLE = MirrorView("source", connected=True, connection="Connected", data=UP_TO_DATE, peer_data=UP_TO_DATE)
+
+
+@dataclass
+class Engine:
+    """Remembers what it was asked for."""
+
+    asked: list[str] = field(default_factory=list[str])
+    split: SplitBrain | None = None
+    view: MirrorView = APART
+    hosts: Any = None
+    told: list[Notice] = field(default_factory=list[Notice])
+
+    async def active_node(self, cluster: Cluster) -> str:
+        return "qsp-a"
+
+    async def notices(self, cluster: Cluster) -> list[Notice]:
+        return self.told
+
+    async def mirror(self, cluster: Cluster) -> Mapping[str, MirrorView]:
+        return dict.fromkeys(cluster.nodes, self.view)
+
+    async def split_brain(self, cluster: Cluster) -> SplitBrain | None:
+        return self.split
+
+    def __getattr__(self, name: str) -> Any:
+        async def asked(cluster: Cluster, *words: object, **named: object) -> None:
+            self.asked.append(" ".join(map(str, [name, *words, *named.values()])))
+
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return asked
+
+
+@dataclass
+class Hosts:
+    site: Site
+    nodes: list[FakeNode]
+    stack: str = "lab"
+
+    def cluster(self, progress: object) -> Cluster:
+        return fake_cluster(*self.nodes)
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return run_sync(work)
+
+
+def off(command: Command) -> Result:
+    raise Unreachable("no route to host", node="qsp-b")
+
+
+@pytest.fixture
+def engine(site: Site, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    found = Engine()
+
+    @dataclass
+    class Played:
+        runtime: Engine
+
+    hosts = Hosts(site, [FakeNode("qsp-a"), FakeNode("qsp-b")])
+    found.hosts = hosts
+    monkeypatch.setattr(sites, "hosts_of", lambda stack: hosts)
+    for module in (engines, do, split, switchover):
+        monkeypatch.setattr(module, "engine_of", lambda site: Played(found))
+    monkeypatch.setattr("operations.actions.peer.engine_of", lambda site: Played(found))
+    return found
+
+
+def run(*words: str, typed: str = ""):
+    return CliRunner().invoke(_app.build(), list(words), input=typed)
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (("node", "aside", "lab", "qsp-b"), "aside qsp-b"),
+        (("node", "back", "lab", "qsp-b"), "back qsp-b"),
+        (("maintenance", "on", "lab"), "maintenance True"),
+        (("maintenance", "off", "lab"), "maintenance False"),
+        (("cleanup", "lab"), "cleanup"),
+    ],
+)
+def test_an_action_is_the_engines_and_its_outcome_is_told(engine: Engine, words: tuple[str, ...], asked: str) -> None:
+    engine.told = [Notice("standby", "qsp-b is aside")]
+    shown = run(*words)
+    assert (shown.exit_code, engine.asked) == (0, [asked])
+    assert "The service runs on qsp-a." in shown.stdout
+    assert "notice: qsp-b is aside" in shown.stderr
+    document = json.loads(run(*words, "--json").stdout)
+    assert document["active"] == "qsp-a"
+    assert document["notices"] == ["qsp-b is aside"]
+    assert document["action"] == " ".join(words[: words.index("lab")])
+
+
+@pytest.mark.parametrize("words", [("node", "aside", "lab", "qsp-c"), ("switchover", "lab", "--to", "qsp-c")])
+def test_a_node_that_there_is_not_is_a_wrong_call(engine: Engine, words: tuple[str, ...]) -> None:
+    shown = run(*words)
+    assert type(shown.exception).__name__ == "Misused"
+    assert engine.asked == []
+
+
+async def test_an_action_waits_for_nobody_who_is_off_but_for_another_writer(site: Site, engine: Engine) -> None:
+    async def locked() -> None:
+        raise Locked("another run is changing this cluster")
+
+    async def unreachable() -> None:
+        raise Unreachable("no route", node="qsp-b")
+
+    async def work() -> None:
+        engine.asked.append("work")
+
+    told: list[str] = []
+    cluster = replace(fake_cluster(FakeNode("qsp-a"), progress=told.append), hold=unreachable)
+    await do.act(cluster, site, "lab", "cleanup", work)
+    assert told == ["qsp-b does not answer, so others are not kept from changing this site now"]
+    with pytest.raises(Locked):
+        await do.act(replace(cluster, hold=locked), site, "lab", "cleanup", work)
+    assert engine.asked == ["work"]
+
+
+# Alone
+
+
+async def test_a_peer_that_answers_is_not_off() -> None:
+    with pytest.raises(Refused, match="qsp-b answers over SSH"):
+        await refuse_peer(fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b")), "qsp-a")
+    await refuse_peer(fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b", off)), "qsp-a")
+
+
+@pytest.mark.parametrize(
+    ("words", "typed", "started"),
+    [
+        ((), "qsp-b is off\n", True),
+        ((), "yes\n", False),
+        ((), "\n", False),
+        (("--peer-is-off",), "", True),
+    ],
+)
+def test_start_alone_takes_a_sentence_for_an_answer(
+    engine: Engine, words: tuple[str, ...], typed: str, started: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.hosts.nodes[1].answer = off
+    monkeypatch.setattr(ask, "somebody", lambda: True)
+    shown = run("start", "--alone", "lab", "qsp-a", *words, typed=typed)
+    assert (engine.asked == ["start_alone qsp-a"]) is started
+    assert isinstance(shown.exception, Refused) is not started
+
+
+def test_start_alone_is_refused_where_nobody_can_be_asked_or_the_peer_answers(engine: Engine) -> None:
+    shown = run("start", "--alone", "lab", "qsp-a", "--peer-is-off")
+    assert "answers over SSH" in str(shown.exception)
+    engine.hosts.nodes[1].answer = off
+    shown = run("start", "--alone", "lab", "qsp-a")
+    assert "--peer-is-off" in str(shown.exception)
+    assert engine.asked == []
+
+
+# Split brain
+
+
+def test_without_a_split_brain_nothing_is_saved_or_thrown_away(engine: Engine) -> None:
+    engine.view = WHOLE
+    shown = run("resolve", "split-brain", "lab", "--victim", "qsp-b")
+    assert (shown.exit_code, engine.asked) == (0, [])
+    assert "There is no split brain" in shown.stdout
+    engine.view = APART
+    shown = run("resolve", "split-brain", "lab", "--victim", "qsp-b", "--yes")
+    assert isinstance(shown.exception, Refused)
+    assert engine.asked == []
+
+
+def test_both_logs_are_saved_before_anybody_is_asked_and_nothing_is_thrown_away_without_an_answer(
+    engine: Engine,
+) -> None:
+    engine.split = SplitBrain({"qsp-a": "detected"})
+    shown = run("resolve", "split-brain", "lab", "--victim", "qsp-b")
+    assert "nobody is there to be asked" in str(shown.exception)
+    assert [each.split()[0] for each in engine.asked] == ["save_logs", "save_logs"]
+    assert "qsp-b (victim)" in shown.stderr
+    engine.asked.clear()
+    shown = run("resolve", "split-brain", "lab", "--victim", "qsp-b", "--yes", "--json")
+    assert [each.split()[0] for each in engine.asked] == ["save_logs", "save_logs", "resolve"]
+    document = json.loads(shown.stdout)
+    assert (document["victim"], document["survivor"], document["resolved"]) == ("qsp-b", "qsp-a", True)
+
+
+@dataclass
+class Copies:
+    """Two nodes on this machine, each with a folder of logs."""
+
+    folder: Path
+
+    def nodes(self) -> dict[str, LocalNode]:
+        return {name: LocalNode(name) for name in ("one", "two")}
+
+    async def only(self) -> tuple[int, int]:
+        nodes = self.nodes()
+        blocks = {
+            name: records.parse_digests((await node.run(records.digests(str(self.folder / name), "access.log"))).stdout)
+            for name, node in nodes.items()
+        }
+        parts = records.differing(blocks["one"], blocks["two"])
+        found: list[Counter[bytes]] = []
+        for (name, node), part in zip(nodes.items(), parts, strict=True):
+            lines, whole = await records.lines(node, str(self.folder / name), part)
+            assert whole
+            found.append(lines)
+        return records.only(*found)
+
+
+@pytest.fixture
+def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Copies:
+    monkeypatch.setattr(records, "BLOCK", 64)
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    return Copies(tmp_path)
+
+
+def log(*records_: str) -> bytes:
+    return "".join(f"{record}\n" for record in records_).encode()
+
+
+COMMON = [f"common record number {number}" for number in range(40)]
+
+
+async def test_records_only_on_either_side_are_counted_over_rotations_and_compression(copies: Copies) -> None:
+    one, two = copies.folder / "one", copies.folder / "two"
+    (one / "access.log-1.gz").write_bytes(gzip.compress(log("old")))
+    (two / "access.log-1").write_bytes(log("old"))
+    (one / "access.log").write_bytes(log(*COMMON, "a1", "a2", "a2"))
+    (two / "access.log-2").write_bytes(log(*COMMON, "b1"))
+    (two / "access.log").write_bytes(log("b2", "a2"))
+    assert await copies.only() == (2, 2)
+
+
+async def test_only_what_differs_is_read(copies: Copies) -> None:
+    for name, own in (("one", ["a"]), ("two", ["b", "c"])):
+        (copies.folder / name / "access.log").write_bytes(log(*COMMON, *own))
+    assert await copies.only() == (1, 2)
+    blocks = {"access.log": tuple("0123")}
+    ahead = {"access.log": (*"012", "x", "y")}
+    assert records.differing(blocks, ahead)[0] == [records.Part("access.log", 3 * records.BLOCK)]
+    assert records.differing(blocks, blocks) == ([], [])
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    common=st.lists(st.text("xyz", min_size=1, max_size=30), max_size=20),
+    ones=st.lists(st.text("abc", min_size=1, max_size=9), max_size=9),
+    twos=st.lists(st.text("def", min_size=1, max_size=9), max_size=9),
+)
+def test_whatever_is_common_does_not_count(common, ones, twos, tmp_path_factory) -> None:
+    folder = tmp_path_factory.mktemp("copies")
+    for name, own in (("one", ones), ("two", twos)):
+        (folder / name).mkdir()
+        (folder / name / "access.log").write_bytes(log(*common, *own))
+    assert run_sync(Copies(folder).only()) == (len(ones), len(twos))
+
+
+async def test_a_site_without_a_mirror_or_with_a_node_away_has_no_split_brain(site: Site, engine: Engine) -> None:
+    with pytest.raises(Refused, match="no mirror"):
+        await save(fake_cluster(FakeNode("qsp-a")), site.model_copy(update={"mirror": None}), "qsp-b")
+    with pytest.raises(Refused, match="declared away"):
+        await save(fake_cluster(FakeNode("qsp-a")), site, "qsp-b")

@@ -1,0 +1,56 @@
+"""What Pulumi has a site do is noted on its nodes: after it was applied, not before; and struck off when removed."""
+
+from __future__ import annotations
+
+import pytest
+
+from declaration.site import Site
+from providers import applied, reconcile, session
+from providers.connection.cluster import Cluster
+from providers.connection.errors import NotVerified
+from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
+from providers.contract import Present, State
+
+THING = "squid-ha/lab/names"
+
+
+class Wanted(State):
+    nodes: dict[str, str]
+
+
+WANTED = Wanted(nodes={"qsp-a": "x", "qsp-b": "y"})
+
+
+def test_a_thing_is_noted_when_it_was_applied_and_forgotten_when_removed(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journals = FakeJournals()
+    fails = True
+
+    async def apply(kind: str, cluster: Cluster, wanted: State, *, previous: State | None = None) -> Present[State]:
+        if fails:
+            raise NotVerified("it does not read back as wanted")
+        return Present(wanted)
+
+    async def remove(kind: str, cluster: Cluster, wanted: State) -> None:
+        assert noted() == ["names", "names"], "forgotten before it was removed"
+
+    def cluster(self: object, owner: str, thing: str = "", progress: object = print) -> Cluster:
+        return fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b"), journals=journals, thing=thing)
+
+    def noted() -> list[str]:
+        books = (journal.values for (_, thing), journal in journals.opened.items() if thing == applied.JOURNAL)
+        return [thing for values in books for thing in values]
+
+    monkeypatch.setattr(reconcile, "apply", apply)
+    monkeypatch.setattr(reconcile, "remove", remove)
+    monkeypatch.setattr(session.SiteAccess, "cluster", cluster)
+    access = session.SiteAccess(site, lambda _name: None)
+    with pytest.raises(NotVerified):
+        access.apply(THING, "host.names", WANTED)
+    assert noted() == []
+    fails = False
+    access.apply(THING, "host.names", WANTED)
+    assert noted() == ["names", "names"]
+    access.remove(THING, "host.names", WANTED)
+    assert noted() == []

@@ -1,0 +1,185 @@
+"""Following a real log, by the very commands that nodes run: over rotations, compression and moves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from operations.logs import follow as following
+from operations.logs.follow import Follower, Source, follow
+from providers.connection.command import Command, Result
+from providers.connection.errors import Unreachable
+from providers.connection.fake import fake_cluster
+from tests.unit.local import LocalNode
+
+
+@dataclass
+class Here(LocalNode):
+    """A node that may be off. A command that was begun ends by itself, as on a node that nobody listens to any more."""
+
+    off: bool = False
+    begun: set[asyncio.Task[Result]] = field(default_factory=set[asyncio.Task[Result]])
+
+    async def run(self, command: Command) -> Result:
+        if self.off:
+            raise Unreachable("no route to host", node=self.name)
+        task = asyncio.create_task(super().run(command))
+        self.begun.add(task)
+        return await asyncio.shield(task)
+
+
+@dataclass
+class Mirror:
+    """One folder that is "mounted" on the nodes whose stand-in for mountpoint(1) says so."""
+
+    folder: Path
+    nodes: dict[str, Here]
+    shown: list[str] = field(default_factory=list[str])
+    told: list[str] = field(default_factory=list[str])
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "mirror/access.log"
+
+    def mount(self, *names: str) -> None:
+        for name in self.nodes:
+            state = self.folder / name / "mounted"
+            state.write_text("yes") if name in names else state.unlink(missing_ok=True)
+
+    def append(self, *records: str) -> None:
+        with self.log.open("a") as file:
+            file.writelines(f"{record}\n" for record in records)
+
+    def rotate(self, stamp: str) -> None:
+        for old in self.folder.glob("mirror/access.log-*[0-9]"):
+            old.with_name(f"{old.name}.gz").write_bytes(gzip.compress(old.read_bytes()))
+            old.unlink()
+        self.log.rename(self.log.with_name(f"access.log-{stamp}"))
+        self.log.touch()
+
+    def follower(self) -> Follower:
+        cluster = fake_cluster(*self.nodes.values())
+        return Follower(Source(cluster, str(self.log), str(self.folder / "mirror")), self.told.append)
+
+    def show(self, lines: list[bytes], node: str) -> None:
+        self.shown += [line.decode() for line in lines]
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not holds():  # noqa: ASYNC110 - the condition is of files and of other tasks
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mirror:
+    monkeypatch.setattr(following, "PAUSE", 0.02)
+    nodes: dict[str, Here] = {}
+    for name in ("qsp-a", "qsp-b"):
+        (tmp_path / name).mkdir()
+        stand_in = tmp_path / name / "mountpoint"
+        stand_in.write_text(f"#!/bin/sh\ntest -f '{tmp_path}/{name}/mounted'\n")
+        stand_in.chmod(0o755)
+        nodes[name] = Here(name, path=str(tmp_path / name))
+    (tmp_path / "mirror").mkdir()
+    made = Mirror(tmp_path, nodes)
+    made.mount("qsp-a")
+    return made
+
+
+@contextlib.asynccontextmanager
+async def followed(mirror: Mirror, follower: Follower) -> AsyncGenerator[None, None]:
+    task = asyncio.create_task(follow(follower, mirror.show))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await asyncio.gather(*(each for node in mirror.nodes.values() for each in node.begun), return_exceptions=True)
+
+
+async def test_a_rotation_and_a_move_and_a_lost_node_are_followed_without_a_gap_or_a_repeat(mirror: Mirror) -> None:
+    mirror.append("1", "2", "3")
+    follower = mirror.follower()
+    assert await follower.last(2) == [b"2", b"3"]
+    async with followed(mirror, follower):
+        mirror.append("4")
+        await mirror.until(lambda: mirror.shown == ["4"])
+        mirror.rotate("1")
+        mirror.append("5")
+        await mirror.until(lambda: mirror.shown == ["4", "5"])
+        mirror.mount()
+        await mirror.until(lambda: any("on no node" in told for told in mirror.told))
+        mirror.append("6")
+        mirror.rotate("2")
+        mirror.append("7")
+        mirror.rotate("3")
+        mirror.append("8")
+        mirror.mount("qsp-b")
+        await mirror.until(lambda: mirror.shown == ["4", "5", "6", "7", "8"])
+        mirror.nodes["qsp-b"].off = True
+        await mirror.until(lambda: any("no route" in told for told in mirror.told))
+        mirror.append("9")
+        mirror.mount("qsp-a")
+        await mirror.until(lambda: mirror.shown[5:] == ["9"])
+    assert [told for told in mirror.told if told.startswith("following")] == [
+        "following on qsp-b",
+        "following on qsp-a",
+    ]
+
+
+async def test_what_a_crash_has_lost_is_told_and_the_rest_goes_on(mirror: Mirror) -> None:
+    mirror.append("one", "two", "three")
+    follower = mirror.follower()
+    await follower.last(3)
+    async with followed(mirror, follower):
+        await asyncio.sleep(0)
+        mirror.mount()
+        await mirror.until(lambda: bool(mirror.told))
+        mirror.log.write_text("one\nTWO\n")
+        mirror.mount("qsp-b")
+        await mirror.until(lambda: mirror.shown == ["TWO"])
+    assert any("10 bytes that were shown are not in the log any more" in told for told in mirror.told)
+
+
+async def test_a_log_that_begins_later_is_shown_from_its_beginning(mirror: Mirror) -> None:
+    mirror.mount()
+    follower = mirror.follower()
+    assert await follower.last(10) == []
+    async with followed(mirror, follower):
+        mirror.append("first")
+        mirror.mount("qsp-a")
+        await mirror.until(lambda: mirror.shown == ["first"])
+
+
+async def test_the_last_records_reach_into_files_that_were_rotated(mirror: Mirror) -> None:
+    mirror.append("1", "2")
+    mirror.rotate("1")
+    mirror.append("3")
+    assert await mirror.follower().last(2) == [b"2", b"3"]
+    assert await mirror.follower().last(0) == []
+
+
+async def test_every_look_only_reads_and_ends_by_itself(mirror: Mirror) -> None:
+    mirror.append("1")
+    follower = mirror.follower()
+    await follower.last(1)
+    async with followed(mirror, follower):
+        mirror.append("2")
+        await mirror.until(lambda: mirror.shown == ["2"])
+    commands = [command for node in mirror.nodes.values() for command in node.commands]
+    assert commands
+    assert not [command for command in commands if command.writes or command.timeout > 60]
+
+
+async def test_where_no_node_answers_at_the_start_that_is_the_error(mirror: Mirror) -> None:
+    for node in mirror.nodes.values():
+        node.off = True
+    with pytest.raises(Unreachable):
+        await mirror.follower().last(1)

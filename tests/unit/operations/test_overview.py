@@ -1,0 +1,262 @@
+"""The overview of sites: as text, JSON and a page that needs nothing else."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from declaration.site import Site
+from operations import status as statuses
+from operations.cli import _app
+from operations.cli import status as cli
+from operations.drift import Case, Finding, Outcome, SiteReport
+from operations.overview import Overview, page, read, render, unread
+from operations.overview.model import Drill, Scenario, in_words
+from operations.overview.read import last_drill
+from providers.connection.cluster import Cluster
+from providers.connection.command import Command, Result
+from providers.connection.errors import Refused, Unknown
+from providers.connection.fake import FakeNode, fake_cluster
+from providers.connection.loop import run_sync
+from providers.host.clocks import UNITS
+from providers.roles import UP_TO_DATE, MirrorView, Notice
+
+RECORDED = Path(__file__).parents[2] / "recorded/chronyc-tracking"
+MEMBERS = ("mirror", "filesystem", "squid", "address")
+WHOLE = MirrorView(
+    role="source", connected=True, connection="Connected", data=UP_TO_DATE, peer_data=UP_TO_DATE, percent=100.0
+)
+
+
+@dataclass
+class FakeTree:
+    states: Mapping[str, Mapping[str, str]]
+    active: str | None = "qsp-a"
+
+
+@dataclass
+class FakeRuntime:
+    states: dict[str, str] = field(default_factory=dict[str, str])
+    views: Mapping[str, MirrorView] = field(default_factory=lambda: {"qsp-a": WHOLE, "qsp-b": WHOLE})
+    said: Sequence[Notice] = ()
+    error: Exception | None = None
+
+    async def tree(self, cluster: Cluster) -> FakeTree:
+        if self.error:
+            raise self.error
+        return FakeTree({name: {"qsp-a": self.states.get(name, "Started"), "qsp-b": "Stopped"} for name in MEMBERS})
+
+    async def mirror(self, cluster: Cluster) -> Mapping[str, MirrorView]:
+        return self.views
+
+    async def notices(self, cluster: Cluster) -> Sequence[Notice]:
+        return self.said
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
+    made = FakeRuntime()
+
+    class Engine:
+        runtime = made
+
+    monkeypatch.setattr(statuses, "engine_of", lambda site: Engine())
+    # The package offers the function `read` under its module's name.
+    monkeypatch.setitem(read.__globals__, "engine_of", lambda site: Engine())
+    return made
+
+
+def clock(name: str):
+    def answer(command: Command) -> Result:
+        if "tracking" in command.argv:
+            return Result(command, 0, (RECORDED / name).read_text(), "")
+        unit = "LoadState=not-found\nActiveState=inactive\nSubState=dead\nUnitFileState=\nNeedDaemonReload=no"
+        return Result(command, 0, "\n\n".join([unit] * len(UNITS)), "")
+
+    return answer
+
+
+def seen(site: Site, second: str = "synchronised.txt") -> tuple[statuses.Status, Overview]:
+    cluster = fake_cluster(FakeNode("qsp-a", clock("synchronised.txt")), FakeNode("qsp-b", clock(second)))
+    return run_sync(read(cluster, site, "lab"))
+
+
+def shown(*found: tuple[statuses.Status | None, Overview]) -> str:
+    text = io.StringIO()
+    Console(width=120, file=text).print(render(found))
+    return text.getvalue()
+
+
+def test_states_are_in_the_words_of_lifekeepers_window() -> None:
+    words = [in_words(state) for state in ("Started", "Promoted", "Stopped", "Unpromoted", "Failed", "Starting", "")]
+    assert words == ["in service", "in service", "standby", "standby", "failed", "starting", "unknown"]
+
+
+def test_a_good_site_has_tree_mirror_and_clocks(site: Site, runtime: FakeRuntime) -> None:
+    status, overview = seen(site)
+    assert (overview.health, overview.active, overview.address) == ("good", "qsp-a", "192.0.2.10:3128")
+    assert [(member.name, member.depth) for member in overview.members] == [
+        ("address", 0), ("squid", 1), ("filesystem", 2), ("mirror", 3),
+    ]  # fmt: skip
+    assert overview.members[0].states == {"qsp-a": "in service", "qsp-b": "standby"}
+    assert [clock.good for clock in overview.clocks] == [True, True]
+    lines = shown((status, overview)).splitlines()
+    assert lines[0] == "The proxy 192.0.2.10:3128 runs on qsp-a."
+    assert any(re.match(r"qsp-b +192\.0\.2\.1 \(chrony\) +\d+ +[+-]0\.\d{6} s", line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("states", "health", "said"),
+    [({"squid": "Degraded"}, "degraded", "Degraded"), ({"squid": "Failed"}, "bad", "does not run as a whole")],
+)
+def test_what_is_wrong_with_the_service_shows(site: Site, runtime: FakeRuntime, states, health, said) -> None:
+    runtime.states = states
+    status, overview = seen(site)
+    assert overview.health == health
+    assert said in shown((status, overview))
+
+
+def test_a_clock_without_a_source_is_not_good(site: Site, runtime: FakeRuntime) -> None:
+    status, overview = seen(site, "no-sources.txt")
+    assert overview.healthy
+    assert overview.health == "degraded"
+    assert "no source is selected" in shown((status, overview))
+
+
+def test_notices_show_and_are_no_fault(site: Site, runtime: FakeRuntime) -> None:
+    runtime.said = [Notice("constraint", "cli-ban-squid keeps squid off [qsp-b]", "qsp-b")]
+    status, overview = seen(site)
+    assert overview.health == "good"
+    assert "notice: cli-ban-squid keeps squid off [qsp-b]" in shown((status, overview))
+
+
+def test_the_last_drill_is_read_from_its_file(tmp_path: Path) -> None:
+    assert last_drill(tmp_path, "lab") is None
+    folder = tmp_path / ".state/drills/lab"
+    folder.mkdir(parents=True)
+    (folder / "latest.json").write_text("{")
+    assert last_drill(tmp_path, "lab") is None
+    scenario = {"name": "move", "verdict": "red", "longest_gap": 2.5, "sent": 9, "findings": ["gap"]}
+    (folder / "latest.json").write_text(
+        json.dumps({"site": "lab", "started": "2026", "verdict": "red", "scenarios": [scenario]})
+    )
+    assert last_drill(tmp_path, "lab") == Drill(
+        started="2026", verdict="red", scenarios=[Scenario(name="move", verdict="red", longest_gap=2.5, sent=9)]
+    )
+
+
+class Page(HTMLParser):
+    """What a page consists of, and what it would load."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.loads: list[str] = []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.loads += [f"{tag} {name}" for name, _ in attrs if name in ("src", "href", "srcset", "data")]
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes what is not open"
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def test_a_page_needs_nothing_else_and_has_all_there_is(site: Site, runtime: FakeRuntime) -> None:
+    runtime.said = [Notice("failure", "<script>alert(1)</script>")]
+    _, overview = seen(site, "no-sources.txt")
+    finding = Finding(
+        thing="names", node="qsp-b", property="nodes.qsp-b", declared="a", live="<img src=x>", origin="host"
+    )
+    case = Case(thing="names", kind="host.names", node="qsp-b", outcome=Outcome.DRIFT, findings=[finding])
+    drill = Drill(started="2026", verdict="red", scenarios=[Scenario(name="node powered off", verdict="red", lost=2)])
+    full = overview.model_copy(update={"drift": SiteReport(stack="lab", cases=[case]), "drill": drill})
+    text = page([full, unread("rome", "no node can tell", 4)])
+    found = Page(text)
+    assert (found.open, found.loads) == ([], []), "it is not whole, or it loads something"
+    assert not re.search(r"url\(|@import|<script", text)
+    for word in ("in service", "source", "100.0 % in sync", "no source is selected", "<script>alert(1)</script>",
+                 "<img src=x>", "changed on the host", "node powered off", "no node can tell"):  # fmt: skip
+        assert word in found.words, word
+    assert "http-equiv" not in text
+    assert '<meta http-equiv="refresh" content="5">' in page([full], 5.0)
+
+
+@dataclass
+class FakeHosts:
+    stack: str
+    site: Site
+    owner: str = "squid-ha/lab"
+
+    def cluster(self, progress: object) -> Cluster:
+        return fake_cluster(FakeNode("qsp-a", clock("synchronised.txt")), FakeNode("qsp-b", clock("synchronised.txt")))
+
+    run = staticmethod(run_sync)
+
+
+@pytest.fixture
+def call(site: Site, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch):
+    def pair_of(stack: str) -> FakeHosts:
+        if stack == "alone":
+            raise Refused("stack `alone` has a single node")
+        return FakeHosts(stack, site)
+
+    monkeypatch.setattr(cli, "pair_of", pair_of)
+    return lambda *arguments: CliRunner().invoke(_app.build(), ["status", *arguments])
+
+
+def test_exit_codes(call, runtime: FakeRuntime) -> None:
+    assert call("lab").exit_code == 0
+    assert call("lab", "alone").exit_code == 5
+    runtime.states = {"squid": "Failed"}
+    assert call("lab").exit_code == 3
+    runtime.error = Unknown("no node can tell")
+    silent = call("lab", "other")
+    assert silent.exit_code == 4
+    assert silent.stdout.count("no node can tell") == 2
+
+
+def test_json_is_one_document(call, runtime: FakeRuntime) -> None:
+    document = json.loads(call("lab", "other", "--json").stdout)
+    assert [(each["stack"], each["health"], each["drift"]) for each in document["sites"]] == [
+        ("lab", "good", None), ("other", "good", None),
+    ]  # fmt: skip
+    assert type(call("lab", "--json", "--watch").exception).__name__ == "Misused"
+
+
+def test_a_page_is_written_with_drift_and_watching_writes_it_again(call, monkeypatch, tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    monkeypatch.setattr("operations.drift.scan", lambda subjects: _drift())
+    assert call("lab", "--html", str(file)).exit_code == 0
+    assert "no differences" in file.read_text()
+    rounds: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        rounds.append(seconds)
+        if len(rounds) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.time, "sleep", sleep)
+    watched = call("lab", "--watch", "--html", str(file))
+    assert (watched.exit_code, len(rounds)) == (0, 2), "Ctrl-C is how watching ends"
+    assert "http-equiv" in file.read_text()
+
+
+async def _drift():
+    from operations.drift import Report  # noqa: PLC0415
+
+    return Report(started="2026-11-22T21:00:00+00:00", seconds=1, sites=[SiteReport(stack="lab")])

@@ -1,0 +1,147 @@
+"""A node aside and back, maintenance mode, cleanup, notices: each reads first, changes only what differs, verifies."""
+
+from __future__ import annotations
+
+import pytest
+
+from providers.connection.errors import NotVerified, Refused, TimedOut
+from providers.connection.fake import fake_cluster
+from providers.pacemaker import actions, live, runtime
+from providers.pacemaker.model import Expression, Location
+from tests.unit.pacemaker.acting import Acting, with_failure
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits in vain gives up at once."""
+    monkeypatch.setattr(actions, "SLACK", -100_000.0)
+    monkeypatch.setattr(live, "pause", lambda took: 0.0)
+
+
+def kinds(acting: Acting) -> list[str]:
+    return [said.split()[0] for said in acting.said]
+
+
+async def test_the_standby_node_goes_aside_and_comes_back_and_again_changes_nothing() -> None:
+    acting = Acting()
+    cluster = fake_cluster(*acting.nodes())
+    for _ in range(2):
+        await runtime.aside(cluster, "qsp-a")
+        assert acting.said == ["crm_attribute --node qsp-a --name standby --update on"]
+    notices = await runtime.notices(cluster)
+    assert [(each.kind, each.node) for each in notices] == [("standby", "qsp-a")]
+    acting.said.clear()
+    for _ in range(2):
+        await runtime.back(cluster, "qsp-a")
+        assert acting.said == [
+            "crm_attribute --node qsp-a --name standby --delete",
+            "crm_attribute --node qsp-a --name standby --lifetime reboot --delete",
+        ]
+    assert await runtime.notices(cluster) == []
+
+
+async def test_a_node_that_the_cluster_does_not_know_is_refused() -> None:
+    with pytest.raises(Refused, match="knows no such node"):
+        await runtime.aside(fake_cluster(*Acting().nodes()), "qsp-c")
+
+
+async def test_a_change_without_effect_is_an_error() -> None:
+    acting = Acting(deaf=True)
+    cluster = fake_cluster(*acting.nodes())
+    with pytest.raises(TimedOut, match="nothing runs on qsp-a"):
+        await runtime.aside(cluster, "qsp-a")
+    acting.deaf = False
+    acting.standby("qsp-a", on=True)
+    acting.deaf = True
+    with pytest.raises(TimedOut, match="qsp-a takes part again"):
+        await runtime.back(cluster, "qsp-a")
+
+
+async def test_the_active_node_is_left_before_it_goes_aside() -> None:
+    acting = Acting()
+    cluster = fake_cluster(*acting.nodes())
+    acting.mon = acting.mon.replace('online="true"', 'online="false"', 1)
+    with pytest.raises(Refused, match="qsp-a: this node cannot take the service over now"):
+        await runtime.aside(cluster, "qsp-b")
+    assert acting.said == []
+
+
+@pytest.mark.parametrize("action", [runtime.aside, runtime.back])
+async def test_in_maintenance_mode_nothing_would_happen(action) -> None:
+    acting = Acting()
+    if action is runtime.back:
+        acting.standby("qsp-a", on=True)
+    acting.mon = acting.mon.replace('maintenance-mode="false"', 'maintenance-mode="true"')
+    with pytest.raises(Refused, match="maintenance"):
+        await action(fake_cluster(*acting.nodes()), "qsp-a")
+    assert acting.said == []
+
+
+async def test_maintenance_mode_begins_and_ends_and_leaves_nothing_in_the_configuration() -> None:
+    acting = Acting()
+    cluster = fake_cluster(*acting.nodes())
+    before = acting.cib.partition("<status")[0].split()
+    for _ in range(2):
+        await runtime.maintenance(cluster, on=True)
+        assert len(acting.said) == 1
+    assert [each.kind for each in await runtime.notices(cluster)] == ["maintenance"]
+    with pytest.raises(Refused, match="maintenance"):
+        await runtime.switchover(cluster, "qsp-a")
+    for _ in range(2):
+        await runtime.maintenance(cluster, on=False)
+        assert len(acting.said) == 2
+    assert acting.cib.partition("<status")[0].split() == before
+
+
+async def test_maintenance_mode_that_another_set_decides_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = live.wait
+
+    async def brief(cluster, condition, *, limit, doing):
+        return await real(cluster, condition, limit=-1, doing=doing)
+
+    monkeypatch.setattr(live, "wait", brief)
+    with pytest.raises(NotVerified, match="still off"):
+        await runtime.maintenance(fake_cluster(*Acting(deaf=True).nodes()), on=True)
+
+
+async def test_cleanup_forgets_failures_and_takes_back_what_tools_left() -> None:
+    acting = with_failure(Acting())
+    left = Location(resource="mirror-clone", score="-INFINITY", node="qsp-a")
+    fence = Location(
+        resource="mirror-clone",
+        score="-INFINITY",
+        role="Promoted",
+        rule=[Expression(attribute="#uname", operation="ne", value="qsp-b")],
+    )
+    name = "drbd-fence-by-handler-squid-ha-mirror-clone"
+    cib = live.Cib.parse(acting.cib)
+    acting.cib = cib.with_constraints({"cli-ban-mirror-clone-on-qsp-a": left, name: fence}).text()
+    cluster = fake_cluster(*acting.nodes())
+
+    notices = await runtime.notices(cluster)
+    assert [(each.kind, each.node, each.member) for each in notices] == [
+        ("failure", "qsp-a", "squid"),
+        ("failure", "qsp-b", "squid"),
+        ("constraint", "qsp-a", "mirror-clone"),
+        ("fence", "qsp-b", "mirror-clone"),
+    ]
+    assert notices[1].text == "squid failed on qsp-b (2 times)"
+    for _ in range(2):
+        await runtime.cleanup(cluster)
+        assert [each.split()[0] for each in acting.said] == ["crm_verify,", "crm_resource"]
+    assert [each.kind for each in await runtime.notices(cluster)] == ["fence"], (
+        "the mirror's fencing is nobody's to lift"
+    )
+
+
+async def test_cleanup_says_what_fails_again() -> None:
+    acting = with_failure(Acting(deaf=True))
+    with pytest.raises(NotVerified, match="it fails again: monitor of squid on qsp-a ended with 'error': gone"):
+        await runtime.cleanup(fake_cluster(*acting.nodes()))
+
+
+async def test_cleanup_waits_for_a_switchover_to_end() -> None:
+    acting = with_failure(Acting(unit="active"))
+    with pytest.raises(Refused, match="under way"):
+        await runtime.cleanup(fake_cluster(*acting.nodes()))
+    assert acting.said == []

@@ -1,0 +1,129 @@
+import pytest
+
+from providers.connection.errors import Refused, Unknown
+from providers.connection.fake import FakeNode, fake_cluster
+from providers.host.settings import FileState, NodeSettings, UnitState
+from providers.pacemaker import authkey, corosync_conf, membership, monitor, sbd, sbd_conf, stack
+from providers.pacemaker.authkey import Key
+from providers.pacemaker.corosync_conf import CorosyncConf, CorosyncNode
+from tests.unit.pacemaker.test_corosync_conf import DISTRIBUTION
+from tests.unit.pacemaker.tools import recorded
+
+PAIR = CorosyncConf(
+    cluster_name="lab",
+    nodes=[CorosyncNode(name=name, nodeid=n, links=[f"192.0.2.{n}"]) for n, name in ((1, "qsp-a"), (2, "qsp-b"))],
+)
+OURS = Key("abc", safe=True)
+
+
+def settings(text: str | None, active: str = "active") -> NodeSettings:
+    return NodeSettings(
+        files={corosync_conf.PATH: FileState(content=text)},
+        units={"corosync.service": UnitState.model_validate({"active": active})},
+    )
+
+
+def reading(conf: CorosyncConf | str | None = PAIR, key: Key = OURS, active: str = "active"):
+    text = corosync_conf.render(conf) if isinstance(conf, CorosyncConf) else conf
+    return membership._Reading(settings(text, active), key, None)
+
+
+def wanted(conf: CorosyncConf = PAIR) -> membership.Wanted:
+    node = membership.NodeMembership(settings=settings(corosync_conf.render(conf)))
+    return membership.Wanted(name="lab", nodes={"qsp-a": node, "qsp-b": node})
+
+
+OTHER_TOKEN = PAIR.model_copy(update={"token": 9000})
+OTHER_CIPHER = PAIR.model_copy(update={"crypto_cipher": "aes128"})
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "how"),
+    [
+        (reading(), reading(), ""),
+        (reading(active="inactive"), reading(active="inactive"), ""),
+        (reading(OTHER_CIPHER, active="inactive"), reading(), ""),
+        (reading(OTHER_TOKEN), reading(), "reload"),
+        (reading(OTHER_TOKEN), reading(OTHER_CIPHER), "restart"),
+        (reading(), reading(key=Key("other", safe=True)), "restart"),
+        (reading(), reading(None, Key(), active="inactive"), ""),
+        (reading("not a configuration"), reading(), "restart"),
+        (reading(DISTRIBUTION, Key()), reading(None, Key(), active="inactive"), ""),
+    ],
+    ids=["same", "stopped", "one-stopped", "token", "worst-counts", "key", "new-node", "unreadable", "package-default"],
+)
+def test_what_running_daemons_need(a, b, how):
+    read = {"qsp-a": a, "qsp-b": b}
+    assert membership._how(wanted(), read, membership._source(read)) == how
+
+
+def test_the_key_of_the_running_node_is_the_clusters():
+    replaced = reading(None, Key("fresh", safe=True), active="inactive")
+    assert membership._source({"qsp-a": replaced, "qsp-b": reading()}) == "qsp-b"
+    assert membership._source({"qsp-a": reading(key=Key()), "qsp-b": reading(key=Key())}) is None
+
+
+FOREIGN = PAIR.model_copy(update={"cluster_name": "payroll"})
+
+
+@pytest.mark.parametrize(
+    ("conf", "refused"), [(FOREIGN, True), ("garbage", True), (DISTRIBUTION, False), (PAIR, False), (None, False)]
+)
+def test_a_foreign_cluster_is_refused_and_the_packages_own_is_not(conf, refused):
+    node = FakeNode("qsp-a")
+    read = {"qsp-a": reading(conf)}
+    membership._refuse_foreign(fake_cluster(node, takeover=True), wanted(), read)
+    if refused:
+        with pytest.raises(Refused, match="another cluster"):
+            membership._refuse_foreign(fake_cluster(node), wanted(), read)
+    else:
+        membership._refuse_foreign(fake_cluster(node), wanted(), read)
+
+
+def test_a_key_is_shared_only_if_all_have_it_and_root_alone_may_read_it():
+    assert authkey.shared({"a": OURS, "b": OURS}, "a")
+    assert not authkey.shared({"a": OURS, "b": Key("def", safe=True)}, "a")
+    assert not authkey.shared({"a": Key("abc", safe=False), "b": OURS}, "a")
+    assert not authkey.shared({"a": Key(), "b": Key()}, "a")
+
+
+def test_the_key_is_read_as_a_digest():
+    assert authkey.parse("400 root:root\nabc  -\n") == OURS
+    assert authkey.parse("644 root:root\nabc  -\n") == Key("abc", safe=False)
+    assert authkey.parse("") == Key()
+
+
+def test_a_node_is_in_only_if_it_says_so_itself_and_nobody_differs():
+    both, alone = monitor.parse(recorded("crm_mon-online.xml")), monitor.parse(recorded("crm_mon-starting.xml"))
+    assert stack.seen_online({"qsp-a": both, "qsp-b": both}, "qsp-a")
+    assert not stack.seen_online({"qsp-a": both, "qsp-b": alone}, "qsp-a")
+    assert not stack.seen_online({"qsp-a": None, "qsp-b": both}, "qsp-a")
+    assert not stack.seen_online({"qsp-a": None, "qsp-b": None}, "qsp-a")
+
+
+# SBD
+
+
+def test_a_header_is_read():
+    header = sbd.parse(recorded("sbd-dump.txt"))
+    assert header == sbd.Header("ef8540e8-6092-4c63-b306-13abf5c96d06", "10", "20")
+    assert sbd.parse("==Dumping header on disk /dev/loop0\n==Header on disk /dev/loop0 NOT dumped\nnone\n") is None
+    with pytest.raises(ValueError, match="no such block device"):
+        sbd.parse("missing\n")
+
+
+def test_a_disk_that_is_not_shared_is_noticed():
+    inputs = sbd.Wanted(device="/dev/sbd", watchdog_timeout="10", message_timeout="20", nodes={})
+    header = sbd.Header("one", "10", "20")
+    assert sbd._shared(inputs, {"qsp-a": header, "qsp-b": header}) == header
+    with pytest.raises(Unknown, match="not the same disk"):
+        sbd._shared(inputs, {"qsp-a": header, "qsp-b": sbd.Header("two", "10", "20")})
+    with pytest.raises(Unknown, match="no header"):
+        sbd._shared(inputs, {"qsp-a": header, "qsp-b": None})
+
+
+def test_sbds_settings_let_a_fenced_node_rejoin():
+    text = sbd_conf.render(sbd_conf.SbdConf("/dev/disk/by-id/virtio-sbd", "/dev/watchdog", 10))
+    assert "SBD_STARTMODE=always\n" in text
+    assert "SBD_DEVICE=/dev/disk/by-id/virtio-sbd\n" in text
+    assert sbd_conf.watchdog(text) == "/dev/watchdog"

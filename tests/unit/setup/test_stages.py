@@ -1,0 +1,58 @@
+"""The runner of checks and tests: a stage that fails is seen."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from setup import stages
+from setup.stages import Outcome
+
+
+@pytest.mark.parametrize(("failing", "code"), [(None, 0), ("check", 1), ("cluster", 1)])
+def test_all_stages_run_and_one_failure_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failing: str | None, code: int
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["stages", "check", "hosts", "cluster", "-k", "mirror"])
+    given: list[list[str]] = []
+
+    def run_stage(name: str, expression: list[str]) -> Outcome:
+        given.append(expression)
+        return Outcome(name, name != failing, 90.0)
+
+    monkeypatch.setattr(stages, "run_stage", run_stage)
+
+    assert stages.main() == code
+    said = capsys.readouterr().out
+    assert said.count("passed") == 3 - code
+    assert "== summary: 4.5 min" in said
+    assert given == [["-k", "mirror"]] * 3
+
+
+def test_a_stage_over_its_budget_is_marked() -> None:
+    assert "over its budget" in stages.summary([Outcome("check", True, 60 * stages.STAGES["check"] + 1)])
+    assert "over its budget" not in stages.summary([Outcome("check", True, 60 * stages.STAGES["check"] - 1)])
+
+
+def test_shell_scripts_are_known_by_their_first_line(tmp_path: Path) -> None:
+    for name, text in {
+        "a": "#!/bin/sh\n",
+        "b": "#!/usr/bin/env bash\n",
+        "c": "#!/usr/bin/python3\n",
+        "d": "sh\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+    assert [name for name in "abcde" if stages.is_shell(tmp_path / name)] == ["a", "b"]
+    assert {".ci/run", "setup/python.sh"} <= set(stages.shell_scripts())
+
+
+def test_tests_find_code_that_is_compiled_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    found = stages.environment()
+    assert "PYTHONDONTWRITEBYTECODE" not in found
+    assert found["PYTHONPYCACHEPREFIX"].endswith(".venv/pycache")
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    assert "PYTHONPYCACHEPREFIX" not in stages.environment()
