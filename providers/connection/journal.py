@@ -2,7 +2,9 @@
 
 ``/var/lib/squid-ha/<site>/owner`` holds ``project/stack``; ``things/<thing>/<name>`` hold one value each. Thing and
 names are percent-encoded, so that any text can be a name. Every value is written to a temporary file, flushed and
-then linked (first writer wins) or renamed into place: a value is there whole or not at all.
+then renamed into place: a value is there whole or not at all. One run works on several things at once, and some of them
+write into the same directory or remove one that became empty: changes on a node take turns, by flock(1) on the
+directory above the journal's, which is there before it and after it.
 """
 
 from __future__ import annotations
@@ -25,33 +27,40 @@ for f in *; do
   printf '%s ' "$f"; base64 -w0 <"$f"; echo
 done
 """
+# $1 root. What follows is done by one process at a time.
+_ALONE = r"""
+exec 9<"${1%/*}"
+flock -w 60 9 || { echo "another process has been writing to $1 for 60 s" >&2; exit 1; }
+"""
 # $1 root, $2 directory, $3 number of lines; stdin: `how name base64` each. All lines are received before the first is
-# acted on, because input that ends early (the connection broke) looks like input that is complete.
-_WRITE = r"""
+# acted on, because input that ends early (the connection broke) looks like input that is complete; and before the turn
+# is taken, so that input that hangs keeps nobody waiting. The dot saves the newline before it, which $() would drop.
+_WRITE = rf"""
 set -eu
 umask 077
+lines=$(cat; echo .)
+[ "$(printf %s "$lines" | wc -l)" -eq "$3" ] || {{ echo 'input ended early' >&2; exit 1; }}
+{_ALONE}
 mkdir -p "$2"
 cd "$2"
 rm -f .*.new
-cat >.lines.new
-[ "$(wc -l <.lines.new)" -eq "$3" ] || { rm -f .lines.new; echo 'input ended early' >&2; exit 1; }
-while read -r how name value; do
+printf %s "$lines" | while read -r how name value; do
   if [ "$how" = record ] && [ -e "$name" ]; then continue; fi
   printf %s "$value" | base64 -d >".$name.new"
   sync ".$name.new"
   mv -fT -- ".$name.new" "$name"
-done <.lines.new
-rm -f .lines.new
+done
 d=$2
-while sync "$d" && [ "$d" != "$1" ]; do d=${d%/*}; done
+while sync "$d" && [ "$d" != "$1" ]; do d=${{d%/*}}; done
 """
 # $1 root, $2 directory, then names to drop; without names: all
-_DROP = r"""
+_DROP = rf"""
 set -eu
+{_ALONE}
 root=$1 d=$2; shift 2
 [ -d "$d" ] || exit 0
 if [ $# -eq 0 ]; then rm -rf "$d"; else cd "$d"; rm -f -- "$@" .*.new; cd /; fi
-while case $d in "$root"*) ! [ -d "$d" ] || rmdir "$d" 2>/dev/null;; *) false;; esac; do d=${d%/*}; done
+while case $d in "$root"*) ! [ -d "$d" ] || rmdir "$d" 2>/dev/null;; *) false;; esac; do d=${{d%/*}}; done
 """
 
 
@@ -112,9 +121,10 @@ _READ_OWNERS = r"""
 for f in "$1"/*/owner; do [ -f "$f" ] && printf '%s %s\n' "${f#"$1"/}" "$(head -n 1 "$f")"; done; true
 """
 # $1 root, $2 site directory, $3 owner
-_CLAIM = r"""
+_CLAIM = rf"""
 set -eu
 umask 077
+{_ALONE}
 mkdir -p "$2"
 cd "$2"
 printf '%s\n' "$3" >.owner.new
@@ -123,7 +133,9 @@ mv -fT .owner.new owner
 sync . .. ../..
 """
 # $1 root, $2 site directory
-_RELEASE = r"""
+_RELEASE = rf"""
+set -eu
+{_ALONE}
 [ -d "$2" ] || exit 0
 rm -f "$2/owner" "$2/.owner.new"
 rmdir "$2" "$1" 2>/dev/null || true

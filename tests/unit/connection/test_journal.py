@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,6 +46,21 @@ async def test_input_that_ended_early_records_nothing(journal):
     with pytest.raises(CommandFailed, match="input ended early"):
         await journal._node.run(type(write)(write.argv, b""))
     assert await journal.entries() == {}
+
+
+async def test_things_that_write_at_once_lose_nothing(journal, tmp_path):
+    """Digests of what was applied share a directory, and one run applies several things at once."""
+    root = tmp_path / "squid-ha"
+
+    async def one(number: int) -> None:
+        await journal.put({f"thing {number}": str(number)})
+        other = NodeJournal(journal._node, "lab", f"thing {number}", root=str(root))
+        await other.record({"a": "1"})
+        await other.forget()
+
+    await asyncio.gather(*(one(number) for number in range(10)))
+    assert await journal.entries() == {f"thing {number}": str(number) for number in range(10)}
+    assert [path.name for path in (root / "lab" / "things").iterdir()] == ["the%2Fthing"]
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
