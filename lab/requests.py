@@ -108,16 +108,15 @@ class Lab:
 
     async def stall(self, host: str, disk: str, stalled: bool = True) -> Answer:
         """Have a machine's `root`, `data` or `sbd` disk finish no write any more, or again."""
-        machine = self._host(host)
-        if not isinstance(machine, VirtualMachine):
-            raise LabError(f"{host} is a container, and has no disks of its own")
-        await machine.stall(disk, stalled=stalled)
+        await self._machine(host).stall(disk, stalled=stalled)
+
+    async def fail(self, host: str, disk: str, failing: bool = True) -> Answer:
+        """Have a machine's `root`, `data` or `sbd` disk answer every write with an error, or carry them out again."""
+        await self._machine(host).fail(disk, failing=failing)
 
     async def renew(self, host: str) -> Answer:
         """Put a machine with the image on its root and an empty data disk in a node's place, switched off."""
-        node = self._host(host)
-        if not isinstance(node, VirtualMachine):
-            raise LabError(f"{host} is a container: `remove` it and `add` it again")
+        node = self._machine(host)
         async with self._changing:
             await node.kill()
             await node.make_blank()
@@ -214,6 +213,12 @@ class Lab:
             raise LabError(f"the lab has no host {name!r}; it has {', '.join(self._hosts)}")
         return self._hosts[name]
 
+    def _machine(self, name: str) -> VirtualMachine:
+        host = self._host(name)
+        if not isinstance(host, VirtualMachine):
+            raise LabError(f"{name} is a container, and has no disks of its own")
+        return host
+
     async def _heal_all(self) -> None:
         for machine in self._machines():
             await self.heal(machine.name)
@@ -250,6 +255,7 @@ def _give(directory: Path, configuration: Configuration) -> None:
 _REQUESTS: dict[str, Request] = {
     "ping": Lab.ping, "status": Lab.status, "boot": Lab.boot, "start": Lab.start, "stop": Lab.stop, "kill": Lab.kill,
     "stall": Lab.stall,
+    "fail": Lab.fail,
     "cut": Lab.cut, "heal": Lab.heal, "add": Lab.add, "remove": Lab.remove, "run": Lab.run, "spawn": Lab.spawn,
     "end": Lab.end, "save": Lab.save, "restore": Lab.restore, "down": Lab.down, "renew": Lab.renew,
 }  # fmt: skip

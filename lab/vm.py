@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 from collections.abc import Mapping
@@ -156,6 +157,19 @@ class VirtualMachine:
             limits = dict.fromkeys(("bps", "bps_rd", "iops", "iops_rd", "iops_wr"), 0)
             await qemu.execute("block_set_io_throttle", device=disk, bps_wr=int(stalled), **limits)
 
+    async def fail(self, disk: str, *, failing: bool) -> None:
+        """Let a disk answer every write with an input/output error, or carry them out again."""
+        image, failure = f"{disk}-image", f"{disk}-failure"
+        error = {"event": "none", "iotype": "write", "errno": errno.EIO}
+        async with monitor(self.name, self.qmp_socket) as qemu:
+            if failing:
+                wrapped = {"driver": "blkdebug", "node-name": failure, "image": image, "inject-error": [error]}
+                await qemu.execute("blockdev-add", **wrapped)
+            device = f"/machine/peripheral/{disk}-disk"
+            await qemu.execute("qom-set", path=device, property="drive", value=failure if failing else image)
+            if not failing:
+                await qemu.execute("blockdev-del", **{"node-name": failure})
+
     async def remove(self) -> None:
         """Cut its power and give back its disks, memory and taps."""
         await self.kill()
@@ -183,13 +197,10 @@ class VirtualMachine:
             "-append", self.machine.command_line(self.name),
             "-serial", f"file:{directory / self.name}.console",
             "-qmp", f"unix:{self.qmp_socket},server=on,wait=off",
-            "-drive", f"file={self.root_disk},if=none,id=root,format=qcow2,cache=unsafe,discard=unmap",
-            "-device", "virtio-blk-pci,drive=root,serial=root",
-            "-drive", f"file={self.data_disk},if=none,id=data,format=qcow2,cache=unsafe,discard=unmap",
-            "-device", "virtio-blk-pci,drive=data,serial=data",
+            *_disk("root", self.root_disk, "format=qcow2,discard=unmap"),
+            *_disk("data", self.data_disk, "format=qcow2,discard=unmap"),
             # One disk in two guests: both QEMUs see one page cache, and must not lock the file.
-            "-drive", f"file={self.sbd_disk},if=none,id=sbd,format=raw,cache=unsafe,file.locking=off",
-            "-device", "virtio-blk-pci,drive=sbd,serial=sbd,share-rw=on",
+            *_disk("sbd", self.sbd_disk, "format=raw,file.locking=off", "share-rw=on"),
             "-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng",
             "-device", "i6300esb", "-action", "watchdog=reset",
         ]  # fmt: skip
@@ -197,6 +208,14 @@ class VirtualMachine:
             arguments += ["-netdev", f"tap,id={network.value},ifname={link},script=no,downscript=no"]
             arguments += ["-device", f"virtio-net-pci,netdev={network.value},mac={addresses.mac(network, self.number)}"]
         return arguments + (["-incoming", "defer"] if incoming else [])
+
+
+def _disk(name: str, file: Path, image: str, device: str = "share-rw=off") -> list[str]:
+    """A disk as a guest sees it; image and device have names of their own, so that `fail` can come between them."""
+    return [
+        "-drive", f"file={file},if=none,id={name},node-name={name}-image,cache=unsafe,{image}",
+        "-device", f"virtio-blk-pci,id={name}-disk,drive={name},serial={name},{device}",
+    ]  # fmt: skip
 
 
 def resident_bytes(pid: int) -> int:

@@ -1,6 +1,7 @@
 """Power cuts of the lab's pair under load, with the mirror set up for a durability.
 
-Each setting is deployed once, from the bare machines, and kept as a snapshot; each cut begins from there.
+Each setting is deployed once, by a change of the lab's own site where its filesystem is the same and else from the bare
+machines, and kept as a snapshot; each cut begins from there.
 """
 
 from __future__ import annotations
@@ -73,17 +74,27 @@ def deployed_with(setting: Setting, report: Callable[[str], None]) -> Generator[
     declared = {
         "filesystem": setting.filesystem, "durability": setting.durability, "data_journal": setting.data_journal,
     }  # fmt: skip
+    in_place = setting.filesystem == _filesystem()
+    if in_place:
+        deployed.ensure(report)
     with stack_with(mirror=declared):
-        _deploy(setting, report)
+        _deploy(setting, report, in_place=in_place)
         yield lambda: _bring_back(deployed.key())
 
 
-def _deploy(setting: Setting, report: Callable[[str], None]) -> None:
+def _filesystem() -> str:
+    """What the lab's own site has on its mirror."""
+    mirror = hosts_of(STACK).site.mirror
+    return mirror.filesystem if mirror else ""
+
+
+def _deploy(setting: Setting, report: Callable[[str], None], *, in_place: bool) -> None:
     key = deployed.key()
     if snapshot.exists(SNAPSHOT, key):
         return
-    report(f"deploying the lab's site on the bare pair: {setting.name}")
-    snapshot.restore(snapshot.BARE)
+    report(f"deploying the lab's site: {setting.name}")
+    if not in_place:
+        snapshot.restore(snapshot.BARE)
     deployed.deploy(timeout=2400)
     snapshot.save(SNAPSHOT, key)
 

@@ -43,6 +43,19 @@ def mirror_stays(site: Site) -> Iterator[Mistake]:
         )
 
 
+@rule("lifekeeper", "squid")
+def proxy_has_ports_of_its_own(site: Site) -> Iterator[Mistake]:
+    """LifeKeeper listens on every address of a node, and on which ports cannot be chosen."""
+    if site.lifekeeper is None:
+        return
+    taken = dict.fromkeys(PORTS, "LifeKeeper") | {FIRST_MIRROR_PORT: "DataKeeper's mirror"}
+    wanted = {"squid.port": site.squid.port}
+    wanted |= {f"squid.more_ports[{i}]": port for i, port in enumerate(site.squid.more_ports)}
+    for path, port in wanted.items():
+        if port in taken:
+            yield Mistake(path, str(port), f"a port of its own: {port} is taken by {taken[port]}")
+
+
 @rule("lifekeeper")
 def license_is_one(site: Site) -> Iterator[Mistake]:
     """A licence comes from one place."""

@@ -90,5 +90,6 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
 
 
 def lines(wanted: Wanted) -> list[Line]:
-    """Nothing of its own, but ties."""
-    return members.lines(wanted, KIT)
+    """Nothing of its own: the resource, and that it depends on the mirror, come with the mirror."""
+    del wanted
+    return []

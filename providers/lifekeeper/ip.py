@@ -9,7 +9,7 @@ from typing import cast
 from providers.connection.cluster import Cluster
 from providers.contract import Observed
 from providers.lifekeeper import members, steps
-from providers.lifekeeper.members import Kit, Member, there
+from providers.lifekeeper.members import Kit, Member, extended, there
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Step
 from providers.lifekeeper.views import Instance
@@ -53,7 +53,7 @@ def extension(wanted: Member, source: str, target: str, kind: str, page: str) ->
         "target_priority": int(far.priority) if far and far.priority else None,
     }
     line = Line(source, f"lkcli resource extend {kind}", page, values)
-    return Step(line, there(wanted.tag, source, target), steps.extendable(wanted.tag, source, target))
+    return Step(line, extended(wanted.tag, source, target), steps.extendable(wanted.tag, source, target))
 
 
 def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, str | None]:

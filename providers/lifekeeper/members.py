@@ -79,17 +79,21 @@ async def observe(cluster: Cluster, wanted: M, kit: Kit) -> Observed[M]:
     seen = await read(cluster, wanted)
     if all(wanted.tag not in view.instances for view in seen.values()):
         return Absent()
-    nodes = {name: _live(wanted, name, view, kit) for name, view in seen.items()}
+    nodes = {name: _live(wanted, name, seen, kit) for name in seen}
     states = {name: view.state(wanted.tag) for name, view in seen.items()}
     return Present(wanted.model_copy(update={"nodes": nodes}), {"states": states})
 
 
-def _live(wanted: Member, name: str, view: View, kit: Kit) -> NodeMember | None:
+def _live(wanted: Member, name: str, seen: Views, kit: Kit) -> NodeMember | None:
+    view = seen[name]
     instance = view.instances.get(wanted.tag)
     if instance is None:
         return None
     declared = wanted.nodes[name] or NodeMember()
     shown = {"kit": f"{instance.app}/{instance.type}"} if (instance.app, instance.type) != (kit.app, kit.type) else {}
+    lone = [other for other in seen if other != name and not extended(wanted.tag, name, other)(seen)]
+    if lone:
+        shown["equivalency"] = f"none with {', '.join(lone)}"
     read_off = {
         key: declared.properties.get(key, "") if value is None else value
         for key, value in kit.properties(wanted, name, instance).items()
@@ -127,6 +131,7 @@ def way(wanted: Member, source: str, kit: Kit) -> list[Step]:
     made = [*kit.create(wanted, source), _in_service(wanted, source)]
     for target in wanted.nodes:
         if target != source:
+            made += _equal(wanted, source, target)
             made += kit.extend(wanted, source, target)
     for name, node in wanted.nodes.items():
         if node is not None:
@@ -144,6 +149,16 @@ def there(tag: str, *names: str) -> steps.Done:
     return lambda seen: all(tag in seen[name].instances for name in names)
 
 
+def extended(tag: str, source: str, target: str) -> steps.Done:
+    """The resource is on both nodes and each knows the other's as its equivalent, which an extension does last.
+
+    Without that an instance on the standby is what a cut-off extension left: no failover would reach it.
+    """
+    both = there(tag, source, target)
+    known = ((source, target), (target, source))
+    return lambda seen: both(seen) and all((tag, other, tag) in seen[name].equivalents for name, other in known)
+
+
 def _in_service(wanted: Member, source: str) -> Step:
     """A resource whose making was cut off may be left out of service; one that is on both nodes is an operator's."""
     line = Line(source, "perform_action", f"Put {wanted.tag} in service", {"tag": wanted.tag, "action": "restore"})
@@ -154,6 +169,30 @@ def _in_service(wanted: Member, source: str) -> Step:
         return whole or wanted.tag not in view.instances or view.state(wanted.tag) in IN_SERVICE
 
     return Step(line, done, fresh=False)
+
+
+def _equal(wanted: Member, source: str, target: str) -> list[Step]:
+    """Where one node knows the other's resource as its equivalent and is not known itself, the missing half."""
+    made: list[Step] = []
+    for name, other in ((source, target), (target, source)):
+        here, there_ = wanted.nodes[name], wanted.nodes[other]
+        values = {
+            "tag": wanted.tag,
+            "system": other,
+            "other_tag": wanted.tag,
+            "equivalency": "SHARED",
+            "priority": int(here.priority) if here and here.priority else None,
+            "other_priority": int(there_.priority) if there_ and there_.priority else None,
+        }
+        line = Line(name, "eqv_create", f"Complete the equivalency of {wanted.tag} with {other}", values)
+        made.append(Step(line, _nothing_missing(wanted.tag, name, other), fresh=False))
+    return made
+
+
+def _nothing_missing(tag: str, name: str, other: str) -> steps.Done:
+    half, known = (tag, name, tag), (tag, other, tag)
+    both = there(tag, name, other)
+    return lambda seen: not both(seen) or known in seen[name].equivalents or half not in seen[other].equivalents
 
 
 def _attributes(tag: str, name: str, node: NodeMember) -> list[Step]:
@@ -285,7 +324,9 @@ async def remove(
         _refuse_needed(wanted, seen, above)
     await _untie(cluster, wanted, all_of_them=True)
     if made and holders:
-        await _delete(cluster, wanted, seen, holders)
+        # LifeKeeper deletes nothing that something depends on: from the top down.
+        for tag in filter(None, (above, wanted.tag)):
+            await _delete(cluster, wanted, tag)
     if forget:
         await cluster.each(lambda node: cluster.journal(node).forget(), list(wanted.nodes))
 
@@ -302,12 +343,16 @@ def _refuse_needed(wanted: Member, seen: Views, along: str) -> None:
             )
 
 
-async def _delete(cluster: Cluster, wanted: Member, seen: Views, holders: Sequence[str]) -> None:
-    active = next((name for name in holders if seen[name].state(wanted.tag) in IN_SERVICE), None)
-    page = f"Delete Resource: {wanted.tag}"
-    delete = Line(active or holders[0], "lkcli resource delete", page, {"tag": wanted.tag})
+async def _delete(cluster: Cluster, wanted: Member, tag: str) -> None:
+    """``tag`` is the resource's own, or of what goes along; nothing where it went with what stood on it."""
+    seen = await read(cluster, wanted)
+    holders = [name for name, view in seen.items() if tag in view.instances]
+    if not holders:
+        return
+    active = next((name for name in holders if seen[name].state(tag) in IN_SERVICE), None)
+    delete = Line(active or holders[0], "lkcli resource delete", f"Delete Resource: {tag}", {"tag": tag})
     await speaking.check(cluster, [delete])
     if active:
-        values = {"tag": wanted.tag, "action": "remove"}
-        await speaking.say(cluster, Line(active, "perform_action", f"Take {wanted.tag} out of service", values))
+        values = {"tag": tag, "action": "remove"}
+        await speaking.say(cluster, Line(active, "perform_action", f"Take {tag} out of service", values))
     await speaking.say(cluster, delete)

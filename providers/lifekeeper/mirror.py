@@ -13,7 +13,7 @@ from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import Refused
 from providers.contract import Absent, Observed, Present
 from providers.lifekeeper import members, steps, views
-from providers.lifekeeper.members import Kit, Member, there
+from providers.lifekeeper.members import Kit, Member, extended, there
 from providers.lifekeeper.speaking import Line, system
 from providers.lifekeeper.steps import Step, Views
 from providers.lifekeeper.views import Instance
@@ -98,12 +98,30 @@ def _extend(wanted: Member, source: str, target: str) -> list[Step]:
         "bitmap": mirror.bitmap,
     }
     line = Line(source, "lkcli resource extend dk", "Extend: Data Replication", values)
-    return [Step(line, _extended(mirror, source, target), _extendable(mirror, source, target))]
+    parts = [extended(each, source, target) for each in (mirror.tag, mirror.fstag)]
+
+    def whole(seen: Views) -> bool:
+        return all(done(seen) for done in parts)
+
+    return [*_half_extended(mirror, source, target, whole), Step(line, whole, _extendable(mirror, source, target))]
 
 
-def _extended(mirror: Wanted, source: str, target: str) -> steps.Done:
-    here, far = _both(source, mirror), _both(target, mirror)
-    return lambda seen: here(seen) and far(seen)
+def _half_extended(mirror: Wanted, source: str, target: str, whole: steps.Done) -> list[Step]:
+    """One of the two without the other cannot be extended again while LifeKeeper takes it for extended."""
+    made: list[Step] = []
+    for name, other in ((source, target), (target, source)):
+        for tag in (mirror.fstag, mirror.tag):
+            values = {"tag": tag, "system": other, "other_tag": tag, "equivalency": "SHARED"}
+            line = Line(name, "eqv_remove", f"Take back what was left half extended of {tag}", values)
+            same = (tag, other, tag)
+            made.append(
+                Step(
+                    line,
+                    lambda seen, name=name, same=same: whole(seen) or same not in seen[name].equivalents,
+                    fresh=False,
+                )
+            )
+    return made
 
 
 # What must be so before anything is written on a disk

@@ -15,7 +15,7 @@ from providers.connection.errors import Refused
 from providers.contract import Observed
 from providers.lifekeeper import members, steps
 from providers.lifekeeper.ip import extension
-from providers.lifekeeper.members import Kit, Member, there
+from providers.lifekeeper.members import Kit, Member, extended, there
 from providers.lifekeeper.speaking import Line, system
 from providers.lifekeeper.steps import Step, Views
 from providers.lifekeeper.views import Instance
@@ -66,7 +66,7 @@ def _extend(wanted: Member, source: str, target: str) -> list[Step]:
     page = f"Stop {qsp.service} on the standby node: LifeKeeper starts it there when it is needed"
     stop = system(target, page, "systemctl", "stop", f"{qsp.service}.service")
     extend = extension(wanted, source, target, "qsp", "Extend: Quick Service Protection")
-    return [Step(stop, there(qsp.tag, source, target)), extend]
+    return [Step(stop, extended(qsp.tag, source, target)), extend]
 
 
 def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, str | None]:

@@ -98,7 +98,7 @@ def _filesystem(site: Site, declared: Mirror) -> Thing:
     tag = tags(site)["filesystem"]
     inputs = filesystem.Wanted(
         tag=tag,
-        nodes=_nodes(site, [], {"mount_point": declared.mount_point}),
+        nodes=_nodes(site, [tags(site)["mirror"]], {"mount_point": declared.mount_point}),
         beside=_beside(site, tag),
         route=section(site).prefer,
         mount_point=declared.mount_point,

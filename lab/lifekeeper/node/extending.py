@@ -72,6 +72,12 @@ async def _extend(run: Context, values: Values, members: list[Instance], new: li
         await links.call(dest, "can_extend", parcel=parcels[each.tag])
     run.say("Pre Extend checks were successful.")
     for each in new:
+        if each.type == "netraid":
+            # First, so that the mirror finds its other half by itself if this is cut off once both know each other.
+            each.kit.update(local=values["laddr"], remote=values["raddr"])
+            each.info = mirror_info(each.kit)
+            run.system.save()
+    for each in new:
         run.step()
         run.say(f'BEGIN extend of "{each.tag}"')
         await links.call(dest, "extend_in", parcel=parcels[each.tag])
@@ -89,9 +95,6 @@ async def _extend(run: Context, values: Values, members: list[Instance], new: li
     run.step()
     for each in new:
         if each.type == "netraid":
-            each.kit.update(local=values["laddr"], remote=values["raddr"])
-            each.info = mirror_info(each.kit)
-            run.system.save()
             await run.system.reattach(each, dest)
 
 

@@ -32,6 +32,8 @@ class Lcd:
     """(system, local/remote) → priority."""
     flags: list = field(default_factory=list)
     defaults: str = ""
+    lone: set = field(default_factory=set)
+    """Tags of instances that have no equivalency with the other node's."""
     units: dict = field(default_factory=lambda: {"squid.service": "inactive"})
     signatures: str = ""
     mounted: str = ""
@@ -165,7 +167,8 @@ class Pair:
 
     def eqv_list(self, name, values):
         other = self.other(name)
-        both = [tag for tag in self.lcds[name].instances if tag in self.lcds[other].instances]
+        here, there = self.lcds[name], self.lcds[other]
+        both = [tag for tag in here.instances if tag in there.instances and tag not in here.lone]
         return 0, "".join(f"{name}|{tag}|{other}|{tag}|SHARED|1|10\n" for tag in both)
 
     def dep_list(self, name, values):
@@ -250,20 +253,27 @@ class Pair:
         lcd, far = self.lcds[name], self.lcds[values["dest"]]
         below = [child for parent, child in lcd.ties if parent == values["tag"]]
         above = [parent for parent, child in lcd.ties if child == values["tag"] and kind == "dk"]
-        if values["tag"] in far.instances:
+        if values["tag"] in far.instances and values["tag"] not in lcd.lone:
             return 4, "", "exists"
         if lcd.instances[values["tag"]][4] != "ISP" or not any(self.alive(name, *each) for each in lcd.paths):
             return 5, "", "not in service, or the other node is not alive"
         for tag in (*below, values["tag"], *above):
             mine = lcd.instances[tag]
             self.enter(values["dest"], tag, (*mine[:4], "OSU", values["switchback"]), values["target_priority"])
+            for each in (lcd, far):
+                each.lone.add(tag)
+            self.after(name, "half extended")
+            for each in (lcd, far):
+                each.lone.discard(tag)
         far.ties += [tie for tie in lcd.ties if set(tie) <= {values["tag"], *above, *below}]
         return (0,)
 
     def lkcli_resource_delete(self, name, values):
         tag = values["tag"]
+        if any(child == tag for lcd in self.lcds.values() for _, child in lcd.ties):
+            return 8, "", "something depends on it"
         for lcd in self.lcds.values():
-            along = [parent for parent, child in lcd.ties if child == tag and lcd.instances[parent][1] == "filesys"]
+            along = [child for parent, child in lcd.ties if parent == tag and lcd.instances[child][1] == "netraid"]
             for each in (tag, *along):
                 lcd.instances.pop(each, None)
                 lcd.priorities.pop(each, None)
@@ -284,6 +294,18 @@ class Pair:
     def lkcli_dependency_create(self, name, values):
         for each in self.names:
             self.dep_create(each, values)
+        return (0,)
+
+    def eqv_create(self, name, values):
+        self.lcds[name].lone.discard(values["tag"])
+        self.lcds[name].priorities[values["tag"]] = values["priority"]
+        return (0,)
+
+    def eqv_remove(self, name, values):
+        lcd = self.lcds[name]
+        if values["tag"] not in lcd.instances or values["tag"] in lcd.lone:
+            return 7, "", "no such equivalency"
+        lcd.lone.add(values["tag"])
         return (0,)
 
     def ins_setas(self, name, values):

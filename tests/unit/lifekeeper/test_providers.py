@@ -120,7 +120,7 @@ def test_every_cut_ends_in_the_same_state():
             pair, seen = fresh(), []
 
             def cut(node, line, seen=seen, position=position):
-                if line == "half way":
+                if line.startswith("half"):
                     return
                 seen.append(line)
                 if len(seen) == position + 1:
@@ -149,6 +149,27 @@ def test_a_mirror_that_was_left_half_made_is_made_anew():
     pair.after = lambda _node, _line: None
     up(pair, listed)
     assert pair.tables() == whole.tables()
+
+
+def test_an_extension_that_was_left_half_made_is_made_whole():
+    whole, listed = fresh(), members()
+    up(whole, listed)
+    halves = 4  # mirror and filesystem, Squid, address
+    for number in range(halves):
+        pair, seen = fresh(), []
+
+        def cut(_node, line, seen=seen, number=number):
+            if line == "half extended":
+                seen.append(line)
+                if len(seen) == number + 1:
+                    raise Cut
+
+        pair.after = cut
+        with pytest.raises(Cut):
+            up(pair, listed)
+        pair.after = lambda _node, _line: None
+        up(pair, listed)
+        assert pair.tables() == whole.tables(), f"cut in the {number + 1}. extension"
 
 
 def test_removing_takes_back_what_was_made_and_nothing_else():
@@ -195,6 +216,8 @@ DRIFT = [
     ("tree-squid", lambda lcd: lcd.instances["qsp-squid"].__setitem__(5, "automatic"), "switchback"),
     ("tree-squid", lambda lcd: lcd.priorities.__setitem__("qsp-squid", 77), "priority"),
     ("tree-squid", lambda lcd: lcd.ties.remove(("qsp-squid", "/mnt/mirror")), "depends_on"),
+    ("tree-filesystem", lambda lcd: lcd.ties.remove(("/mnt/mirror", "datarep-mirror")), "depends_on"),
+    ("tree-address", lambda lcd: lcd.lone.add("ip-192.0.2.10"), "equivalency"),
     ("tree-address", lambda lcd: lcd.ties.remove(("ip-192.0.2.10", "qsp-squid")), "depends_on"),
     ("paths", lambda lcd: lcd.paths.pop(next(iter(lcd.paths))), "sides"),
     ("paths", lambda lcd: lcd.paths.__setitem__(next(iter(lcd.paths)), 50), "priority"),

@@ -1,4 +1,7 @@
-"""A disk of the mirror that no longer finishes any write: what it does to the proxy is what is declared."""
+"""A disk of the mirror that fails: it finishes no write any more, or answers each with an error.
+
+What that does to the proxy is what is declared.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from benchmarks.durability.cut import stack_with
 from lab import control, demo, load
 from tests.cluster import lab_site
 from tests.cluster.lab_stack import LabStack
+from tests.support.stack import DRIFT
 
 if TYPE_CHECKING:
     from operations.site import Hosts
@@ -34,6 +38,16 @@ def stalled(node: str) -> Generator[None]:
         yield
     finally:
         control.call("stall", host=node, disk="data", stalled=False)
+
+
+@contextmanager
+def failing(node: str) -> Generator[None]:
+    """A data disk that answers every write with an error, and carries them out again afterwards."""
+    control.call("fail", host=node, disk="data")
+    try:
+        yield
+    finally:
+        control.call("fail", host=node, disk="data", failing=False)
 
 
 @contextmanager
@@ -119,3 +133,63 @@ def connected(hosts: Hosts, node: str) -> bool | None:
     status = lab_site.status(hosts)
     view = status.mirror.get(node) if status else None
     return None if view is None or view.trouble else view.connected
+
+
+def test_a_disk_of_the_active_node_that_reports_errors_is_detached_and_loses_the_service(
+    deployed_pair: Machines,
+) -> None:
+    hosts, active, standby = start(deployed_pair)
+    stack, boots = LabStack(), {name: boot(deployed_pair, name) for name in deployed_pair.names}
+    with failing(active):
+        with clients():
+            lab_site.until(
+                lambda: asyncio.run(deployed_pair.sudo(active, DISK)).strip() in GIVEN_UP or None,
+                "the disk that reports errors is detached",
+            )
+            lab_site.until(
+                lambda: lab_site.active(hosts) == standby or None, f"the service on {standby}, whose disk is good"
+            )
+        answered()
+    drift = stack.drift()
+    assert drift.code == DRIFT, drift.output
+    assert stack.changed(drift.output) == {"mirror"}, drift.output
+    stack.up("--refresh")
+    lab_site.until(lambda: lab_site.healthy(hosts), "the disk is attached again and up to date", limit=1200)
+    assert lab_site.active(hosts) == standby
+    assert {name: boot(deployed_pair, name) for name in deployed_pair.names} == boots, "a node was fenced"
+
+
+def test_a_disk_of_the_standby_that_reports_errors_is_not_noticed_by_clients(deployed_pair: Machines) -> None:
+    hosts, active, standby = start(deployed_pair)
+    with failing(standby):
+        file = load.start("standby", rate=5)
+        try:
+            lab_site.until(
+                lambda: asyncio.run(deployed_pair.sudo(standby, DISK)).strip() in GIVEN_UP or None,
+                "the standby's disk is detached",
+            )
+            demo.await_answers(lambda: load.read(file), 50)
+        finally:
+            records = load.stop(file)
+        assert sum(record.answered for record in records) > 0.95 * len(records)
+        assert lab_site.active(hosts) == active
+        seen = lab_site.until(lambda: lab_site.status(hosts), "the site's status")
+        assert not seen.healthy, "a mirror without redundancy is shown as well"
+    LabStack().up("--refresh")
+    lab_site.until(lambda: lab_site.healthy(hosts), "the disk is attached again and up to date", limit=1200)
+
+
+def test_with_pass_on_an_error_of_the_disk_is_told_and_the_disk_stays(deployed_pair: Machines) -> None:
+    hosts, active, _ = start(deployed_pair)
+    with stack_with(mirror={"failure": {"on_error": "pass_on"}}):
+        LabStack().up()
+        boots = {name: boot(deployed_pair, name) for name in deployed_pair.names}
+        with failing(active):
+            with clients():
+                lab_site.until(
+                    lambda: asyncio.run(deployed_pair.sudo(active, DISK)).strip() == "disk:Inconsistent" or None,
+                    "the disk is marked as inconsistent",
+                )
+            answered()
+        lab_site.until(lambda: lab_site.status(hosts), "the site's status")
+        assert {name: boot(deployed_pair, name) for name in deployed_pair.names} == boots, "a node was fenced"
