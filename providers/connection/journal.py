@@ -27,37 +27,43 @@ for f in *; do
   printf '%s ' "$f"; base64 -w0 <"$f"; echo
 done
 """
-# $1 root. What follows is done by one process at a time.
+# What follows is done by one process at a time.
 _ALONE = r"""
-exec 9<"${1%/*}"
-flock -w 60 9 || { echo "another process has been writing to $1 for 60 s" >&2; exit 1; }
+exec 9<"${root%/*}"
+flock -w 60 9 || { echo "another process has been writing to $root for 60 s" >&2; exit 1; }
 """
-# $1 root, $2 directory, $3 number of lines; stdin: `how name base64` each. All lines are received before the first is
-# acted on, because input that ends early (the connection broke) looks like input that is complete; and before the turn
-# is taken, so that input that hangs keeps nobody waiting. The dot saves the newline before it, which $() would drop.
+# $1 root, $2 directory, $3 `record` or `put`, then names; stdin: a line of base64 for each. All lines are received
+# before the first is acted on, because input that ends early (the connection broke) looks like input that is complete;
+# and before the turn is taken, so that input that hangs keeps nobody waiting. The dot saves the last newline, which $()
+# would drop. No `read`: the shell's takes a system call for each byte, seconds for Debian's squid.conf in a slow guest.
 _WRITE = rf"""
 set -eu
 umask 077
+root=$1 directory=$2 how=$3; shift 3
 lines=$(cat; echo .)
-[ "$(printf %s "$lines" | wc -l)" -eq "$3" ] || {{ echo 'input ended early' >&2; exit 1; }}
+[ "$(printf %s "$lines" | wc -l)" -eq $# ] || {{ echo 'input ended early' >&2; exit 1; }}
 {_ALONE}
-mkdir -p "$2"
-cd "$2"
+mkdir -p "$directory"
+cd "$directory"
 rm -f .*.new
-printf %s "$lines" | while read -r how name value; do
+number=0
+for name; do
+  number=$((number + 1))
   if [ "$how" = record ] && [ -e "$name" ]; then continue; fi
-  printf %s "$value" | base64 -d >".$name.new"
+  printf %s "$lines" | sed -n "${{number}}p" | base64 -d >".$name.new"
+done
+for name; do
+  [ -e ".$name.new" ] || continue
   sync ".$name.new"
   mv -fT -- ".$name.new" "$name"
 done
-d=$2
-while sync "$d" && [ "$d" != "$1" ]; do d=${{d%/*}}; done
+while sync "$directory" && [ "$directory" != "$root" ]; do directory=${{directory%/*}}; done
 """
 # $1 root, $2 directory, then names to drop; without names: all
 _DROP = rf"""
 set -eu
-{_ALONE}
 root=$1 d=$2; shift 2
+{_ALONE}
 [ -d "$d" ] || exit 0
 if [ $# -eq 0 ]; then rm -rf "$d"; else cd "$d"; rm -f -- "$@" .*.new; cd /; fi
 while case $d in "$root"*) ! [ -d "$d" ] || rmdir "$d" 2>/dev/null;; *) false;; esac; do d=${{d%/*}}; done
@@ -104,10 +110,12 @@ class NodeJournal:
     async def _write(self, how: str, values: Mapping[str, str]) -> None:
         if not values:
             return
-        lines = [f"{how} {_encode(name)} {base64.b64encode(text.encode()).decode()}\n" for name, text in values.items()]
+        lines = [f"{base64.b64encode(text.encode()).decode()}\n" for text in values.values()]
         label = f"{how} in the journal of {self._thing}: {' '.join(values)}"
-        args = (self._root, self._directory, str(len(lines)))
-        await self._node.run(script(_WRITE, *args, stdin="".join(lines), label=label))
+        names = (_encode(name) for name in values)
+        await self._node.run(
+            script(_WRITE, self._root, self._directory, how, *names, stdin="".join(lines), label=label)
+        )
 
 
 def _encode(name: str) -> str:
@@ -124,6 +132,7 @@ for f in "$1"/*/owner; do [ -f "$f" ] && printf '%s %s\n' "${f#"$1"/}" "$(head -
 _CLAIM = rf"""
 set -eu
 umask 077
+root=$1
 {_ALONE}
 mkdir -p "$2"
 cd "$2"
@@ -135,6 +144,7 @@ sync . .. ../..
 # $1 root, $2 site directory
 _RELEASE = rf"""
 set -eu
+root=$1
 {_ALONE}
 [ -d "$2" ] || exit 0
 rm -f "$2/owner" "$2/.owner.new"
