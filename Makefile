@@ -32,14 +32,14 @@ lab-ssh: ready ## a shell on a node: make lab-ssh NODE=qsp-a
 	@test -n "$(NODE)" || { echo "Which node? make lab-ssh NODE=qsp-a" >&2; exit 2; }
 	@$(PY) -m lab ssh $(NODE)
 
-check: ready ## the inner loop: lint, types, import arrows, unit tests (no root, under two minutes)
+check: ready ## the inner loop: lint, types, import arrows, unit tests (no root, under a minute)
 	@$(PY) -m setup.stages check
 
 test: setup ## all tests: check, then on containers, then on the VM pair
-	@$(PY) -m setup.stages check hosts cluster
+	@$(PY) -m setup.stages check thorough hosts cluster
 
 test-all: setup ## all tests, with the long matrices in full (hours)
-	@SQUID_HA_ALL_CUTS=1 PYTEST_ADDOPTS="-m ''" $(PY) -m setup.stages check hosts cluster
+	@SQUID_HA_ALL_CUTS=1 PYTEST_ADDOPTS="-m ''" $(PY) -m setup.stages check thorough hosts cluster
 
 test-hosts: ready ## the tests on containers; K=expression picks some
 	@$(PY) -m setup.stages hosts $(if $(K),-k '$(K)')

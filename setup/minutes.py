@@ -16,6 +16,7 @@ FIRST_RUN = {
 
 STAGES = {
     "check": 2.0,
+    "thorough": 3.0,
     "hosts": 20.0,
     "cluster": 30.0,
 }

@@ -1,6 +1,6 @@
 """Runs the checks and the tests, stage by stage, each with its budget and the time it took.
 
-`python -m setup.stages check hosts cluster [-k EXPRESSION]`. A stage that fails does not stop the next.
+`python -m setup.stages check thorough hosts cluster [-k EXPRESSION]`. A stage that fails does not stop the next.
 The VM stage runs alone: load makes Corosync lose tokens, and then it fences.
 """
 
@@ -19,6 +19,8 @@ from setup.minutes import STAGES
 from setup.places import PROJECT, VENV
 
 BIN = VENV / "bin"
+# More workers than cores: tests of locks, timeouts and processes mostly wait.
+UNIT = ["-q", "-n4", "--dist=worksteal"]
 HOW = {
     # Hosts that boot and wait leave a core idle half of the time: two modules at once, each in a lab of its own, and
     # in their order, because those with few tests are the longest.
@@ -104,8 +106,7 @@ def check(expression: list[str]) -> bool:
     """Static checks and unit tests; the checks run while the tests do, and report after them."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         waiting: list[Future[Outcome]] = [pool.submit(quiet, name, command) for name, command in tools().items()]
-        # More workers than cores: tests of locks, timeouts and processes mostly wait.
-        unit = pytest("unit", ["-q", "-n4", "--dist=worksteal", *expression])
+        unit = pytest("unit", [*UNIT, "-m", "not thorough", *expression])
         outcomes = [future.result() for future in waiting] + [unit]
     for outcome in outcomes:
         if not outcome.passed and outcome.output:
@@ -122,6 +123,8 @@ def run_stage(name: str, expression: list[str]) -> Outcome:
     began = time.monotonic()
     if name == "check":
         passed = check(expression)
+    elif name == "thorough":
+        passed = pytest("unit", [*UNIT, "-m", "thorough", *expression]).passed
     else:
         # What fails a whole run is seen in the first few failures; the rest would only bury them.
         passed = pytest(name, ["-v", "--tb=short", "--maxfail=12", "--durations=10", *HOW[name], *expression]).passed

@@ -109,6 +109,7 @@ def test_a_pair_built_by_hand_is_adopted_without_a_word():
     assert pair.said == [], "what was found must stay"
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(600)
 def test_every_cut_ends_in_the_same_state():
     whole, listed = fresh(), members()
@@ -151,6 +152,7 @@ def test_a_mirror_that_was_left_half_made_is_made_anew():
     assert pair.tables() == whole.tables()
 
 
+@pytest.mark.thorough
 def test_an_extension_that_was_left_half_made_is_made_whole():
     whole, listed = fresh(), members()
     up(whole, listed)
@@ -296,6 +298,7 @@ def test_a_code_becomes_a_sentence(monkeypatch):
         up(pair, listed[2:])
 
 
+@pytest.mark.thorough
 def test_squid_is_never_left_dead_by_a_cut():
     listed = members(2)
     for position in drawn(12, 3):

@@ -17,6 +17,8 @@ from tests.unit.pacemaker.replay import CONF, MIRROR, Choose, Replay, drawn, fir
 from tests.unit.pacemaker.simulation import NODES, Cut, CutError, SimulatedCluster
 from tests.unit.pacemaker.tools import Tools
 
+pytestmark = pytest.mark.thorough
+
 ORDERS = {"first": first, "last": last, **{f"drawn-{seed}": drawn(seed) for seed in range(4)}}
 SERVICE = ("squid", "address")
 

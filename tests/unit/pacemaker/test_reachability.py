@@ -17,6 +17,8 @@ from tests.unit.pacemaker.simulation import NODES, SimulatedCluster
 from tests.unit.pacemaker.test_tree import FENCING, OPTIONS, converged
 from tests.unit.pacemaker.tools import Tools
 
+pytestmark = pytest.mark.thorough
+
 TEMPLATE = Path(__file__).parents[3] / "stacks/templates/lab.yaml.j2"
 
 

@@ -79,6 +79,7 @@ async def whole(tools: Tools, folder: Path, present: tuple[str, ...] = TREE) -> 
     return simulated
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("order", list(itertools.permutations(TREE)), ids="-".join)
 async def test_whatever_is_added_in_whatever_order_stops_nothing_above_it(
     tools: Tools, tmp_path: Path, order: tuple[str, ...]
@@ -152,6 +153,7 @@ async def test_cut_off_at_any_command_and_run_again_it_ends_the_same(
         assert simulated.fenced == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 async def test_taken_down_from_the_top_and_cut_off_anywhere_it_ends_empty(
     tools: Tools, tmp_path: Path, *, after: bool

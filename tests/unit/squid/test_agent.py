@@ -14,6 +14,8 @@ import pytest
 
 from providers.squid import agent
 
+pytestmark = pytest.mark.thorough
+
 # Answers `show` from the file `state`, records every call, and on start and stop changes the state as told.
 SYSTEMCTL = """\
 #!/bin/bash

@@ -16,6 +16,8 @@ from lab.lifekeeper.node.shell import Done, Failed
 from lab.lifekeeper.node.system import System
 from providers.lifekeeper import grammar
 
+pytestmark = pytest.mark.thorough
+
 A, B = "qsp-a", "qsp-b"
 BOTH = {A: "192.0.2.11", B: "192.0.2.12"}
 

@@ -43,6 +43,7 @@ async def test_every_scenario_ends_with_everything_undone(site: Site, name: str)
     assert course.moments[-1].text == "the cluster is whole again"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 async def test_an_engine_that_does_nothing_is_a_missed_deadline_and_still_all_is_undone(site: Site, name: str) -> None:
     world = World(serves=False)
