@@ -16,8 +16,8 @@ doctor: ## what this machine lacks, and how many minutes things take
 setup: ## all that is needed: system packages, Python, Pulumi (again: only what is missing)
 	@$(SYSTEM_PY) --install -m setup
 
-demo: setup ## everything at once: lab, `pulumi up`, moves under load, proof
-	@$(PY) -m lab.demo
+demo: setup ## everything at once: lab, `pulumi up`, moves under load, proof; ENGINE=lifekeeper with that engine's stand-in
+	@$(PY) -m lab.demo $(if $(ENGINE),--engine '$(ENGINE)')
 
 lab-up: setup ## start the lab: two nodes, client, origin
 	@$(PY) -m lab up

@@ -1,10 +1,13 @@
 """`make demo`: everything at once. Lab, `pulumi up`, the service moved twice under load, and the proof.
 
 Run again on a running lab it changes nothing and says how long it took to see that; only the moves are made anew.
+`make demo ENGINE=lifekeeper` does it with the other engine, on a pair that is brought back to where nothing is on it.
 """
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import contextlib
 import subprocess
 import sys
@@ -15,15 +18,17 @@ from rich.console import Console
 from rich.markup import escape
 
 from declaration.errors import DeclarationError
-from lab import control, deployed, lifecycle, load, pulumi_output, pulumi_state, snapshot
+from declaration.load import from_stack_file
+from lab import control, deployed, lifecycle, lifekeeper, load, pulumi_output, pulumi_state, snapshot
+from lab.addresses import NODES
 from lab.errors import LabError
 from lab.image import ImageError
 from lab.narrate import Narrator
 from lab.paths import PROJECT, run_directory
-from operations.engines import engine_of
+from operations.engines import ENGINES, engine_of
 from operations.proof import Move, Proof, Request, prove, read_logs, render
 from operations.site import Hosts, hosts_of
-from operations.stacks import StackTrouble, ensure_stack, write_lab
+from operations.stacks import StackTrouble, ensure_stack, stack_file, write_lab
 from operations.status import Status, read_status
 from operations.status import render as render_status
 from operations.switchover import move
@@ -42,16 +47,15 @@ WIDTH = 110
 """Columns where the output is no terminal."""
 
 
-def demo(narrator: Narrator) -> bool:
-    """Run it all; returns whether the proof passed."""
+def demo(narrator: Narrator, engine: str | None = None) -> bool:
+    """Run it all, with ``engine`` or with the one that the lab's stack file names; returns whether the proof passed."""
     with narrator.step("the lab: two nodes, a client, an origin server, a time source") as step:
         started = lifecycle.up(lambda text: narrator.say(text.removeprefix("lab: ")))
         if started:
             pulumi_state.forget_nodes(PROJECT)
         step.result = "started" if started else "is running"
     with narrator.step("the stack file stacks/Pulumi.lab.yaml") as step:
-        written, new = write_lab(), ensure_stack(STACK)
-        step.result = f"{'written' if written else 'unchanged'}{', stack initialised' if new else ''}"
+        step.result = declare(narrator, engine)
     with narrator.step("pulumi up --stack lab") as step:
         changed = up(narrator)
         step.result = ", ".join(f"{count} {what}" for what, count in changed.items()) if changed else "no changes"
@@ -71,6 +75,23 @@ def demo(narrator: Narrator) -> bool:
         narrator.console.print(render(proof))
         narrator.console.print(f"\nAll of it: {file.relative_to(PROJECT) if file.is_relative_to(PROJECT) else file}")
     return proof.passed
+
+
+def declare(narrator: Narrator, engine: str | None) -> str:
+    """Write the stack file; two engines would claim one disk and one address, so another one gets a pair without."""
+    file = stack_file(STACK)
+    before = from_stack_file(file).engine if file.exists() else None
+    written, new = write_lab(engine=engine), ensure_stack(STACK)
+    now = hosts_of(STACK).site.engine
+    if before not in (None, now):
+        narrator.say(f"the engine is {now} now, and was {before}: both nodes are brought back to before that")
+        key = deployed.key()
+        kept = snapshot.exists(deployed.NAME, key)
+        snapshot.restore(*((deployed.NAME, key) if kept else (snapshot.BARE,)))
+    if now == "lifekeeper":
+        for node in NODES:
+            asyncio.run(lifekeeper.ensure(node))
+    return f"{'written' if written else 'unchanged'}{', stack initialised' if new else ''}, engine {now}"
 
 
 def up(narrator: Narrator) -> dict[str, int]:
@@ -171,12 +192,15 @@ def count(hosts: Hosts, run: str, requests: Sequence[Request], moves: Sequence[M
     return prove(run, requests, moves, hosts.run(read_logs(cluster, hosts.site, active, run)))
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Run the demo. 0: the proof passed; 1: it failed, or something went wrong."""
+    parser = argparse.ArgumentParser(prog="python -m lab.demo", description="Lab, pulumi up, moves under load, proof.")
+    parser.add_argument("--engine", choices=list(ENGINES), help="with this engine; else as the lab's stack file says")
+    engine = parser.parse_args(arguments).engine
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
     narrator = Narrator(console, STEPS)
     try:
-        passed = demo(narrator)
+        passed = demo(narrator, engine)
     except (LabError, ImageError, StackTrouble, DeclarationError, HostError) as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"\n[red]demo:[/red] {escape(str(error))}")
         return 1
@@ -193,4 +217,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -14,13 +14,14 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from declaration.load import CONFIG_KEY, read
+from declaration.site import Site
 
 # What is Pulumi's own in a stack file, beside `config`.
 _PULUMIS = ("secretsprovider", "encryptedkey", "encryptionsalt", "environment")
@@ -72,18 +73,28 @@ def render(template: str, root: Path | None = None, **variables: object) -> str:
     return environment.get_template(template).render(**variables)
 
 
-def write_lab(root: Path | None = None) -> bool:
-    """Make the lab's stack file what its template says now. Says whether that changed anything."""
+def write_lab(root: Path | None = None, engine: str | None = None) -> bool:
+    """Make the lab's stack file what its template says now. Says whether that changed anything.
+
+    Without ``engine`` it keeps the one that it names.
+    """
     root = root or project_root()
     path = stack_file("lab", root)
-    wanted = render("lab.yaml.j2", root, lab=str(root / ".lab"))
-    read(wanted, "stacks/templates/lab.yaml.j2")
     existing = path.read_text(encoding="utf-8") if path.exists() else None
+    wanted = render("lab.yaml.j2", root, lab=str(root / ".lab"), engine=engine or _engine_in(existing or ""))
+    read(wanted, "stacks/templates/lab.yaml.j2")
     text = carried_over(wanted, existing)
     if text == existing:
         return False
     _replace(path, text)
     return True
+
+
+def _engine_in(text: str) -> str:
+    """The engine that a stack file names; the customary one where it names none that there is."""
+    known: tuple[str, ...] = get_args(Site.model_fields["engine"].annotation)
+    named = _section(_section(_load(text), "config"), CONFIG_KEY).get("engine")
+    return named if named in known else known[0]
 
 
 def write_new(path: Path, text: str) -> None:

@@ -46,7 +46,7 @@ def mirror_stays(site: Site) -> Iterator[Mistake]:
 @rule("lifekeeper", "squid")
 def proxy_has_ports_of_its_own(site: Site) -> Iterator[Mistake]:
     """LifeKeeper listens on every address of a node, and on which ports cannot be chosen."""
-    if site.lifekeeper is None:
+    if site.engine != ENGINE:
         return
     taken = dict.fromkeys(PORTS, "LifeKeeper") | {FIRST_MIRROR_PORT: "DataKeeper's mirror"}
     wanted = {"squid.port": site.squid.port}

@@ -76,6 +76,14 @@ def packed() -> bytes:
         return stream.getvalue()
 
 
+async def ensure(host: str) -> None:
+    """Put the media onto a host that has none. Raises `LabError`."""
+    async with shell(host) as connection:
+        there = (await connection.run(f"sudo -n test -e {MEDIA}/setup")).code == 0
+    if not there:
+        await provide(host)
+
+
 async def provide(host: str, media: str = MEDIA) -> None:
     """Put the media onto a host of the lab. Raises `LabError`."""
     text = base64.b64encode(packed()).decode()
@@ -85,4 +93,4 @@ async def provide(host: str, media: str = MEDIA) -> None:
         )
 
 
-__all__ = ["LICENCE", "MEDIA", "ROOT", "make", "packed", "programs", "provide"]
+__all__ = ["LICENCE", "MEDIA", "ROOT", "ensure", "make", "packed", "programs", "provide"]

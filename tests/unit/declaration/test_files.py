@@ -107,6 +107,18 @@ def test_the_lab_file_is_written_once(project):
     assert from_stack_file(stacks.stack_file("lab", project)).ssh.identity == f"{project}/.lab/run/id_ed25519"
 
 
+def test_the_lab_file_keeps_its_engine_until_another_is_asked_for(project):
+    file = stacks.stack_file("lab", project)
+    stacks.write_lab(project)
+    assert from_stack_file(file).engine == "pacemaker"
+    assert stacks.write_lab(project, "lifekeeper")
+    assert not stacks.write_lab(project)
+    assert from_stack_file(file).engine == "lifekeeper"
+    file.write_text(file.read_text().replace("engine: lifekeeper", "engine: none"))
+    assert stacks.write_lab(project)
+    assert from_stack_file(file).engine == "pacemaker"
+
+
 def test_what_is_pulumis_in_the_lab_file_stays(project):
     stacks.write_lab(project)
     path = stacks.stack_file("lab", project)

@@ -11,12 +11,12 @@ from lab.load import Record
 
 @pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 1)])
 def test_its_exit_code_is_the_verdict(monkeypatch: pytest.MonkeyPatch, passed: bool, code: int) -> None:
-    monkeypatch.setattr(demo, "demo", lambda narrator: passed)
+    monkeypatch.setattr(demo, "demo", lambda narrator, engine: passed)
     assert demo.main() == code
 
 
 def test_what_went_wrong_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def fail(narrator: object) -> bool:
+    def fail(narrator: object, engine: object) -> bool:
         raise LabError("the lab is [not] there")
 
     monkeypatch.setattr(demo, "demo", fail)
