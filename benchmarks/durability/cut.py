@@ -121,6 +121,8 @@ def cut(hosts: Hosts, run: str, *, rate: float, seconds: float) -> Loss:
         moment = time.time()
         control.call("kill", host=active)
         until(lambda: (_active(hosts) == survivor) or None, f"the service on {survivor}")
+        # Only then is the log that of the survivor: parts of the service run before the filesystem is mounted.
+        demo.await_answers(lambda: [each for each in load.read(file) if each.start > moment], 10, limit=TAKEOVER)
     finally:
         records = load.stop(file)
     recorded, zeros = _read(hosts, survivor, run)
@@ -135,6 +137,8 @@ def _read(hosts: Hosts, node: str, run: str) -> tuple[set[str], int]:
     log = paths.mirror_log(site.mirror.mount_point, site.log.mirror_file)
     reader = hosts.cluster().nodes[node]
     found = hosts.run(reader.run(search(log, run, mounted=site.mirror.mount_point)))
+    if found.exit_code != 0:
+        raise LabError(f"{node}: the mirror is not mounted, though the service answers from there")
     zeros = hosts.run(reader.run(script(r'tr -cd "\000" <"$1" | wc -c', log, reads=True)))
     ids = re.compile(rf"/r/({re.escape(run)}-[0-9]+)\b")
     recorded = {match[1] for line in parse(found.stdout) for match in ids.finditer(line.text)}

@@ -203,7 +203,7 @@ recorded() {
 mount_log() {
     local said
     [ -n "$log_mount_options" ] || return 0
-    if ! said=$(timeout 30 mount -o "remount,$log_mount_options" "$log_mount" 2>&1); then
+    if ! said=$(timeout 30 mount --options-source disable -o "remount,$log_mount_options" "$log_mount" 2>&1); then
         reason "$log_mount cannot be mounted with $log_mount_options: $(printf '%s' "$said" | tr '\n' ' ')"
         return "$OCF_ERR_GENERIC"
     fi

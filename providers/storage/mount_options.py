@@ -31,5 +31,10 @@ def whole(kind: str, options: str) -> str:
 
 
 def remount(kind: str, mount_point: str, options: str) -> Command:
-    """Mount it once more where it is mounted, with exactly these options of ours."""
-    return command("mount", "--options", f"remount,{whole(kind, options)}", mount_point, timeout=120)
+    """Mount it once more where it is mounted, with exactly these options of ours.
+
+    mount(8) would add those that it finds in the table of mounts, and the kernel shows one there (``nodioread_nolock``,
+    with ``data=journal``) that it refuses for ext3 when it is given. So does the agent of `providers.squid`.
+    """
+    options = f"remount,{whole(kind, options)}"
+    return command("mount", "--options-source", "disable", "--options", options, mount_point, timeout=120)

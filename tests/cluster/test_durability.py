@@ -23,7 +23,7 @@ pytestmark = pytest.mark.long
 
 PROCESS = "systemctl show -P MainPID -P ExecMainStartTimestampMonotonic squid"
 OPTIONS = "findmnt --noheadings --output OPTIONS /mnt/mirror"
-CUTS = 4
+CUTS = 3
 
 
 @pytest.mark.timeout(7200)

@@ -350,7 +350,10 @@ MOUNTED = {"log_mount": "/mnt/mirror", "log_mount_options": "async,commit=1"}
 def test_the_log_is_mounted_as_declared_before_squid_starts(unit, serve):
     server = serve(b"HTTP/1.1 403 Forbidden\r\n\r\n")
     assert unit.run("start", port=server.port, **MOUNTED) == (0, "")
-    assert unit.calls == ["mount -o remount,async,commit=1 /mnt/mirror", "start -- squid.service"]
+    assert unit.calls == [
+        "mount --options-source disable -o remount,async,commit=1 /mnt/mirror",
+        "start -- squid.service",
+    ]
 
 
 def test_squid_does_not_start_with_less_than_was_promised(unit):
@@ -364,6 +367,6 @@ def test_squid_does_not_start_with_less_than_was_promised(unit):
 def test_a_reload_mounts_anew_and_leaves_squid_alone(unit):
     unit.set("state", "active")
     assert unit.run("reload-agent", **MOUNTED) == (0, "")
-    assert unit.calls == ["mount -o remount,async,commit=1 /mnt/mirror"]
+    assert unit.calls == ["mount --options-source disable -o remount,async,commit=1 /mnt/mirror"]
     assert unit.run("reload-agent") == (0, "")
     assert len(unit.calls) == 1

@@ -36,7 +36,7 @@ def test_what_is_set_is_what_is_shown(kind: str, options: str):
 
 def test_the_command_names_the_mount_point():
     command = mount_options.remount("ext3", "/mnt/mirror", "sync")
-    assert command.argv == ("mount", "--options", "remount,sync,commit=5", "/mnt/mirror")
+    assert command.argv == ("mount", "--options-source", "disable", "--options", "remount,sync,commit=5", "/mnt/mirror")
     assert command.writes
 
 
