@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -37,6 +38,15 @@ SETTINGS = [
 ]
 
 
+INSTANT = 0.2
+"""Seconds before a cut in which an answer may have no line yet under any setting: Squid writes it after the answer."""
+
+
+def kept(setting: Setting, losses: Sequence[Loss]) -> bool:
+    """Whether no cut cost more than is stated."""
+    return worst(losses).seconds <= stated(setting) + INSTANT
+
+
 def stated(setting: Setting) -> int:
     """The bound, in seconds, that the stack's outputs tell."""
     declared = {"filesystem": setting.filesystem, "durability": setting.durability}
@@ -62,7 +72,7 @@ def table(measured: dict[Setting, list[Loss]]) -> Table:
     made = Table("setting", "cuts", "answered", "missing", "gaps", "oldest missing", "bound", "zeros", box=None)
     for setting, losses in measured.items():
         far, limit = worst(losses), stated(setting)
-        within = "green" if far.seconds <= limit else "red"
+        within = "green" if kept(setting, losses) else "red"
         made.add_row(
             setting.name,
             str(len(losses)),
@@ -102,7 +112,7 @@ def main() -> int:
         if given.output:
             numbers = {setting.name: [asdict(each) for each in losses] for setting, losses in measured.items()}
             given.output.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
-    return 0 if all(worst(losses).seconds <= stated(setting) for setting, losses in measured.items()) else 1
+    return 0 if all(kept(setting, losses) for setting, losses in measured.items()) else 1
 
 
 if __name__ == "__main__":
