@@ -43,7 +43,7 @@ def mirror_stays(site: Site) -> Iterator[Mistake]:
         )
 
 
-@rule("lifekeeper", "squid")
+@rule("engine", "squid")
 def proxy_has_ports_of_its_own(site: Site) -> Iterator[Mistake]:
     """LifeKeeper listens on every address of a node, and on which ports cannot be chosen."""
     if site.engine != ENGINE:

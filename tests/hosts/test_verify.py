@@ -24,7 +24,7 @@ def raw(pair, count: int) -> dict[str, Any]:
     """The lab's site with its first node alone, or as a pair without a mirror."""
     made = copy.deepcopy(sites.on_containers(pair.directory))
     if count == 1:
-        del made["nodes"][1], made["virtual_ip"], made["pacemaker"]
+        del made["nodes"][1], made["virtual_ip"], made["pacemaker"], made["lifekeeper"]
         made["network"].pop("replication")
         made["nodes"][0].pop("replication_address")
     return made

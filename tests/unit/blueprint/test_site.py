@@ -43,7 +43,7 @@ def test_inputs_survive_the_way_through_pulumi(site):
 
 
 def test_a_site_of_one_node_has_no_engine(settings):
-    for key in ("virtual_ip", "mirror", "pacemaker", "rotation"):
+    for key in ("virtual_ip", "mirror", "pacemaker", "lifekeeper", "rotation"):
         del settings[key]
     del settings["nodes"][1]
     made = {thing.name for thing in things(read(settings, source="one"), OWNER)}

@@ -314,8 +314,8 @@ class World:
 
     def remount(self, box: Box, command: Command) -> str:
         """As the kernel shows it afterwards: what is usual is left out."""
-        assert command.argv[3] == box.mounted
-        given = [each for each in command.argv[2].split(",")[1:] if each not in {"async", "commit=5"}]
+        assert command.argv[-1] == box.mounted
+        given = [each for each in command.argv[-2].split(",")[1:] if each not in {"async", "commit=5"}]
         box.options = ",".join(["rw", "relatime", *given])
         return ""
 
@@ -362,7 +362,7 @@ ACTIONS: list[tuple[str, Callable[[World, Box, Command], Result | str]]] = [
     ("flush", World.silent),
     ("tune2fs", World.relabel),
     ("make directories", World.directories),
-    ("mount --options remount", World.remount),
+    ("mount --options-source disable --options remount", World.remount),
     ("udevadm", World.silent),
 ]
 
