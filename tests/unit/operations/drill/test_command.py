@@ -7,6 +7,7 @@ import json
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,15 @@ def test_the_list_touches_no_host(asked: list[drilling.Options]) -> None:
     assert not asked
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """As at a terminal: what a shell starts in the background ignores SIGINT, and so would these tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_ctrl_c_waits_until_all_is_undone() -> None:
     undone: list[str] = []
     told: list[str] = []
