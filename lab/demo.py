@@ -1,7 +1,7 @@
 """`make demo`: everything at once. Lab, `pulumi up`, the service moved twice under load, and the proof.
 
 Run again on a running lab it changes nothing and says how long it took to see that; only the moves are made anew.
-`make demo ENGINE=lifekeeper` does it with the other engine, on a pair that is brought back to where nothing is on it.
+`make demo ENGINE=lifekeeper` does it with the other engine, on a pair that is brought back to before the first one.
 """
 
 from __future__ import annotations
