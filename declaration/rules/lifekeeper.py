@@ -9,6 +9,7 @@ from declaration.engines.lifekeeper import LifeKeeper
 from declaration.errors import Mistake
 from declaration.mirror import Mirror
 from declaration.quantities import Duration
+from declaration.rules.names import squid_ports
 from declaration.rules.registry import rule
 
 if TYPE_CHECKING:
@@ -49,9 +50,7 @@ def proxy_has_ports_of_its_own(site: Site) -> Iterator[Mistake]:
     if site.engine != ENGINE:
         return
     taken = dict.fromkeys(PORTS, "LifeKeeper") | {FIRST_MIRROR_PORT: "DataKeeper's mirror"}
-    wanted = {"squid.port": site.squid.port}
-    wanted |= {f"squid.more_ports[{i}]": port for i, port in enumerate(site.squid.more_ports)}
-    for path, port in wanted.items():
+    for path, port in squid_ports(site).items():
         if port in taken:
             yield Mistake(path, str(port), f"a port of its own: {port} is taken by {taken[port]}")
 

@@ -31,14 +31,19 @@ def ports_differ(site: Site) -> Iterator[Mistake]:
     taken = {site.ssh.port: "ssh.port", PACEMAKER_REMOTE_PORT: "Pacemaker"}
     taken |= {node.ssh_port: f"nodes[{i}].ssh_port" for i, node in enumerate(site.nodes) if node.ssh_port}
     taken |= dict.fromkeys(COROSYNC_PORTS, "Corosync")
-    wanted = {"squid.port": site.squid.port}
-    wanted |= {f"squid.more_ports[{i}]": port for i, port in enumerate(site.squid.more_ports)}
+    wanted = squid_ports(site)
     if site.mirror is not None:
         wanted["mirror.port"] = site.mirror.port
     for path, port in wanted.items():
         if port in taken:
             yield Mistake(path, str(port), f"a port of its own: {port} is taken by {taken[port]}")
         taken[port] = path
+
+
+def squid_ports(site: Site) -> dict[str, int]:
+    """The ports of the proxy, by the setting that names each."""
+    more = {f"squid.more_ports[{i}]": port for i, port in enumerate(site.squid.more_ports)}
+    return {"squid.port": site.squid.port, **more}
 
 
 @rule("log")
