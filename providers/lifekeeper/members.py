@@ -131,7 +131,7 @@ def way(wanted: Member, source: str, kit: Kit) -> list[Step]:
     made = [*kit.create(wanted, source), _in_service(wanted, source)]
     for target in wanted.nodes:
         if target != source:
-            made += _equal(wanted, source, target)
+            made += equal(wanted, wanted.tag, source, target)
             made += kit.extend(wanted, source, target)
     for name, node in wanted.nodes.items():
         if node is not None:
@@ -171,21 +171,24 @@ def _in_service(wanted: Member, source: str) -> Step:
     return Step(line, done, fresh=False)
 
 
-def _equal(wanted: Member, source: str, target: str) -> list[Step]:
-    """Where one node knows the other's resource as its equivalent and is not known itself, the missing half."""
+def equal(wanted: Member, tag: str, source: str, target: str) -> list[Step]:
+    """Where one node knows the other's ``tag`` as its equivalent and is not known itself, the missing half.
+
+    ``tag`` is the resource's own, or of what was extended along with it and has its priorities.
+    """
     made: list[Step] = []
     for name, other in ((source, target), (target, source)):
         here, there_ = wanted.nodes[name], wanted.nodes[other]
         values = {
-            "tag": wanted.tag,
+            "tag": tag,
             "system": other,
-            "other_tag": wanted.tag,
+            "other_tag": tag,
             "equivalency": "SHARED",
             "priority": int(here.priority) if here and here.priority else None,
             "other_priority": int(there_.priority) if there_ and there_.priority else None,
         }
-        line = Line(name, "eqv_create", f"Complete the equivalency of {wanted.tag} with {other}", values)
-        made.append(Step(line, _nothing_missing(wanted.tag, name, other), fresh=False))
+        line = Line(name, "eqv_create", f"Complete the equivalency of {tag} with {other}", values)
+        made.append(Step(line, _nothing_missing(tag, name, other), fresh=False))
     return made
 
 

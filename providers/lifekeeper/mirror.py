@@ -103,11 +103,19 @@ def _extend(wanted: Member, source: str, target: str) -> list[Step]:
     def whole(seen: Views) -> bool:
         return all(done(seen) for done in parts)
 
-    return [*_half_extended(mirror, source, target, whole), Step(line, whole, _extendable(mirror, source, target))]
+    may = _extendable(mirror, source, target)
+    return [
+        *members.equal(mirror, mirror.fstag, source, target),
+        *_half_extended(mirror, source, target, whole, may),
+        Step(line, whole, may),
+    ]
 
 
-def _half_extended(mirror: Wanted, source: str, target: str, whole: steps.Done) -> list[Step]:
-    """One of the two without the other cannot be extended again while LifeKeeper takes it for extended."""
+def _half_extended(mirror: Wanted, source: str, target: str, whole: steps.Done, may: steps.Ready) -> list[Step]:
+    """One of the two without the other cannot be extended again while LifeKeeper takes it for extended.
+
+    Nothing is taken back unless the extension may follow: the pair would be left without what it had.
+    """
     made: list[Step] = []
     for name, other in ((source, target), (target, source)):
         for tag in (mirror.fstag, mirror.tag):
@@ -118,6 +126,7 @@ def _half_extended(mirror: Wanted, source: str, target: str, whole: steps.Done) 
                 Step(
                     line,
                     lambda seen, name=name, same=same: whole(seen) or same not in seen[name].equivalents,
+                    may,
                     fresh=False,
                 )
             )

@@ -174,6 +174,41 @@ def test_an_extension_that_was_left_half_made_is_made_whole():
         assert pair.tables() == whole.tables(), f"cut in the {number + 1}. extension"
 
 
+def mirror_and_filesystem(listed):
+    mirror = next(each for each in listed if each.kind == "lifekeeper.mirror")
+    return mirror, mirror.inputs.tag, mirror.inputs.fstag
+
+
+@pytest.mark.parametrize("which", [(0,), (1,), (0, 1)], ids=["mirror", "filesystem", "both"])
+@pytest.mark.parametrize("name", ["proxy-a", "proxy-b"])
+def test_half_an_equivalency_is_completed_and_nothing_taken_back(which, name):
+    whole, pair, listed = fresh(), fresh(), members()
+    up(whole, listed)
+    up(pair, listed)
+    _, *tags = mirror_and_filesystem(listed)
+    pair.lcds[name].lone.update(tags[each] for each in which)
+    pair.said.clear()
+    up(pair, listed)
+    said = [line.split()[0] for _, line in pair.said if line.startswith("/opt/LifeKeeper")]
+    assert said == ["/opt/LifeKeeper/bin/eqv_create"] * len(which)
+    assert pair.tables() == whole.tables()
+
+
+def test_an_extension_that_cannot_follow_takes_nothing_back():
+    pair, listed = fresh(), members()
+    up(pair, listed)
+    mirror, tag, fstag = mirror_and_filesystem(listed)
+    for lcd in pair.lcds.values():
+        lcd.lone.add(tag)
+    pair.lcds["proxy-b"].mounted = "/srv"
+    before = copy.deepcopy(pair.tables())
+    with pytest.raises(Refused, match=r"in use: .*/srv") as refused:
+        up(pair, [mirror])
+    assert refused.value.node == "proxy-b"
+    assert pair.tables() == before
+    assert (fstag, "proxy-b", fstag) in asyncio.run(views.read(pair.cluster(), pair.names))["proxy-a"].equivalents
+
+
 def test_removing_takes_back_what_was_made_and_nothing_else():
     pair, listed = fresh(), members()
     foreign = ["comm", "ip", "IP-198.51.100.9", "proxy-a eth0 198.51.100.9 ffffff00 none", "ISP", "automatic"]
