@@ -28,6 +28,11 @@ HOW = {
     "cluster": ["--timeout=2400"],
 }
 """How the tests of a stage are run; the timeout is after how many seconds one has certainly hung."""
+# What fails a whole run is seen in the first few failures; the rest would only bury them. Each is told at once: a run
+# that is ended from outside has said by then why it took so long.
+ON_HOSTS = ["-v", "--tb=short", "--instafail", "--maxfail=12", "--durations=25"]
+LATE = 2.0
+"""How many times its budget a stage of `make test` may take before no further test of it is begun."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,16 @@ def check(expression: list[str]) -> bool:
     return all(outcome.passed for outcome in outcomes)
 
 
+def limit(name: str, expression: list[str]) -> list[str]:
+    """The option that ends a stage which is far over its budget with a report of what it did until then.
+
+    None where the budget is not meant for what is run: `make test-all`, and tests that somebody picks.
+    """
+    if os.environ.get("SQUID_HA_ALL_CUTS") or expression:
+        return []
+    return [f"--session-timeout={STAGES[name] * 60 * LATE:.0f}"]
+
+
 def run_stage(name: str, expression: list[str]) -> Outcome:
     """Run a stage under a heading that says how long it may take."""
     print(f"\n== {name}: at most {STAGES[name]:.0f} min", flush=True)
@@ -126,8 +141,7 @@ def run_stage(name: str, expression: list[str]) -> Outcome:
     elif name == "thorough":
         passed = pytest("unit", [*UNIT, "-m", "thorough", *expression]).passed
     else:
-        # What fails a whole run is seen in the first few failures; the rest would only bury them.
-        passed = pytest(name, ["-v", "--tb=short", "--maxfail=12", "--durations=10", *HOW[name], *expression]).passed
+        passed = pytest(name, [*ON_HOSTS, *HOW[name], *limit(name, expression), *expression]).passed
     return Outcome(name, passed, time.monotonic() - began)
 
 

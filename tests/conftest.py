@@ -1,4 +1,4 @@
-"""What holds for all tests: of those that take turns, one at each run."""
+"""What holds for all tests: of those that take turns, one of each kind at each run."""
 
 import os
 import random
@@ -17,18 +17,22 @@ UNIT = Path(__file__).parent / "unit"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave one of the tests marked ``turns``, drawn anew for each run; all of them in `make test-all`, or by -k.
+    """Leave one of the tests marked ``turns`` with the same word, drawn anew; all in `make test-all`, or by -k.
 
     On hosts, connections that a test cuts leave things to the garbage collector, which may tell of them in any later.
     """
     for item in items:
         if not item.path.is_relative_to(UNIT):
             item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
-    in_turns = [item for item in items if item.get_closest_marker("turns")]
-    if ALL or config.option.keyword or len(in_turns) < 2:
+    if ALL or config.option.keyword:
         return
-    drawn = random.Random(SEED).choice(in_turns)
-    others = [item for item in in_turns if item is not drawn]
+    pools: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if mark := item.get_closest_marker("turns"):
+            pools.setdefault(mark.args[0], []).append(item)
+    draw = random.Random(SEED)
+    drawn = [draw.choice(pool) for pool in pools.values()]
+    others = [item for pool in pools.values() for item in pool if item not in drawn]
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in others]
 

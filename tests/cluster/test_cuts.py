@@ -1,7 +1,7 @@
 """Runs of `up` on the pair, cut off at a sample of their commands: over the mirror above all, which containers lack.
 
-Every cut starts from the same restored pair. `make test` takes a few positions, others each time; `make test-all` all
-of the mirror's, and a sample over the whole of `up`. SQUID_HA_SEED takes the same ones again.
+Every cut starts from the same restored pair. Run by itself it takes a few positions, others each time; in
+`make test-all` all of the mirror's, and a sample over the whole of `up`. SQUID_HA_SEED takes the same ones again.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ from tests.taps import CUT_HERE
 if TYPE_CHECKING:
     from tests.cluster.conftest import Machines
 
+pytestmark = pytest.mark.long
+
 TAP = {"SQUID_HA_TAP": "tests.taps:cut"}
 VOLUME = ("mirror", "filesystem")
 MOST = 2
-"""Positions in `make test`; each takes two runs of `up`."""
+"""Positions where not all are taken; each takes two runs of `up`."""
 MOST_OF_ALL = 4
 OF_ITS_OWN = ("/etc/drbd.d/*", "/etc/corosync/authkey", "/etc/pacemaker/authkey", "/var/lib/pacemaker/*",
               "/var/lib/corosync/*", "/var/lib/chrony/*", "/var/lib/drbd/*")  # fmt: skip
@@ -116,7 +118,6 @@ def test_a_mirror_whose_making_was_cut_off_is_made_by_the_next_run(machines: Mac
             assert left == [], f"{name} differs after a run {told}:\n" + "\n".join(left)
 
 
-@pytest.mark.long
 @pytest.mark.timeout(4 * 3600)
 def test_a_deployment_that_was_cut_off_is_finished_by_the_next_run(machines: Machines, tmp_path: Path) -> None:
     pair = Pair(machines, (), tmp_path)

@@ -66,7 +66,7 @@ def test_changes_by_hand_are_drift_by_property_and_node_and_only_they_are_repair
     assert lab_site.active(hosts) == before, "repairing the standby moved the service"
 
 
-@pytest.mark.turns
+@pytest.mark.turns("pair")
 def test_with_a_node_switched_off_nothing_is_reported_as_gone(settled_pair: Machines) -> None:
     hosts = lab_site.reach()
     active = lab_site.until(lambda: lab_site.active(hosts), "an active node")
@@ -78,7 +78,7 @@ def test_with_a_node_switched_off_nothing_is_reported_as_gone(settled_pair: Mach
     assert "deleted" not in run.output, f"something counts as gone:\n{run.output}"
 
 
-@pytest.mark.turns
+@pytest.mark.turns("pair")
 def test_with_the_state_lost_up_changes_nothing_on_the_nodes(settled_pair: Machines) -> None:
     stack = LabStack()
     before = {name: asyncio.run(settled_pair.manifest(name)) for name in settled_pair.names}

@@ -15,7 +15,7 @@ from tests.support.phases import on_containers
 from tests.support.stack import PROJECT, Run, Stack
 from tests.support.things import Site, difference, site
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
 BY_HAND = """\
 # Our proxy. Ask Maria before changing anything here!

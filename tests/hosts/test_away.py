@@ -8,6 +8,8 @@ from tests.support.sites import on_containers
 from tests.support.stack import Stack
 from tests.support.things import Site, site
 
+pytestmark = pytest.mark.long
+
 HOST_NAME = "renamed.while.away"
 
 

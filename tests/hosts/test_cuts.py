@@ -1,9 +1,9 @@
 """Real runs of the program, cut off on the SSH channel again and again, end in the same state as one that never was.
 
 Each run is ended at its N-th writing command: before that is sent, or after it took effect and before its answer is
-used. The next run has to cope with what the one before left, and is cut off itself, until one gets through. `make test`
-takes a few of the positions, another few each time; `make test-all` (SQUID_HA_ALL_CUTS=1) ends a run after every single
-command.
+used. The next run has to cope with what the one before left, and is cut off itself, until one gets through. Run by
+itself it takes a few of the positions, another few each time; `make test-all` (SQUID_HA_ALL_CUTS=1) ends a run after
+every single command.
 """
 
 import itertools
@@ -17,6 +17,8 @@ from tests.support.sites import on_containers
 from tests.support.stack import Stack
 from tests.support.things import Site, difference, site
 from tests.taps import CUT_HERE
+
+pytestmark = pytest.mark.long
 
 TAP = {"SQUID_HA_TAP": "tests.taps:cut"}
 MOST = 400
@@ -94,7 +96,6 @@ def test_runs_of_up_that_were_cut_off_end_where_an_undisturbed_one_ends(cut_up, 
     assert stack.drift().code == 0
 
 
-@pytest.mark.long
 @pytest.mark.timeout(6 * 3600 if ALL else 1500)
 def test_runs_of_destroy_that_were_cut_off_leave_the_nodes_as_they_were(cut_up, stack, hosts, pair, untouched):
     assert chain(stack, "destroy") > 0, "no run was cut off, so nothing was tried"

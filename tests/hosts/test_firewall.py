@@ -115,6 +115,7 @@ CHANGES = {
 }  # fmt: skip
 
 
+@pytest.mark.turns("drift of the firewall")
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_by_hand_is_drift_and_repaired(hosts, loaded, wanted, change):
     made, path = CHANGES[change]

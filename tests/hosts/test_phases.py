@@ -26,7 +26,7 @@ head -1 <&3
 """
 STARTED = "systemctl show -P MainPID -P ExecMainStartTimestampMonotonic squid"
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")

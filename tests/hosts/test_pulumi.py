@@ -82,6 +82,7 @@ CHANGES = {
 }  # fmt: skip
 
 
+@pytest.mark.turns("drift of a site")
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_by_hand_is_drift_and_only_that_is_repaired(deployed, stack, hosts, change):
     node, script, thing, named = CHANGES[change]

@@ -189,6 +189,7 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.turns("rotation")
 @pytest.mark.parametrize(("settings", "rotates"), SETTINGS)
 def test_sizes_and_names_mean_to_logrotate_what_they_say(pair, lab_site, running, settings, rotates):
     made = declared(pair, **settings)

@@ -81,6 +81,7 @@ def test_files_come_to_both_nodes_and_nothing_is_started(lab_site, untouched):
     assert lab_site.sh("qsp-b", "systemctl show -P TimeoutStopUSec squid").strip() == "20s"
 
 
+@pytest.mark.turns("drift of squid")
 @pytest.mark.parametrize(
     ("change", "path"),
     [

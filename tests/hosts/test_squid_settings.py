@@ -201,6 +201,7 @@ def without_records() -> config.Wanted:
     return PLAIN.model_copy(update={"nodes": nodes})
 
 
+@pytest.mark.turns("refused include")
 @pytest.mark.parametrize(
     ("line", "reason"),
     [

@@ -86,6 +86,7 @@ def test_it_waits_until_the_clock_is_right(lab_site):
     assert present.facts["clock"]["qsp-b"].startswith("chrony: source 192.0.2.1, stratum 9, offset ")
 
 
+@pytest.mark.turns("drift of time")
 @pytest.mark.parametrize(
     ("change", "path"),
     [

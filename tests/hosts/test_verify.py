@@ -16,6 +16,8 @@ from tests.support import sites
 from tests.support.moving_mirror import MovingMirror
 from tests.support.things import OWNER, Site, site
 
+pytestmark = pytest.mark.long
+
 NODES = ("qsp-a", "qsp-b")
 NAMES = ("squid", "chrony")
 
