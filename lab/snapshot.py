@@ -59,13 +59,13 @@ def save(name: str, key: str = "") -> None:
         shutil.copy2(run_directory() / "known_hosts", new / "known_hosts")
         if name != BARE and _has_stack():
             pulumi_state.keep(PROJECT, new / "pulumi")
-        asyncio.run(_on_each_node(_set_clock))
         with _store(fcntl.LOCK_EX):
             shutil.rmtree(target, ignore_errors=True)
             new.rename(target)
             _forget_old(name)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+    asyncio.run(_on_each_node(_set_clock))
 
 
 def restore(name: str, key: str = "") -> None:
@@ -163,11 +163,12 @@ async def _settle(node: Shell) -> None:
     await node.sudo("sync; echo 3 > /proc/sys/vm/drop_caches")
 
 
-# chronyd sees the leap at its next poll, a minute later, and has no source then for some more: let it look at once.
+# chronyd sees the leap at its next poll, a minute later, and has no source then for some more: let it look at once. A
+# clock that is right and that chronyd is not sure of yet is no reason to refuse a snapshot.
 _FOLLOW = """
 systemctl is-active --quiet chrony || exit 0
-chronyc burst 4/4 >/dev/null
-chronyc waitsync 45 0.5 0 1 >/dev/null
+chronyc burst 4/4 >/dev/null || exit 0
+timeout 40 chronyc waitsync 0 0.5 0 1 >/dev/null || true
 """
 
 
@@ -188,4 +189,4 @@ async def _set_clock(node: Shell, timeout: float = 30.0) -> None:
             raise LabError(
                 f"the clock of {node.host} is {told - after:+.1f} s off after it was set; is this machine busy?"
             )
-    await node.sudo(_FOLLOW)
+    await node.sudo(_FOLLOW, timeout=120)
