@@ -78,7 +78,7 @@ def test_with_a_node_switched_off_nothing_is_reported_as_gone(settled_pair: Mach
     assert "deleted" not in run.output, f"something counts as gone:\n{run.output}"
 
 
-@pytest.mark.turns("pair")
+@pytest.mark.long
 def test_with_the_state_lost_up_changes_nothing_on_the_nodes(settled_pair: Machines) -> None:
     stack = LabStack()
     before = {name: asyncio.run(settled_pair.manifest(name)) for name in settled_pair.names}
