@@ -25,7 +25,9 @@ def render(report: DrillReport) -> RenderableType:
 def listing(known: Mapping[str, Scenario], lacking: Mapping[str, str]) -> RenderableType:
     """The scenarios, and of those that cannot be done why."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("scenario", "kind", "what happens", "not here, because"):
+    for column in ("scenario", "kind"):
+        table.add_column(column, no_wrap=True)
+    for column in ("what happens", "not here, because"):
         table.add_column(column, overflow="fold")
     for name, each in known.items():
         kind = "planned" if each.planned else "unplanned"
