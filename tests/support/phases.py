@@ -29,6 +29,7 @@ def on_machines(phase: Phase, run_directory: Path) -> dict[str, Any]:
         site["pacemaker"] = lab["pacemaker"]
     if phase == 3:
         site["mirror"]["device"] = lab["mirror"]["device"]
+        site["timeouts"] = lab["timeouts"]
     return site
 
 

@@ -26,7 +26,7 @@ def reference(run_directory: Path) -> dict[str, Any]:
 def on_containers(run_directory: Path) -> dict[str, Any]:
     """Phase 2: all but the mirror and the fencing that needs a disk, neither of which a container can have."""
     site = reference(run_directory)
-    for part in ("mirror", "rotation"):
+    for part in ("mirror", "rotation", "timeouts"):
         del site[part]
     site["pacemaker"]["fencing"] = {"none": "containers have neither a watchdog nor a disk to share"}
     return site

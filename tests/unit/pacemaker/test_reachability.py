@@ -25,7 +25,7 @@ TEMPLATE = Path(__file__).parents[3] / "stacks/templates/lab.yaml.j2"
 def site(phase: int) -> Site:
     text = jinja2.Template(TEMPLATE.read_text()).render(lab="/lab")
     settings: dict[str, Any] = yaml.safe_load(text)["config"]["squid-ha:site"]
-    for part in ("mirror", "rotation") if phase < 3 else ():
+    for part in ("mirror", "rotation", "timeouts") if phase < 3 else ():
         del settings[part]
     return read(settings, source="lab")
 
