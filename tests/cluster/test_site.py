@@ -66,7 +66,7 @@ def test_changes_by_hand_are_drift_by_property_and_node_and_only_they_are_repair
     assert lab_site.active(hosts) == before, "repairing the standby moved the service"
 
 
-@pytest.mark.turns("pair")
+@pytest.mark.long
 def test_with_a_node_switched_off_nothing_is_reported_as_gone(settled_pair: Machines) -> None:
     hosts = lab_site.reach()
     active = lab_site.until(lambda: lab_site.active(hosts), "an active node")
