@@ -57,9 +57,11 @@ def cluster(told: list[str] | None = None) -> Cluster:
 
 
 async def test_a_site_that_does_what_it_states_is_green(site: Site, world: World) -> None:
-    report = await drill(cluster(), site, "lab", Options(["planned-move"], patience=20, machine="m"))
+    told: list[str] = []
+    report = await drill(cluster(told), site, "lab", Options(["planned-move"], patience=20, machine="m"))
     assert report.verdict == "green", report.scenarios[0].findings
     (moved,) = report.scenarios
+    assert told[-1].startswith(f"planned-move: green ({moved.sent} sent, "), "its outcome is not told when it ends"
     assert (moved.name, moved.lost, moved.active_after, moved.whole) == ("planned-move", 0, "qsp-a", True)
     assert moved.sent >= 20
     assert world.sending is False
