@@ -16,6 +16,7 @@ from lab.lifekeeper.node.shell import Failed, must, run
 FIRST_PORT = 10001
 CONNECT = 20.0
 HALVES = 2
+WRITES_BEHIND = 256
 REPAIRED = 1
 ROOM = 4 * 1024 * 1024
 NOT_FOUND = 127
@@ -63,7 +64,7 @@ async def create(kit: dict[str, str], fstype: str, kind: str) -> None:
         raise Failed(5, f"{device} is mounted")
     await must(
         "mdadm", "--create", md(kit), "--run", "--force", "--level=1", "--raid-devices=2", "--bitmap=internal",
-        "--bitmap-chunk=4M", "--write-behind=256", "--metadata=1.0", device, "missing",
+        "--bitmap-chunk=4M", "--metadata=1.0", device, "missing",
     )  # fmt: skip
     if kind == "new":
         quick = ["-q", "-F"] if fstype.startswith("ext") else ["-q", "-f"]
@@ -118,7 +119,17 @@ async def offer(kit: dict[str, str]) -> None:
         f"[generic]\nport = {port(kit)}\nlistenaddr = {kit['local']}\n[mirror]\nexportname = {kit['device']}\n"
     )
     await must(
-        "systemd-run", "--collect", f"--unit={_unit(kit)}", "nbd-server", "-d", "-C", str(file), "-p", f"{file}.pid"
+        # While a source is connected it minds no SIGTERM, and what it has not answered counts for nobody as written.
+        "systemd-run",
+        "--collect",
+        "--property=TimeoutStopSec=2",
+        f"--unit={_unit(kit)}",
+        "nbd-server",
+        "-d",
+        "-C",
+        str(file),
+        "-p",
+        f"{file}.pid",
     )
 
 
@@ -142,9 +153,18 @@ async def attach(kit: dict[str, str], *, whole: bool = False) -> None:
     await run("mdadm", md(kit), "--remove", nbd(kit))
     await run("nbd-client", "-d", nbd(kit))
     await _connect(kit)
+    # Linux 6.1 takes a write-mostly device for faulty at once, without a word, while writing behind is on.
+    _write_behind(kit, 0)
     if whole or (await run("mdadm", md(kit), "--re-add", "--write-mostly", nbd(kit))).code != 0:
         await run("mdadm", "--zero-superblock", nbd(kit))
         await must("mdadm", md(kit), "--add", "--write-mostly", nbd(kit))
+    if kit["mode"] == "asynchronous":
+        _write_behind(kit, WRITES_BEHIND)
+
+
+def _write_behind(kit: dict[str, str], writes: int) -> None:
+    """So many writes may be on their way to the other node while the source goes on; 0: it waits for each."""
+    Path(f"/sys/block/md{kit['number']}/md/bitmap/backlog").write_text(str(writes))
 
 
 def _mark(kit: dict[str, str], member: str, word: str) -> None:
