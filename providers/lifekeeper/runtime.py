@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command, script
@@ -20,6 +20,7 @@ from providers.roles import UP_TO_DATE, MirrorView, Notice, SplitBrain
 
 MOVE_LIMIT = 600.0
 _ROLES = {"ISP": "Started", "ISU": "Degraded", "OSU": "Stopped", "OSF": "Failed", "ILLSTATE": "Starting"}
+_STANDBY = "OSU"
 _MDSTAT = 'cat /proc/mdstat; echo; findmnt -rno SOURCE --mountpoint "$1"'
 
 
@@ -189,7 +190,22 @@ async def mirror(cluster: Cluster) -> Mapping[str, MirrorView]:
         except HostError as error:
             return MirrorView(trouble=str(error).splitlines()[0])
 
-    return await cluster.each(look)
+    return seen_from_both(await cluster.each(look))
+
+
+def seen_from_both(halves: Mapping[str, MirrorView]) -> dict[str, MirrorView]:
+    """With a target's own half as its source tells of it: the target itself does not know how far it is.
+
+    One that is not out of service but failed, or has no source, stays unknown.
+    """
+    source = next((view for view in halves.values() if view.role == "source"), None)
+
+    def known(view: MirrorView) -> MirrorView:
+        if source is None or view.role != "target" or view.connection != _STANDBY:
+            return view
+        return replace(source, role="target", data=source.peer_data, peer_data=source.data)
+
+    return {name: known(view) for name, view in halves.items()}
 
 
 async def _half(node: Node, view: View) -> MirrorView:

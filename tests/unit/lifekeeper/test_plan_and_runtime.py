@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 import shlex
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -14,6 +15,7 @@ from operations.engines import ENGINES, Runtime
 from operations.plan import as_data, rows
 from providers.connection.errors import Refused, Unknown
 from providers.lifekeeper import grammar, runtime
+from providers.roles import MirrorView
 from tests.unit.declaration.conftest import SITES
 from tests.unit.lifekeeper.sites import site
 from tests.unit.lifekeeper.test_providers import fresh, members, up
@@ -98,3 +100,18 @@ def test_a_mirror_is_read_from_its_md_device():
     assert (behind.whole, behind.percent) == (False, 12.5)
     assert runtime.parse_mdstat(IN_SYNC.replace("[UU]", "[U_]")).connection == "broken"
     assert not runtime.parse_mdstat("/dev/sdb\n").whole
+
+
+def test_a_target_has_what_its_source_says():
+    source = runtime.parse_mdstat(IN_SYNC.replace("[UU]", "[U_]\n      [=>...]  recovery = 12.5% (1/5)"))
+    target = MirrorView("target", connection="OSU", data="Target", peer_data="-")
+    behind = runtime.seen_from_both({"proxy-a": source, "proxy-b": target})
+    assert behind["proxy-a"] == source
+    assert (behind["proxy-b"].data, behind["proxy-b"].peer_data, behind["proxy-b"].percent) == (
+        "behind", "up to date", 12.5
+    )  # fmt: skip
+    whole = runtime.seen_from_both({"proxy-a": runtime.parse_mdstat(IN_SYNC), "proxy-b": target})
+    assert all(view.whole for view in whole.values()), "a mirror in step is whole as both nodes see it"
+    failed = replace(target, connection="OSF")
+    assert not runtime.seen_from_both({"proxy-a": runtime.parse_mdstat(IN_SYNC), "proxy-b": failed})["proxy-b"].whole
+    assert runtime.seen_from_both({"proxy-b": target}) == {"proxy-b": target}
