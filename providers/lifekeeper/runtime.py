@@ -303,8 +303,19 @@ def _no(what: str, remedy: str) -> Refused:
 
 
 async def cleanup(cluster: Cluster) -> None:
-    """LifeKeeper keeps no failures that bar a node: a failed resource is put in service again by `switchover`."""
-    await _read(cluster)
+    """A resource that failed (OSF) on the standby is taken out of service there, so that it is standby again (OSU).
+
+    LifeKeeper keeps no other failures that bar a node; one of the active node is put in service by `switchover`.
+    """
+    seen = await _read(cluster)
+    active = _active(seen)
+    for name, view in seen.items():
+        if not active or name in active:
+            continue
+        for tag in reversed(service(seen)):
+            if view.state(tag) == "OSF":
+                values = {"tag": tag, "action": "remove"}
+                await speaking.say(cluster, Line(name, "perform_action", f"Take {tag} out of service", values))
 
 
 async def start_alone(cluster: Cluster, node: str) -> None:

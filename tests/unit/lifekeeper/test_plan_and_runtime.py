@@ -88,6 +88,28 @@ def test_a_node_aside_is_noted_and_comes_back():
     assert asyncio.run(runtime.notices(pair.cluster())) == []
 
 
+def test_what_failed_on_the_standby_is_standby_again_after_a_cleanup():
+    pair = fresh()
+    up(pair, members())
+    pair.lcds["proxy-b"].instances["datarep-mirror"][4] = "OSF"
+    pair.said.clear()
+    asyncio.run(runtime.cleanup(pair.cluster()))
+    assert pair.said == [("proxy-b", "/opt/LifeKeeper/bin/perform_action -t datarep-mirror -a remove")]
+    assert pair.lcds["proxy-b"].instances["datarep-mirror"][4] == "OSU"
+
+
+def test_a_cleanup_leaves_the_active_node_and_a_service_that_runs_nowhere_alone():
+    pair = fresh()
+    up(pair, members(2))
+    pair.lcds["proxy-a"].instances["ip-192.0.2.10"][4] = "OSF"
+    pair.said.clear()
+    asyncio.run(runtime.cleanup(pair.cluster()))
+    for lcd in pair.lcds.values():
+        lcd.instances["qsp-squid"][4] = "OSF"
+    asyncio.run(runtime.cleanup(pair.cluster()))
+    assert pair.said == []
+
+
 def test_where_no_node_can_tell_nobody_guesses():
     pair = fresh()
     with pytest.raises(Unknown, match="on no node"):
