@@ -76,6 +76,7 @@ async def test_clocks_run_at_the_right_speed(bare: Machines) -> None:
     assert max(drift) < 2
 
 
+@pytest.mark.long
 async def test_restoring_many_times_gives_the_same_node(bare: Machines) -> None:
     first = await bare.manifest("qsp-a")
     await bare.sudo("qsp-a", "echo changed >> /etc/motd; rm /etc/issue; mkdir /mnt/mirror; chmod 600 /etc/fstab")
