@@ -115,7 +115,7 @@ journalctl -u lab-kdc >&2; exit 1
 
 def wanted(**auth: object) -> config.Wanted:
     declared = copy.deepcopy(REFERENCE)
-    for part in ("mirror", "rotation"):
+    for part in ("mirror", "rotation", "timeouts"):
         del declared[part]
     declared["squid"]["auth"] = auth
     inputs = squid.thing(read(declared, "test"), OWNER).inputs

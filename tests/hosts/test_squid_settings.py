@@ -70,7 +70,7 @@ EVERYTHING = {
 
 def wanted(**settings) -> config.Wanted:
     declared = copy.deepcopy(REFERENCE)
-    for part in ("mirror", "rotation"):
+    for part in ("mirror", "rotation", "timeouts"):
         del declared[part]
     declared["squid"] |= settings
     if "access" in settings:

@@ -43,7 +43,7 @@ def test_inputs_survive_the_way_through_pulumi(site):
 
 
 def test_a_site_of_one_node_has_no_engine(settings):
-    for key in ("virtual_ip", "mirror", "pacemaker", "lifekeeper", "rotation"):
+    for key in ("virtual_ip", "mirror", "pacemaker", "lifekeeper", "rotation", "timeouts"):
         del settings[key]
     del settings["nodes"][1]
     made = {thing.name for thing in things(read(settings, source="one"), OWNER)}
@@ -51,7 +51,7 @@ def test_a_site_of_one_node_has_no_engine(settings):
 
 
 def test_a_site_without_mirror_keeps_logs_local(settings):
-    for key in ("mirror", "rotation"):
+    for key in ("mirror", "rotation", "timeouts"):
         del settings[key]
     site = read(settings, source="two")
     made = {thing.name for thing in things(site, OWNER)}
@@ -60,7 +60,7 @@ def test_a_site_without_mirror_keeps_logs_local(settings):
 
 
 def test_what_a_site_does_not_have_is_nobodys_need(settings):
-    for key in ("mirror", "rotation", "time"):
+    for key in ("mirror", "rotation", "timeouts", "time"):
         del settings[key]
     made = things(read(settings, source="two without a time section"), OWNER)
     present = {thing.name for thing in made}
