@@ -120,19 +120,11 @@ async def offer(kit: dict[str, str]) -> None:
     file.write_text(
         f"[generic]\nport = {port(kit)}\nlistenaddr = {kit['local']}\n[mirror]\nexportname = {kit['device']}\n"
     )
+    # While a source is connected it minds no SIGTERM, and what it has not answered counts for nobody as written.
     await must(
-        # While a source is connected it minds no SIGTERM, and what it has not answered counts for nobody as written.
-        "systemd-run",
-        "--collect",
-        "--property=TimeoutStopSec=2",
-        f"--unit={_unit(kit)}",
-        "nbd-server",
-        "-d",
-        "-C",
-        str(file),
-        "-p",
-        f"{file}.pid",
-    )
+        "systemd-run", "--collect", "--property=TimeoutStopSec=2", f"--unit={_unit(kit)}",
+        "nbd-server", "-d", "-C", str(file), "-p", f"{file}.pid",
+    )  # fmt: skip
 
 
 async def withdraw(kit: dict[str, str]) -> None:
