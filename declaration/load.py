@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -84,7 +85,7 @@ def _mistakes(raw: _Raw) -> list[Mistake]:
                 mistakes.append(explain((name,), "missing", {}, None))
                 unsound.add(name)
             continue
-        found = _check(name, field, given, sound)
+        found = _check(name, given, sound)
         mistakes += found
         if found:
             unsound.add(name)
@@ -96,16 +97,21 @@ def _mistakes(raw: _Raw) -> list[Mistake]:
     return mistakes + mistakes_of(draft, unsound)
 
 
-def _check(name: str, field: FieldInfo, given: _Raw, sound: dict[str, Any]) -> list[Mistake]:
-    adapter: TypeAdapter[Any] = TypeAdapter(_annotation(field))
+def _check(name: str, given: _Raw, sound: dict[str, Any]) -> list[Mistake]:
     try:
-        sound[name] = adapter.validate_python(given[name], strict=True)
+        sound[name] = _adapter(name).validate_python(given[name], strict=True)
     except ValidationError as error:
         return [
             explain((name, *each["loc"]), each["type"], each.get("ctx", {}), each["input"], each["msg"])
             for each in error.errors(include_url=False)
         ]
     return []
+
+
+@cache
+def _adapter(name: str) -> TypeAdapter[Any]:
+    """What checks one part of a site; made once, which takes longer than to check."""
+    return TypeAdapter(_annotation(Site.model_fields[name]))
 
 
 def _annotation(field: FieldInfo) -> Any:  # noqa: ANN401 a type form

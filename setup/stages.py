@@ -19,8 +19,10 @@ from setup.minutes import STAGES
 from setup.places import PROJECT, VENV
 
 BIN = VENV / "bin"
-# More workers than cores: tests of locks, timeouts and processes mostly wait.
-UNIT = ["-q", "-n4", "--dist=worksteal"]
+PROGRAM = ["declaration", "blueprint", "components", "providers", "operations", "lab", "setup", "__main__.py"]
+UNIT = ["-q", "--dist=worksteal"]
+# Each worker collects for itself, for ten seconds; tests of locks, timeouts and processes mostly wait.
+WORKERS = {"check": "-n2", "thorough": "-n4"}
 HOW = {
     # Hosts that boot and wait leave a core idle half of the time: two modules at once, each in a lab of its own, and
     # in their order, because those with few tests are the longest.
@@ -62,11 +64,11 @@ def is_shell(path: Path) -> bool:
 
 
 def tools() -> dict[str, list[str | Path]]:
-    """The static checks."""
+    """The static checks. The types of tests and benchmarks take as long as the program's, and wait for `thorough`."""
     return {
         "ruff check": [BIN / "ruff", "check", "--quiet", "."],
         "ruff format": [BIN / "ruff", "format", "--check", "--quiet", "."],
-        "types": [BIN / "basedpyright"],
+        "types": [BIN / "basedpyright", *PROGRAM],
         "import arrows": [BIN / "lint-imports", "--no-cache", "--no-logo"],
         "shellcheck": [BIN / "shellcheck", *shell_scripts()],
     }
@@ -107,12 +109,17 @@ def pytest(name: str, arguments: list[str]) -> Outcome:
     return Outcome(f"tests/{name}", done.returncode == 0, time.monotonic() - began)
 
 
-def check(expression: list[str]) -> bool:
+def thorough_tools() -> dict[str, list[str | Path]]:
+    """The static checks that the inner loop has no time for."""
+    return {"types of the tests": [BIN / "basedpyright", "tests", "benchmarks"]}
+
+
+def units(stage: str, which: str, static: dict[str, list[str | Path]], expression: list[str]) -> bool:
     """Static checks and unit tests; the checks run while the tests do, and report after them."""
     with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting: list[Future[Outcome]] = [pool.submit(quiet, name, command) for name, command in tools().items()]
-        unit = pytest("unit", [*UNIT, "-m", "not thorough", *expression])
-        outcomes = [future.result() for future in waiting] + [unit]
+        waiting: list[Future[Outcome]] = [pool.submit(quiet, name, command) for name, command in static.items()]
+        tests = pytest("unit", [*UNIT, WORKERS[stage], "-m", which, *expression])
+        outcomes = [future.result() for future in waiting] + [tests]
     for outcome in outcomes:
         if not outcome.passed and outcome.output:
             print(f"\n{outcome.name}:\n{outcome.output.rstrip()}")
@@ -137,9 +144,9 @@ def run_stage(name: str, expression: list[str]) -> Outcome:
     print(f"\n== {name}: at most {STAGES[name]:.0f} min", flush=True)
     began = time.monotonic()
     if name == "check":
-        passed = check(expression)
+        passed = units(name, "not thorough", tools(), expression)
     elif name == "thorough":
-        passed = pytest("unit", [*UNIT, "-m", "thorough", *expression]).passed
+        passed = units(name, "thorough", thorough_tools(), expression)
     else:
         passed = pytest(name, [*ON_HOSTS, *HOW[name], *limit(name, expression), *expression]).passed
     return Outcome(name, passed, time.monotonic() - began)

@@ -35,6 +35,12 @@ def listing(known: Mapping[str, Scenario], lacking: Mapping[str, str]) -> Render
     return table
 
 
+def outcome(report: ScenarioReport) -> str:
+    """What became of a scenario, at once: the report of all is lost to whoever interrupts a later one."""
+    counts = f"{report.sent} sent, {report.failed} failed, longest gap {seconds(report.longest_gap)}"
+    return f"{report.name}: {report.verdict} ({'; '.join([counts, *report.findings])})"
+
+
 def _table(report: DrillReport) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("scenario", no_wrap=True)

@@ -19,6 +19,7 @@ from operations.drill.model import DrillReport, ScenarioReport
 from operations.drill.plug import NoPlug, Plug
 from operations.drill.runner import Course, Runner, in_words
 from operations.drill.scenarios import Scenario, scenarios
+from operations.drill.show import outcome
 from operations.drill.steps import Served, Stand, Steps, View
 from operations.proof.model import Logs
 from operations.stacks import Misused
@@ -77,7 +78,7 @@ async def drill(cluster: Cluster, site: Site, stack: str, options: Options) -> D
         clients = clients_for(cluster, view, options, run := f"d{time.time_ns() // 1_000_000}")
         place = clients.place
         reports.append(await _one(cluster, scenario, view, clients, run, options))
-        cluster.progress(_outcome(reports[-1]))
+        cluster.progress(outcome(reports[-1]))
         left = doable[len(reports) :]
         try:
             ready = await readiness(cluster, site) if left else ready
@@ -97,13 +98,6 @@ async def drill(cluster: Cluster, site: Site, stack: str, options: Options) -> D
         scenarios=reports,
         left_out=left_out,
     )
-
-
-def _outcome(report: ScenarioReport) -> str:
-    """What became of a scenario, at once: the report of all is lost to whoever interrupts a later one."""
-    gap = "" if report.longest_gap is None else f", longest gap {report.longest_gap:.1f} s"
-    counts = f"{report.sent} sent, {report.failed} failed{gap}"
-    return f"{report.name}: {report.verdict} ({'; '.join([counts, *report.findings])})"
 
 
 def named(options: Options) -> list[Scenario]:

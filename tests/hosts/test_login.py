@@ -19,6 +19,7 @@ from lab.image import recipe, sources
 from lab.image.releases.build import PORT, Built
 from providers.squid import config
 from tests.hosts.test_squid_settings import KIND, PACKAGES, REFERENCE
+from tests.support.sites import without_mirror
 from tests.support.things import OWNER, Site, site
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
@@ -114,9 +115,7 @@ journalctl -u lab-kdc >&2; exit 1
 
 
 def wanted(**auth: object) -> config.Wanted:
-    declared = copy.deepcopy(REFERENCE)
-    for part in ("mirror", "rotation", "timeouts"):
-        del declared[part]
+    declared = without_mirror(copy.deepcopy(REFERENCE))
     declared["squid"]["auth"] = auth
     inputs = squid.thing(read(declared, "test"), OWNER).inputs
     assert isinstance(inputs, config.Wanted)

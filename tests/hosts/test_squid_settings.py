@@ -14,6 +14,7 @@ from operations.stacks import render
 from providers import reconcile, wire
 from providers.host import packages
 from providers.squid import config
+from tests.support.sites import without_mirror
 from tests.support.things import OWNER, HostError, Site, site
 
 CONF = "/etc/squid/squid.conf"
@@ -69,9 +70,7 @@ EVERYTHING = {
 
 
 def wanted(**settings) -> config.Wanted:
-    declared = copy.deepcopy(REFERENCE)
-    for part in ("mirror", "rotation", "timeouts"):
-        del declared[part]
+    declared = without_mirror(copy.deepcopy(REFERENCE))
     declared["squid"] |= settings
     if "access" in settings:
         del declared["squid"]["allow"]

@@ -23,10 +23,15 @@ def reference(run_directory: Path) -> dict[str, Any]:
     return site
 
 
-def on_containers(run_directory: Path) -> dict[str, Any]:
-    """Phase 2: all but the mirror and the fencing that needs a disk, neither of which a container can have."""
-    site = reference(run_directory)
+def without_mirror(site: dict[str, Any]) -> dict[str, Any]:
+    """The same site without its mirror, and without what only a site with a mirror has. Changes what it is given."""
     for part in ("mirror", "rotation", "timeouts"):
         del site[part]
+    return site
+
+
+def on_containers(run_directory: Path) -> dict[str, Any]:
+    """Phase 2: all but the mirror and the fencing that needs a disk, neither of which a container can have."""
+    site = without_mirror(reference(run_directory))
     site["pacemaker"]["fencing"] = {"none": "containers have neither a watchdog nor a disk to share"}
     return site

@@ -122,6 +122,7 @@ def test_the_exit_code_is_that_of_the_command(node):
     assert run_script(node, standard_input({}), command="exit 7").returncode == 7
 
 
+@pytest.mark.thorough
 def test_a_command_that_takes_too_long_is_ended(node):
     assert run_script(node, standard_input({}), limit="0.2", command="sleep 20").returncode == 124
 
@@ -137,6 +138,7 @@ def test_it_does_not_run_where_the_other_node_has_it(node):
     assert (done.returncode, done.stdout) == (0, "not run: this node is not the active one\n")
 
 
+@pytest.mark.thorough
 def test_it_fails_where_nobody_has_it(node):
     done = run_script(node, standard_input({}), ip="192.0.2.10", wait=1, command="echo ran")
     assert (done.returncode, done.stdout) == (75, "")
@@ -304,6 +306,7 @@ print("pulumi_command" in sys.modules)
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("hooks", [[], HOOKS[:1]])
 def test_only_a_site_with_hooks_loads_pulumi_command(settings, hooks):
     settings["hooks"] = hooks

@@ -10,6 +10,7 @@ from blueprint.site import things
 from declaration.load import read
 from providers import wire
 from providers.kinds import KINDS, load_kind
+from tests.support.sites import without_mirror
 
 OWNER = "squid-ha/lab"
 NOT_HERE = (names.FIREWALL, names.ALERTS, names.CLUSTER_ALERTS, names.LIFEKEEPER, names.PATHS)
@@ -43,7 +44,8 @@ def test_inputs_survive_the_way_through_pulumi(site):
 
 
 def test_a_site_of_one_node_has_no_engine(settings):
-    for key in ("virtual_ip", "mirror", "pacemaker", "lifekeeper", "rotation", "timeouts"):
+    without_mirror(settings)
+    for key in ("virtual_ip", "pacemaker", "lifekeeper"):
         del settings[key]
     del settings["nodes"][1]
     made = {thing.name for thing in things(read(settings, source="one"), OWNER)}
@@ -51,17 +53,14 @@ def test_a_site_of_one_node_has_no_engine(settings):
 
 
 def test_a_site_without_mirror_keeps_logs_local(settings):
-    for key in ("mirror", "rotation", "timeouts"):
-        del settings[key]
-    site = read(settings, source="two")
+    site = read(without_mirror(settings), source="two")
     made = {thing.name for thing in things(site, OWNER)}
     assert not made & {"mirror", "filesystem", "tree-mirror", "tree-filesystem", "rotation"}
     assert "/mnt/mirror" not in squid_conf_text(site, OWNER)
 
 
 def test_what_a_site_does_not_have_is_nobodys_need(settings):
-    for key in ("mirror", "rotation", "timeouts", "time"):
-        del settings[key]
+    del without_mirror(settings)["time"]
     made = things(read(settings, source="two without a time section"), OWNER)
     present = {thing.name for thing in made}
     assert "time" not in present

@@ -8,7 +8,7 @@ from providers.connection.ssh import SshNode
 from tests.unit.connection.sshd import running
 
 # asyncssh's server side leaves coroutines of connections that are cut behind.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [pytest.mark.thorough, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
 
 class Site:

@@ -8,7 +8,7 @@ import pytest
 from tests.taps import EXIT_CODE
 from tests.unit.connection.sshd import running
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [pytest.mark.thorough, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
 PROGRAM = """
 import os

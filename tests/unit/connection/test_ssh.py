@@ -12,7 +12,7 @@ from providers.connection.ssh import SshNode
 from tests.unit.connection.sshd import Sshd, running
 
 # asyncssh's server side leaves coroutines of connections that are cut behind.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [pytest.mark.thorough, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
 SUDO = """#!/bin/sh
 # Stands for sudo: asks for a password unless FREE; -n never asks. Reads one line only.

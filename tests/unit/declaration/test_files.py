@@ -148,6 +148,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.thorough
 def test_init_then_validate(project):
     made = run("init", "lyon", "--phase", "2", "--no-stack", cwd=project)
     assert made.returncode == 0, made.stderr
@@ -159,6 +160,7 @@ def test_init_then_validate(project):
     assert "left as it is" in again.stderr
 
 
+@pytest.mark.thorough
 def test_init_takes_over_what_pulumi_wrote_first(project):
     path = project / "stacks" / "Pulumi.lyon.yaml"
     path.write_text("encryptionsalt: v1:abc\nconfig:\n  squid-ha:admin:\n    secure: v1:def\n")
@@ -170,6 +172,7 @@ def test_init_takes_over_what_pulumi_wrote_first(project):
     assert run("validate", "lyon", cwd=project).returncode == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", ["", "config: [", "config: {squid-ha:site: {}}\n"])
 def test_init_leaves_any_other_file_alone(project, text):
     path = project / "stacks" / "Pulumi.lyon.yaml"
@@ -178,6 +181,7 @@ def test_init_leaves_any_other_file_alone(project, text):
     assert path.read_text() == text
 
 
+@pytest.mark.thorough
 def test_validate_says_all_with_lines_and_no_traceback(project):
     path = project / "stacks" / "Pulumi.bad.yaml"
     path.write_text(SITE.replace("engine: pacemaker", "engine: [x]").replace("port: 3128", "port: 99999"))
@@ -187,6 +191,7 @@ def test_validate_says_all_with_lines_and_no_traceback(project):
     assert checked.stderr.count(f"squid.port  (line {line_of('port: 3128')})") == 2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "code"), [(["validate", "none"], 1), (["nonsense"], 2), (["init"], 2), (["--version"], 0)]
 )
@@ -194,6 +199,7 @@ def test_exit_codes(project, arguments, code):
     assert run(*arguments, cwd=project).returncode == code
 
 
+@pytest.mark.thorough
 def test_a_stack_of_a_bad_name_is_not_written(project):
     assert run("init", "../x", "--no-stack", cwd=project).returncode == 2
     assert not list(project.parent.glob("Pulumi.x.yaml"))

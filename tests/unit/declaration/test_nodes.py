@@ -122,6 +122,7 @@ pulumi.runtime.test(lambda: runpy.run_path("__main__.py") and None)()
 VALIDATE = "from operations.cli import main; main()"
 
 
+@pytest.mark.thorough
 def test_the_program_and_validate_warn_without_failing(site, tmp_path):
     put(site, "mirror.device", "/dev/sdb")
     file = tmp_path / "Pulumi.x.yaml"

@@ -10,6 +10,8 @@ import pytest
 
 from tests.unit.declaration.conftest import SITES, put
 
+pytestmark = pytest.mark.thorough
+
 PROJECT = Path(__file__).parents[3]
 PROGRAM = """
 import asyncio, json, runpy, sys

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from blueprint.render import alerts as render
 from providers.host import alert
 
+pytestmark = pytest.mark.thorough
+
 # Keeps its configuration, the files that it was told to send and its arguments; fails as told.
 CURL = """\
 #!/bin/sh

@@ -73,6 +73,7 @@ def test_a_site_is_made_reads_back_as_wanted_and_is_left_alone_then(phase):
     assert {each[4] for each in pair.lcds["proxy-b"].instances.values()} == {"OSU"}
 
 
+@pytest.mark.thorough
 def test_the_lines_of_lkcli_come_to_the_same(monkeypatch):
     whole, pair, listed = fresh(), fresh(), members(prefer="lkcli")
     up(whole, members())
@@ -179,6 +180,7 @@ def mirror_and_filesystem(listed):
     return mirror, mirror.inputs.tag, mirror.inputs.fstag
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("which", [(0,), (1,), (0, 1)], ids=["mirror", "filesystem", "both"])
 @pytest.mark.parametrize("name", ["proxy-a", "proxy-b"])
 def test_half_an_equivalency_is_completed_and_nothing_taken_back(which, name):
@@ -262,6 +264,7 @@ DRIFT = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "change", "told"), DRIFT, ids=[f"{name}: {told}" for name, _, told in DRIFT])
 def test_a_property_that_was_changed_by_hand_is_seen_and_repaired(name, change, told):
     pair, listed = fresh(), members(address={"broadcast_ping": False})

@@ -86,8 +86,13 @@ def wrong_with(words: list[str]) -> str:
     )
 
 
+@cache
+def _squid_ha() -> Any:
+    return typer.main.get_command(build())
+
+
 def _wrong_with_squid_ha(words: list[str]) -> str:
-    found: Any = typer.main.get_command(build())
+    found = _squid_ha()
     words = list(words)
     try:
         while isinstance(found, click.Group) or hasattr(found, "commands"):
@@ -146,6 +151,7 @@ def _wrong_with_make(words: list[str]) -> str:
     return f"no such target: {' '.join(missing)}" if missing else ""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.timeout(300)
 def test_every_command_on_a_page_exists(name):
@@ -154,6 +160,7 @@ def test_every_command_on_a_page_exists(name):
     assert {" ".join(words): wrong for words in found if (wrong := wrong_with(words))} == {}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PIPELINES)
 @pytest.mark.timeout(300)
 def test_every_command_in_a_pipeline_exists(name):
@@ -162,6 +169,7 @@ def test_every_command_in_a_pipeline_exists(name):
     assert {" ".join(words): wrong for words in found if (wrong := wrong_with(words))} == {}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "line",
     ["squid-ha staus lyon", "squid-ha drift --al", "squid-ha switchover lyon --into qsp-a", "squid-ha node aside lyon",

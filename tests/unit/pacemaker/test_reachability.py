@@ -13,6 +13,7 @@ from blueprint.engines.pacemaker import tree
 from declaration.load import read
 from declaration.site import Site
 from providers.pacemaker import live
+from tests.support.sites import without_mirror
 from tests.unit.pacemaker.simulation import NODES, SimulatedCluster
 from tests.unit.pacemaker.test_tree import FENCING, OPTIONS, converged
 from tests.unit.pacemaker.tools import Tools
@@ -25,9 +26,7 @@ TEMPLATE = Path(__file__).parents[3] / "stacks/templates/lab.yaml.j2"
 def site(phase: int) -> Site:
     text = jinja2.Template(TEMPLATE.read_text()).render(lab="/lab")
     settings: dict[str, Any] = yaml.safe_load(text)["config"]["squid-ha:site"]
-    for part in ("mirror", "rotation", "timeouts") if phase < 3 else ():
-        del settings[part]
-    return read(settings, source="lab")
+    return read(settings if phase == 3 else without_mirror(settings), source="lab")
 
 
 async def built(tools: Tools, folder: Path, phase: int) -> SimulatedCluster:

@@ -128,6 +128,7 @@ async def test_the_scheduler_would_restart_what_is_tied_at_once(tools: Tools, tm
     assert {stop[0] for stop in simulated.stops()} >= {"squid", "address"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("first", [(), ("squid", "address"), ("mirror", "squid")], ids=str)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 async def test_cut_off_at_any_command_and_run_again_it_ends_the_same(
@@ -192,6 +193,7 @@ async def test_back_to_a_tree_without_mirror_squid_runs_on(tools: Tools, tmp_pat
     assert sorted(left.constraints_on(TREE)) == ["address-after-squid", "address-with-squid"]
 
 
+@pytest.mark.thorough
 async def test_the_patches_are_taken_by_the_real_tools(tools: Tools, tmp_path: Path) -> None:
     simulated = SimulatedCluster.fresh(tools, tmp_path / "cib.xml")
     simulated.thorough = True

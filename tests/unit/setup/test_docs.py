@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 from setup.docs.__main__ import files, stale, write
@@ -24,6 +25,7 @@ def test_pages_and_schema_are_up_to_date() -> None:
     assert stale() == [], "run `make docs`"
 
 
+@pytest.mark.thorough
 def test_what_is_stale_is_seen_and_written(tmp_path: Path) -> None:
     assert set(write(tmp_path)) == set(files())
     assert stale(tmp_path) == []

@@ -73,6 +73,7 @@ async def test_records_are_found_by_what_was_asked_for_or_by_growth(proxy, tmp_p
     assert await missing(proxy, *found) == []
 
 
+@pytest.mark.thorough
 async def test_logs_without_the_record_are_named(proxy, tmp_path: Path):
     # The one has grown, but by nothing that tells of the request.
     wrong = RequestLog(str(tmp_path / "without"), has_url=True)

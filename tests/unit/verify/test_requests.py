@@ -22,6 +22,7 @@ def sender(request: pytest.FixtureRequest) -> Sender:
     return senders()[["here", "node"].index(request.param)]
 
 
+@pytest.mark.thorough
 async def test_every_request_is_sent_once_with_its_name(sender: Sender, proxy: int) -> None:
     sent = await sender.send(Target("127.0.0.1", proxy, "http://192.0.2.1/page?x"), ["v1-1", "v1-2", "v1-denied"])
     assert [(each.id, each.status, each.error) for each in sent] == [
@@ -38,6 +39,7 @@ async def test_a_proxy_that_is_not_there_is_told(sender: Sender) -> None:
     assert sent.error
 
 
+@pytest.mark.thorough
 async def test_a_proxy_that_says_nothing_is_given_up(sender: Sender) -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
@@ -48,6 +50,7 @@ async def test_a_proxy_that_says_nothing_is_given_up(sender: Sender) -> None:
     assert sent.end - sent.start < 10
 
 
+@pytest.mark.thorough
 async def test_half_an_answer_is_none_from_here(proxy: int) -> None:
     (sent,) = await FromHere(timeout=2).send(Target("127.0.0.1", proxy, "http://192.0.2.1/"), ["v1-cut"])
     assert sent.status is None

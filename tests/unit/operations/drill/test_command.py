@@ -95,6 +95,7 @@ def _interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("_interruptible")
 def test_ctrl_c_waits_until_all_is_undone() -> None:
     undone: list[str] = []

@@ -114,6 +114,7 @@ async def test_a_filler_is_looked_for_until_the_mirror_is_somewhere(
         await SiteHands(fake_cluster(a, b), site, NoPlug()).undo(full)
 
 
+@pytest.mark.thorough
 async def test_a_cut_node_is_asked_first_whether_it_can_be_and_begins_of_its_own_accord(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +173,7 @@ async def test_power_and_cables_are_the_plugs_and_aside_is_the_engines(
     assert Runtime.did == ["aside qsp-b", "back qsp-b", "cleanup"]
 
 
+@pytest.mark.thorough
 def test_scripts_are_right_by_shellcheck(site: Site, tmp_path: Path) -> None:
     texts = {text for each in all_on_nodes(site) for text in (each.start, each.undo, each.check)}
     for number, text in enumerate(sorted(texts)):
