@@ -32,7 +32,7 @@ lab-ssh: ready ## a shell on a node: make lab-ssh NODE=qsp-a
 	@test -n "$(NODE)" || { echo "Which node? make lab-ssh NODE=qsp-a" >&2; exit 2; }
 	@$(PY) -m lab ssh $(NODE)
 
-check: ready ## the inner loop: lint, types, import arrows, unit tests (no root, one to three minutes)
+check: ready ## the inner loop: lint, types, import arrows, unit tests (no root, a minute)
 	@$(PY) -m setup.stages check
 
 test: setup ## all tests: check, then on containers, then on the VM pair

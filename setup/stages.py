@@ -19,7 +19,8 @@ from setup.minutes import STAGES
 from setup.places import PROJECT, VENV
 
 BIN = VENV / "bin"
-PROGRAM = ["declaration", "blueprint", "components", "providers", "operations", "lab", "setup", "__main__.py"]
+PRODUCT = ["declaration", "blueprint", "components", "providers", "operations", "__main__.py"]
+AROUND = ["lab", "setup", "tests", "benchmarks"]
 UNIT = ["-q", "--dist=worksteal"]
 # Each worker collects for itself, for ten seconds; tests of locks, timeouts and processes mostly wait.
 WORKERS = {"check": "-n2", "thorough": "-n4"}
@@ -64,11 +65,11 @@ def is_shell(path: Path) -> bool:
 
 
 def tools() -> dict[str, list[str | Path]]:
-    """The static checks. The types of tests and benchmarks take as long as the program's, and wait for `thorough`."""
+    """The static checks of the inner loop; the types of what is not the product take longer and wait for `thorough`."""
     return {
         "ruff check": [BIN / "ruff", "check", "--quiet", "."],
         "ruff format": [BIN / "ruff", "format", "--check", "--quiet", "."],
-        "types": [BIN / "basedpyright", *PROGRAM],
+        "types": [BIN / "basedpyright", *PRODUCT],
         "import arrows": [BIN / "lint-imports", "--no-cache", "--no-logo"],
         "shellcheck": [BIN / "shellcheck", *shell_scripts()],
     }
@@ -111,7 +112,7 @@ def pytest(name: str, arguments: list[str]) -> Outcome:
 
 def thorough_tools() -> dict[str, list[str | Path]]:
     """The static checks that the inner loop has no time for."""
-    return {"types of the tests": [BIN / "basedpyright", "tests", "benchmarks"]}
+    return {"types around it": [BIN / "basedpyright", *AROUND]}
 
 
 def units(stage: str, which: str, static: dict[str, list[str | Path]], expression: list[str]) -> bool:

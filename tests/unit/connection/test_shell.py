@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from providers.connection.shell import LOOP, Request, Shell, encode
 
+pytestmark = pytest.mark.thorough
+
 _SAY = 'printf "$1"; printf "$2" >&2; exit "$3"'
 
 
@@ -82,7 +84,6 @@ def test_no_command_changes_what_the_next_one_finds():
     assert [each.stdout for each in found] == [b"", b"/\n", b"\n"]
 
 
-@pytest.mark.thorough
 def test_a_process_that_stays_in_the_background_holds_nothing_up():
     found = answers(Request(["sh", "-c", "sleep 1 & echo started"]), Request(["echo", "next"]))
     assert [each.stdout for each in found] == [b"started\n", b"next\n"]

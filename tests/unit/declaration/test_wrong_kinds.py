@@ -30,6 +30,7 @@ WRONG = {
 CASES = [(kind, value, sentence) for kind, rows in WRONG.items() for value, sentence in rows]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("kind", "value", "sentence"), CASES, ids=lambda each: repr(each)[:20])
 def test_every_setting_of_a_kind_refuses_what_is_of_another(kind, value, sentence):
     left = []

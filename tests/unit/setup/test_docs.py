@@ -61,6 +61,7 @@ def test_what_is_written_is_found_and_told() -> None:
             assert not [each for each in complaints({name: yaml.safe_load(line.value)}) if each.split(": ")[0] == name]
 
 
+@pytest.mark.thorough
 def test_phases_needs_and_units() -> None:
     text = pages()
     assert "- phase: phase 3; needed in 3" in text["mirror.md"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from .shapes import Call, Command, Data, Option, Refusal
@@ -61,11 +62,16 @@ def _is_word(rest: Sequence[str]) -> bool:
 
 
 def _matched(data: Data, program: str, found: str) -> dict[str, str] | None:
-    full = program if program.startswith("{") else f"{data['product']['root']}/{program}"
-    pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(full))
-    if match := re.fullmatch(pattern, found):
+    if match := _pattern(data["product"]["root"], program).fullmatch(found):
         return match.groupdict()
     return {} if "/" not in found and found == program.rpartition("/")[2] and not parts_of(program) else None
+
+
+@cache
+def _pattern(root: str, program: str) -> re.Pattern[str]:
+    """Whole paths of a program, its parts by name; each line is held against those of all commands."""
+    full = program if program.startswith("{") else f"{root}/{program}"
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(full)))
 
 
 def _option(command: Command, word: str, words: Iterable[str], values: dict[str, Any]) -> None:

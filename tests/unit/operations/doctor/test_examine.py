@@ -106,6 +106,7 @@ def free(kind: socket.SocketKind) -> int:
         return probe.getsockname()[1]
 
 
+@pytest.mark.thorough
 def test_listener_and_knocker_meet_and_the_listener_ends_by_itself() -> None:
     tcp, udp = free(socket.SOCK_STREAM), free(socket.SOCK_DGRAM)
     entries = [f"tcp:127.0.0.1:{tcp}", f"udp:127.0.0.1:{udp}"]

@@ -1,0 +1,33 @@
+"""The engine `lifekeeper`, on the lab's stand-in, does what every engine does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from lab import lifekeeper
+from tests.support.conformance import ByHand, Conformance, Deployed, up
+from tests.support.sites import on_containers
+from tests.support.stack import Stack
+from tests.support.things import site
+
+NAME = "test-engine-lifekeeper"
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def deployed(pair, tmp_path_factory) -> Iterator[Deployed]:
+    for node in pair.names:
+        asyncio.run(lifekeeper.provide(node))
+    declared = on_containers(pair.directory)
+    declared["engine"] = "lifekeeper"
+    declared["lifekeeper"] |= {"check_interval": "2s", "heartbeat": {"interval": "1s", "misses": 8}}
+    stack = Stack(NAME, tmp_path_factory.mktemp("stack"), declared)
+    yield from up(site(pair, owner=f"squid-ha/{NAME}", name=NAME), stack)
+
+
+class TestLifeKeeper(Conformance):
+    engine, another = "lifekeeper", "pacemaker"
+    by_hand = ByHand("/opt/LifeKeeper/bin/ins_setas -t qsp-squid -s AUTOMATIC", "tree-squid", "switchback")

@@ -1,0 +1,192 @@
+"""What every engine does alike on a pair of containers, by the real `pulumi` and `squid-ha`.
+
+What came of it is told by addresses and units, not by the engine.
+An engine's module under tests/hosts names itself, says what is changed by hand with its own tools, and inherits the
+tests; they build on each other, in this order. Nothing here asks which engine it is.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.stack import PROJECT, Stack
+from tests.support.things import Site
+
+A, B = "qsp-a", "qsp-b"
+ADDRESS = "192.0.2.10/"
+STANDING = f"ip -br address show dev eth0 | grep -c {ADDRESS} || true; systemctl is-active squid || true"
+LIMIT = 120.0
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """A change that somebody makes with the engine's own tools: the thing and the property as which it is shown."""
+
+    command: str
+    thing: str
+    property: str
+
+
+@dataclass
+class Deployed:
+    """A pair with its stack, as operators use it."""
+
+    hosts: Site
+    stack: Stack
+
+    def squid_ha(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """The command; the stack's name is put in after the words that name the command."""
+        command = [str(PROJECT / ".venv/bin/squid-ha"), *words]
+        environment = self.stack.environment
+        return subprocess.run(
+            command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    def told(self, *words: str) -> Any:
+        """What a command that works says as JSON."""
+        done = self.squid_ha(*words, "--json")
+        assert done.returncode == 0, f"squid-ha {' '.join(words)} ended with {done.returncode}:\n{done.stderr}"
+        return json.loads(done.stdout)
+
+    def standing(self) -> dict[str, tuple[bool, bool]]:
+        """Node → whether it has the virtual IP, whether Squid runs there."""
+        answers = {name: self.hosts.sh(name, STANDING).split() for name in (A, B)}
+        return {name: (count != "0", state == "active") for name, (count, state) in answers.items()}
+
+    def active(self) -> str:
+        """The one node that has both; fails where it is not so."""
+        standing = self.standing()
+        assert sorted(standing.values()) == [(False, False), (True, True)], f"the service stands in parts: {standing}"
+        return next(name for name, (address, _) in standing.items() if address)
+
+
+def other(name: str) -> str:
+    return {A: B, B: A}[name]
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {LIMIT:g} s"
+        time.sleep(0.3)
+
+
+def up(hosts: Site, stack: Stack) -> Iterator[Deployed]:
+    """For the fixture `deployed` of an engine's module."""
+    stack.up()
+    yield Deployed(hosts, stack)
+    stack.file.unlink()
+
+
+class Conformance:
+    """The suite. A subclass says what stands here without a value."""
+
+    engine: str
+    another: str
+    by_hand: ByHand
+
+    def test_up_builds_the_service_on_one_node_and_leaves_nothing_to_do(self, deployed: Deployed) -> None:
+        assert deployed.stack.site["engine"] == self.engine
+        active = deployed.active()
+        status = deployed.told("status", deployed.stack.name)
+        assert (status["active"], status["healthy"]) == (active, True)
+        again = deployed.stack.preview("--expect-no-changes", check=False)
+        assert again.code == 0, again.output
+        found = deployed.stack.drift()
+        assert found.code == 0, found.output
+
+    def test_a_switchover_moves_all_of_it_and_is_asked_for_twice_without_harm(self, deployed: Deployed) -> None:
+        first = deployed.active()
+        for target in (other(first), first):
+            for _ in range(2):
+                done = deployed.told("switchover", deployed.stack.name, "--to", target)
+                assert done["target"] == target == deployed.active()
+        assert deployed.stack.drift().code == 0, "who is active is shown as drift"
+
+    def test_a_node_goes_aside_and_comes_back_and_the_service_stays_where_it_went(self, deployed: Deployed) -> None:
+        name, first = deployed.stack.name, deployed.active()
+        for _ in range(2):
+            done = deployed.told("node", "aside", name, first)
+            assert done["active"] == other(first) == deployed.active()
+            assert any(first in notice for notice in done["notices"]), done
+        refused = deployed.squid_ha("switchover", name, "--to", first)
+        assert refused.returncode == 5, refused.stderr
+        assert deployed.squid_ha("node", "aside", name, other(first)).returncode == 5
+        for _ in range(2):
+            deployed.told("node", "back", name, first)
+        assert deployed.active() == other(first)
+
+    def test_in_maintenance_nothing_is_moved_and_what_died_stays_dead(self, deployed: Deployed) -> None:
+        name, active = deployed.stack.name, deployed.active()
+        for _ in range(2):
+            deployed.told("maintenance", "on", name)
+        assert deployed.active() == active, "maintenance mode has moved or stopped the service"
+        assert deployed.squid_ha("switchover", name).returncode != 0
+        deployed.hosts.sh(active, "systemctl stop squid")
+        assert deployed.standing() == {active: (True, False), other(active): (False, False)}
+        for _ in range(2):
+            deployed.told("maintenance", "off", name)
+        self.is_well(deployed, "after maintenance the service is whole again")
+
+    def test_a_squid_that_is_killed_serves_again(self, deployed: Deployed) -> None:
+        active = deployed.active()
+        before = deployed.hosts.sh(active, "systemctl show -P MainPID squid")
+        deployed.hosts.sh(active, "systemctl kill --kill-whom=all --signal=KILL squid")
+
+        def anew() -> bool:
+            now = [deployed.hosts.sh(name, "systemctl show -P MainPID squid") for name in (A, B)]
+            return before not in now and sorted(deployed.standing().values()) == [(False, False), (True, True)]
+
+        until(anew, "a Squid that was killed serves again")
+        deployed.told("cleanup", deployed.stack.name)
+        self.is_well(deployed, "after a cleanup all is well")
+
+    def test_a_cleanup_of_nothing_does_nothing(self, deployed: Deployed) -> None:
+        active = deployed.active()
+        for _ in range(2):
+            done = deployed.told("cleanup", deployed.stack.name)
+            assert (done["active"], done["notices"]) == (active, [])
+
+    def test_a_node_whose_peer_answers_is_not_started_alone(self, deployed: Deployed) -> None:
+        refused = deployed.squid_ha("start", "--alone", deployed.stack.name, A, "--peer-is-off")
+        assert refused.returncode == 5
+        assert "answers over SSH" in refused.stderr
+
+    def test_a_change_by_hand_is_named_and_only_it_is_repaired(self, deployed: Deployed) -> None:
+        active = deployed.active()
+        deployed.hosts.sh(active, self.by_hand.command)
+        done = deployed.squid_ha("drift", deployed.stack.name, "--json")
+        assert done.returncode == 3, done.stderr
+        cases = json.loads(done.stdout)["sites"][0]["cases"]
+        found = {(each["thing"], each["property"]) for case in cases for each in case["findings"]}
+        assert {thing for thing, _ in found} == {self.by_hand.thing}, found
+        assert any(self.by_hand.property in path for _, path in found), found
+
+        repaired = deployed.stack.up("--refresh")
+        assert "1 updated" in repaired.output, repaired.counts()
+        assert deployed.told("drift", deployed.stack.name)["sites"][0]["outcome"] == "clean"
+        assert deployed.active() == active
+
+    def test_the_other_engine_is_refused_before_anything_is_done(self, deployed: Deployed) -> None:
+        deployed.stack.site["engine"] = self.another
+        try:
+            refused = deployed.stack.preview(check=False)
+        finally:
+            deployed.stack.site["engine"] = self.engine
+        assert refused.code not in (0, None)
+        assert "the engine of a deployed site is not changed in place" in refused.output
+        assert deployed.stack.preview("--expect-no-changes", check=False).code == 0
+
+    def test_destroy_leaves_neither_address_nor_squid(self, deployed: Deployed) -> None:
+        deployed.stack.destroy()
+        assert deployed.standing() == {A: (False, False), B: (False, False)}
+
+    @staticmethod
+    def is_well(deployed: Deployed, what: str) -> None:
+        until(lambda: deployed.squid_ha("status", deployed.stack.name).returncode == 0, what)
+        deployed.active()
