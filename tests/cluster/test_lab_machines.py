@@ -121,16 +121,17 @@ async def test_a_watchdog_that_nobody_feeds_resets_the_node(bare: Machines) -> N
     before = (await bare.run("qsp-a", boot)).out
     # Opened, never fed again: the timer runs on. The default time is 30 s.
     await bare.sudo("qsp-a", "nohup sh -c 'exec 3> /dev/watchdog; exec sleep 600' > /dev/null 2>&1 &")
-    deadline = time.monotonic() + 90
+    # Its time and a boot take a minute, and several on a machine that does something else as well.
+    deadline = time.monotonic() + 300
     while (after := await _boot_id(bare)) in ("", before):
-        assert time.monotonic() < deadline, "the watchdog did not reset qsp-a within 90 s"
+        assert time.monotonic() < deadline, "the watchdog did not reset qsp-a within 300 s"
         await asyncio.sleep(1)
     assert after != before
 
 
 async def _boot_id(machines: Machines) -> str:
     try:
-        return (await machines.run("qsp-a", "cat /proc/sys/kernel/random/boot_id", timeout=3)).out
+        return (await machines.run("qsp-a", "cat /proc/sys/kernel/random/boot_id", timeout=15)).out
     except LabError:
         return ""
 

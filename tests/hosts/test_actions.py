@@ -1,4 +1,7 @@
-"""What operators do to a running pair, on containers with the real Corosync and Pacemaker, by the real command."""
+"""What operators do to a running pair, on containers with the real Corosync and Pacemaker, by the real command.
+
+What is the same with every engine is in `tests.support.conformance`.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,6 @@ from tests.support.things import Site, site
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 ACTIVE = "crm_resource --resource address --locate 2>&1 | sed -n 's/.*running on: *//p'"
-STANDBY = "crm_attribute --node {} --name standby --query --quiet 2>/dev/null || true"
-MODE = "crm_attribute --type crm_config --name maintenance-mode --query --quiet 2>/dev/null || true"
 
 
 @dataclass
@@ -45,36 +46,6 @@ def pair_of_nodes(pair, tmp_path_factory) -> Pair:
 
 def other(name: str) -> str:
     return {"qsp-a": "qsp-b", "qsp-b": "qsp-a"}[name]
-
-
-def test_the_active_node_goes_aside_and_comes_back(pair_of_nodes: Pair) -> None:
-    first = pair_of_nodes.active()
-    for _ in range(2):
-        done = pair_of_nodes.run("node", "aside", "test-actions", first, "--json")
-        assert done.returncode == 0, done.stderr
-        outcome = json.loads(done.stdout)
-        assert outcome["active"] == pair_of_nodes.active() == other(first)
-        assert any("is aside" in notice for notice in outcome["notices"])
-    assert pair_of_nodes.hosts.sh("qsp-a", STANDBY.format(first)).strip() == "on"
-    refused = pair_of_nodes.run("switchover", "test-actions", "--to", first)
-    assert (refused.returncode, refused.stdout) == (5, "")
-    assert "aside" in refused.stderr
-    assert pair_of_nodes.run("node", "aside", "test-actions", other(first)).returncode == 5
-    for _ in range(2):
-        assert pair_of_nodes.run("node", "back", "test-actions", first).returncode == 0
-    assert pair_of_nodes.hosts.sh("qsp-a", STANDBY.format(first)).strip() == ""
-    assert pair_of_nodes.active() == other(first), "the service moved when the node came back"
-
-
-def test_maintenance_mode_on_and_off(pair_of_nodes: Pair) -> None:
-    for _ in range(2):
-        assert pair_of_nodes.run("maintenance", "on", "test-actions").returncode == 0
-    assert pair_of_nodes.hosts.sh("qsp-a", MODE).strip() == "true"
-    refused = pair_of_nodes.run("switchover", "test-actions")
-    assert refused.returncode == 5, refused.stderr
-    for _ in range(2):
-        assert pair_of_nodes.run("maintenance", "off", "test-actions").returncode == 0
-    assert pair_of_nodes.hosts.sh("qsp-a", MODE).strip() == ""
 
 
 def test_cleanup_forgets_a_failure_that_keeps_the_service_away(pair_of_nodes: Pair) -> None:
@@ -104,9 +75,3 @@ def test_a_local_log_is_followed_and_nothing_is_left_on_the_node(pair_of_nodes: 
     assert process.wait(20) == 130
     left = "pgrep -af 'access[.]log' | grep -v -e pgrep -e squid || true"
     assert pair_of_nodes.hosts.sh(active, left).strip() == ""
-
-
-def test_a_node_whose_peer_answers_is_not_started_alone(pair_of_nodes: Pair) -> None:
-    refused = pair_of_nodes.run("start", "--alone", "test-actions", "qsp-a", "--peer-is-off")
-    assert refused.returncode == 5
-    assert "answers over SSH" in refused.stderr

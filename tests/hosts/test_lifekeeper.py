@@ -15,6 +15,8 @@ from providers.lifekeeper import runtime
 from tests.support.sites import on_containers
 from tests.support.things import OWNER, Site, site
 
+pytestmark = pytest.mark.long
+
 A, B = "qsp-a", "qsp-b"
 BIN = "/opt/LifeKeeper/bin"
 SQUID = "printf 'http_access allow all\\nshutdown_lifetime 1 seconds\\n' > /etc/squid/conf.d/all.conf; \

@@ -93,7 +93,7 @@ class Conformance:
     def test_up_builds_the_service_on_one_node_and_leaves_nothing_to_do(self, deployed: Deployed) -> None:
         assert deployed.stack.site["engine"] == self.engine
         active = deployed.active()
-        status = deployed.told("status", deployed.stack.name)
+        status = deployed.told("status", deployed.stack.name)["sites"][0]
         assert (status["active"], status["healthy"]) == (active, True)
         again = deployed.stack.preview("--expect-no-changes", check=False)
         assert again.code == 0, again.output
