@@ -23,13 +23,14 @@ _TOLD = {
     "timeouts": "How long the members of the service may take; one that stops too slowly is fenced.",
     "stickiness": "How strongly the service stays where it is when a failed node returns; 0: it may move back.",
     "pacemaker": "How a lost node is told and kept from the data.",
+    "lifekeeper": "Paths, tags and settings as they were found; what is left out stays as it is.",
     "adopted": "What was found otherwise than this program makes it, and stays as it is. Take an entry out, and the\n"
     "next preview shows what this program would make of it.",
     "takeover": "Accepts the Squid, the cluster and the mirror that were there before. For one `up`, then out again.",
 }
 _ORDER = (
     "engine", "platform", "nodes", "ssh", "network", "firewall", "virtual_ip", "squid", "log", "mirror", "rotation",
-    "time", "timeouts", "stickiness", "pacemaker", "takeover", "adopted",
+    "time", "timeouts", "stickiness", "pacemaker", "lifekeeper", "takeover", "adopted",
 )  # fmt: skip
 
 
@@ -45,7 +46,7 @@ def text(name: str, site: dict[str, Any], notes: Sequence[Note]) -> str:
         head += ["#", "# What the nodes have and this file has no words for:"]
         head += [f"#   {line}" for each in notes for line in str(each).splitlines()]
     body = [*head, "config:", "  squid-ha:site:"]
-    for key in [each for each in _ORDER if each in site]:
+    for key in [*(each for each in _ORDER if each in site), *(each for each in site if each not in _ORDER)]:
         if key in _TOLD:
             body.append(indent(_TOLD[key], "    # "))
         dumped = yaml.safe_dump({key: site[key]}, sort_keys=False, allow_unicode=True, width=4096)

@@ -9,7 +9,7 @@ import pytest
 
 from lab import lifekeeper
 from tests.support.conformance import ByHand, Conformance, Deployed, up
-from tests.support.sites import on_containers
+from tests.support.sites import on_lifekeeper
 from tests.support.stack import Stack
 from tests.support.things import site
 
@@ -21,10 +21,7 @@ pytestmark = pytest.mark.timeout(900)
 def deployed(pair, tmp_path_factory) -> Iterator[Deployed]:
     for node in pair.names:
         asyncio.run(lifekeeper.provide(node))
-    declared = on_containers(pair.directory)
-    declared["engine"] = "lifekeeper"
-    declared["lifekeeper"] |= {"check_interval": "2s", "heartbeat": {"interval": "1s", "misses": 8}}
-    stack = Stack(NAME, tmp_path_factory.mktemp("stack"), declared)
+    stack = Stack(NAME, tmp_path_factory.mktemp("stack"), on_lifekeeper(pair.directory))
     yield from up(site(pair, owner=f"squid-ha/{NAME}", name=NAME), stack)
 
 

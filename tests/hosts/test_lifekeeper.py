@@ -12,7 +12,7 @@ from declaration.load import read
 from lab import lifekeeper
 from providers.connection.loop import run_sync
 from providers.lifekeeper import runtime
-from tests.support.sites import on_containers
+from tests.support.sites import on_lifekeeper
 from tests.support.things import OWNER, Site, site
 
 pytestmark = pytest.mark.long
@@ -38,15 +38,7 @@ def nodes(pair) -> Site:
 
 @pytest.fixture(scope="module")
 def listed(pair):
-    raw = on_containers(pair.directory)
-    raw["engine"] = "lifekeeper"
-    raw["lifekeeper"] = {
-        "media": lifekeeper.MEDIA,
-        "license": {"file": lifekeeper.LICENCE},
-        "check_interval": "2s",
-        "heartbeat": {"interval": "1s", "misses": 8},
-    }
-    declared = things(read(raw, "test"), OWNER)
+    declared = things(read(on_lifekeeper(pair.directory), "test"), OWNER)
     return [each for each in declared if each.kind.startswith("lifekeeper.")]
 
 

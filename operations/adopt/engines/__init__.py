@@ -1,14 +1,11 @@
-"""The engines as adoption knows them: what each reads on a node, and what it makes of it. One line each.
-
-LifeKeeper is not among them yet: its module would stand beside `pacemaker`, and nothing else would change.
-"""
+"""The engines as adoption knows them: what each reads on a node, and what it makes of it. One line each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from operations.adopt.engines import pacemaker
+from operations.adopt.engines import lifekeeper, pacemaker
 from operations.adopt.model import Draft, NodeFacts
 from providers.connection.command import Command
 
@@ -31,4 +28,4 @@ class Engine(Protocol):
         ...
 
 
-ENGINES: Mapping[str, Engine] = {"pacemaker": pacemaker}
+ENGINES: Mapping[str, Engine] = {"pacemaker": pacemaker, "lifekeeper": lifekeeper}

@@ -1,0 +1,116 @@
+"""A LifeKeeper pair that somebody built command by command is taken over: nothing on it changes, and no diff is left.
+
+On the lab's stand-in, phase 2; tags and priorities are the builder's own. The tests build on each other, in this order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from lab import lifekeeper
+from tests.hosts.test_adopt import BY_HAND, CHRONY, adopt, files_of, fresh, written
+from tests.support.stack import Run, Stack
+from tests.support.things import Site, difference, site
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
+
+A, B = "qsp-a", "qsp-b"
+NODES = f"{A}=ops@192.0.2.11,{B}=ops@192.0.2.12"
+NAME = "test-adopt-lifekeeper"
+BIN = "/opt/LifeKeeper/bin"
+PACKAGES = "squid chrony logrotate"
+ON_BOTH = f"""
+cat >/etc/squid/squid.conf <<'END'
+{BY_HAND}END
+cat >/etc/chrony/chrony.conf <<'END'
+{CHRONY}END
+systemctl restart squid chrony; systemctl enable -q chrony; systemctl disable -q squid
+chronyc waitsync 60 0.5 0 1
+{lifekeeper.MEDIA}/setup
+printf 'LKCHECKINTERVAL=5\\nLCMHBEATTIME=1\\nLCMNUMHBEATS=8\\nNOBCASTPING=1\\n' >/etc/default/LifeKeeper
+{BIN}/lkkeyins {lifekeeper.LICENCE}
+{BIN}/lkstart
+"""
+PATHS = """
+lkcli commpath create --laddr 192.0.2.1{own} --raddr 192.0.2.1{far} --dest {peer} --priority 3
+lkcli commpath create --laddr 172.16.77.1{own} --raddr 172.16.77.1{far} --dest {peer} --priority 7
+"""
+HIERARCHY = f"""
+lkcli resource create qsp --tag office-squid --service squid --switchback intelligent
+lkcli resource extend qsp --tag office-squid --dest {B} --switchback intelligent --target_priority 20
+lkcli resource create ip --tag office-ip --ipaddr 192.0.2.10 --netmask 255.255.255.0 --device eth0
+lkcli resource extend ip --tag office-ip --dest {B} --switchback intelligent --target_priority 20
+lkcli dependency create --parent office-ip --child office-squid
+lkcli resource create ip --tag somebody-elses --ipaddr 192.0.2.99 --netmask 255.255.255.0 --device eth0
+"""
+LISTS = f"for list in ins_list dep_list eqv_list net_list; do {BIN}/$list -f: | sort; done; {BIN}/lcdstatus"
+
+
+def say(hosts: Site, node: str, lines: str) -> None:
+    for line in lines.strip().splitlines():
+        hosts.sh(node, f"{BIN}/{line}")
+
+
+@pytest.fixture(scope="module")
+def hosts(pair) -> Site:
+    """The pair, as its builder left it."""
+    there = site(pair, name=NAME)
+    for node in (A, B):
+        install = f"apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qqy install {PACKAGES} >/dev/null"
+        asyncio.run(pair.sudo(node, install, timeout=900))
+        asyncio.run(lifekeeper.provide(node))
+        there.sh(node, ON_BOTH)
+    say(there, A, PATHS.format(own=1, far=2, peer=B))
+    say(there, B, PATHS.format(own=2, far=1, peer=A))
+    there.sh(A, f"for i in $(seq 300); do {BIN}/lcdstatus | grep -q DEAD || exit 0; sleep 0.1; done; exit 1")
+    there.sh(B, "systemctl stop squid")
+    say(there, A, HIERARCHY)
+    return there
+
+
+@pytest.fixture(scope="module")
+def stack(hosts, tmp_path_factory) -> Stack:
+    return fresh(NAME, tmp_path_factory.mktemp("stack"))
+
+
+@pytest.fixture(scope="module")
+def adopted(stack, pair) -> Run:
+    run = adopt(pair, NAME, NODES, stack)
+    assert run.code == 0, run.output
+    written(stack)
+    return run
+
+
+def test_the_hierarchy_is_described_with_its_own_tags(adopted, stack):
+    assert stack.site["engine"] == "lifekeeper"
+    assert stack.site["virtual_ip"] == "192.0.2.10"
+    section = stack.site["lifekeeper"]
+    assert section["tags"] == {"squid": "office-squid", "address": "office-ip"}
+    assert section["priorities"] == [1, 20]
+    assert section["paths"] == [{"network": "public", "priority": 3}, {"network": "replication", "priority": 7}]
+    assert (section["check_interval"], section["address"]) == ("5s", {"broadcast_ping": False})
+    document = json.loads(adopted.output)
+    assert document["would_change"] == []
+    assert any("somebody-elses" in each["place"] for each in document["notes"]), document["notes"]
+
+
+def test_up_changes_nothing_and_the_next_preview_is_empty(adopted, stack, hosts):
+    before = {name: (files_of(hosts, name), hosts.sh(name, LISTS)) for name in (A, B)}
+    process = hosts.sh(A, "systemctl show -P MainPID squid")
+    stack.up()
+    for name, (files, lists) in before.items():
+        assert difference(files, files_of(hosts, name)) == []
+        assert hosts.sh(name, LISTS) == lists
+    assert hosts.sh(A, "systemctl show -P MainPID squid") == process, "Squid was started anew"
+    assert "unchanged" in stack.preview("--expect-no-changes").output
+    assert stack.drift().code == 0
+
+
+def test_destroy_of_what_was_found_leaves_it(adopted, stack, hosts):
+    before = hosts.sh(A, f"{BIN}/ins_list -f: | cut -d: -f4 | sort")
+    stack.destroy()
+    assert hosts.sh(A, f"{BIN}/ins_list -f: | cut -d: -f4 | sort") == before
+    assert hosts.sh(A, "systemctl is-active squid").strip() == "active"

@@ -1,0 +1,70 @@
+"""Runs with the engine `lifekeeper` that were cut off, on the stand-in, end where an undisturbed one ends.
+
+Over all that needs no mirror; see `tests.support.chains` for where. A destroy leaves the product installed: it has no
+command that takes it away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from lab import lifekeeper
+from tests.support.chains import chain
+from tests.support.cuts import ALL, SEED
+from tests.support.sites import on_lifekeeper
+from tests.support.stack import Stack
+from tests.support.things import Site, site
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(6 * 3600 if ALL else 1800)]
+
+LISTS = """
+for list in ins_list dep_list eqv_list net_list; do echo "$list"; /opt/LifeKeeper/bin/$list -f: | sort; done
+ip -br address show dev eth0 | grep -o 192.0.2.10/ || true
+systemctl is-active squid || true
+systemctl is-enabled squid lifekeeper || true
+"""
+
+
+@pytest.fixture(scope="module")
+def hosts(pair) -> Site:
+    for node in pair.names:
+        asyncio.run(lifekeeper.provide(node))
+    return site(pair)
+
+
+@pytest.fixture(scope="module")
+def stack(pair, tmp_path_factory) -> Stack:
+    return Stack("test-lifekeeper-cuts", tmp_path_factory.mktemp("stack"), on_lifekeeper(pair.directory))
+
+
+def lists(hosts: Site) -> dict[str, list[str]]:
+    """Everything that LifeKeeper tells of a node, and what came of it."""
+    return {name: hosts.sh(name, LISTS).splitlines() for name in hosts.cluster.nodes}
+
+
+@pytest.fixture(scope="module")
+def never_cut(stack, hosts) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """What a run that nobody disturbed makes, and what is left when it is taken back."""
+    stack.up()
+    made = lists(hosts)
+    stack.destroy()
+    return made, lists(hosts)
+
+
+@pytest.fixture(scope="module")
+def cut_up(stack, never_cut) -> int:
+    """The site made by runs that were cut off; how many those were."""
+    return chain(stack, "up")
+
+
+def test_runs_of_up_end_where_an_undisturbed_one_ends(cut_up, stack, hosts, never_cut):
+    assert cut_up > 0, "no run was cut off, so nothing was tried"
+    assert lists(hosts) == never_cut[0], f"seed {SEED}"
+    assert stack.drift().code == 0
+
+
+def test_runs_of_destroy_leave_nothing_of_the_site(cut_up, stack, hosts, never_cut):
+    assert chain(stack, "destroy") > 0, "no run was cut off, so nothing was tried"
+    assert lists(hosts) == never_cut[1], f"seed {SEED}"

@@ -1,0 +1,46 @@
+"""A command of Pulumi's, run until it gets through, with every run cut off on the SSH channel.
+
+Each run is ended at its N-th writing command: before that is sent, or after it took effect and before its answer is
+used. The next run has to cope with what the one before left, and is cut off itself. By itself a chain takes a few of
+the positions, another few each time; `make test-all` (SQUID_HA_ALL_CUTS=1) ends a run after every single command.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.cuts import ALL, SEED
+from tests.support.stack import Stack
+from tests.taps import CUT_HERE
+
+TAP = {"SQUID_HA_TAP": "tests.taps:cut"}
+MOST = 400
+"""Runs after which a chain of cut-off runs has certainly ceased to get anywhere."""
+
+
+def positions() -> Iterator[str]:
+    """Where the runs are cut off, in turn."""
+    if ALL:
+        # A run that is cut before a command leaves what the one before it left: `after` alone covers every position,
+        # and every third run proves it of `before`.
+        yield from itertools.cycle(["after:1", "after:1", "before:2"])
+    draw = random.Random(SEED)
+    while True:
+        yield f"{draw.choice(['before', 'after'])}:{draw.randint(4, 14)}"
+
+
+def chain(stack: Stack, *command: str) -> int:
+    """Run a command until it gets through, cutting every run off; returns how many were."""
+    for number, where in enumerate(itertools.islice(positions(), MOST)):
+        log = stack.directory / f"{command[0]}-{number}.log"
+        environment = {**TAP, "SQUID_HA_CUT": where, "SQUID_HA_CUT_LOG": str(log)}
+        run = stack.pulumi(*command, "--yes", "--skip-preview", environment=environment)
+        if run.code == 0:
+            return number
+        was_cut = log.exists() and CUT_HERE in log.read_text()
+        assert was_cut, f"the run to be cut off at {where} (seed {SEED}) failed by itself:\n{run.output}"
+    pytest.fail(f"{MOST} cut-off runs did not get `{' '.join(command)}` through (seed {SEED})")

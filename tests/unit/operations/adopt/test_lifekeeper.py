@@ -1,0 +1,88 @@
+"""A hierarchy of LifeKeeper, read back from its own lists: the declaration says the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from declaration.load import read
+from operations.adopt.describe import describe
+from operations.adopt.engines import lifekeeper
+from operations.adopt.model import Draft, NodeFacts
+from tests.unit.lifekeeper.fake import Pair
+from tests.unit.lifekeeper.sites import site
+from tests.unit.lifekeeper.test_providers import fresh, members, up
+from tests.unit.operations.adopt.test_round_trip import facts_of
+
+SSH = {"user": "root"}
+
+
+def facts(pair: Pair, declared: Any) -> list[NodeFacts]:
+    """Both nodes, with the lists of that pair."""
+    found: list[NodeFacts] = []
+    for name in pair.names:
+        outputs = {key: pair.run(name, asked).stdout for key, asked in lifekeeper.COMMANDS.items()}
+        outputs["mounts"] = "/ ext4\n/mnt/mirror ext3\n"
+        there = facts_of(declared, name)
+        files = {**there.files, "/etc/default/LifeKeeper": pair.lcds[name].defaults}
+        active = frozenset({"squid.service", "lifekeeper.service", "chrony.service"})
+        found.append(replace(there, outputs=outputs, files=files, active=active))
+    return found
+
+
+def adopted(phase: int = 3, **section: Any) -> tuple[Any, Draft, Any]:
+    """The site, and what is read back of a pair that has it."""
+    declared, pair = site(phase, **section), fresh()
+    up(pair, members(phase, **section))
+    draft = describe(facts(pair, declared), SSH)
+    return declared, draft, read(draft.site, "adopted")
+
+
+SECTIONS: list[dict[str, Any]] = [
+    {},
+    {"priorities": [20, 5]},
+    {"paths": [{"network": "public", "priority": 7}, {"network": "replication", "priority": 9}]},
+    {"tags": {"squid": "squid-proxy", "address": "the-ip", "filesystem": "/data", "mirror": "dk1"}},
+    {"check_interval": "60s", "heartbeat": {"interval": "2s", "misses": 8}},
+    {"address": {"broadcast_ping": False, "link_check": True}},
+]
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: ", ".join(section) or "customary")
+def test_what_stands_is_declared(section: dict[str, Any]) -> None:
+    declared, _, back = adopted(**section)
+    assert back.engine == "lifekeeper"
+    assert back.virtual_ip == declared.virtual_ip
+    assert back.nodes == declared.nodes
+    assert back.lifekeeper == declared.lifekeeper
+    for name in ("device", "mount_point", "filesystem"):
+        assert getattr(back.mirror, name) == getattr(declared.mirror, name)
+
+
+def test_a_pair_without_a_mirror_goes_back_to_the_preferred_node_as_found() -> None:
+    declared, _, back = adopted(2, switchback="automatic")
+    assert back.mirror is None
+    assert back.lifekeeper == declared.lifekeeper
+
+
+def test_what_has_no_words_is_told_with_its_place() -> None:
+    pair, declared = fresh(), site()
+    up(pair, members())
+    for lcd in pair.lcds.values():
+        lcd.instances["other-ip"] = ["comm", "ip", "IP-192.0.2.99", "", "ISP", "intelligent"]
+        lcd.priorities["other-ip"] = 1
+        lcd.defaults = "QUORUM_MODE=majority\n"
+    draft = describe(facts(pair, declared), SSH)
+    told = {note.place: note.what for note in draft.notes}
+    assert "left alone" in told["resource other-ip (comm/ip)"]
+    assert "QUORUM_MODE=majority" in told["/etc/default/LifeKeeper"]
+    assert "asynchronous" in told["resource datarep-mirror"]
+
+
+def test_a_lifekeeper_without_a_squid_is_told() -> None:
+    pair, declared = fresh(), site()
+    up(pair, [each for each in members() if each.name in ("lifekeeper", "paths")])
+    draft = describe(facts(pair, declared), SSH)
+    assert any("Quick Service Protection" in note.what for note in draft.notes)
