@@ -82,9 +82,15 @@ class System:
                 await self.links.call(system, "give", tags=there)
 
     def _no_resync(self, system: str, tags: list[str]) -> None:
+        """Before anything is given up there: whether the data here may take over. Raises `Failed`."""
         told = self.links.heard.get(system, {}).get("mirrors", {})
-        if unequal := [tag for tag in tags if told.get(tag) is False]:
-            raise Failed(1, f'mirror "{unequal[0]}" is still being synchronised from {system}: no target can take over')
+        for tag in tags:
+            kit = self.lcd.instances[tag].kit
+            if told.get(tag) is False:
+                raise Failed(1, f'mirror "{tag}" is still being synchronised from {system}: no target can take over')
+            if told.get(tag):
+                kit["insync"] = "yes"
+            _refuse_behind(kit)
 
     async def _start(self, each: Instance, say: Say) -> None:
         say(f'BEGIN restore of "{each.tag}"')
@@ -102,8 +108,7 @@ class System:
     async def _start_mirror(self, each: Instance) -> None:
         peers = [one.system for one in self.lcd.equivalencies if one.tag == each.tag]
         lives = [system for system in peers if self.links.alive(system)]
-        if each.kit.get("source", "yes") != "yes" and each.kit.get("insync") != "yes":
-            raise Failed(1, "the data here is not in step with the last source's")
+        _refuse_behind(each.kit)
         if each.kit.get("orphan") == "yes" and not lives:
             raise Failed(1, "the previous source has to be back first (or `mirror_action force`)")
         await mirror.withdraw(each.kit)
@@ -200,3 +205,8 @@ class System:
             for system in peers:
                 if self.links.alive(system):
                     await self.links.call(system, "unlock", flag=flag)
+
+
+def _refuse_behind(kit: dict[str, str]) -> None:
+    if kit.get("source", "yes") != "yes" and kit.get("insync") != "yes":
+        raise Failed(1, "the data here is not in step with the last source's")
