@@ -93,10 +93,11 @@ def show_that_our_part_is_needed(hosts: Hosts, stack: LabStack, sh: Shell, activ
     drift = stack.drift()
     assert drift.code == DRIFT
     assert "squid-profile" in drift.output
-    with pytest.raises(HostError):
+    lab_site.until(lambda: lab_site.healthy(hosts), "the pair is healthy before the move that fails")
+    with pytest.raises(HostError) as caught:
         hosts.run(move(hosts.cluster(), hosts.site, standby))
     said = sh(standby, "grep -a 'Permission denied' /var/log/squid/cache.log | tail -n 20")
-    assert "/mnt/mirror/squid/access.log" in said, said
+    assert "/mnt/mirror/squid/access.log" in said, f"Squid denies nothing ({said!r}); the move ended so: {caught.value}"
 
     stack.up("--refresh")
     assert '"/mnt/mirror/squid/**" rw,' in sh(standby, f"cat {LOCAL}")

@@ -71,6 +71,7 @@ def values(annotation: Any, metadata: Any = ()) -> st.SearchStrategy[Any]:  # no
             return st.none() if annotation in (None, type(None)) else PLAIN[annotation]
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__module__)
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

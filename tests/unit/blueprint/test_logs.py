@@ -210,6 +210,7 @@ conditions = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.thorough
 @given(
     only=conditions, unless=conditions, more=st.lists(conditions, max_size=3), full=st.sampled_from(["stop", "drop"])
 )

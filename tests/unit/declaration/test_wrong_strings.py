@@ -177,6 +177,7 @@ def test_every_sentence_has_an_example_that_is_right():
     assert [s.path for s in SETTINGS[1:] if refused[s] and refused[s] == wrong.get(s)] == [], told
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("character", HIDDEN, ids=ascii)
 def test_nothing_hidden_gets_into_any_setting(character):
     for text in ("{}" + character, character + "{}"):
@@ -185,6 +186,7 @@ def test_nothing_hidden_gets_into_any_setting(character):
         assert [setting.path for setting, sentence in told.items() if not sentence] == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("meta", META, ids=ascii)
 def test_no_shell_gets_into_any_setting(meta):
     allowed = {each: set(ALLOWED.get(_plain(each.path), "")) for each in SETTINGS if not is_free(each)}

@@ -24,6 +24,9 @@ from tests.support.cuts import drawn
 from tests.unit.host.systemd import Systemd
 from tests.unit.local import LocalNode
 
+# It changes a real folder by real shells.
+pytestmark = pytest.mark.thorough
+
 
 class Wanted(State):
     settings: NodeSettings
@@ -140,7 +143,6 @@ async def test_a_new_unit_whose_enablement_differs_is_repaired_alone(host):
 
 
 # After command N on a host is the same as before N + 1, so one of the two is enough here.
-@pytest.mark.thorough
 @pytest.mark.timeout(300)
 async def test_cut_at_any_command_and_run_again_it_converges_and_can_be_taken_back(host, tmp_path_factory, monkeypatch):
     whole = host.node()
@@ -162,7 +164,6 @@ async def test_cut_at_any_command_and_run_again_it_converges_and_can_be_taken_ba
         assert other.manifest() == before
 
 
-@pytest.mark.thorough
 @pytest.mark.timeout(300)
 async def test_a_removal_cut_at_any_command_and_run_again_is_complete(host, tmp_path_factory, monkeypatch):
     await apply(Kind(), host.cluster(host.node()), host.wanted())
