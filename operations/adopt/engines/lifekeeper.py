@@ -6,6 +6,7 @@ so their tags may be anything; other hierarchies are told as left alone.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ COMMANDS: Mapping[str, Command] = {
     **_LISTS,
     _MOUNTS: command("findmnt", "--real", "--raw", "--noheadings", "--output", "TARGET,FSTYPE", ok=None, reads=True),
 }
+_CUSTOMARY_TYPE = "ext3"
 _BOTH_WAYS = {"NOBCASTPING": "broadcast_ping", "IP_NOLINKCHECK": "link_check"}
 _QUORUM = ("QUORUM_MODE", "QUORUM_HOSTS", "QUORUM_LOSS_ACTION", "QUORUM_TIMEOUT_SECS", "WITNESS_MODE")
 
@@ -34,24 +36,28 @@ def runs(facts: NodeFacts) -> bool:
 
 
 def describe(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
-    """Fill in everything; the lists of a node tell of that node alone."""
-    seen = {each.name: _view(each) for each in nodes}
+    """Fill in everything; the lists of a node tell of that node alone.
+
+    Raises `ValueError` with a sentence where there is no service to describe.
+    """
     try:
+        seen = {each.name: _view(each) for each in nodes}
         tags = runtime.service(seen)
     except Unknown as error:
-        draft.note(nodes[0].name, "ins_list", str(error).splitlines()[0])
-        return
-    first = seen[nodes[0].name]
+        raise ValueError(f"{error.message}: there is no service of LifeKeeper's to adopt") from None
     members = {tag: view.instances[tag] for tag in tags for view in seen.values() if tag in view.instances}
     draft.site["lifekeeper"] = {}
-    _paths(draft, first)
-    _members(draft, nodes[0], members)
+    _paths(draft, seen[nodes[0].name])
+    chosen = _members(draft, nodes, members)
     _order(draft, seen, _tag(members, service.KIT))
     _settings(draft, nodes[0])
-    for tag, instance in first.instances.items():
-        if tag not in members:
+    for name, view in seen.items():
+        for tag, instance in view.instances.items():
             place = f"resource {tag} ({instance.app}/{instance.type})"
-            draft.note(nodes[0].name, place, "is none of this program's, and is left alone")
+            if tag not in members:
+                draft.note(name, place, "is none of this program's, and is left alone")
+            elif tag not in chosen:
+                draft.note(name, place, "belongs to the service, and the file has no words for it")
 
 
 def _view(facts: NodeFacts) -> View:
@@ -68,22 +74,41 @@ def _tag(members: Mapping[str, Instance], kit: Kit) -> str:
 
 
 def _paths(draft: Draft, view: View) -> None:
-    """Over which networks the nodes hear each other; the public one is that of the address they were reached by."""
+    """Over which networks the nodes hear each other; the public one is that of the address they were reached by.
+
+    One path over each network can be said; others, and those to other systems, are told.
+    """
     here, there = draft.site["nodes"]
-    made: list[tuple[int, str]] = []
-    for path in view.paths.values():
+    made: dict[str, int] = {}
+    for path in sorted(view.paths.values(), key=lambda each: _number(each.priority) or len(view.paths)):
         local, _, remote = path.addresses.partition("/")
-        public = local == here["address"]
-        if not public:
+        network = "public" if local == here["address"] else "replication"
+        if path.system != there["name"] or not _is_address(local) or network in made:
+            draft.note(here["name"], f"path {path.addresses} to {path.system}", "is left alone")
+            continue
+        if network == "replication":
             here["replication_address"], there["replication_address"] = local, remote
-        made.append((int(path.priority or len(made) + 1), "public" if public else "replication"))
-    customary = [(1, "replication"), (2, "public")] if len(made) > 1 else [(1, "public")]
-    if sorted(made) != customary:
-        draft.site["lifekeeper"]["paths"] = [{"network": name, "priority": rank} for rank, name in sorted(made)]
+        made[network] = _number(path.priority) or len(made) + 1
+    customary = {"replication": 1, "public": 2} if len(made) > 1 else {"public": 1}
+    if made != customary:
+        draft.site["lifekeeper"]["paths"] = [{"network": name, "priority": rank} for name, rank in made.items()]
 
 
-def _members(draft: Draft, told: NodeFacts, members: Mapping[str, Instance]) -> None:
-    """The virtual IP, the mirror and its filesystem, and the tags that are not the customary ones."""
+def _number(text: str) -> int:
+    """0 for what is none."""
+    return int(text) if text.isdecimal() else 0
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
+
+
+def _members(draft: Draft, nodes: Sequence[NodeFacts], members: Mapping[str, Instance]) -> set[str]:
+    """The virtual IP, the mirror and its filesystem, and the tags that are not the customary ones; returns the tags."""
+    told = nodes[0]
     tags: dict[str, str] = {"squid": _tag(members, service.KIT)}
     address = members.get(_tag(members, ip.KIT))
     if address is None:
@@ -93,7 +118,11 @@ def _members(draft: Draft, told: NodeFacts, members: Mapping[str, Instance]) -> 
         tags["address"] = address.tag
     customary = {"squid": "qsp-squid", "address": f"ip-{draft.site.get('virtual_ip', '')}"}
     if (volume := members.get(_tag(members, filesystem.KIT))) and (half := members.get(_tag(members, mirror.KIT))):
-        draft.site["mirror"] = {"device": half.id, "mount_point": volume.id, "filesystem": _type(told, volume.id)}
+        draft.site["mirror"] = {
+            "device": half.id,
+            "mount_point": volume.id,
+            "filesystem": _type(draft, nodes, volume.id),
+        }
         tags |= {"filesystem": volume.tag, "mirror": half.tag}
         customary |= {"filesystem": volume.id, "mirror": f"datarep-{volume.id.rsplit('/', 1)[-1]}"}
         place = f"resource {half.tag}"
@@ -102,23 +131,28 @@ def _members(draft: Draft, told: NodeFacts, members: Mapping[str, Instance]) -> 
         )
     if changed := {name: tag for name, tag in tags.items() if tag and tag != customary[name]}:
         draft.site["lifekeeper"]["tags"] = changed
-    for tag, instance in members.items():
-        if _is(instance, generic.KIT):
-            draft.note(
-                told.name, f"resource {tag}", "its scripts are not read; `lifekeeper.generic` can bring them along"
-            )
+    scripted = {tag for tag, instance in members.items() if _is(instance, generic.KIT)}
+    for tag in sorted(scripted):
+        what = "its scripts are not read; `lifekeeper.generic` can bring them along"
+        draft.note(told.name, f"resource {tag}", what)
+    return {*tags.values(), *scripted}
 
 
-def _type(told: NodeFacts, mount_point: str) -> str:
-    """The filesystem's type where it is mounted, else the customary one."""
-    mounted = dict(line.rsplit(" ", 1) for line in told.outputs.get(_MOUNTS, "").splitlines() if " " in line)
-    return mounted.get(mount_point, "ext3")
+def _type(draft: Draft, nodes: Sequence[NodeFacts], mount_point: str) -> str:
+    """The filesystem's type where it is mounted, else the customary one, which is told."""
+    for each in nodes:
+        lines = each.outputs.get(_MOUNTS, "").splitlines()
+        mounted = dict(line.rsplit(" ", 1) for line in lines if " " in line)
+        if mount_point in mounted:
+            return mounted[mount_point]
+    draft.note(nodes[0].name, mount_point, f"is mounted on no node, so its type is taken for {_CUSTOMARY_TYPE}")
+    return _CUSTOMARY_TYPE
 
 
 def _order(draft: Draft, seen: Mapping[str, View], squid: str) -> None:
     """Which node is preferred, and whether the service goes back there."""
     engine: dict[str, Any] = draft.site["lifekeeper"]
-    ranks = [int(seen[each["name"]].priorities.get(squid, "0")) for each in draft.site["nodes"]]
+    ranks = [_number(seen[each["name"]].priorities.get(squid, "")) for each in draft.site["nodes"]]
     if all(ranks) and tuple(ranks) != CUSTOMARY_PRIORITIES:
         engine["priorities"] = ranks
     back = {view.instances[squid].switchback for view in seen.values() if squid in view.instances}
@@ -132,10 +166,12 @@ def _settings(draft: Draft, told: NodeFacts) -> None:
     found = defaults.values(told.files.get(defaults.PATH, ""))
     if watched := {setting: found[key] == "0" for key, setting in _BOTH_WAYS.items() if key in found}:
         engine["address"] = watched
-    if "LKCHECKINTERVAL" in found:
-        engine["check_interval"] = f"{found['LKCHECKINTERVAL']}s"
-    if {"LCMHBEATTIME", "LCMNUMHBEATS"} <= found.keys():
-        engine["heartbeat"] = {"interval": f"{found['LCMHBEATTIME']}s", "misses": int(found["LCMNUMHBEATS"])}
+    # What the declaration does not take (0: never look) is left out, and so left alone.
+    if interval := _number(found.get("LKCHECKINTERVAL", "")):
+        engine["check_interval"] = f"{interval}s"
+    beat, misses = _number(found.get("LCMHBEATTIME", "")), _number(found.get("LCMNUMHBEATS", ""))
+    if beat and misses > 1:
+        engine["heartbeat"] = {"interval": f"{beat}s", "misses": misses}
     if found.get("QUORUM_MODE", "off") not in ("", "off"):
         settings = ", ".join(f"{key}={found[key]}" for key in _QUORUM if key in found)
         draft.note(

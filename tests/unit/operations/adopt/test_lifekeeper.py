@@ -81,8 +81,24 @@ def test_what_has_no_words_is_told_with_its_place() -> None:
     assert "asynchronous" in told["resource datarep-mirror"]
 
 
-def test_a_lifekeeper_without_a_squid_is_told() -> None:
+def test_a_lifekeeper_without_a_squid_is_refused_with_the_reason() -> None:
     pair, declared = fresh(), site()
     up(pair, [each for each in members() if each.name in ("lifekeeper", "paths")])
-    draft = describe(facts(pair, declared), SSH)
-    assert any("Quick Service Protection" in note.what for note in draft.notes)
+    with pytest.raises(ValueError, match="Quick Service Protection"):
+        describe(facts(pair, declared), SSH)
+
+
+def test_the_type_is_that_of_the_node_where_it_is_mounted_and_other_paths_are_told() -> None:
+    pair, declared = fresh(), site()
+    up(pair, members())
+    first, second = facts(pair, declared)
+    first = replace(first, outputs={**first.outputs, "mounts": "/ ext4\n"})
+    second = replace(second, outputs={**second.outputs, "mounts": "/mnt/mirror xfs\n"})
+    pair.lcds[first.name].paths["elsewhere", "10.0.0.1/10.0.0.9"] = 5
+    lists = {key: pair.run(first.name, asked).stdout for key, asked in lifekeeper.COMMANDS.items() if key != "mounts"}
+    draft = describe([replace(first, outputs={**first.outputs, **lists}), second], SSH)
+    assert draft.site["mirror"]["filesystem"] == "xfs"
+    assert any("10.0.0.1/10.0.0.9" in note.place for note in draft.notes)
+    assert [each.get("replication_address") for each in draft.site["nodes"]] == [
+        str(each.replication_address) for each in declared.nodes
+    ]
