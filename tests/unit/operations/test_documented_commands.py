@@ -92,7 +92,7 @@ def _squid_ha() -> Any:
 
 
 def _wrong_with_squid_ha(words: list[str]) -> str:
-    found = _squid_ha()
+    found: Any = _squid_ha()
     words = list(words)
     try:
         while isinstance(found, click.Group) or hasattr(found, "commands"):
