@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from declaration.engines.lifekeeper import LifeKeeper
+from declaration.engines.lifekeeper import LifeKeeper, Tags
 from declaration.errors import Mistake
 from declaration.mirror import Mirror
 from declaration.quantities import Duration
@@ -115,15 +115,22 @@ def tags_differ(site: Site) -> Iterator[Mistake]:
         taken.setdefault(tag, path)
 
 
+def customary_tags(virtual_ip: str | None, mount_point: str | None) -> dict[str, str]:
+    """Member → its tag where the site says none, for the members that there are."""
+    made = {"squid": Tags().squid}
+    if virtual_ip is not None:
+        made["address"] = f"ip-{virtual_ip}"
+    if mount_point is not None:
+        made |= {"filesystem": mount_point, "mirror": f"datarep-{mount_point.rsplit('/', 1)[-1]}"}
+    return made
+
+
 def tags(site: Site, declared: LifeKeeper) -> dict[str, str]:
     """Setting → tag, customary ones filled in, for the members that this site has."""
     given = declared.tags
-    made = {"lifekeeper.tags.squid": given.squid}
-    if site.virtual_ip is not None:
-        made["lifekeeper.tags.address"] = given.address or f"ip-{site.virtual_ip}"
-    if site.mirror is not None:
-        made["lifekeeper.tags.filesystem"] = given.filesystem or site.mirror.mount_point
-        made["lifekeeper.tags.mirror"] = given.mirror or f"datarep-{site.mirror.mount_point.rsplit('/', 1)[-1]}"
+    address = None if site.virtual_ip is None else str(site.virtual_ip)
+    customary = customary_tags(address, None if site.mirror is None else site.mirror.mount_point)
+    made = {f"lifekeeper.tags.{name}": getattr(given, name) or tag for name, tag in customary.items()}
     return made | {f"lifekeeper.generic[{index}].tag": each.tag for index, each in enumerate(declared.generic)}
 
 

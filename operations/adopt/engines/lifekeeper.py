@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from declaration.engines.lifekeeper import CUSTOMARY_PRIORITIES
+from declaration.rules.lifekeeper import customary_tags
 from operations.adopt.model import Draft, NodeFacts
 from providers.connection.command import Command, Result, command
 from providers.connection.errors import Unknown
@@ -116,7 +117,6 @@ def _members(draft: Draft, nodes: Sequence[NodeFacts], members: Mapping[str, Ins
     else:
         draft.site["virtual_ip"] = address.id.removeprefix("IP-")
         tags["address"] = address.tag
-    customary = {"squid": "qsp-squid", "address": f"ip-{draft.site.get('virtual_ip', '')}"}
     if (volume := members.get(_tag(members, filesystem.KIT))) and (half := members.get(_tag(members, mirror.KIT))):
         draft.site["mirror"] = {
             "device": half.id,
@@ -124,11 +124,9 @@ def _members(draft: Draft, nodes: Sequence[NodeFacts], members: Mapping[str, Ins
             "filesystem": _type(draft, nodes, volume.id),
         }
         tags |= {"filesystem": volume.tag, "mirror": half.tag}
-        customary |= {"filesystem": volume.id, "mirror": f"datarep-{volume.id.rsplit('/', 1)[-1]}"}
-        place = f"resource {half.tag}"
-        draft.note(
-            told.name, place, "whether it is asynchronous, and where its bitmap is, no list shows: see `replication`"
-        )
+        what = "no list shows whether it is asynchronous, and where its bitmap is: see `lifekeeper.replication`"
+        draft.note(told.name, f"resource {half.tag}", what)
+    customary = customary_tags(draft.site.get("virtual_ip"), draft.site.get("mirror", {}).get("mount_point"))
     if changed := {name: tag for name, tag in tags.items() if tag and tag != customary[name]}:
         draft.site["lifekeeper"]["tags"] = changed
     scripted = {tag for tag, instance in members.items() if _is(instance, generic.KIT)}
