@@ -41,7 +41,7 @@ class Deployed:
     stack: Stack
 
     def squid_ha(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """The command; the stack's name is put in after the words that name the command."""
+        """The command, as an operator of this stack runs it."""
         command = [str(PROJECT / ".venv/bin/squid-ha"), *words]
         environment = self.stack.environment
         return subprocess.run(
