@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from providers.connection.command import Result
+
 
 @dataclass(frozen=True)
 class NodeFacts:
-    """One node as it was read: ``files`` by path (those that are there), ``outputs`` of commands by their name.
+    """One node as it was read: ``files`` by path (those that are there), ``answers`` of the engines' commands by name.
 
     ``connect_to`` and ``port`` are how it was reached, as the caller said it.
     """
@@ -22,11 +24,15 @@ class NodeFacts:
     gateway: tuple[str, str] = ("", "")
     """Interface and address of the way out."""
     files: Mapping[str, str] = field(default_factory=dict[str, str])
-    outputs: Mapping[str, str] = field(default_factory=dict[str, str])
+    answers: Mapping[str, Result] = field(default_factory=dict[str, Result])
     active: frozenset[str] = frozenset()
     """Units that run."""
     connect_to: str = ""
     port: int = 22
+
+    def said(self, name: str) -> str:
+        """What that command printed, '' where it was not asked."""
+        return self.answers[name].stdout if name in self.answers else ""
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ async def _one(node: Node, host: str, port: int) -> NodeFacts:
         addresses=_addresses(links.stdout),
         gateway=_gateway(routes),
         files=there,
-        outputs={name: each.stdout for name, each in zip(asked, results[len(fixed) :], strict=True)},
+        answers=dict(zip(asked, results[len(fixed) :], strict=True)),
         active=frozenset(name for name, unit in parse_units(states.stdout, units).items() if unit.state == "active"),
         connect_to=host,
         port=port,

@@ -13,7 +13,7 @@ from typing import Any
 from declaration.engines.lifekeeper import CUSTOMARY_PRIORITIES
 from declaration.rules.lifekeeper import customary_tags
 from operations.adopt.model import Draft, NodeFacts
-from providers.connection.command import Command, Result, command
+from providers.connection.command import Command, command
 from providers.connection.errors import Unknown
 from providers.lifekeeper import defaults, filesystem, generic, ip, mirror, node, runtime, service, views
 from providers.lifekeeper.members import Kit
@@ -29,6 +29,8 @@ COMMANDS: Mapping[str, Command] = {
 _CUSTOMARY_TYPE = "ext3"
 _BOTH_WAYS = {"NOBCASTPING": "broadcast_ping", "IP_NOLINKCHECK": "link_check"}
 _QUORUM = ("QUORUM_MODE", "QUORUM_HOSTS", "QUORUM_LOSS_ACTION", "QUORUM_TIMEOUT_SECS", "WITNESS_MODE")
+Ties = set[tuple[str, str]]
+"""Parent, child."""
 
 
 def runs(facts: NodeFacts) -> bool:
@@ -41,15 +43,16 @@ def describe(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
 
     Raises `ValueError` with a sentence where there is no service to describe.
     """
+    seen = {each.name: _view(each) for each in nodes}
     try:
-        seen = {each.name: _view(each) for each in nodes}
         tags = runtime.service(seen)
     except Unknown as error:
         raise ValueError(f"{error.message}: there is no service of LifeKeeper's to adopt") from None
     members = {tag: view.instances[tag] for tag in tags for view in seen.values() if tag in view.instances}
     draft.site["lifekeeper"] = {}
     _paths(draft, seen[nodes[0].name])
-    chosen = _members(draft, nodes, members)
+    ties = {tie for view in seen.values() for tie in view.dependencies}
+    chosen = _members(draft, nodes, members, ties)
     _order(draft, seen, _tag(members, service.KIT))
     _settings(draft, nodes[0])
     for name, view in seen.items():
@@ -62,8 +65,14 @@ def describe(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
 
 
 def _view(facts: NodeFacts) -> View:
-    """Of what the lists printed; that LifeKeeper runs there is known."""
-    return views.parse(facts.name, [Result(asked, 0, facts.outputs[name], "") for name, asked in _LISTS.items()])
+    """Of what the lists printed. Raises `ValueError` where LifeKeeper does not tell all of it."""
+    try:
+        view = views.parse(facts.name, [facts.answers[name] for name in _LISTS])
+    except Unknown as error:
+        raise ValueError(f"{facts.name}: {error.message}") from None
+    if not view.running:
+        raise ValueError(f"{facts.name}: LifeKeeper's unit is active but `lktest` says that it does not run")
+    return view
 
 
 def _is(instance: Instance, kit: Kit) -> bool:
@@ -107,7 +116,13 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _members(draft: Draft, nodes: Sequence[NodeFacts], members: Mapping[str, Instance]) -> set[str]:
+def _mirrored(members: Mapping[str, Instance], ties: Ties) -> tuple[Instance, Instance] | None:
+    """The filesystem and the mirror that it lies on; a filesystem on something else is none of this program's."""
+    pairs = [(members[over], members[under]) for over, under in sorted(ties) if over in members and under in members]
+    return next((each for each in pairs if _is(each[0], filesystem.KIT) and _is(each[1], mirror.KIT)), None)
+
+
+def _members(draft: Draft, nodes: Sequence[NodeFacts], members: Mapping[str, Instance], ties: Ties) -> set[str]:
     """The virtual IP, the mirror and its filesystem, and the tags that are not the customary ones; returns the tags."""
     told = nodes[0]
     tags: dict[str, str] = {"squid": _tag(members, service.KIT)}
@@ -117,7 +132,8 @@ def _members(draft: Draft, nodes: Sequence[NodeFacts], members: Mapping[str, Ins
     else:
         draft.site["virtual_ip"] = address.id.removeprefix("IP-")
         tags["address"] = address.tag
-    if (volume := members.get(_tag(members, filesystem.KIT))) and (half := members.get(_tag(members, mirror.KIT))):
+    if found := _mirrored(members, ties):
+        volume, half = found
         draft.site["mirror"] = {
             "device": half.id,
             "mount_point": volume.id,
@@ -139,7 +155,7 @@ def _members(draft: Draft, nodes: Sequence[NodeFacts], members: Mapping[str, Ins
 def _type(draft: Draft, nodes: Sequence[NodeFacts], mount_point: str) -> str:
     """The filesystem's type where it is mounted, else the customary one, which is told."""
     for each in nodes:
-        lines = each.outputs.get(_MOUNTS, "").splitlines()
+        lines = each.said(_MOUNTS).splitlines()
         mounted = dict(line.rsplit(" ", 1) for line in lines if " " in line)
         if mount_point in mounted:
             return mounted[mount_point]

@@ -44,11 +44,11 @@ def runs(facts: NodeFacts) -> bool:
 
 def describe(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
     """Fill in everything; the cluster's configuration is the same on both, so the first one that tells it counts."""
-    told = next((each for each in nodes if each.outputs.get("cib", "").lstrip().startswith("<")), None)
+    told = next((each for each in nodes if each.said("cib").lstrip().startswith("<")), None)
     if told is None:
         draft.note(nodes[0].name, "cibadmin --query", "the cluster's configuration could not be read")
         return
-    cib = Cib.parse(told.outputs["cib"])
+    cib = Cib.parse(told.said("cib"))
     members = cib.primitives()
     _membership(draft, nodes)
     _address(draft, members.get(tree.ADDRESS))
@@ -155,7 +155,7 @@ def _fencing(draft: Draft, told: NodeFacts, device: bool) -> None:
         engine["fencing"] = {"none": _UNFENCED}
         draft.note(told.name, "fencing", "no fencing by SBD was found: `pacemaker.fencing.none` must say why")
         return
-    header = dict(re.findall(r"^Timeout \((\w+)\)\s*:\s*(\d+)", told.outputs.get("sbd", ""), re.MULTILINE))
+    header = dict(re.findall(r"^Timeout \((\w+)\)\s*:\s*(\d+)", told.said("sbd"), re.MULTILINE))
     sbd: dict[str, Any] = {"device": disk, "watchdog": sbd_conf.watchdog(told.files[sbd_conf.PATH])}
     sbd |= {"watchdog_timeout": f"{header['watchdog']}s"} if "watchdog" in header else {}
     sbd |= {"message_timeout": f"{header['msgwait']}s"} if "msgwait" in header else {}
@@ -163,7 +163,7 @@ def _fencing(draft: Draft, told: NodeFacts, device: bool) -> None:
 
 
 def _mirror(draft: Draft, told: NodeFacts, members: Mapping[str, Primitive]) -> None:
-    others = [each for each in told.outputs.get("resources", "").split() if each != paths.MIRROR_CONFIGURATION]
+    others = [each for each in told.said("resources").split() if each != paths.MIRROR_CONFIGURATION]
     for path in others:
         draft.note(told.name, path, "a mirror of another name than this program's is left alone")
     text, filesystem = told.files.get(paths.MIRROR_CONFIGURATION, ""), members.get(tree.FILESYSTEM)
@@ -176,7 +176,7 @@ def _mirror(draft: Draft, told: NodeFacts, members: Mapping[str, Primitive]) -> 
             node["replication_address"] = found[1]
     mirror |= {"mount_point": filesystem.parameters["directory"], "filesystem": filesystem.parameters["fstype"]}
     mirror |= _durability(members[tree.SQUID], filesystem) if tree.SQUID in members else {}
-    label, *_ = told.outputs.get("volume", "").split() or [""]
+    label, *_ = told.said("volume").split() or [""]
     if label and label != mirror["filesystem"]:
         mirror["label"] = label
     draft.site["mirror"] = mirror

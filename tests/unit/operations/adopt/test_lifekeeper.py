@@ -11,6 +11,7 @@ from declaration.load import read
 from operations.adopt.describe import describe
 from operations.adopt.engines import lifekeeper
 from operations.adopt.model import Draft, NodeFacts
+from providers.connection.command import Result
 from tests.unit.lifekeeper.fake import Pair
 from tests.unit.lifekeeper.sites import site
 from tests.unit.lifekeeper.test_providers import fresh, members, up
@@ -23,13 +24,18 @@ def facts(pair: Pair, declared: Any) -> list[NodeFacts]:
     """Both nodes, with the lists of that pair."""
     found: list[NodeFacts] = []
     for name in pair.names:
-        outputs = {key: pair.run(name, asked).stdout for key, asked in lifekeeper.COMMANDS.items()}
-        outputs["mounts"] = "/ ext4\n/mnt/mirror ext3\n"
+        answers = {key: pair.run(name, asked) for key, asked in lifekeeper.COMMANDS.items()}
+        answers["mounts"] = mounts("/ ext4\n/mnt/mirror ext3\n")
         there = facts_of(declared, name)
         files = {**there.files, "/etc/default/LifeKeeper": pair.lcds[name].defaults}
         active = frozenset({"squid.service", "lifekeeper.service", "chrony.service"})
-        found.append(replace(there, outputs=outputs, files=files, active=active))
+        found.append(replace(there, answers=answers, files=files, active=active))
     return found
+
+
+def mounts(said: str) -> Result:
+    """What findmnt says."""
+    return Result(lifekeeper.COMMANDS["mounts"], 0, said, "")
 
 
 def adopted(phase: int = 3, **section: Any) -> tuple[Any, Draft, Any]:
@@ -92,13 +98,36 @@ def test_the_type_is_that_of_the_node_where_it_is_mounted_and_other_paths_are_to
     pair, declared = fresh(), site()
     up(pair, members())
     first, second = facts(pair, declared)
-    first = replace(first, outputs={**first.outputs, "mounts": "/ ext4\n"})
-    second = replace(second, outputs={**second.outputs, "mounts": "/mnt/mirror xfs\n"})
+    first = replace(first, answers={**first.answers, "mounts": mounts("/ ext4\n")})
+    second = replace(second, answers={**second.answers, "mounts": mounts("/mnt/mirror xfs\n")})
     pair.lcds[first.name].paths["elsewhere", "10.0.0.1/10.0.0.9"] = 5
-    lists = {key: pair.run(first.name, asked).stdout for key, asked in lifekeeper.COMMANDS.items() if key != "mounts"}
-    draft = describe([replace(first, outputs={**first.outputs, **lists}), second], SSH)
+    lists = {key: pair.run(first.name, asked) for key, asked in lifekeeper.COMMANDS.items() if key != "mounts"}
+    draft = describe([replace(first, answers={**first.answers, **lists}), second], SSH)
     assert draft.site["mirror"]["filesystem"] == "xfs"
     assert any("10.0.0.1/10.0.0.9" in note.place for note in draft.notes)
     assert [each.get("replication_address") for each in draft.site["nodes"]] == [
         str(each.replication_address) for each in declared.nodes
     ]
+
+
+def test_the_mirror_is_the_one_that_a_filesystem_of_the_service_lies_on() -> None:
+    pair, declared = fresh(), site()
+    up(pair, members())
+    for lcd in pair.lcds.values():
+        lcd.instances["/a-local-disk"] = ["gen", "filesys", "/a-local-disk", "", "ISP", "intelligent"]
+        lcd.priorities["/a-local-disk"] = 1
+        lcd.ties.insert(0, ("qsp-squid", "/a-local-disk"))
+    draft = describe(facts(pair, declared), SSH)
+    assert draft.site["mirror"]["mount_point"] == "/mnt/mirror"
+    told = {note.place: note.what for note in draft.notes}
+    assert "no words" in told["resource /a-local-disk (gen/filesys)"]
+
+
+def test_a_list_that_failed_is_no_empty_list() -> None:
+    pair, declared = fresh(), site()
+    up(pair, members())
+    first, second = facts(pair, declared)
+    name, asked = next((name, asked) for name, asked in lifekeeper.COMMANDS.items() if "dep_list" in asked.shell())
+    first = replace(first, answers={**first.answers, name: Result(asked, 9, "", "")})
+    with pytest.raises(ValueError, match=rf"{first.name}.*dep_list"):
+        describe([first, second], SSH)

@@ -16,6 +16,7 @@ from declaration.load import read
 from declaration.site import Site
 from operations.adopt.describe import describe
 from operations.adopt.model import Draft, NodeFacts
+from providers.connection.command import Result, command
 from providers.pacemaker.cib import Cib
 from tests.support.phases import example
 
@@ -61,7 +62,7 @@ def facts_of(site: Site, name: str) -> NodeFacts:
         hostname=name,
         addresses=addresses,
         files=files,
-        outputs=outputs,
+        answers={name: Result(command("true"), 0, said, "") for name, said in outputs.items()},
         active=frozenset(active),
         connect_to=str(node.address),
     )
