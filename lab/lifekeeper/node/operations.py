@@ -36,13 +36,17 @@ class Operations:
         return {"text": done.text, "exit": done.code}
 
     async def give(self, sender: str, tags: list[str]) -> Message:
-        """Take these out of service here, with what depends on them: the sender brings them into service."""
-        log.info("%s takes over %s", sender, ", ".join(tags))
+        """Take these out of service here, with what depends on them: the sender brings them into service.
+
+        Refused, and nothing is touched, while a mirror among them is not in step.
+        """
         async with self._system.busy:
+            in_step = self._system.in_step(tags)
+            log.info("%s takes over %s", sender, ", ".join(tags))
             for tag in tree.removal(self._lcd.dependencies, [each for each in tags if each in self._lcd.instances]):
                 if self._lcd.instances[tag].state == ISP:
                     await self._system.stop(self._lcd.instances[tag], log.info)
-        return {}
+        return {"in_step": in_step}
 
     async def take(self, sender: str, tags: list[str]) -> Message:
         """Bring these into service here: the sender could not keep them."""

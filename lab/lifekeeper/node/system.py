@@ -78,19 +78,20 @@ class System:
         for system, lives in self.links.peers().items():
             there = [each.other_tag for each in self.lcd.equivalencies if each.system == system and each.tag in tags]
             if there and lives and system != left_by:
-                self._no_resync(system, tags)
-                await self.links.call(system, "give", tags=there)
+                given = await self.links.call(system, "give", tags=there)
+                for each in self.lcd.equivalencies:
+                    if each.system == system and each.other_tag in given["in_step"]:
+                        self.lcd.instances[each.tag].kit["insync"] = "yes"
 
-    def _no_resync(self, system: str, tags: list[str]) -> None:
-        """Before anything is given up there: whether the data here may take over. Raises `Failed`."""
-        told = self.links.heard.get(system, {}).get("mirrors", {})
-        for tag in tags:
-            kit = self.lcd.instances[tag].kit
-            if told.get(tag) is False:
-                raise Failed(1, f'mirror "{tag}" is still being synchronised from {system}: no target can take over')
-            if told.get(tag):
-                kit["insync"] = "yes"
-            _refuse_behind(kit)
+    def in_step(self, tags: list[str]) -> list[str]:
+        """Of these, the mirrors whose source this is and whose target may take over now. Raises `Failed`."""
+        mirrors = [each for tag in tags if (each := self.lcd.instances.get(tag)) and each.type == "netraid"]
+        sources = [each for each in mirrors if each.state == ISP]
+        for each in sources:
+            if not mirror.synchronised(each.kit):
+                why = f'mirror "{each.tag}" is still being synchronised from {self.lcd.name}: no target can take over'
+                raise Failed(1, why)
+        return [each.tag for each in sources]
 
     async def _start(self, each: Instance, say: Say) -> None:
         say(f'BEGIN restore of "{each.tag}"')
