@@ -32,8 +32,12 @@ class Tree:
     active: str | None
 
 
+class Stopped(Unknown):
+    """LifeKeeper is stopped on every node; what it protects may run on, as in maintenance mode."""
+
+
 async def _read(cluster: Cluster) -> dict[str, View]:
-    """The nodes that can tell. Raises `Unknown` where none can."""
+    """The nodes that can tell. Raises `Unknown` where none can, `Stopped` where that is why."""
 
     async def look(node: Node) -> View | None:
         try:
@@ -41,7 +45,13 @@ async def _read(cluster: Cluster) -> dict[str, View]:
         except HostError:
             return None
 
-    seen = {name: view for name, view in (await cluster.each(look)).items() if view is not None and view.running}
+    told = await cluster.each(look)
+    seen = {name: view for name, view in told.items() if view is not None and view.running}
+    if not seen and all(view is not None and view.installed for view in told.values()):
+        raise Stopped(
+            "LifeKeeper is stopped on all nodes, as in maintenance mode: nothing is started, stopped or moved",
+            remedy="`squid-ha maintenance off` starts it",
+        )
     if not seen:
         raise Unknown("LifeKeeper answers on no node", remedy="see `lkcli start` and /var/log/lifekeeper.log")
     return seen
@@ -92,8 +102,14 @@ def _active(seen: Mapping[str, View]) -> list[str]:
 
 
 async def active_node(cluster: Cluster) -> str | None:
-    """The node that runs the service; None if it runs nowhere. Raises `Unknown` while it is spread over nodes."""
-    nodes = _active(await _read(cluster))
+    """The node that runs the service; None if it runs nowhere.
+
+    Raises `Unknown` while it is spread over nodes, `Refused` where LifeKeeper is stopped on all, so that none can tell.
+    """
+    try:
+        nodes = _active(await _read(cluster))
+    except Stopped as stopped:
+        raise Refused(stopped.message, remedy=stopped.remedy) from None
     if len(nodes) > 1:
         raise Unknown(
             f"the service is on its way: parts of it are in service on {' and '.join(nodes)}",

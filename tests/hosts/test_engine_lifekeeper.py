@@ -28,3 +28,4 @@ def deployed(pair, tmp_path_factory) -> Iterator[Deployed]:
 class TestLifeKeeper(Conformance):
     engine, another = "lifekeeper", "pacemaker"
     by_hand = ByHand("/opt/LifeKeeper/bin/ins_setas -t qsp-squid -s AUTOMATIC", "tree-squid", "switchback")
+    looks = 6.0

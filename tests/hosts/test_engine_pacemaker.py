@@ -26,3 +26,4 @@ class TestPacemaker(Conformance):
     by_hand = ByHand(
         "cibadmin --delete --xml-text '<rsc_order id=\"address-after-squid\"/>'", "tree-address", "address-after-squid"
     )
+    looks = 30.0

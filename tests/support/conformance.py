@@ -22,6 +22,7 @@ A, B = "qsp-a", "qsp-b"
 ADDRESS = "192.0.2.10/"
 STANDING = f"ip -br address show dev eth0 | grep -c {ADDRESS} || true; systemctl is-active squid || true"
 LIMIT = 120.0
+REFUSED = 5
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,14 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.3)
 
 
+def stays(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """For what must not happen: the condition holds whenever it is looked at, over all of that time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert condition(), f"{what}: not so"
+        time.sleep(0.3)
+
+
 def up(hosts: Site, stack: Stack) -> Iterator[Deployed]:
     """For the fixture `deployed` of an engine's module."""
     stack.up()
@@ -90,6 +99,8 @@ class Conformance:
     engine: str
     another: str
     by_hand: ByHand
+    looks: float
+    """Seconds in which the engine has looked at its resources more than once."""
 
     def test_up_builds_the_service_on_one_node_and_leaves_nothing_to_do(self, deployed: Deployed) -> None:
         assert deployed.stack.site["engine"] == self.engine
@@ -116,8 +127,8 @@ class Conformance:
             assert done["active"] == other(first) == deployed.active()
             assert any(first in notice for notice in done["notices"]), done
         refused = deployed.squid_ha("switchover", name, "--to", first)
-        assert refused.returncode == 5, refused.stderr
-        assert deployed.squid_ha("node", "aside", name, other(first)).returncode == 5
+        assert refused.returncode == REFUSED, refused.stderr
+        assert deployed.squid_ha("node", "aside", name, other(first)).returncode == REFUSED
         for _ in range(2):
             deployed.told("node", "back", name, first)
         assert deployed.active() == other(first)
@@ -127,9 +138,12 @@ class Conformance:
         for _ in range(2):
             deployed.told("maintenance", "on", name)
         assert deployed.active() == active, "maintenance mode has moved or stopped the service"
-        assert deployed.squid_ha("switchover", name).returncode != 0
+        refused = deployed.squid_ha("switchover", name)
+        assert refused.returncode == REFUSED, refused.stderr
+        assert "maintenance" in refused.stderr
         deployed.hosts.sh(active, "systemctl stop squid")
-        assert deployed.standing() == {active: (True, False), other(active): (False, False)}
+        dead = {active: (True, False), other(active): (False, False)}
+        stays(lambda: deployed.standing() == dead, self.looks, "in maintenance mode a stopped Squid stays as it is")
         for _ in range(2):
             deployed.told("maintenance", "off", name)
         self.is_well(deployed, "after maintenance the service is whole again")
@@ -155,7 +169,7 @@ class Conformance:
 
     def test_a_node_whose_peer_answers_is_not_started_alone(self, deployed: Deployed) -> None:
         refused = deployed.squid_ha("start", "--alone", deployed.stack.name, A, "--peer-is-off")
-        assert refused.returncode == 5
+        assert refused.returncode == REFUSED
         assert "answers over SSH" in refused.stderr
 
     def test_a_change_by_hand_is_named_and_only_it_is_repaired(self, deployed: Deployed) -> None:

@@ -112,6 +112,7 @@ def test_a_cleanup_leaves_the_active_node_and_a_service_that_runs_nowhere_alone(
 
 def test_where_no_node_can_tell_nobody_guesses():
     pair = fresh()
+    pair.lcds["proxy-b"].installed = False
     with pytest.raises(Unknown, match="on no node"):
         asyncio.run(runtime.tree(pair.cluster()))
 
@@ -137,3 +138,15 @@ def test_a_target_has_what_its_source_says():
     failed = replace(target, connection="OSF")
     assert not runtime.seen_from_both({"proxy-a": runtime.parse_mdstat(IN_SYNC), "proxy-b": failed})["proxy-b"].whole
     assert runtime.seen_from_both({"proxy-b": target}) == {"proxy-b": target}
+
+
+def test_in_maintenance_mode_nothing_is_known_to_run_and_nothing_is_moved():
+    pair = fresh()
+    up(pair, members())
+    asyncio.run(runtime.maintenance(pair.cluster(), on=True))
+    with pytest.raises(Refused, match="maintenance mode"):
+        asyncio.run(runtime.active_node(pair.cluster()))
+    with pytest.raises(Unknown, match="maintenance mode"):
+        asyncio.run(runtime.tree(pair.cluster()))
+    asyncio.run(runtime.maintenance(pair.cluster(), on=False))
+    assert asyncio.run(runtime.active_node(pair.cluster())) == "proxy-a"
