@@ -1,7 +1,8 @@
 """Runs of `up` on the pair, cut off at a sample of their commands: over the mirror above all, which containers lack.
 
-Every cut starts from the same restored pair. Run by itself it takes a few positions, others each time; in
-`make test-all` all of the mirror's, and a sample over the whole of `up`. SQUID_HA_SEED takes the same ones again.
+Every cut of the mirror's starts from the same restored pair. Run by itself it takes a few positions, others each time;
+in `make test-all` all of the mirror's. Over the whole of `up` it is always a sample, one cut after the other in one
+deployment. SQUID_HA_SEED takes the same ones again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from lab import deployed
 from lab.manifest import Manifest, differences
 from tests.cluster import lab_site
 from tests.cluster.lab_stack import LabStack
+from tests.support.chains import chain, sample
 from tests.support.cuts import ALL, SEED, drawn
 from tests.taps import CUT_HERE
 
@@ -33,7 +34,8 @@ TAP = {"SQUID_HA_TAP": "tests.taps:cut"}
 VOLUME = ("mirror", "filesystem")
 MOST = 2
 """Positions where not all are taken; each takes two runs of `up`."""
-MOST_OF_ALL = 4
+BETWEEN = (20, 45)
+"""How many commands a run over everything may send before it is cut off."""
 OF_ITS_OWN = ("/etc/drbd.d/*", "/etc/corosync/authkey", "/etc/pacemaker/authkey", "/var/lib/pacemaker/*",
               "/var/lib/corosync/*", "/var/lib/chrony/*", "/var/lib/drbd/*")  # fmt: skip
 """Secrets are new with every deployment, and clusters and clocks number their own history."""
@@ -118,15 +120,13 @@ def test_a_mirror_whose_making_was_cut_off_is_made_by_the_next_run(machines: Mac
             assert left == [], f"{name} differs after a run {told}:\n" + "\n".join(left)
 
 
-@pytest.mark.timeout(4 * 3600)
-def test_a_deployment_that_was_cut_off_is_finished_by_the_next_run(machines: Machines, tmp_path: Path) -> None:
-    pair = Pair(machines, (), tmp_path)
-    deployed.ensure_prepared(print)
-    code, commands, output = pair.up()
-    assert code == 0, output
-    for where in positions(len(commands), MOST_OF_ALL):
-        told = pair.cut_off_and_run_again(where)
-        hosts = lab_site.reach()
-        lab_site.until(partial(lab_site.healthy, hosts), f"the site is well after a run {told}")
-        drift = pair.stack.drift()
-        assert drift.code == 0, f"after a run {told}:\n{drift.output}"
+@pytest.mark.timeout(3600)
+@pytest.mark.usefixtures("prepared_pair")
+def test_a_deployment_that_was_cut_off_again_and_again_is_finished_by_the_next_run(tmp_path: Path) -> None:
+    stack = LabStack()
+    cut = chain(stack, "up", cuts=sample(*BETWEEN), logs=tmp_path)
+    assert cut > 1, f"only {cut} run was cut off (seed {SEED})"
+    hosts = lab_site.reach()
+    lab_site.until(lambda: lab_site.healthy(hosts), f"the site is well after {cut} runs were cut off (seed {SEED})")
+    drift = stack.drift()
+    assert drift.code == 0, f"after {cut} runs that were cut off (seed {SEED}):\n{drift.output}"

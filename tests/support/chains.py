@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -23,20 +24,28 @@ MOST = 400
 
 
 def positions() -> Iterator[str]:
-    """Where the runs are cut off, in turn."""
+    """Where the runs are cut off, in turn: after every command, or else after a few."""
     if ALL:
         # A run that is cut before a command leaves what the one before it left: `after` alone covers every position,
         # and every third run proves it of `before`.
         yield from itertools.cycle(["after:1", "after:1", "before:2"])
+    yield from sample(4, 14)
+
+
+def sample(least: int, most: int) -> Iterator[str]:
+    """Each run gets through so many commands, another number each."""
     draw = random.Random(SEED)
     while True:
-        yield f"{draw.choice(['before', 'after'])}:{draw.randint(4, 14)}"
+        yield f"{draw.choice(['before', 'after'])}:{draw.randint(least, most)}"
 
 
-def chain(stack: Stack, *command: str) -> int:
-    """Run a command until it gets through, cutting every run off; returns how many were."""
-    for number, where in enumerate(itertools.islice(positions(), MOST)):
-        log = stack.directory / f"{command[0]}-{number}.log"
+def chain(stack: Stack, *command: str, cuts: Iterator[str] | None = None, logs: Path | None = None) -> int:
+    """Run a command until it gets through, cutting every run off; returns how many were.
+
+    Each run's commands are logged in ``logs``, without it beside the stack's state.
+    """
+    for number, where in enumerate(itertools.islice(cuts or positions(), MOST)):
+        log = (logs or stack.directory) / f"{command[0]}-{number}.log"
         environment = {**TAP, "SQUID_HA_CUT": where, "SQUID_HA_CUT_LOG": str(log)}
         run = stack.pulumi(*command, "--yes", "--skip-preview", environment=environment)
         if run.code == 0:
