@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab import manifest
+from lab import deployed, manifest, snapshot
 from tests.cluster import lab_site
 from tests.cluster.lab_stack import LabStack
 from tests.support.stack import DRIFT
@@ -28,29 +28,41 @@ CHANGES = {
 @pytest.fixture
 def settled_pair(deployed_pair: Machines) -> Machines:
     """The deployed pair once its clocks are followed again: a restored machine has slept since its snapshot."""
+    return settle(deployed_pair)
+
+
+@pytest.fixture(scope="module")
+def kept_pair(machines: Machines) -> Machines:
+    """The same, for tests that leave it as they found it: restored once for all of them."""
+    deployed.ensure(print)
+    return settle(machines)
+
+
+def settle(pair: Machines) -> Machines:
     hosts = lab_site.reach()
     lab_site.until(lambda: lab_site.healthy(hosts), "the restored pair is healthy")
-    for name in deployed_pair.names:
+    for name in pair.names:
         # A running chrony takes three minutes to believe a clock that jumped, one that starts some seconds.
         script = "systemctl restart chrony; chronyc waitsync 300 0.4 0 1 >/dev/null"
-        asyncio.run(deployed_pair.sudo(name, script, timeout=400))
-    return deployed_pair
+        asyncio.run(pair.sudo(name, script, timeout=400))
+    return pair
 
 
-def test_after_up_nothing_is_left_to_do(settled_pair: Machines) -> None:
+@pytest.mark.usefixtures("kept_pair")
+def test_after_up_nothing_is_left_to_do() -> None:
     stack = LabStack()
     assert "unchanged" in stack.preview("--expect-no-changes").output
     gate = stack.drift()
     assert gate.code == 0, gate.output
 
 
-def test_changes_by_hand_are_drift_by_property_and_node_and_only_they_are_repaired(settled_pair: Machines) -> None:
+def test_changes_by_hand_are_drift_by_property_and_node_and_only_they_are_repaired(kept_pair: Machines) -> None:
     """All four at once on the standby: a run is long in an emulated guest, and they must not hide each other."""
     stack, hosts = LabStack(), lab_site.reach()
     before = lab_site.until(lambda: lab_site.active(hosts), "an active node")
-    standby = next(name for name in settled_pair.names if name != before)
+    standby = next(name for name in kept_pair.names if name != before)
     for thing, _, script in CHANGES.values():
-        asyncio.run(settled_pair.sudo(standby, script))
+        asyncio.run(kept_pair.sudo(standby, script))
         assert thing
     found = stack.drift()
     assert found.code == DRIFT, found.output
@@ -95,8 +107,6 @@ def test_with_the_state_lost_up_changes_nothing_on_the_nodes(settled_pair: Machi
 @pytest.mark.timeout(1500)
 def test_destroy_leaves_the_nodes_as_they_were_and_up_adopts_the_data(machines: Machines) -> None:
     """Compared with the nodes before the first `up`; the boot id shows that nobody was fenced."""
-    from lab import deployed, snapshot  # noqa: PLC0415 only this test looks at both snapshots
-
     snapshot.restore(snapshot.BARE)
     untouched = {name: asyncio.run(machines.manifest(name)) for name in machines.names}
     deployed.ensure(print)
