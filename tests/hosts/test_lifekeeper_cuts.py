@@ -1,12 +1,13 @@
 """Runs with the engine `lifekeeper` that were cut off, on the stand-in, end where an undisturbed one ends.
 
 Over all that needs no mirror; see `tests.support.chains` for where. A destroy leaves the product installed: it has no
-command that takes it away.
+command that takes it away. All else is as on nodes that nobody touched.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.support.chains import chain
 from tests.support.cuts import ALL, SEED
 from tests.support.sites import on_lifekeeper
 from tests.support.stack import Stack
-from tests.support.things import Site, site
+from tests.support.things import Site, difference, site
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(6 * 3600 if ALL else 1800)]
 
@@ -24,7 +25,9 @@ for list in ins_list dep_list eqv_list net_list; do echo "$list"; /opt/LifeKeepe
 ip -br address show dev eth0 | grep -o 192.0.2.10/ || true
 systemctl is-active squid || true
 systemctl is-enabled squid lifekeeper || true
+cat /etc/default/LifeKeeper
 """
+PRODUCT = re.compile(r"/opt/LifeKeeper|lifekeeper|/etc/default/LifeKeeper", re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +35,11 @@ def hosts(pair) -> Site:
     for node in pair.names:
         asyncio.run(lifekeeper.provide(node))
     return site(pair)
+
+
+@pytest.fixture(scope="module")
+def untouched(hosts: Site) -> dict[str, list[str]]:
+    return {name: hosts.manifest(name) for name in hosts.cluster.nodes}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +53,7 @@ def lists(hosts: Site) -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def never_cut(stack, hosts) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+def never_cut(stack, hosts, untouched) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """What a run that nobody disturbed makes, and what is left when it is taken back."""
     stack.up()
     made = lists(hosts)
@@ -65,6 +73,9 @@ def test_runs_of_up_end_where_an_undisturbed_one_ends(cut_up, stack, hosts, neve
     assert stack.drift().code == 0
 
 
-def test_runs_of_destroy_leave_nothing_of_the_site(cut_up, stack, hosts, never_cut):
+def test_runs_of_destroy_leave_nothing_of_the_site(cut_up, stack, hosts, never_cut, untouched):
     assert chain(stack, "destroy") > 0, "no run was cut off, so nothing was tried"
     assert lists(hosts) == never_cut[1], f"seed {SEED}"
+    for name, before in untouched.items():
+        left = [line for line in difference(before, hosts.manifest(name)) if not PRODUCT.search(line)]
+        assert left == [], f"left behind on {name} by destroys that were cut off (seed {SEED}): {left}"
