@@ -39,7 +39,7 @@ def key(project: Path = PROJECT) -> str:
     return digest.hexdigest()
 
 
-def ensure(report: Callable[[str], None], timeout: float = 1500.0) -> bool:
+def ensure(report: Callable[[str], None], timeout: float = 2400.0) -> bool:
     """Bring the pair to the deployed state; returns whether it had to be deployed rather than restored.
 
     Raises LabError with the last lines of Pulumi when the deployment fails.

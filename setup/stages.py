@@ -28,7 +28,7 @@ HOW = {
     # Hosts that boot and wait leave a core idle half of the time: two modules at once, each in a lab of its own, and
     # in their order, because those with few tests are the longest.
     "hosts": ["-n2", "--dist=loadfile", "--no-loadscope-reorder", "--timeout=600"],
-    "cluster": ["--timeout=2400"],
+    "cluster": ["--timeout=3000"],
 }
 """How the tests of a stage are run; the timeout is after how many seconds one has certainly hung."""
 # What fails a whole run is seen in the first few failures; the rest would only bury them. Each is told at once: a run
