@@ -168,16 +168,18 @@ async def wait(
     limit: float,
     doing: str,
     give_up: Callable[[Live], HostError | None] = lambda _live: None,
+    live: Live | None = None,
 ) -> Live:
     """Read until ``condition`` holds, at most ``limit`` seconds; ``doing`` says in a progress line what for.
 
-    ``give_up`` may return an error to raise at once where waiting on is pointless.
+    ``give_up`` may return an error to raise at once where waiting on is pointless; ``live`` saves the first reading.
     """
     started = time.monotonic()
     shown = started
     while True:
         asked = time.monotonic()
-        live = await settled_quorum(cluster, limit=max(5.0, limit - (asked - started)))
+        if live is None:
+            live = await settled_quorum(cluster, limit=max(5.0, limit - (asked - started)))
         took = time.monotonic() - asked
         if condition(live):
             return live
@@ -193,6 +195,7 @@ async def wait(
         if now - shown > PROGRESS:
             cluster.progress(f"{doing} ({now - started:.0f} s)")
             shown = now
+        live = None
         await asyncio.sleep(pause(took))
 
 

@@ -99,7 +99,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
         await live.settle(made_on.node, limit=_start_limit(wanted))
         current = await live.settled_quorum(cluster)
     if wanted.runs:
-        await _wait_running(cluster, wanted)
+        await _wait_running(cluster, wanted, current)
     await journals.finish(cluster, [_CONSTRAINT + name for name in stale])
 
 
@@ -156,7 +156,7 @@ async def _wait_attributes(cluster: Cluster, resource: Primitive, names: Collect
     )
 
 
-async def _wait_running(cluster: Cluster, wanted: Wanted) -> None:
+async def _wait_running(cluster: Cluster, wanted: Wanted, current: Live) -> None:
     name = _primitive(wanted).id
     seen: list[Live] = []
 
@@ -172,6 +172,7 @@ async def _wait_running(cluster: Cluster, wanted: Wanted) -> None:
             limit=_start_limit(wanted),
             doing=f"Waiting for {name} {role}",
             give_up=_given_up(name),
+            live=current,
         )
     except live.TimedOut as error:
         hint = _why_not(seen[0], name) if seen else ""
