@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -141,6 +142,7 @@ events = st.lists(
 )
 
 
+@pytest.mark.thorough
 @settings(max_examples=150, deadline=None)
 @given(events=events, numbered=st.booleans(), chunk=st.sampled_from([50, 97, 300, at.CHUNK]))
 def test_every_record_is_shown_once_and_in_order(events, numbered: bool, chunk: int) -> None:

@@ -98,6 +98,7 @@ async def test_whatever_is_added_in_whatever_order_stops_nothing_above_it(
     assert simulated.fenced == []
 
 
+@pytest.mark.thorough
 async def test_a_resource_that_runs_elsewhere_comes_to_those_above_it(tools: Tools, tmp_path: Path) -> None:
     """The trap itself: without the placing steps this order restarts Squid and the address."""
     simulated = await whole(tools, tmp_path, ("squid", "address"))
@@ -182,6 +183,7 @@ async def down(simulated: SimulatedCluster) -> None:
         assert [stop for stop in simulated.stops() if stop[0] in below] == []
 
 
+@pytest.mark.thorough
 async def test_back_to_a_tree_without_mirror_squid_runs_on(tools: Tools, tmp_path: Path) -> None:
     simulated = await whole(tools, tmp_path)
     simulated.actions.clear()
