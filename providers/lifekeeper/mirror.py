@@ -1,48 +1,25 @@
 """The DataKeeper mirror with its filesystem: made on blank disks only, extended over a communication path's addresses.
 
 One line of LifeKeeper makes two resources, the mirror and the filesystem above it, and formats the disk. Cut off in the
-middle it may leave one of the two: then what this site was making is deleted and made again.
+middle it may leave one of the two: then what this site was making is deleted and made again. Whose data is on the disks
+is for `providers.lifekeeper.mirror_data` to say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, cast
+from typing import cast
 
-from providers.connection.cluster import Cluster, Node
-from providers.connection.errors import Refused
+from providers.connection.cluster import Cluster
 from providers.contract import Absent, Observed, Present
-from providers.lifekeeper import members, steps, views
+from providers.lifekeeper import members, mirror_data, steps, views
 from providers.lifekeeper.members import Kit, Member, extended, there
+from providers.lifekeeper.mirror_data import Wanted
 from providers.lifekeeper.speaking import Line, system
 from providers.lifekeeper.steps import Step, Views
 from providers.lifekeeper.views import Instance
-from providers.storage import device, marks, mount_point
-from providers.storage.device import Disk
-from providers.storage.filesystem_types import TYPES
+from providers.storage import mount_point
 from providers.storage.mount_point import MountPoint
-
-_SOURCE = "source of "
-
-
-class Wanted(Member):
-    """``device`` is the same path on both nodes; ``addresses``: node → its address of the replication path.
-
-    ``hierarchy``: ``new`` formats, ``existing`` takes over the filesystem that is mounted. ``bitmap`` None: that is
-    LifeKeeper's to choose. ``mount_points`` as in `providers.storage.filesystem`. ``kept``: node whose disk has the
-    data of this mirror from before; a fact of the nodes, never declared.
-    """
-
-    device: str
-    fstype: str
-    mount_point: str
-    fstag: str
-    mode: Literal["synchronous", "asynchronous"]
-    hierarchy: Literal["new", "existing"]
-    addresses: dict[str, str]
-    mount_points: dict[str, str | None]
-    bitmap: str | None = None
-    kept: str | None = None
 
 
 def _create(wanted: Member, source: str) -> list[Step]:
@@ -63,14 +40,14 @@ def _create(wanted: Member, source: str) -> list[Step]:
     again = Line(source, "lkcli resource delete", "Delete what was left half made", {"tag": mirror.tag})
     create = Line(source, "lkcli resource create dk", _PAGES[hierarchy], values)
     whole = [
-        Step(again, lambda seen: both(seen) or not made(seen), fresh=False),
-        Step(create, both, _fit(mirror, source, hierarchy)),
+        Step(again, lambda seen: both(seen) or not made(seen), mirror_data.left_by_us(mirror, source), fresh=False),
+        Step(create, both, mirror_data.fit(mirror, source, hierarchy)),
     ]
     if not mirror.kept:
         return whole
     page = f"Mount the filesystem that was kept on {mirror.device}"
     mount = system(source, page, "mount", "-t", mirror.fstype, mirror.device, mirror.mount_point)
-    return [whole[0], Step(mount, both, fresh=False), whole[1]]
+    return [whole[0], Step(mount, both, fresh=False, unless=mirror_data.mounted(mirror, source)), whole[1]]
 
 
 _PAGES = {
@@ -103,7 +80,7 @@ def _extend(wanted: Member, source: str, target: str) -> list[Step]:
     def whole(seen: Views) -> bool:
         return all(done(seen) for done in parts)
 
-    may = _extendable(mirror, source, target)
+    may = mirror_data.extendable(mirror, source, target)
     return [
         *members.equal(mirror, mirror.fstag, source, target),
         *_half_extended(mirror, source, target, whole, may),
@@ -131,73 +108,6 @@ def _half_extended(mirror: Wanted, source: str, target: str, whole: steps.Done, 
                 )
             )
     return made
-
-
-# What must be so before anything is written on a disk
-
-
-def _fit(mirror: Wanted, source: str, hierarchy: str) -> steps.Ready:
-    async def ready(cluster: Cluster, seen: Views) -> None:
-        del seen
-        disks = await _disks(cluster, mirror)
-        for name, disk in disks.items():
-            if name != source or hierarchy == "new":
-                await _refuse_used(cluster, mirror, name, disk)
-        if hierarchy == "existing" and not any(mirror.mount_point in use for use in disks[source].uses):
-            raise Refused(
-                f"{mirror.device} is not mounted at {mirror.mount_point}, so there is no filesystem to take over",
-                node=source,
-                remedy="mount it there, or declare `lifekeeper.replication.hierarchy: new` with a blank disk",
-            )
-        for name, disk in disks.items():
-            if disk.identity is not None:
-                await cluster.journal(name).put({marks.DISK: marks.text(disk.identity)})
-
-    return ready
-
-
-def _extendable(mirror: Wanted, source: str, target: str) -> steps.Ready:
-    alive = steps.extendable(mirror.tag, source, target)
-
-    async def ready(cluster: Cluster, seen: Views) -> None:
-        await alive(cluster, seen)
-        disk = (await _disks(cluster, mirror))[target]
-        await _refuse_used(cluster, mirror, target, disk)
-        if disk.identity is not None:
-            await cluster.journal(target).put({marks.DISK: marks.text(disk.identity)})
-
-    return ready
-
-
-async def _disks(cluster: Cluster, mirror: Wanted) -> dict[str, Disk]:
-    async def look(node: Node) -> Disk:
-        listed, signed = await node.batch(device.read(mirror.device))
-        return device.parse(mirror.device, "", listed.stdout, signed.stdout)
-
-    return await cluster.each(look, list(mirror.nodes))
-
-
-async def _refuse_used(cluster: Cluster, mirror: Wanted, name: str, disk: Disk) -> None:
-    """A disk that is not blank is this site's own, by the journal's word and with nothing else on it, or refused."""
-    if disk.identity is None:
-        raise Refused(f"there is no block device {mirror.device}", node=name, remedy="check `mirror.device`")
-    if disk.uses:
-        raise Refused(
-            f"{mirror.device} is in use: {', '.join(disk.uses)}", node=name, remedy="declare a disk that is not in use"
-        )
-    if not disk.signatures:
-        return
-    own = (await cluster.journal(name).entries()).get(marks.DISK)
-    kept = (await marks.kept(cluster, cluster.node(name)).entries()).get(mirror.device)
-    known = all(each.type in (*TYPES, "linux_raid_member") for each in disk.signatures)
-    if known and marks.is_marked(disk.identity, own, kept):
-        return
-    kinds = ", ".join(sorted({f"{each.type} {each.label}".strip() for each in disk.signatures}))
-    raise Refused(
-        f"{mirror.device} is not blank: it carries {kinds}, and making a mirror would destroy that",
-        node=name,
-        remedy="declare a blank disk, or free this one yourself with `wipefs --all` once its data is elsewhere",
-    )
 
 
 # Reading
@@ -232,46 +142,32 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     for name, bare in (await _bare(cluster, wanted)).items():
         state = wanted.mount_points[name]
         await mount_point.converge(cluster, cluster.node(name), wanted.mount_point, state, bare)
-    kept = await _kept(cluster, wanted)
+    kept = ""
+    if await _is_whole(cluster, wanted):
+        await mirror_data.made(cluster, wanted)
+    else:
+        kept = await mirror_data.kept_by(cluster, wanted)
+        await mirror_data.refuse_elsewhere(cluster, wanted, kept)
     await members.converge(cluster, wanted.model_copy(update={"kept": kept or None}), KIT, source=kept)
-    for name in wanted.nodes:
-        await marks.kept(cluster, cluster.node(name)).drop([wanted.device, f"{_SOURCE}{wanted.device}"])
+    await mirror_data.made(cluster, wanted)
 
 
-async def _kept(cluster: Cluster, wanted: Wanted) -> str:
-    """The node that had the newest data when the mirror was removed and its data kept; '' if there is none."""
+async def _is_whole(cluster: Cluster, wanted: Wanted) -> bool:
+    """The mirror and its filesystem are on a node: nothing is formatted or taken over any more."""
     seen = await views.read(cluster, list(wanted.nodes))
-    if any(wanted.tag in view.instances for view in seen.values()):
-        return ""
-    for name in wanted.nodes:
-        entries = await marks.kept(cluster, cluster.node(name)).entries()
-        if entries.get(f"{_SOURCE}{wanted.device}") == name:
-            return name
-    return ""
+    return any(_both(name, wanted)(seen) for name in wanted.nodes)
 
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
     """Delete the mirror and its filesystem's resource if this site made them; the data stays on both disks."""
     entries = {name: await cluster.journal(name).entries() for name in wanted.nodes}
     if any(known.get(members.MADE) == "yes" for known in entries.values()):
-        await _keep(cluster, wanted, entries)
+        await mirror_data.keep(cluster, wanted, entries)
     await members.remove(cluster, wanted, above=wanted.fstag, forget=False)
     for name in wanted.nodes:
         if not any(view.state(wanted.tag) for view in (await members.read(cluster, wanted)).values()):
             await mount_point.remove(cluster, cluster.node(name), wanted.mount_point)
         await cluster.journal(name).forget()
-
-
-async def _keep(cluster: Cluster, wanted: Wanted, entries: Mapping[str, Mapping[str, str]]) -> None:
-    seen = await members.read(cluster, wanted)
-    if all(wanted.tag not in view.instances for view in seen.values()):
-        return
-    source = members.source_of(wanted, seen)
-    for name, known in entries.items():
-        if text := known.get(marks.DISK):
-            of = {f"{_SOURCE}{wanted.device}": source} if name == source else {}
-            await marks.kept(cluster, cluster.node(name)).put({wanted.device: text, **of})
-            cluster.progress(f"{name}: the data on {wanted.device} is kept")
 
 
 def lines(wanted: Wanted) -> list[Line]:

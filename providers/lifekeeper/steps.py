@@ -27,6 +27,7 @@ ALIVE_LIMIT = 120.0
 class Step:
     """``done`` tells that the line's effect is there. ``ready`` raises where the line must not be said now.
 
+    ``unless`` asks the node itself where LifeKeeper's lists cannot tell that the effect is there.
     Not ``fresh``: it repairs something, and is no part of the way from nothing.
     """
 
@@ -34,6 +35,7 @@ class Step:
     done: Done
     ready: Ready | None = None
     fresh: bool = True
+    unless: Callable[[Cluster], Awaitable[bool]] | None = None
 
 
 def fresh(steps: Sequence[Step]) -> list[Line]:
@@ -49,7 +51,7 @@ async def walk(cluster: Cluster, steps: Sequence[Step], names: Sequence[str]) ->
     seen = await views.read(cluster, names)
     await speaking.check(cluster, [step.line for step in steps if not step.done(seen)])
     for step in steps:
-        if step.done(seen):
+        if step.done(seen) or (step.unless is not None and await step.unless(cluster)):
             continue
         if step.ready is not None:
             await step.ready(cluster, seen)

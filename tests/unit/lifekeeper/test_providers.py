@@ -368,12 +368,12 @@ def test_the_node_that_runs_squid_gets_the_resources():
 def test_a_mirror_that_comes_later_comes_to_where_the_service_is():
     pair = fresh()
     up(pair, members(2))
-    asyncio.run(_restore(pair, "proxy-b"))
+    asyncio.run(restore(pair, "proxy-b"))
     up(pair, members(3))
     assert {each[4] for each in pair.lcds["proxy-b"].instances.values()} == {"ISP"}
 
 
-async def _restore(pair, node):
+async def restore(pair, node):
     line = speaking.Line(node, "perform_action", "", {"tag": "ip-192.0.2.10", "action": "restore"})
     await speaking.say(pair.cluster(), line)
 

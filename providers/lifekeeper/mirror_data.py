@@ -1,0 +1,257 @@
+"""Whose data is on the mirror's disks: nothing is formatted, overwritten or deleted that may be wanted.
+
+That a run is making the mirror is in the journal of its source (`BEGUN`) from before the line until the mirror is
+whole. Only then may a disk that is not blank be formatted; whatever else a disk carries, this site's own data above
+all, is somebody's. When a mirror is removed, both disks are marked, and the one that had the newest data as the source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal
+
+from providers.connection.cluster import Cluster, Node
+from providers.connection.errors import Refused
+from providers.lifekeeper import members, steps, views
+from providers.lifekeeper.members import Member
+from providers.lifekeeper.steps import Views
+from providers.lifekeeper.views import IN_SERVICE
+from providers.storage import device, marks
+from providers.storage.device import Disk
+from providers.storage.filesystem_types import TYPES
+
+_SOURCE = "source of "
+"""Among the marks of kept disks, on one node only: it had the newest data when the mirror was removed."""
+BEGUN = "pending create"
+"""Begins like every entry for which the next run is to go on (`members.PENDING`). Its value: how it is being made."""
+_NEW, _KEPT = "new", "kept"
+"""Values of `BEGUN`: formatting, and taking over data that outlived its declaration."""
+
+
+class Wanted(Member):
+    """``device`` is the same path on both nodes; ``addresses``: node → its address of the replication path.
+
+    ``hierarchy``: ``new`` formats, ``existing`` takes over the filesystem that is mounted. ``bitmap`` None: that is
+    LifeKeeper's to choose. ``mount_points`` as in `providers.storage.filesystem`. ``kept``: node whose disk has the
+    data of this mirror from before; a fact of the nodes, never declared.
+    """
+
+    device: str
+    fstype: str
+    mount_point: str
+    fstag: str
+    mode: Literal["synchronous", "asynchronous"]
+    hierarchy: Literal["new", "existing"]
+    addresses: dict[str, str]
+    mount_points: dict[str, str | None]
+    bitmap: str | None = None
+    kept: str | None = None
+
+
+# Before anything is written on a disk, or deleted
+
+
+def left_by_us(mirror: Wanted, source: str) -> steps.Ready:
+    """A mirror without its filesystem is deleted only where this site was making the two when it was cut off."""
+
+    async def ready(cluster: Cluster, seen: Views) -> None:
+        del seen
+        if not (await cluster.journal(source).entries()).get(BEGUN):
+            raise Refused(
+                f"the mirror {mirror.tag} is there without the filesystem {mirror.fstag}, and no run of this site was "
+                "making them, so its data may be somebody's",
+                node=source,
+                remedy=f"make the resource {mirror.fstag} above it in LifeKeeper's own interface, or delete the mirror "
+                "there once its data is elsewhere",
+            )
+
+    return ready
+
+
+def mounted(mirror: Wanted, source: str) -> Callable[[Cluster], Awaitable[bool]]:
+    """Asks whether the mirror's disk is mounted on ``source``, where the mirror's filesystem belongs."""
+
+    async def ask(cluster: Cluster) -> bool:
+        return _is_mounted(mirror, (await _disks(cluster, mirror))[source])
+
+    return ask
+
+
+def _is_mounted(mirror: Wanted, disk: Disk) -> bool:
+    return f"mounted at {mirror.mount_point}" in disk.uses
+
+
+def fit(mirror: Wanted, source: str, hierarchy: str) -> steps.Ready:
+    """The disks may become this mirror; that it is being made is noted then. Raises `Refused`."""
+
+    async def ready(cluster: Cluster, seen: Views) -> None:
+        del seen
+        disks = await _disks(cluster, mirror)
+        begun = {name: (await cluster.journal(name).entries()).get(BEGUN, "") for name in disks}
+        for name, disk in disks.items():
+            if hierarchy == "new":
+                await _refuse_used(cluster, mirror, name, disk, ours=_NEW in (begun[name], begun[source]))
+            elif name != source:
+                await _refuse_used(cluster, mirror, name, disk)
+        if hierarchy == "existing" and not _is_mounted(mirror, disks[source]):
+            raise Refused(
+                f"{mirror.device} is not mounted at {mirror.mount_point}, so there is no filesystem to take over",
+                node=source,
+                remedy="mount it there, or declare `lifekeeper.replication.hierarchy: new` with a blank disk",
+            )
+        for name, disk in disks.items():
+            if disk.identity is not None:
+                await cluster.journal(name).put({marks.DISK: marks.text(disk.identity)})
+        await cluster.journal(source).put({BEGUN: _KEPT if mirror.kept else hierarchy})
+
+    return ready
+
+
+def extendable(mirror: Wanted, source: str, target: str) -> steps.Ready:
+    """The disk on ``target`` may be overwritten with what is on ``source``. Raises `Refused`."""
+    alive = steps.extendable(mirror.tag, source, target)
+
+    async def ready(cluster: Cluster, seen: Views) -> None:
+        await alive(cluster, seen)
+        disk = (await _disks(cluster, mirror))[target]
+        await _refuse_used(cluster, mirror, target, disk)
+        if disk.signatures and _mark(mirror) in await marks.kept(cluster, cluster.node(target)).entries():
+            raise Refused(
+                f"{mirror.device} had the newest data of this site when its mirror was removed, and the mirror was "
+                "made without it: extending it would destroy that",
+                node=target,
+                remedy="bring what is needed of it elsewhere, then free it yourself with `wipefs --all`",
+            )
+        if disk.identity is not None:
+            await cluster.journal(target).put({marks.DISK: marks.text(disk.identity)})
+
+    return ready
+
+
+async def _disks(cluster: Cluster, mirror: Wanted) -> dict[str, Disk]:
+    async def look(node: Node) -> Disk:
+        listed, signed = await node.batch(device.read(mirror.device))
+        return device.parse(mirror.device, "", listed.stdout, signed.stdout)
+
+    return await cluster.each(look, list(mirror.nodes))
+
+
+async def _refuse_used(cluster: Cluster, mirror: Wanted, name: str, disk: Disk, *, ours: bool = True) -> None:
+    """A disk that is not blank is this site's own, by the journal's word and with nothing else on it, or refused.
+
+    Not ``ours``: it is refused even then, for the mirror that it was of is gone and nobody else has its data.
+    """
+    if disk.identity is None:
+        raise Refused(f"there is no block device {mirror.device}", node=name, remedy="check `mirror.device`")
+    entries = await cluster.journal(name).entries()
+    if disk.uses:
+        left = "; a run that was cut off may have left this: see /proc/mdstat and `mdadm --stop`"
+        raise Refused(
+            f"{mirror.device} is in use: {', '.join(disk.uses)}",
+            node=name,
+            remedy=f"declare a disk that is not in use{left if BEGUN in entries else ''}",
+        )
+    if not disk.signatures:
+        return
+    kept = (await marks.kept(cluster, cluster.node(name)).entries()).get(mirror.device)
+    known = all(each.type in (*TYPES, "linux_raid_member") for each in disk.signatures)
+    marked = known and marks.is_marked(disk.identity, entries.get(marks.DISK), kept)
+    if marked and ours:
+        return
+    kinds = ", ".join(sorted({f"{each.type} {each.label}".strip() for each in disk.signatures}))
+    if marked:
+        raise Refused(
+            f"{mirror.device} carries this site's own data ({kinds}), and the mirror that it was of is gone from "
+            "LifeKeeper: making it anew would destroy that",
+            node=name,
+            remedy=f"mount the newest half at {mirror.mount_point} on the most preferred node and declare "
+            "`lifekeeper.replication.hierarchy: existing`; or, where nobody needs it, `wipefs --all` on both nodes",
+        )
+    raise Refused(
+        f"{mirror.device} is not blank: it carries {kinds}, and making a mirror would destroy that",
+        node=name,
+        remedy="declare a blank disk, or free this one yourself with `wipefs --all` once its data is elsewhere",
+    )
+
+
+# What was kept when the mirror was removed
+
+
+def _mark(wanted: Wanted) -> str:
+    return f"{_SOURCE}{wanted.device}"
+
+
+async def kept_by(cluster: Cluster, wanted: Wanted) -> str:
+    """The node that had the newest data when the mirror was removed and its data kept; '' if there is none.
+
+    Raises `Refused` where data was kept and no node, or more than one, says that it had the newest.
+    """
+    for name in wanted.nodes:
+        begun = (await cluster.journal(name).entries()).get(BEGUN)
+        if begun:
+            return name if begun == _KEPT else ""
+    entries = {name: await marks.kept(cluster, cluster.node(name)).entries() for name in wanted.nodes}
+    sources = [name for name, known in entries.items() if known.get(_mark(wanted)) == name]
+    having = [name for name, known in entries.items() if wanted.device in known]
+    if wanted.hierarchy == "existing" or not having:
+        return ""
+    if len(sources) != 1:
+        told = " and ".join(sources) or "none of them"
+        raise Refused(
+            f"data of this site was kept on {wanted.device} of {' and '.join(having)}, and {told} is known to have had "
+            "the newest, so nobody can tell which half to take over",
+            node=having[0],
+            remedy="declare a node that is away back; or mount the newest half at "
+            f"{wanted.mount_point} on the most preferred node and declare `lifekeeper.replication.hierarchy: existing`",
+        )
+    disk = (await _disks(cluster, wanted))[sources[0]]
+    if not marks.is_marked(disk.identity, entries[sources[0]].get(wanted.device)):
+        raise Refused(
+            f"the newest data of this site was kept on {wanted.device}, and another disk is there",
+            node=sources[0],
+            remedy="bring that disk back; or mount the other node's half as for "
+            "`lifekeeper.replication.hierarchy: existing`, and declare that",
+        )
+    return sources[0]
+
+
+async def refuse_elsewhere(cluster: Cluster, wanted: Wanted, kept: str) -> None:
+    """The mirror is made where the service runs, and taken over where its data is."""
+    source = members.source_of(wanted, await members.read(cluster, wanted), kept)
+    if kept and source != kept:
+        raise Refused(
+            f"the service runs on {source}, and the newest data that was kept on {wanted.device} is on {kept}",
+            node=kept,
+            remedy=f"move the service there first: `squid-ha switchover STACK --to {kept}`",
+        )
+
+
+async def keep(cluster: Cluster, wanted: Wanted, entries: Mapping[str, Mapping[str, str]]) -> None:
+    """Mark both disks, and as the source the node on which the mirror is in service.
+
+    In service nowhere, a mark from before (a removal that was cut off) stands; without one nobody can tell.
+    """
+    seen = await members.read(cluster, wanted)
+    if all(wanted.tag not in view.instances for view in seen.values()):
+        return
+    active = [name for name, view in seen.items() if view.state(wanted.tag) in IN_SERVICE]
+    mark = _mark(wanted)
+    for name, known in entries.items():
+        journal = marks.kept(cluster, cluster.node(name))
+        if text := known.get(marks.DISK):
+            await journal.put({wanted.device: text, **({mark: name} if active == [name] else {})})
+            cluster.progress(f"{name}: the data on {wanted.device} is kept")
+        if active and active != [name]:
+            await journal.drop([mark])
+
+
+async def made(cluster: Cluster, wanted: Wanted) -> None:
+    """Where the mirror is, what was kept is in it again, or overwritten by it.
+
+    `BEGUN` goes last: until then a next run comes here.
+    """
+    seen = await views.read(cluster, list(wanted.nodes))
+    for name in (each for each in wanted.nodes if wanted.tag in seen[each].instances):
+        await marks.kept(cluster, cluster.node(name)).drop([wanted.device, _mark(wanted)])
+    for name in wanted.nodes:
+        await cluster.journal(name).drop([BEGUN])

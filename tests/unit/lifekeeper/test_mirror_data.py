@@ -1,0 +1,183 @@
+"""No data of this site's, or of anybody's, is formatted, overwritten or deleted on a guess."""
+
+import asyncio
+import copy
+
+import pytest
+
+from blueprint.site import things
+from declaration.load import read
+from providers.connection.errors import Refused
+from tests.unit.lifekeeper.fake import Cut
+from tests.unit.lifekeeper.sites import settings
+from tests.unit.lifekeeper.test_providers import OWNER, down, fresh, members, restore, up
+
+A, B = "proxy-a", "proxy-b"
+MIRROR, FILESYSTEM = "datarep-mirror", "/mnt/mirror"
+DEVICE = "/dev/disk/by-id/scsi-0EXAMPLE_data"
+
+
+def until_mirror(listed):
+    """The things up to the mirror, which is the last."""
+    return listed[: 1 + next(at for at, each in enumerate(listed) if each.kind == "lifekeeper.mirror")]
+
+
+def without_b():
+    raw = settings()
+    raw["nodes"][1]["away"] = True
+    made = [each for each in things(read(raw, "test"), OWNER) if each.kind.startswith("lifekeeper.")]
+    for each in made:
+        if each.kind == "lifekeeper.mirror":
+            each.inputs.mount_points.clear()
+    return made
+
+
+def removed_with_data_kept(active=A):
+    """A pair whose site was taken back; both halves have its data."""
+    pair = fresh()
+    up(pair, members())
+    asyncio.run(restore(pair, active))
+    pair.lcds[A].signatures = pair.lcds[B].signatures = '{"signatures": [{"type": "ext3", "label": ""}]}'
+    down(pair, members())
+    pair.said.clear()
+
+    def mounts(node, line):
+        if line.startswith("mount "):
+            pair.lcds[node].mounted = FILESYSTEM
+        elif "create dk" in line:
+            pair.lcds[node].mounted = ""
+
+    pair.after = mounts
+    return pair
+
+
+def created(pair):
+    return [(node, line) for node, line in pair.said if "create dk" in line]
+
+
+def sources(pair):
+    return [name for name in pair.names if f"source of {DEVICE}" in pair.journals.opened[name, "kept"].values]
+
+
+def test_the_newest_half_is_taken_over():
+    pair = removed_with_data_kept(active=B)
+    assert sources(pair) == [B]
+    up(pair, until_mirror(members()))
+    assert [node for node, _ in created(pair)] == [B]
+    assert "--hierarchy existing" in created(pair)[0][1]
+    assert pair.journals.opened[A, "kept"].values == pair.journals.opened[B, "kept"].values == {}
+
+
+@pytest.mark.parametrize("moment", ["half way", "mount", "create dk"])
+def test_a_takeover_that_was_cut_off_is_still_one(moment):
+    pair = removed_with_data_kept()
+    mounts = pair.after
+
+    def cut(node, line):
+        mounts(node, line)
+        if moment in line:
+            raise Cut
+
+    pair.after = cut
+    with pytest.raises(Cut):
+        up(pair, until_mirror(members()))
+    pair.after = mounts
+    if moment == "half way":
+        pair.lcds[A].mounted = ""
+    up(pair, until_mirror(members()))
+    assert created(pair)
+    assert all("--hierarchy existing" in line for _, line in created(pair))
+    assert pair.lcds[B].instances.keys() == {MIRROR, FILESYSTEM}
+
+
+def test_a_mirror_that_was_deleted_by_hand_is_not_made_anew_over_its_data():
+    pair = fresh()
+    up(pair, members())
+    for lcd in pair.lcds.values():
+        for table in (lcd.instances, lcd.priorities, lcd.ties):
+            table.clear()
+    pair.said.clear()
+    with pytest.raises(Refused, match="this site's own data") as refused:
+        up(pair, until_mirror(members()))
+    assert refused.value.node == A
+    assert created(pair) == []
+
+
+def test_nor_where_only_the_other_node_has_the_data():
+    pair = fresh()
+    up(pair, members())
+    pair.lcds[B].signatures, pair.lcds[A].signatures = pair.lcds[A].signatures, ""
+    for lcd in pair.lcds.values():
+        for table in (lcd.instances, lcd.priorities, lcd.ties):
+            table.clear()
+    pair.said.clear()
+    with pytest.raises(Refused, match="this site's own data") as refused:
+        up(pair, until_mirror(members()))
+    assert refused.value.node == B
+    assert created(pair) == []
+
+
+def test_without_the_node_that_had_the_newest_data_nothing_is_made():
+    pair = removed_with_data_kept(active=B)
+    with pytest.raises(Refused, match="nobody can tell which half"):
+        up(pair, until_mirror(without_b()))
+    assert created(pair) == []
+
+
+def test_a_half_with_the_newest_data_is_not_overwritten_by_a_mirror_made_without_it():
+    pair = removed_with_data_kept(active=B)
+    # A is a blank machine now, and B comes back to what was made meanwhile.
+    pair.journals.opened[A, "kept"].values.clear()
+    pair.lcds[A].signatures = ""
+    up(pair, until_mirror(without_b()))
+    for _ in range(2):
+        with pytest.raises(Refused, match="the newest data of this site") as refused:
+            up(pair, until_mirror(members()))
+        assert refused.value.node == B
+    assert pair.lcds[B].instances == {}
+
+
+def test_another_disk_where_the_newest_data_was_kept_is_not_taken_for_it():
+    pair = removed_with_data_kept()
+    kept = pair.journals.opened[A, "kept"].values
+    kept[DEVICE] = kept[DEVICE].replace(A, "elsewhere")
+    with pytest.raises(Refused, match="another disk is there"):
+        up(pair, until_mirror(members()))
+    assert created(pair) == []
+
+
+def test_a_mirror_that_somebody_made_without_a_filesystem_is_not_deleted():
+    pair = fresh()
+    up(pair, until_mirror(members())[:-1])
+    pair.lcds[A].instances[MIRROR] = ["scsi", "netraid", DEVICE, "", "ISP", "intelligent"]
+    pair.lcds[A].priorities[MIRROR] = 1
+    before = copy.deepcopy(pair.tables())
+    with pytest.raises(Refused, match="no run of this site was making them"):
+        up(pair, until_mirror(members()))
+    assert pair.tables() == before
+
+
+def test_a_removal_that_was_cut_off_still_knows_who_had_the_newest_data():
+    pair = fresh()
+    up(pair, members())
+    asyncio.run(restore(pair, B))
+
+    def cut(_node, line):
+        if "perform_action" in line and "remove" in line and FILESYSTEM in line:
+            raise Cut
+
+    pair.after = cut
+    with pytest.raises(Cut):
+        down(pair, members())
+    pair.after = lambda _node, _line: None
+    down(pair, members())
+    assert sources(pair) == [B]
+
+
+def test_data_is_taken_over_where_it_is_or_not_at_all():
+    pair = removed_with_data_kept(active=A)
+    up(pair, members(2))
+    asyncio.run(restore(pair, B))
+    with pytest.raises(Refused, match=f"the service runs on {B}, and the newest data"):
+        up(pair, until_mirror(members()))
+    assert created(pair) == []
