@@ -30,6 +30,13 @@ Tag = Annotated[
         matching(r"[A-Za-z0-9/][A-Za-z0-9._/-]{0,255}"),
     ),
 ]
+FileTag = Annotated[
+    str,
+    written(
+        "a tag of letters, digits and `. _ -`, such as `app`, because scripts lie under its name",
+        matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,255}"),
+    ),
+]
 Priority = Annotated[int, Field(ge=1, le=999)]
 PathPriority = Annotated[int, Field(ge=1, le=99)]
 
@@ -148,7 +155,7 @@ Script = Annotated[str, Written(_script, told=Told(_SCRIPT, "^#!/"))]
 class Generic(Settings):
     """A resource of the Generic Application kit: scripts that this site brings along."""
 
-    tag: Tag
+    tag: FileTag
     """The resource's name."""
 
     below: Literal["squid", "address"] = "squid"

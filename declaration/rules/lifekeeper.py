@@ -64,13 +64,18 @@ def license_is_one(site: Site) -> Iterator[Mistake]:
         yield Mistake("lifekeeper.license", found, "either `file: <path on the nodes>` or `secret: {secret: <name>}`")
 
 
-@rule("lifekeeper", "network")
+@rule("lifekeeper", "network", "mirror")
 def paths_have_networks(site: Site) -> Iterator[Mistake]:
     """A path needs the nodes' addresses in its network, and a second one in the same network is no second one."""
     if site.lifekeeper is None:
         return
     networks: dict[str, int] = {}
     priorities: dict[int, int] = {}
+    declared = [path.network for path in site.lifekeeper.paths]
+    if declared and site.mirror is not None and "replication" not in declared:
+        yield Mistake(
+            "lifekeeper.paths", ", ".join(declared), "a path over `replication` too: a mirror replicates over one"
+        )
     for index, path in enumerate(site.lifekeeper.paths):
         place = f"lifekeeper.paths[{index}]"
         if path.network == "replication" and site.network.replication is None:
@@ -132,6 +137,13 @@ def tags(site: Site, declared: LifeKeeper) -> dict[str, str]:
     customary = customary_tags(address, None if site.mirror is None else site.mirror.mount_point)
     made = {f"lifekeeper.tags.{name}": getattr(given, name) or tag for name, tag in customary.items()}
     return made | {f"lifekeeper.generic[{index}].tag": each.tag for index, each in enumerate(declared.generic)}
+
+
+@rule("engine", "virtual_ip")
+def address_is_ipv4(site: Site) -> Iterator[Mistake]:
+    """The IP kit's lines for IPv6 are published nowhere."""
+    if site.engine == ENGINE and site.virtual_ip is not None and ":" in site.virtual_ip:
+        yield Mistake("virtual_ip", site.virtual_ip, f"an IPv4 address with `engine: {ENGINE}`")
 
 
 @rule("engine", "mirror")

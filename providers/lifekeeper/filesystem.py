@@ -42,6 +42,11 @@ def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, s
 KIT = Kit(_nothing, _nothing, _properties, "gen", "filesys")
 
 
+def refusal(previous: Wanted, wanted: Wanted) -> str | None:
+    """Why this change is not made in place (`providers.contract`)."""
+    return members.fixed(previous, wanted, mount_point="`mirror.mount_point`")
+
+
 async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
     """The resource on each node, and the directories where it is mounted. Raises `Unknown` if it is nowhere."""
     observed = await members.observe(cluster, wanted, KIT)

@@ -78,6 +78,11 @@ def _netmask(text: str | None) -> str | None:
 KIT = Kit(_create, _extend, _properties, "comm", "ip")
 
 
+def refusal(previous: Wanted, wanted: Wanted) -> str | None:
+    """Why this change is not made in place (`providers.contract`)."""
+    return members.fixed(previous, wanted, address="`virtual_ip`")
+
+
 async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
     """The address on each node."""
     return await members.observe(cluster, wanted, KIT)

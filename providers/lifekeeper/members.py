@@ -107,6 +107,22 @@ def _live(wanted: Member, name: str, seen: Views, kit: Kit) -> NodeMember | None
     )
 
 
+def fixed(previous: Member, wanted: Member, **settings: str) -> str | None:
+    """Why a kind does not change in place (`providers.contract`): its tag, or one of ``settings``, field → its setting.
+
+    LifeKeeper has no documented command for any of them, and a new tag would make a second resource beside the first.
+    """
+    for field, setting in {**settings, "tag": "the tag"}.items():
+        before, after = getattr(previous, field), getattr(wanted, field)
+        if before != after:
+            return (
+                f"{setting} of {previous.tag} does not change in place from {before} to {after}. Take the resource "
+                "away first, with the service down meanwhile, and make it anew: `pulumi destroy --target` of this "
+                "thing and of those above it, then `pulumi up`; a mirror's data is kept and taken over"
+            )
+    return None
+
+
 def source_of(wanted: Member, seen: Views, otherwise: str = "") -> str:
     """Where the service is, so that new members are made there; ``otherwise``, or the most preferred node, if nowhere.
 

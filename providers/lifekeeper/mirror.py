@@ -110,6 +110,18 @@ def _half_extended(mirror: Wanted, source: str, target: str, whole: steps.Done, 
     return made
 
 
+def refusal(previous: Wanted, wanted: Wanted) -> str | None:
+    """Why this change is not made in place (`providers.contract`); most of this no list shows."""
+    told = {"fstag": "the filesystem's tag", "device": "`mirror.device`", "mount_point": "`mirror.mount_point`"}
+    told |= {"fstype": "`mirror.filesystem`", "mode": "`lifekeeper.replication.mode`"}
+    told |= {"bitmap": "`lifekeeper.replication.bitmap`", "addresses": "the replication addresses"}
+    shared = {name: each for name, each in previous.addresses.items() if name in wanted.addresses}
+    same = {name: wanted.addresses[name] for name in shared}
+    return members.fixed(
+        previous.model_copy(update={"addresses": shared}), wanted.model_copy(update={"addresses": same}), **told
+    )
+
+
 # Reading
 
 

@@ -78,6 +78,11 @@ def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, s
 KIT = Kit(_create, _extend, _properties, "gen", "qsp")
 
 
+def refusal(previous: Wanted, wanted: Wanted) -> str | None:
+    """Why this change is not made in place (`providers.contract`)."""
+    return members.fixed(previous, wanted, service="the service")
+
+
 async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
     """The resource on each node."""
     return await members.observe(cluster, wanted, KIT)

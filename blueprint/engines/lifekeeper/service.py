@@ -122,7 +122,7 @@ def _generic(site: Site, declared: Generic) -> Thing:
         "quickCheck": declared.quick_check,
         "recover": declared.recover,
     }
-    place = f"{_SCRIPTS}/{declared.tag.strip('/').replace('/', '-')}"
+    place = f"{_SCRIPTS}/{declared.tag}"
     given = {name: text for name, text in scripts.items() if text is not None}
     settings = NodeSettings(
         directories={
@@ -144,9 +144,7 @@ def _generic(site: Site, declared: Generic) -> Thing:
         copies=dict.fromkeys(present(site), "same"),
     )
     after = (names.PATHS, *((names.TREE_FILESYSTEM,) if site.mirror else ()))
-    return Thing(
-        f"{names.GENERIC}-{declared.tag.strip('/').replace('/', '-')}", "lifekeeper.generic", inputs, TREE, after
-    )
+    return Thing(f"{names.GENERIC}-{declared.tag}", "lifekeeper.generic", inputs, TREE, after)
 
 
 def _squid(site: Site, depends_on: list[str], after: list[str]) -> Thing:

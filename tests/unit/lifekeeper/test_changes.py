@@ -1,0 +1,66 @@
+"""What LifeKeeper cannot change in place is refused at preview, and not reported as done."""
+
+from typing import Any
+
+import pytest
+
+from blueprint.site import things
+from declaration.load import read
+from providers.kinds import load_kind
+from providers.lifekeeper import mirror
+from tests.unit.lifekeeper.sites import settings
+from tests.unit.lifekeeper.test_providers import OWNER
+
+
+def put(raw: dict[str, Any], path: str, value: object) -> None:
+    *way, last = path.split(".")
+    for name in way:
+        raw = raw.setdefault(name, {})
+    raw[last] = value
+
+
+def refused(path: str, value: object) -> dict[str, str]:
+    """Thing → why it does not change, for a site in which this setting changes."""
+    before, after = settings(), settings()
+    put(after, path, value)
+    old, new = ({each.name: each for each in things(read(raw, "test"), OWNER)} for raw in (before, after))
+    judged = {name: getattr(load_kind(each.kind), "refusal", None) for name, each in new.items() if name in old}
+    said = {name: judge(old[name].inputs, new[name].inputs) for name, judge in judged.items() if judge}
+    return {name: text for name, text in said.items() if text}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "thing", "setting"),
+    [
+        ("virtual_ip", "192.0.2.99", "tree-address", "`virtual_ip`"),
+        ("mirror.filesystem", "xfs", "tree-mirror", "`mirror.filesystem`"),
+        ("mirror.device", "/dev/disk/by-id/scsi-0OTHER", "tree-mirror", "`mirror.device`"),
+        ("mirror.mount_point", "/mnt/other", "tree-filesystem", "`mirror.mount_point`"),
+        ("lifekeeper.replication.mode", "asynchronous", "tree-mirror", "`lifekeeper.replication.mode`"),
+        ("lifekeeper.replication.bitmap", "/opt/bitmap", "tree-mirror", "`lifekeeper.replication.bitmap`"),
+        ("lifekeeper.tags", {"squid": "proxy"}, "tree-squid", "the tag"),
+        ("lifekeeper.tags", {"filesystem": "/data"}, "tree-mirror", "the filesystem's tag"),
+    ],
+)
+def test_a_change_that_no_command_makes_is_refused(path: str, value: object, thing: str, setting: str) -> None:
+    said = refused(path, value)
+    assert said[thing].startswith(f"{setting} of "), said
+    assert "pulumi destroy --target" in said[thing]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("lifekeeper.priorities", [10, 20]), ("lifekeeper.replication.hierarchy", "existing"), ("squid.port", 8080)],
+)
+def test_other_changes_are_not(path: str, value: object) -> None:
+    assert refused(path, value) == {}
+
+
+def test_a_node_that_comes_back_is_no_change_of_addresses() -> None:
+    away = settings()
+    away["nodes"][1]["away"] = True
+    old, new = (
+        next(each for each in things(read(raw, "test"), OWNER) if each.name == "tree-mirror").inputs
+        for raw in (away, settings())
+    )
+    assert mirror.refusal(old, new) is None
