@@ -63,4 +63,6 @@ def test_a_node_that_comes_back_is_no_change_of_addresses() -> None:
         next(each for each in things(read(raw, "test"), OWNER) if each.name == "tree-mirror").inputs
         for raw in (away, settings())
     )
+    assert isinstance(old, mirror.Wanted)
+    assert isinstance(new, mirror.Wanted)
     assert mirror.refusal(old, new) is None
