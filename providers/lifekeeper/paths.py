@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from providers.connection.cluster import Cluster
-from providers.connection.errors import TimedOut, Unknown
+from providers.connection.errors import Refused, TimedOut, Unknown
 from providers.contract import Absent, Observed, Present, State
 from providers.host.waiting import until
 from providers.lifekeeper import speaking, steps, views
@@ -17,6 +17,8 @@ from providers.lifekeeper.views import ALIVE, View
 
 ALIVE_LIMIT = 180.0
 _MADE_PATH, _MADE_SYSTEM, PENDING = "path ", "system ", "pending"
+_FOUND_PATH = "found path "
+"""A path of somebody else's that is made anew with another priority: gone for a moment, and never this site's."""
 
 
 class Side(State):
@@ -100,7 +102,7 @@ def _there(name: str, peer: str, addresses: str) -> steps.Done:
 
 
 def _anew(name: str, peer: str, addresses: str, side: Side | None) -> Step:
-    """A path's priority is given when it is made: another one needs another path. The others carry on meanwhile."""
+    """A path's priority is given when it is made: another one needs another path. Another one carries on meanwhile."""
     local, remote = addresses.split("/")
     values = {"dest": name, "system": peer, "remote": remote, "local": local}
     line = Line(name, "net_remove", f"Delete Comm Path: {local} to {remote}, which has another priority", values)
@@ -109,7 +111,45 @@ def _anew(name: str, peer: str, addresses: str, side: Side | None) -> Step:
         found = seen[name].paths.get((peer, addresses))
         return found is None or side is None or found.priority in ("", side.priority)
 
-    return Step(line, done, fresh=False)
+    return Step(line, done, _replaceable(name, peer, addresses, side), fresh=False)
+
+
+def _replaceable(name: str, peer: str, addresses: str, side: Side | None) -> steps.Ready:
+    """The priority is free, and the nodes hear each other meanwhile: without a path each takes the other for dead."""
+
+    async def ready(cluster: Cluster, seen: steps.Views) -> None:
+        others = {
+            each: path for (system, each), path in seen[name].paths.items() if system == peer and each != addresses
+        }
+        held = next((each for each, path in others.items() if side and path.priority == side.priority), None)
+        if held:
+            raise Refused(
+                f"the path {addresses} cannot have the priority {side.priority if side else ''}: {held} has it",
+                node=name,
+                remedy="change one path at a time: give this one a free priority first and run `pulumi up`",
+            )
+        if side and side.alive != "away":
+            await _wait_heard(cluster, name, peer, addresses)
+        journal = cluster.journal(name)
+        if f"{_MADE_PATH}{addresses}" not in await journal.entries():
+            await journal.put({f"{_FOUND_PATH}{addresses}": peer})
+
+    return ready
+
+
+async def _wait_heard(cluster: Cluster, name: str, peer: str, addresses: str) -> None:
+    def heard(seen: Mapping[str, View]) -> bool:
+        others = [path for (system, each), path in seen[name].paths.items() if system == peer and each != addresses]
+        return any(path.state in ("", ALIVE) for path in others)
+
+    _, alive = await until(lambda: views.read(cluster, [name]), heard, ALIVE_LIMIT)
+    if not alive:
+        raise Refused(
+            f"the path {addresses} is the only one over which {peer} is heard, so it is not made anew with another "
+            "priority: each node would take the other for dead, and both would run the service",
+            node=name,
+            remedy="make a second communication path first, or bring back the one that is not ALIVE (`lcdstatus`)",
+        )
 
 
 def lines(wanted: Wanted) -> list[Line]:
@@ -121,7 +161,9 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     """Both sides of every path, then wait until all are ALIVE; paths of ours that are no longer wanted go last."""
     seen = await _read(cluster, wanted)
     for name, node in wanted.nodes.items():
-        new = {f"{_MADE_PATH}{each}": node.peer for each in node.sides if (node.peer, each) not in seen[name].paths}
+        found = await cluster.journal(name).entries()
+        missing = [each for each in node.sides if (node.peer, each) not in seen[name].paths]
+        new = {f"{_MADE_PATH}{each}": node.peer for each in missing if f"{_FOUND_PATH}{each}" not in found}
         system = {f"{_MADE_SYSTEM}{node.peer}": "made"} if node.peer not in seen[name].systems else {}
         await cluster.journal(name).record({**new, **system})
         await cluster.journal(name).put({PENDING: "communication paths"})

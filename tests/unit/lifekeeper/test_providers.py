@@ -11,7 +11,7 @@ from providers import reconcile
 from providers.connection.errors import CommandFailed, Refused, TimedOut, Unknown
 from providers.contract import Absent, Present
 from providers.kinds import load_kind
-from providers.lifekeeper import speaking, steps, views
+from providers.lifekeeper import paths, speaking, steps, views
 from tests.support.cuts import drawn
 from tests.unit.lifekeeper.fake import Cut, Pair
 from tests.unit.lifekeeper.sites import site
@@ -249,6 +249,56 @@ def test_data_of_a_removed_mirror_is_taken_over_and_never_formatted_again():
     created = [line for _, line in pair.said if "create dk" in line]
     assert created
     assert all("--hierarchy existing" in line for line in created)
+
+
+def test_the_only_path_is_not_made_anew(monkeypatch):
+    monkeypatch.setattr(paths, "ALIVE_LIMIT", 0.0)
+    pair, listed = fresh(), members(2)
+    up(pair, listed)
+    for lcd in pair.lcds.values():
+        only = next(iter(lcd.paths))
+        lcd.paths = {only: 50}
+    wanted = next(each for each in listed if each.name == "paths")
+    for node in wanted.inputs.nodes.values():
+        for addresses in list(node.sides)[1:]:
+            del node.sides[addresses]
+    with pytest.raises(Refused, match="the only one over which"):
+        up(pair, [wanted])
+    assert [len(lcd.paths) for lcd in pair.lcds.values()] == [1, 1]
+
+
+def test_two_paths_do_not_change_places_at_once():
+    pair, listed = fresh(), members()
+    up(pair, listed)
+    for lcd in pair.lcds.values():
+        first, second = lcd.paths
+        lcd.paths = {first: lcd.paths[second], second: lcd.paths[first]}
+    before = copy.deepcopy(pair.tables())
+    with pytest.raises(Refused, match=r"cannot have the priority 1: .* has it"):
+        up(pair, listed)
+    assert pair.tables() == before
+
+
+def test_a_path_that_was_found_stays_although_its_priority_was_changed_by_a_run_that_was_cut_off():
+    pair, listed = Pair(), members()
+    built = fresh()
+    up(built, listed)
+    pair.lcds = copy.deepcopy(built.lcds)
+    first = next(iter(pair.lcds["proxy-a"].paths))
+    pair.lcds["proxy-a"].paths[first] = 50
+
+    def cut(_node, line):
+        if "net_remove" in line:
+            raise Cut
+
+    pair.after = cut
+    with pytest.raises(Cut):
+        up(pair, listed)
+    pair.after = lambda _node, _line: None
+    up(pair, listed)
+    assert pair.lcds["proxy-a"].paths == built.lcds["proxy-a"].paths
+    down(pair, listed)
+    assert pair.lcds["proxy-a"].paths == built.lcds["proxy-a"].paths
 
 
 DRIFT = [
