@@ -21,6 +21,8 @@ from providers.roles import UP_TO_DATE, MirrorView, Notice, SplitBrain
 MOVE_LIMIT = 600.0
 _ROLES = {"ISP": "Started", "ISU": "Degraded", "OSU": "Stopped", "OSF": "Failed", "ILLSTATE": "Starting"}
 _STANDBY = "OSU"
+_CUSTOMARY = "qsp-squid"
+_WORD = re.compile(r"(?<![a-z])squid(?![a-z])", re.IGNORECASE)
 _MDSTAT = 'cat /proc/mdstat; echo; findmnt -rno SOURCE --mountpoint "$1"'
 
 
@@ -64,19 +66,34 @@ def service(seen: Mapping[str, View]) -> list[str]:
     for view in seen.values():
         instances |= view.instances
         ties |= view.dependencies
-    root = next((each.tag for each in instances.values() if _is_squid(each)), None)
-    if root is None:
-        raise Unknown("LifeKeeper has no Quick Service Protection resource for Squid", remedy="run `pulumi up`")
-    family, before = {root}, 0
+    family, before = {_squid(instances)}, 0
     while len(family) != before:
         before = len(family)
         family |= {tag for tie in ties if family & set(tie) for tag in tie if tag in instances}
     return sorted(family, key=lambda tag: (_depth(tag, ties), tag))
 
 
+def _squid(instances: Mapping[str, Instance]) -> str:
+    """The tag of Squid's resource; somebody else's (of `squidguard`, say) is never taken for it. Raises `Unknown`."""
+    found = [each.tag for each in instances.values() if _is_squid(each)]
+    if _CUSTOMARY in found:
+        return _CUSTOMARY
+    if not found:
+        raise Unknown(
+            "LifeKeeper has no Quick Service Protection resource for Squid: none has the word in its tag, id or info",
+            remedy="run `pulumi up`",
+        )
+    if len(found) > 1:
+        raise Unknown(
+            f"LifeKeeper has more than one resource that may be Squid's: {', '.join(sorted(found))}",
+            remedy="see `lcdstatus`; take the word out of the tag of the one that is another service's",
+        )
+    return found[0]
+
+
 def _is_squid(instance: Instance) -> bool:
-    told = f"{instance.tag} {instance.id} {instance.info}".lower()
-    return (instance.app, instance.type) == ("gen", "qsp") and "squid" in told
+    told = f"{instance.tag} {instance.id} {instance.info}"
+    return (instance.app, instance.type) == ("gen", "qsp") and _WORD.search(told) is not None
 
 
 def _depth(tag: str, ties: set[tuple[str, str]], seen: frozenset[str] = frozenset()) -> int:
@@ -363,11 +380,10 @@ async def notices(cluster: Cluster) -> Sequence[Notice]:
 async def split_brain(cluster: Cluster) -> SplitBrain | None:
     """Refused where the mirror is in service on both nodes: how that is ended is not published. None otherwise."""
     seen = await _read(cluster)
-    sources = [
-        name
-        for name, view in seen.items()
-        if any(each.type == "netraid" and each.state in IN_SERVICE for each in view.instances.values())
+    halves = [
+        (name, view.instances[tag]) for tag in service(seen) for name, view in seen.items() if tag in view.instances
     ]
+    sources = [name for name, each in halves if each.type == "netraid" and each.state in IN_SERVICE]
     if len(sources) > 1:
         raise _no(
             f"end a split brain (the mirror is in service on {' and '.join(sources)})",

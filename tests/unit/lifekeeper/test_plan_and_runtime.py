@@ -150,3 +150,35 @@ def test_in_maintenance_mode_nothing_is_known_to_run_and_nothing_is_moved():
         asyncio.run(runtime.tree(pair.cluster()))
     asyncio.run(runtime.maintenance(pair.cluster(), on=False))
     assert asyncio.run(runtime.active_node(pair.cluster())) == "proxy-a"
+
+
+def foreign(pair, tag, kind=("gen", "qsp"), state="ISP"):
+    """A resource of another hierarchy, first in every list."""
+    for lcd in pair.lcds.values():
+        lcd.instances = {tag: [*kind, tag, "", state, "intelligent"], **lcd.instances}
+        lcd.priorities[tag] = 7
+
+
+def test_another_services_hierarchy_is_never_taken_for_squids():
+    pair = fresh()
+    up(pair, members(2))
+    foreign(pair, "qsp-squidguard")
+    pair.said.clear()
+    asyncio.run(runtime.switchover(pair.cluster(), "proxy-b"))
+    assert asyncio.run(runtime.active_node(pair.cluster())) == "proxy-b"
+    assert all("squidguard" not in line for _, line in pair.said)
+
+
+def test_of_two_that_may_be_squids_none_is_touched():
+    pair = fresh()
+    up(pair, members(tags={"squid": "my-squid"}))
+    foreign(pair, "other-squid")
+    with pytest.raises(Unknown, match="my-squid, other-squid"):
+        asyncio.run(runtime.switchover(pair.cluster(), "proxy-b"))
+
+
+def test_another_services_mirror_is_no_split_brain():
+    pair = fresh()
+    up(pair, members())
+    foreign(pair, "datarep-other", kind=("scsi", "netraid"))
+    assert asyncio.run(runtime.split_brain(pair.cluster())) is None
