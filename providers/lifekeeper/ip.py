@@ -50,7 +50,7 @@ def extension(wanted: Member, source: str, target: str, kind: str, page: str) ->
         "tag": wanted.tag,
         "dest": target,
         "switchback": far.switchback if far else None,
-        "target_priority": int(far.priority) if far and far.priority else None,
+        "target_priority": members.target_priority(wanted, target),
     }
     line = Line(source, f"lkcli resource extend {kind}", page, values)
     return Step(line, extended(wanted.tag, source, target), steps.extendable(wanted.tag, source, target))

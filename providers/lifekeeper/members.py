@@ -22,6 +22,8 @@ from providers.lifekeeper.views import IN_SERVICE, Instance, View
 Route = Literal["documented", "lkcli"]
 MADE, PENDING = "made", "pending"
 _TIED = "depends on "
+_TEMPLATE = 1
+"""The priority that an extension gives the resource where it comes from, by default (SIOS's manuals)."""
 
 
 class NodeMember(State):
@@ -147,8 +149,10 @@ def way(wanted: Member, source: str, kit: Kit) -> list[Step]:
     made = [*kit.create(wanted, source), _in_service(wanted, source)]
     for target in wanted.nodes:
         if target != source:
+            made += _forgotten(wanted, source, target)
             made += equal(wanted, wanted.tag, source, target)
             made += kit.extend(wanted, source, target)
+    made += _room(wanted)
     for name, node in wanted.nodes.items():
         if node is not None:
             made += _attributes(wanted.tag, name, node)
@@ -185,6 +189,55 @@ def _in_service(wanted: Member, source: str) -> Step:
         return whole or wanted.tag not in view.instances or view.state(wanted.tag) in IN_SERVICE
 
     return Step(line, done, fresh=False)
+
+
+def target_priority(wanted: Member, target: str) -> int | None:
+    """What an extension says for the node it leads to; the wanted one follows (`hry_setpri`) where it is not free."""
+    node = wanted.nodes[target]
+    if node is None or not node.priority:
+        return None
+    return _spare(wanted)[0] if int(node.priority) == _TEMPLATE else int(node.priority)
+
+
+def _spare(wanted: Member) -> list[int]:
+    """Priorities for a moment, while a resource waits for the one that its equivalent has still: they always differ."""
+    taken = {node.priority for node in wanted.nodes.values() if node}
+    return [each for each in range(999, 990, -1) if str(each) not in taken]
+
+
+def _forgotten(wanted: Member, source: str, target: str) -> list[Step]:
+    """A node that was set up anew has lost what this one takes for extended: that is forgotten here first.
+
+    For all of the service at once: an extension brings along what is tied to the resource, and fails on the rest.
+    """
+    made: list[Step] = []
+    for tag in dict.fromkeys((wanted.tag, *wanted.beside)):
+        values = {"tag": tag, "system": target, "other_tag": tag, "equivalency": "SHARED"}
+        line = Line(source, "eqv_remove", f"Forget that {tag} was extended to {target}, which has lost it", values)
+        known = (tag, target, tag)
+
+        def done(seen: Views, tag: str = tag, known: tuple[str, str, str] = known) -> bool:
+            return known not in seen[source].equivalents or tag in seen[target].instances
+
+        made.append(Step(line, done, fresh=False))
+    return made
+
+
+def _room(wanted: Member) -> list[Step]:
+    """Two nodes never have the same priority: the second one leaves that which the first is to get."""
+    names = [name for name, node in wanted.nodes.items() if node is not None and node.priority]
+    if len(names) < len(wanted.nodes) or len(names) == 1:
+        return []
+    first, second = names
+    tag, node = wanted.tag, wanted.nodes[first]
+    value = node.priority if node else None
+
+    def done(seen: Views) -> bool:
+        here, there_ = (seen[name].priorities.get(tag, "") for name in (first, second))
+        return value in (here, None) or there_ != value
+
+    values = {"tags": tag, "priority": _spare(wanted)[1]}
+    return [Step(Line(second, "hry_setpri", f"Priority of {tag}: room for {first}'s", values), done, fresh=False)]
 
 
 def equal(wanted: Member, tag: str, source: str, target: str) -> list[Step]:

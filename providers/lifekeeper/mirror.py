@@ -71,7 +71,7 @@ def _extend(wanted: Member, source: str, target: str) -> list[Step]:
         "raddr": mirror.addresses[target],
         "fstag": mirror.fstag,
         "switchback": far.switchback if far else None,
-        "target_priority": int(far.priority) if far and far.priority else None,
+        "target_priority": members.target_priority(mirror, target),
         "bitmap": mirror.bitmap,
     }
     line = Line(source, "lkcli resource extend dk", "Extend: Data Replication", values)

@@ -35,6 +35,8 @@ class Lcd:
     lone: set = field(default_factory=set)
     """Tags of instances that have no equivalency with the other node's."""
     units: dict = field(default_factory=lambda: {"squid.service": "inactive"})
+    stale: set = field(default_factory=set)
+    """Tags of resources that this node believes to be on the other one, which lost them."""
     signatures: str = ""
     mounted: str = ""
 
@@ -169,6 +171,7 @@ class Pair:
         other = self.other(name)
         here, there = self.lcds[name], self.lcds[other]
         both = [tag for tag in here.instances if tag in there.instances and tag not in here.lone]
+        both += [tag for tag in here.instances if tag in here.stale and tag not in both]
         return 0, "".join(f"{name}|{tag}|{other}|{tag}|SHARED|1|10\n" for tag in both)
 
     def dep_list(self, name, values):
@@ -253,11 +256,17 @@ class Pair:
         lcd, far = self.lcds[name], self.lcds[values["dest"]]
         below = [child for parent, child in lcd.ties if parent == values["tag"]]
         above = [parent for parent, child in lcd.ties if child == values["tag"] and kind == "dk"]
-        if values["tag"] in far.instances and values["tag"] not in lcd.lone:
+        if values["tag"] in lcd.stale or (values["tag"] in far.instances and values["tag"] not in lcd.lone):
             return 4, "", "exists"
+        if lcd.stale & {*below, *above}:
+            return 7, "", "the other node lacks what is tied to it"
+        if values["target_priority"] == 1:
+            return 5, "", "the priorities of both systems have to differ"
         if lcd.instances[values["tag"]][4] != "ISP" or not any(self.alive(name, *each) for each in lcd.paths):
             return 5, "", "not in service, or the other node is not alive"
         for tag in (*below, values["tag"], *above):
+            if tag in far.instances and tag not in lcd.lone | far.lone:
+                continue
             mine = lcd.instances[tag]
             self.enter(values["dest"], tag, (*mine[:4], "OSU", values["switchback"]), values["target_priority"])
             for each in (lcd, far):
@@ -303,6 +312,9 @@ class Pair:
 
     def eqv_remove(self, name, values):
         lcd = self.lcds[name]
+        if values["tag"] in lcd.stale:
+            lcd.stale.discard(values["tag"])
+            return (0,)
         if values["tag"] not in lcd.instances or values["tag"] in lcd.lone:
             return 7, "", "no such equivalency"
         lcd.lone.add(values["tag"])
@@ -313,6 +325,8 @@ class Pair:
         return (0,)
 
     def hry_setpri(self, name, values):
+        if self.lcds[self.other(name)].priorities.get(values["tags"]) == values["priority"]:
+            return 5, "", "another system has the priority already"
         self.lcds[name].priorities[values["tags"]] = values["priority"]
         return (0,)
 

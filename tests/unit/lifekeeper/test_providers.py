@@ -301,6 +301,36 @@ def test_a_path_that_was_found_stays_although_its_priority_was_changed_by_a_run_
     assert pair.lcds["proxy-a"].paths == built.lcds["proxy-a"].paths
 
 
+@pytest.mark.parametrize("priorities", [[10, 1], [10, 20], [999, 998], [1, 2]])
+def test_priorities_change_although_two_nodes_never_have_the_same(priorities):
+    pair = fresh()
+    up(pair, members())
+    listed = members(priorities=priorities)
+    up(pair, listed)
+    assert [differences(pair, thing) for thing in listed] == [[] for _ in listed]
+    for name, priority in zip(pair.names, priorities, strict=True):
+        assert set(pair.lcds[name].priorities.values()) == {priority}
+
+
+@pytest.mark.parametrize("runs_on", ["proxy-a", "proxy-b"])
+def test_a_node_that_was_set_up_anew_gets_everything_again(runs_on):
+    whole, pair, listed = fresh(), fresh(), members()
+    for each in (whole, pair):
+        up(each, listed)
+        asyncio.run(restore(each, runs_on))
+    lost, left = pair.lcds[pair.other(runs_on)], pair.lcds[runs_on]
+    left.stale, lost.signatures = set(left.instances), ""
+    for table in (lost.instances, lost.priorities, lost.ties, lost.paths, lost.systems):
+        table.clear()
+    for (node, _), journal in pair.journals.opened.items():
+        if pair.lcds[node] is lost:
+            journal.values.clear()
+    up(pair, listed)
+    assert left.stale == set()
+    own = {"units": {}, "signatures": ""}
+    assert [vars(lcd) | own for lcd in pair.lcds.values()] == [vars(lcd) | own for lcd in whole.lcds.values()]
+
+
 DRIFT = [
     ("tree-squid", lambda lcd: lcd.instances["qsp-squid"].__setitem__(5, "automatic"), "switchback"),
     ("tree-squid", lambda lcd: lcd.priorities.__setitem__("qsp-squid", 77), "priority"),
