@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 from pydantic import Field
 
 from providers.connection.cluster import Cluster
-from providers.connection.errors import Refused, Unknown
+from providers.connection.errors import NotVerified, Refused, Unknown
 from providers.contract import Absent, Observed, Present, State
 from providers.lifekeeper import speaking, steps, views
 from providers.lifekeeper.speaking import Line
@@ -394,6 +394,7 @@ async def remove(
     holders = [name for name, view in seen.items() if wanted.tag in view.instances]
     if made and holders:
         _refuse_needed(wanted, seen, above)
+        await speaking.check(cluster, [_deletion(holders[0], tag) for tag in filter(None, (above, wanted.tag))])
     await _untie(cluster, wanted, all_of_them=True)
     if made and holders:
         # LifeKeeper deletes nothing that something depends on: from the top down.
@@ -416,15 +417,30 @@ def _refuse_needed(wanted: Member, seen: Views, along: str) -> None:
 
 
 async def _delete(cluster: Cluster, wanted: Member, tag: str) -> None:
-    """``tag`` is the resource's own, or of what goes along; nothing where it went with what stood on it."""
-    seen = await read(cluster, wanted)
-    holders = [name for name, view in seen.items() if tag in view.instances]
-    if not holders:
-        return
-    active = next((name for name in holders if seen[name].state(tag) in IN_SERVICE), None)
-    delete = Line(active or holders[0], "lkcli resource delete", f"Delete Resource: {tag}", {"tag": tag})
-    await speaking.check(cluster, [delete])
-    if active:
-        values = {"tag": tag, "action": "remove"}
-        await speaking.say(cluster, Line(active, "perform_action", f"Take {tag} out of service", values))
-    await speaking.say(cluster, delete)
+    """``tag`` is the resource's own, or of what goes along; nothing where it went with what stood on it.
+
+    A deletion reaches the other node only where the two know each other's: what a cut-off extension left goes next.
+    """
+    for _ in wanted.nodes:
+        seen = await read(cluster, wanted)
+        holders = [name for name, view in seen.items() if tag in view.instances]
+        if not holders:
+            return
+        active = next((name for name in holders if seen[name].state(tag) in IN_SERVICE), None)
+        delete = _deletion(active or holders[0], tag)
+        await speaking.check(cluster, [delete])
+        if active:
+            values = {"tag": tag, "action": "remove"}
+            await speaking.say(cluster, Line(active, "perform_action", f"Take {tag} out of service", values))
+        await speaking.say(cluster, delete)
+    left = [name for name, view in (await read(cluster, wanted)).items() if tag in view.instances]
+    if left:
+        raise NotVerified(
+            f"{tag} was deleted, and LifeKeeper's lists show it still",
+            node=left[0],
+            remedy="see /var/log/lifekeeper.log there, then run this again",
+        )
+
+
+def _deletion(node: str, tag: str) -> Line:
+    return Line(node, "lkcli resource delete", f"Delete Resource: {tag}", {"tag": tag})

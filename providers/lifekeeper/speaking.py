@@ -5,9 +5,11 @@ A line is built by the grammar only. What is not LifeKeeper's (systemctl, mount)
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, Result, command
@@ -22,6 +24,7 @@ BUSY_LIMIT = 300.0
 """Seconds that somebody else's change of a hierarchy is waited for."""
 WRITE_LIMIT = 900.0
 """Seconds that a creation or an extension may take."""
+_SAYING: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,15 @@ def _compare(node: str, name: str, answer: Result, used: Sequence[str]) -> None:
 
 async def say(cluster: Cluster, line: Line) -> Result:
     """Run a line that writes, when nobody else changes a hierarchy. Raises `CommandFailed` with what the code means."""
-    await wait_idle(cluster, cluster.node(line.node))
-    return await say_plainly(cluster, line)
+    async with _one_at_a_time(cluster):
+        await wait_idle(cluster, cluster.node(line.node))
+        return await say_plainly(cluster, line)
+
+
+def _one_at_a_time(cluster: Cluster) -> asyncio.Lock:
+    """Of this run: things without an order between them would both find nobody at work."""
+    locks = _SAYING.setdefault(asyncio.get_running_loop(), {})
+    return locks.setdefault(cluster.site, asyncio.Lock())
 
 
 async def say_plainly(cluster: Cluster, line: Line) -> Result:

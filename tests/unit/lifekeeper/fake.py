@@ -281,7 +281,10 @@ class Pair:
         tag = values["tag"]
         if any(child == tag for lcd in self.lcds.values() for _, child in lcd.ties):
             return 8, "", "something depends on it"
-        for lcd in self.lcds.values():
+        lone = any(tag in lcd.lone for lcd in self.lcds.values())
+        for holder, lcd in self.lcds.items():
+            if tag not in lcd.instances or (lone and holder != name):
+                continue
             along = [child for parent, child in lcd.ties if parent == tag and lcd.instances[child][1] == "netraid"]
             for each in (tag, *along):
                 lcd.instances.pop(each, None)

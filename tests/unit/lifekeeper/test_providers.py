@@ -230,6 +230,22 @@ def test_removing_takes_back_what_was_made_and_nothing_else():
     assert not any(each.values for (_, thing), each in pair.journals.opened.items() if thing != "kept")
 
 
+def test_what_a_cut_off_extension_left_on_the_other_node_is_deleted_too():
+    pair, listed = fresh(), members(2)
+
+    def cut(_node, line):
+        if line == "half extended":
+            raise Cut
+
+    pair.after = cut
+    with pytest.raises(Cut):
+        up(pair, listed)
+    pair.after = lambda _node, _line: None
+    assert all("qsp-squid" in lcd.instances for lcd in pair.lcds.values())
+    down(pair, listed)
+    assert [lcd.instances for lcd in pair.lcds.values()] == [{}, {}]
+
+
 def test_data_of_a_removed_mirror_is_taken_over_and_never_formatted_again():
     pair, listed = fresh(), members()
     up(pair, listed)
