@@ -7,6 +7,7 @@ from typing import cast
 
 from providers.connection.cluster import Cluster
 from providers.connection.command import script
+from providers.connection.errors import Refused
 from providers.contract import Absent, Observed, Present
 from providers.host.settings import NodeSettings, converge_settings, read_settings, remove_settings
 from providers.lifekeeper import members
@@ -20,7 +21,8 @@ from providers.lifekeeper.views import Instance
 class Wanted(Member):
     """``scripts``: restore, remove, quickCheck, recover → path; ``settings`` has the files, the same on every node.
 
-    ``copies``: the kit runs copies of its own, which are the ``same`` as these or ``differ``, per node.
+    ``copies``: the kit runs copies of its own, which are the ``same`` as these or ``differ``, per node; one of a script
+    that is not declared differs.
     """
 
     scripts: dict[str, str]
@@ -29,12 +31,14 @@ class Wanted(Member):
 
 
 _COPIES = "/opt/LifeKeeper/subsys/gen/resources/app"
-# $1 where the copies are, $2 tag, then pairs: name of a script, its path
+_SCRIPTS = ("restore", "remove", "quickCheck", "recover")
+# $1 where the copies are, $2 tag, then pairs: name of a script, its path or '' where none is declared
 _COMPARE = """
 place=$1 tag=$2; shift 2
 while [ $# -gt 0 ]; do
   case $1 in recover) kind=recovery ;; *) kind=actions ;; esac
-  cmp -s "$2" "$place/$kind/!$1/$tag" || { echo differ; exit 0; }
+  copy="$place/$kind/!$1/$tag"
+  if [ -n "$2" ]; then cmp -s "$2" "$copy"; else [ ! -e "$copy" ]; fi || { echo differ; exit 0; }
   shift 2
 done
 echo same
@@ -44,15 +48,19 @@ set -e
 place=$1 tag=$2; shift 2
 while [ $# -gt 0 ]; do
   case $1 in recover) kind=recovery ;; *) kind=actions ;; esac
-  mkdir -p "$place/$kind/!$1"
-  install -m 0755 "$2" "$place/$kind/!$1/$tag"
+  if [ -n "$2" ]; then
+    mkdir -p "$place/$kind/!$1"
+    install -m 0755 "$2" "$place/$kind/!$1/$tag"
+  else
+    rm -f "$place/$kind/!$1/$tag"
+  fi
   shift 2
 done
 """
 
 
 def _words(wanted: Wanted) -> list[str]:
-    return [_COPIES, wanted.tag, *(word for pair in wanted.scripts.items() for word in pair)]
+    return [_COPIES, wanted.tag, *(word for name in _SCRIPTS for word in (name, wanted.scripts.get(name, "")))]
 
 
 async def _compared(cluster: Cluster, wanted: Wanted) -> dict[str, str]:
@@ -98,6 +106,13 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
         await converge_settings(cluster, node, settings, await read_settings(node, settings))
     await members.converge(cluster, wanted, KIT)
     stale = [name for name, told in (await _compared(cluster, wanted)).items() if told != wanted.copies[name]]
+    for name in stale:
+        if (await cluster.journal(name).entries()).get(members.MADE) == "no":
+            raise Refused(
+                f"{wanted.tag} was found here, and the scripts that LifeKeeper runs for it are others than declared",
+                node=name,
+                remedy=f"declare those that are there (below {_COPIES}, under the tag), or give this one another tag",
+            )
     renew = script(_COPY, *_words(wanted), label=f"give the kit the scripts of {wanted.tag}")
     await cluster.each(lambda node: node.run(renew), stale)
 
