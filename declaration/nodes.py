@@ -25,7 +25,7 @@ class Node(Settings):
     """Its address in the replication network."""
 
     away: bool = False
-    """The node is gone for now: `up` goes on without it, and it may not host the service."""
+    """The node is gone for now: `up` goes on without it. Should it boot, it is in the cluster again, as it was."""
 
     @property
     def connect_to(self) -> str:

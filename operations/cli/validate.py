@@ -13,7 +13,7 @@ from declaration.errors import DeclarationError
 from declaration.load import from_stack_file
 from declaration.site import Site
 from operations.cli._console import err, out
-from operations.stacks import StackTrouble, stack_file, stack_names
+from operations.stacks import Misused, StackTrouble, stack_file, stack_names
 
 
 def _stacks() -> list[str]:
@@ -26,9 +26,7 @@ def _path_of(site: str) -> Path:
     path = stack_file(site)
     if not path.exists():
         known = ", ".join(f"`{name}`" for name in stack_names()) or "none yet"
-        raise StackTrouble(
-            f"there is no stack `{site}`: {path} does not exist (known: {known}); `squid-ha init {site}`."
-        )
+        raise Misused(f"there is no stack `{site}`: {path} does not exist (known: {known}); `squid-ha init {site}`.")
     return path
 
 
@@ -52,9 +50,9 @@ def command(
     if not chosen:
         raise StackTrouble("there is no stack to check yet; `squid-ha init NAME` writes one.")
     failed = False
-    for site in chosen:
+    for site, path in [(site, _path_of(site)) for site in chosen]:
         try:
-            declared = from_stack_file(_path_of(site))
+            declared = from_stack_file(path)
         except (DeclarationError, StackTrouble) as error:
             err.print(escape(str(error)) + "\n")
             failed = True

@@ -58,6 +58,7 @@ async def _ask(cluster: Cluster, site: Site, nodes: Mapping[str, Node]) -> list[
                 {other: answers[other][name] for other in nodes if other != node},
                 ours[node],
                 made,
+                any(ours.values()),
             )
         )
     ]

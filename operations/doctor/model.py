@@ -57,7 +57,8 @@ class Report(BaseModel):
 class Asked:
     """What the doctor knows of one node when a check judges: its own results, and those of the same check elsewhere.
 
-    ``ours``: this stack owns the node already. ``things`` are what the site is made of.
+    ``ours``: this stack owns the node already; ``pair_is_ours``: it owns one of the site's nodes, as when this one was
+    replaced. ``things`` are what the site is made of.
     """
 
     site: Site
@@ -67,6 +68,7 @@ class Asked:
     others: Mapping[str, Sequence[Result]] = field(default_factory=dict[str, Sequence[Result]])
     ours: bool = False
     things: Sequence[Thing] = ()
+    pair_is_ours: bool = False
 
     @property
     def out(self) -> list[str]:

@@ -57,11 +57,13 @@ def judge(asked: Asked) -> Iterator[Finding]:
     elif disk.uses or disk.content:
         found = ", ".join([*disk.uses, *(each.type for each in disk.content)])
         yield asked.problem(NAME, f"{sbd.device} is not blank: {found}", "declare a small disk for fencing alone")
-    elif slots and not asked.ours:
+    # The disk is shared: a node that was replaced owns nothing yet, and the survivor fences with these slots.
+    elif slots and not (asked.ours or asked.pair_is_ours):
         yield asked.problem(
             NAME,
             f"{sbd.device} bears another cluster's slots",
-            "blank it (`wipefs --all`, `dd`), or see `squid-ha adopt`",
+            "see which cluster's nodes use it, `sbd -d DISK list`; blank it only when none does. `squid-ha adopt` "
+            "takes over a cluster that was built by hand",
         )
     else:
         yield asked.ok(NAME, f"{sbd.device} {'bears slots of this site' if slots else 'is blank'}")

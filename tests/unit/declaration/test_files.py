@@ -193,7 +193,7 @@ def test_validate_says_all_with_lines_and_no_traceback(project):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(
-    ("arguments", "code"), [(["validate", "none"], 1), (["nonsense"], 2), (["init"], 2), (["--version"], 0)]
+    ("arguments", "code"), [(["validate", "none"], 2), (["nonsense"], 2), (["init"], 2), (["--version"], 0)]
 )
 def test_exit_codes(project, arguments, code):
     assert run(*arguments, cwd=project).returncode == code

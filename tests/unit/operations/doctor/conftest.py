@@ -34,10 +34,12 @@ def ask(site: Site) -> Callable[..., Asked]:
         *answers: str | tuple[str, int],
         others: Mapping[str, Answers] | None = None,
         ours: bool = False,
+        pair_is_ours: bool = False,
         of: Site = site,
         node: str = "qsp-a",
     ) -> Asked:
         there = {name: results(each) for name, each in (others or {}).items()}
-        return Asked(of, "squid-ha/lab", of.node(node), results(answers), there, ours, things(of, "squid-ha/lab"))
+        listed = things(of, "squid-ha/lab")
+        return Asked(of, "squid-ha/lab", of.node(node), results(answers), there, ours, listed, pair_is_ours)
 
     return made

@@ -117,6 +117,7 @@ def test_fencing(ask: Ask) -> None:
     only(judged("fencing", ask(hard, disk(), signed("xfs"), ("", 1))), "problem", "not blank: xfs")
     only(judged("fencing", ask(hard, disk(), signed(), "==Header\n")), "problem", "another cluster's slots")
     clean(judged("fencing", ask(hard, disk(), signed(), "==Header\n", ours=True)))
+    clean(judged("fencing", ask(hard, disk(), signed(), "==Header\n", pair_is_ours=True)))
 
 
 def units(*running: str) -> str:
