@@ -11,9 +11,10 @@ import yaml
 TEMPLATE = Path(__file__).parents[2] / "stacks/templates/lab.yaml.j2"
 
 
-def reference(run_directory: Path) -> dict[str, Any]:
+def reference(run_directory: Path, engine: str = "pacemaker") -> dict[str, Any]:
     """The reference site, phase 3, on the lab whose run directory this is."""
-    text = jinja2.Template(TEMPLATE.read_text(), undefined=jinja2.StrictUndefined).render(lab=run_directory.parent)
+    template = jinja2.Template(TEMPLATE.read_text(), undefined=jinja2.StrictUndefined)
+    text = template.render(lab=run_directory.parent, engine=engine)
     site: dict[str, Any] = yaml.safe_load(text)["config"]["squid-ha:site"]
     site["ssh"] |= {
         "identity": str(run_directory / "id_ed25519"),

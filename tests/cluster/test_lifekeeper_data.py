@@ -1,0 +1,81 @@
+"""The mirror of the engine `lifekeeper`, by this program's own lines on the stand-in, on real disks: no data is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from blueprint.site import things
+from declaration.load import read
+from lab import lifekeeper
+from lab.paths import run_directory
+from providers.connection.errors import Refused
+from tests.cluster import lab_site
+from tests.support.sites import reference
+from tests.support.things import OWNER, Site, site
+
+if TYPE_CHECKING:
+    from tests.cluster.conftest import Machines
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
+
+A, B = "qsp-a", "qsp-b"
+BIN = "/opt/LifeKeeper/bin"
+MOUNT = "/mnt/mirror"
+
+
+@pytest.fixture
+def listed() -> list[Any]:
+    """LifeKeeper, its paths and the mirror: what stands above it needs Squid."""
+    declared = things(read(reference(run_directory(), "lifekeeper"), "test"), OWNER)
+    return [each for each in declared if each.name in ("lifekeeper", "paths", "tree-mirror")]
+
+
+def up(nodes: Site, listed: list[Any]) -> None:
+    for thing in listed:
+        nodes.apply(thing.kind, thing.name, thing.inputs)
+
+
+def down(nodes: Site, listed: list[Any]) -> None:
+    for thing in reversed(listed):
+        nodes.remove(thing.kind, thing.name, thing.inputs)
+
+
+def in_step(nodes: Site, name: str) -> None:
+    def told() -> bool | None:
+        return "[2/2]" in nodes.sh(name, "cat /proc/mdstat") or None
+
+    lab_site.until(told, f"the mirror is in step as {name} sees it", limit=1800)
+
+
+def test_data_outlives_the_declaration_and_is_never_formatted(bare: Machines, listed: list[Any]) -> None:
+    for name in (A, B):
+        asyncio.run(lifekeeper.provide(name))
+    nodes = site(bare)
+    up(nodes, listed)
+    in_step(nodes, A)
+    up(nodes, listed)
+
+    # The service moves, and is taken back: the newest data is on the second node.
+    nodes.sh(A, f"echo before > {MOUNT}/first; sync")
+    nodes.sh(B, f"{BIN}/perform_action -t {MOUNT} -a restore")
+    in_step(nodes, B)
+    nodes.sh(B, f"echo after > {MOUNT}/second; sync")
+    down(nodes, listed)
+    assert nodes.sh(B, "lsblk --noheadings --output MOUNTPOINTS /dev/disk/by-id/virtio-data").strip() == ""
+
+    # Declared again, it is taken over from there.
+    up(nodes, listed)
+    assert nodes.sh(B, f"cat {MOUNT}/first {MOUNT}/second") == "before\nafter\n"
+    in_step(nodes, B)
+    assert [nodes.drift(each.kind, each.name, each.inputs) for each in listed] == [[], [], []]
+
+    # Deleted by hand, it is not made anew over its data.
+    nodes.sh(B, f"{BIN}/perform_action -t {MOUNT} -a remove")
+    nodes.sh(B, f"{BIN}/lkcli resource delete --tag {MOUNT}")
+    with pytest.raises(Refused, match="this site's own data"):
+        up(nodes, listed)
+    nodes.sh(B, f"mount -t ext3 /dev/disk/by-id/virtio-data {MOUNT}")
+    assert nodes.sh(B, f"cat {MOUNT}/first {MOUNT}/second") == "before\nafter\n"
