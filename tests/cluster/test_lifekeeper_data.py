@@ -1,4 +1,4 @@
-"""The mirror of the engine `lifekeeper`, by this program's own lines on the stand-in, on real disks: no data is lost."""
+"""The mirror of the engine `lifekeeper`, by this program's own lines, on real disks: no data is lost."""
 
 from __future__ import annotations
 
