@@ -59,14 +59,26 @@ def judge(asked: Asked) -> Iterator[Finding]:
         yield asked.problem(NAME, f"{sbd.device} is not blank: {found}", "declare a small disk for fencing alone")
     # The disk is shared: a node that was replaced owns nothing yet, and the survivor fences with these slots.
     elif slots and not (asked.ours or asked.pair_is_ours):
-        yield asked.problem(
-            NAME,
-            f"{sbd.device} bears another cluster's slots",
-            "see which cluster's nodes use it, `sbd -d DISK list`; blank it only when none does. `squid-ha adopt` "
-            "takes over a cluster that was built by hand",
-        )
+        yield _slots_of_whom(asked, sbd)
     else:
         yield asked.ok(NAME, f"{sbd.device} {'bears slots of this site' if slots else 'is blank'}")
+
+
+def _slots_of_whom(asked: Asked, sbd: Sbd) -> Finding:
+    """A node that was not asked may be the one that fences with them."""
+    silent = [each.name for each in asked.site.nodes if each.name not in {asked.node.name, *asked.others}]
+    if silent:
+        return asked.problem(
+            NAME,
+            f"{sbd.device} bears slots, and {' and '.join(silent)} was not asked whether they are this site's",
+            "see why (it does not answer, or is declared away), and leave the disk as it is: a node may fence with it",
+        )
+    return asked.problem(
+        NAME,
+        f"{sbd.device} bears another cluster's slots",
+        "see which cluster's nodes use it, `sbd -d DISK list`; blank it only when none does. `squid-ha adopt` "
+        "takes over a cluster that was built by hand",
+    )
 
 
 def _watchdog(asked: Asked, sbd: Sbd) -> Finding:

@@ -199,6 +199,23 @@ def test_the_job_of_a_pull_request_has_no_ssh_key():
     assert "SSH_KEY" not in str(gitlab["preview"])
 
 
+@pytest.mark.parametrize("name", PIPELINES)
+@pytest.mark.parametrize(("code", "goes_on"), [(0, True), (3, True), (5, True), (1, False), (2, False), (4, False)])
+def test_up_goes_on_where_it_may_mend_something_or_where_there_is_no_engine_to_ask(name, code, goes_on):
+    text = (PROJECT / "docs/pipelines" / name).read_text()
+    (step,) = [each for each in _scripts(yaml.safe_load(text)) if each.startswith("squid-ha status")]
+    done = subprocess.run(["bash", "-e", "-c", f"squid-ha() {{ return {code}; }}\n{step}\n"], check=False)
+    assert (done.returncode == 0) is goes_on
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_the_labs_stack_is_gone_once_everything_is_set_up(name):
+    text = (PROJECT / "docs/pipelines" / name).read_text()
+    steps = [each for each in _scripts(yaml.safe_load(text)) if each.startswith("make setup")]
+    assert steps
+    assert {each.partition(" && ")[2] for each in steps} == {"rm -f stacks/Pulumi.lab.yaml"}
+
+
 def test_a_deployment_waits_for_an_approval_and_for_the_run_before():
     up = yaml.safe_load((PROJECT / "docs/pipelines/github-actions.yml").read_text())["jobs"]["up"]
     assert up["environment"] == "production"

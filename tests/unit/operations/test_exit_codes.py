@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from operations import cli, stacks
-from operations.cli import _app, _arguments, _exit
+from operations.cli import _app, _arguments, _exit, validate
 from operations.stacks import Misused, StackTrouble, project_root, stack_file
 from providers.connection import errors
 
@@ -82,6 +82,16 @@ def test_every_command_and_group_has_a_name_and_help() -> None:
     assert names == {name for name, _ in _app.commands()}
     assert app is _app.build()
     assert len(app.registered_commands) + len(app.registered_groups) == len(names), "a command was added twice"
+
+
+def test_a_stack_that_does_not_exist_is_a_wrong_call_and_a_wrong_declaration_is_not(tmp_path) -> None:
+    with pytest.raises(Misused, match="there is no stack `no-such-stack`"):
+        validate.command(["no-such-stack"])
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("config:\n  squid-ha:site: {}\n")
+    with pytest.raises(typer.Exit) as ended:
+        validate.command([str(wrong)])
+    assert ended.value.exit_code == 1
 
 
 def context(stack: str) -> typer.Context:

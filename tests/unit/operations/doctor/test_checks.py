@@ -115,9 +115,17 @@ def test_fencing(ask: Ask) -> None:
     only(judged("fencing", ask("there\nSoftware Watchdog\n", disk(), signed(), ("", 1))), "note", "software")
     only(judged("fencing", ask(hard, "", "", ("", 1))), "problem", "no block device /dev/disk/by-id/virtio-sbd")
     only(judged("fencing", ask(hard, disk(), signed("xfs"), ("", 1))), "problem", "not blank: xfs")
-    only(judged("fencing", ask(hard, disk(), signed(), "==Header\n")), "problem", "another cluster's slots")
+    slots = [hard, disk(), signed(), "==Header\n"]
+    foreign = judged("fencing", ask(*slots, others={"qsp-b": slots}))
+    only(foreign, "problem", "another cluster's slots")
     clean(judged("fencing", ask(hard, disk(), signed(), "==Header\n", ours=True)))
     clean(judged("fencing", ask(hard, disk(), signed(), "==Header\n", pair_is_ours=True)))
+
+
+def test_nobody_is_told_to_blank_a_fencing_disk_that_a_node_which_was_not_asked_may_use(ask: Ask) -> None:
+    told = judged("fencing", ask("there\niTCO_wdt\n", disk(), signed(), "==Header\n"))
+    only(told, "problem", "qsp-b was not asked")
+    assert not any("blank" in each.remedy for each in told)
 
 
 def units(*running: str) -> str:

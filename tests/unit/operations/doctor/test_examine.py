@@ -69,6 +69,47 @@ async def test_each_way_to_fail_is_told_apart_and_the_other_node_is_asked_all_th
     assert any(each.where == "qsp-b" and each.check == "platform" for each in report.findings)
 
 
+def with_slots(name: str, owners: str) -> FakeNode:
+    """A node that sees the shared fencing disk with slots, and says whose it is."""
+    disk = {"name": "/dev/sdb", "type": "disk", "size": 10_000_000, "serial": "sbd", "ro": False, "mountpoints": [None]}
+
+    def answer(command: Command) -> str | Result:
+        said = str(command)
+        if "owner" in said:
+            return owners
+        if command.argv[0] == "lsblk":
+            return json.dumps({"blockdevices": [disk]})
+        if command.argv[0] == "sbd":
+            return "==Header\n"
+        if command.argv[0] == "ip":
+            return "[]"
+        return ""
+
+    return FakeNode(name, answer)
+
+
+@pytest.mark.parametrize("survivor", ["qsp-a", "qsp-b"])
+async def test_a_new_node_in_an_old_ones_place_finds_the_survivors_fencing_disk_in_order(
+    survivor: str, site: Site
+) -> None:
+    owners = {survivor: "lab/owner squid-ha/lab\n"}
+    nodes = [with_slots(name, owners.get(name, "")) for name in ("qsp-a", "qsp-b")]
+    report = await examine(fake_cluster(*nodes), site, "lab")
+    found = [each for each in report.findings if each.check == "fencing" and "virtio-sbd" in each.sentence]
+    assert [(each.where, each.level) for each in found] == [("qsp-a", "ok"), ("qsp-b", "ok")], found
+    assert all("slots of this site" in each.sentence for each in found)
+
+
+async def test_nobody_is_told_to_blank_the_fencing_disk_while_the_survivor_does_not_answer(site: Site) -> None:
+    def refuse(command: Command) -> str:
+        raise FAILURES["no answer"]
+
+    report = await examine(fake_cluster(with_slots("qsp-a", ""), FakeNode("qsp-b", refuse)), site, "lab")
+    (found,) = [each for each in report.findings if each.check == "fencing" and "virtio-sbd" in each.sentence]
+    assert "qsp-b was not asked" in found.sentence
+    assert "blank" not in found.remedy
+
+
 def test_every_port_of_the_engine_is_a_door(site: Site) -> None:
     entries = [door.entry for door in ports.doors(site, site.node("qsp-a"))]
     assert entries == ["udp:192.0.2.11:5405", "udp:172.16.77.11:5406", "tcp:172.16.77.11:7789"]
