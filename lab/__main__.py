@@ -21,7 +21,7 @@ from lab.paths import run_directory
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="The lab: two nodes, a client, an origin, a time source."
 )
-out = Console(highlight=False)
+out = Console(highlight=False, emoji=False)
 
 Node = Annotated[str, typer.Argument(help="qsp-a or qsp-b")]
 Name = Annotated[str, typer.Argument(help="name of the snapshot")]

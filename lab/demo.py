@@ -197,12 +197,14 @@ def main(arguments: Sequence[str] = ()) -> int:
     parser = argparse.ArgumentParser(prog="python -m lab.demo", description="Lab, pulumi up, moves under load, proof.")
     parser.add_argument("--engine", choices=list(ENGINES), help="with this engine; else as the lab's stack file says")
     engine = parser.parse_args(arguments).engine
-    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
+    console = Console(highlight=False, soft_wrap=True, emoji=False, width=None if sys.stdout.isatty() else WIDTH)
     narrator = Narrator(console, STEPS)
     try:
         passed = demo(narrator, engine)
     except (LabError, ImageError, StackTrouble, DeclarationError, HostError) as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"\n[red]demo:[/red] {escape(str(error))}")
+        Console(stderr=True, highlight=False, soft_wrap=True, emoji=False).print(
+            f"\n[red]demo:[/red] {escape(str(error))}"
+        )
         return 1
     except KeyboardInterrupt:
         console.print("\ninterrupted; the lab runs on (`make lab-down` ends it)")

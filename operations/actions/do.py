@@ -14,7 +14,10 @@ from providers.connection.errors import HostError, Unreachable
 
 
 class Outcome(BaseModel):
-    """An action that worked. ``active`` is the node that runs the service then, None if that cannot be told."""
+    """An action that worked. ``active`` is the node that runs the service then, None if there is none.
+
+    ``told`` is false where that could not be told; the last notice says why.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -23,6 +26,7 @@ class Outcome(BaseModel):
     node: str | None = None
     seconds: float
     active: str | None
+    told: bool = True
     notices: list[str]
 
 
@@ -54,7 +58,13 @@ async def act(cluster: Cluster, site: Site, stack: str, action: str, work: Work,
     except HostError as error:
         # The action itself was verified by what did it; this is only for the report.
         return Outcome(
-            action=action, stack=stack, node=node or None, seconds=seconds, active=None, notices=[str(error)]
+            action=action,
+            stack=stack,
+            node=node or None,
+            seconds=seconds,
+            active=None,
+            told=False,
+            notices=[str(error)],
         )
     told = [notice.text for notice in notices]
     return Outcome(action=action, stack=stack, node=node or None, seconds=seconds, active=active, notices=told)

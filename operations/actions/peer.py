@@ -6,7 +6,7 @@ from declaration.site import Site
 from operations.engines import engine_of
 from providers.connection.cluster import Cluster
 from providers.connection.command import command
-from providers.connection.errors import HostError, Refused, Unreachable
+from providers.connection.errors import HostError, HostKeyRefused, LoginRefused, Refused, Unreachable
 
 
 async def refuse_peer(cluster: Cluster, node: str) -> None:
@@ -16,6 +16,12 @@ async def refuse_peer(cluster: Cluster, node: str) -> None:
             continue
         try:
             await peer.run(command("true", reads=True, timeout=15))
+        except (HostKeyRefused, LoginRefused) as error:
+            raise Refused(
+                f"{name} answers over SSH, so it is not off, although it lets nobody in from here ({error.message})",
+                node=node,
+                remedy=error.remedy,
+            ) from error
         except Unreachable:
             continue
         except HostError as error:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from operations.cli._console import err, out
 
 if TYPE_CHECKING:
+    from operations.actions.do import Outcome
     from operations.engines import Runtime
     from operations.site import Hosts
     from providers.connection.cluster import Cluster
@@ -28,7 +29,12 @@ def run(hosts: Hosts, action: str, work: Work, done: str, *, node: str = "", as_
     if as_json:
         out.print(outcome.model_dump_json(indent=2), markup=False)
         return
-    where = f"The service runs on {outcome.active}." if outcome.active else "The service runs on no node."
-    out.print(f"{done} {where}", markup=False)
+    out.print(f"{done} {_where(outcome)}", markup=False)
     for notice in outcome.notices:
         err.print(f"notice: {escape(notice)}")
+
+
+def _where(outcome: Outcome) -> str:
+    if not outcome.told:
+        return "Where the service runs cannot be told now."
+    return f"The service runs on {outcome.active}." if outcome.active else "The service runs on no node."

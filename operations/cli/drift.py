@@ -62,7 +62,7 @@ def command(
         if not annotated.append_page(report):
             err.print(f"${annotated.SUMMARY} is not set, so there is no summary to add to.")
     else:
-        console = out if out.is_terminal else Console(width=_WIDE, highlight=False)
+        console = out if out.is_terminal else Console(width=_WIDE, highlight=False, emoji=False)
         console.print(render(report), soft_wrap=False)
     if code := _code(report):
         raise typer.Exit(code)

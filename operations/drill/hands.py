@@ -32,6 +32,10 @@ systemd-run --quiet --collect --unit="$unit" --on-active="$seconds" --timer-prop
     /bin/sh -c "$text" sh "$@"
 """
 _DISARM = 'systemctl stop "$1.timer" 2>/dev/null || [ $? -eq 5 ]'
+# Before the repair: what has not started yet would break the node again after it.
+_CALL_OFF = (
+    'for each in "$1-start.timer" "$1-start.service"; do systemctl stop "$each" 2>/dev/null || [ $? -eq 5 ]; done'
+)
 _PENDING = "systemctl list-units --all --plain --no-legend --no-pager 'squid-ha-drill*'"
 
 
@@ -79,6 +83,8 @@ class SiteHands:
         """Repair, and disarm."""
         match disturbance:
             case OnNode():
+                if disturbance.delayed:
+                    await self._call_off(disturbance)
                 if disturbance.undo:
                     await self._undo_on_nodes(disturbance)
             case ByPlug():
@@ -122,6 +128,16 @@ class SiteHands:
                     remedy=f"wait for it, or run it: `systemctl start {wanted.unit}.service`",
                 ) from failure
             raise
+
+    async def _call_off(self, done: OnNode) -> None:
+        """What was to start in a moment does not; a node that is cut off already has begun, and is repaired next."""
+        call_off = script(_CALL_OFF, done.unit, label=f"systemctl stop {done.unit}-start")
+        try:
+            await self._cluster.node(done.node).run(replace(call_off, timeout=10.0))
+        except CommandFailed:
+            raise
+        except HostError as trouble:
+            self._cluster.progress(" ".join(str(trouble).split()))
 
     async def _undo_on_nodes(self, done: OnNode) -> None:
         last = max(self._due.get(done.name, 0.0), time.monotonic()) + SLACK

@@ -71,6 +71,8 @@ class Follower:
     cursor: Cursor = field(default_factory=Cursor)
     node: str = ""
     _waiting: str = ""
+    _first: int | None = None
+    """Records to begin with, once the log is somewhere."""
 
     @property
     def _name(self) -> str:
@@ -84,10 +86,20 @@ class Follower:
 
         Raises `HostError` where it is on no node. Compressed files are not gone back into.
         """
+        self._first = lines
         node = await self.source.find()
         if node is None:
             return []
         self.node = node
+        try:
+            shown = await self._last(lines)
+        except Gone:
+            self.node, self.cursor = "", Cursor()
+            return []
+        self._first = None
+        return shown
+
+    async def _last(self, lines: int) -> list[bytes]:
         row = [file for file in ordered(await self._list(), self._name) if file.size > 0]
         shown: list[bytes] = []
         for file in reversed(row):
@@ -116,7 +128,10 @@ class Follower:
             try:
                 if not self.node:
                     await self._attach()
-                found, busy = await self._look() if self.node else ([], False)
+                if self.node and self._first is not None:
+                    found, busy = await self.last(self._first), True
+                else:
+                    found, busy = await self._look() if self.node else ([], False)
             except Gone:
                 self._wait(f"{self.node} has the log no more; waiting for where it comes up")
                 self.node, found, busy = "", [], False

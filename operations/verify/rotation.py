@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from blueprint.render.rotation import Rotation
 from blueprint.rotation import rendered
 from declaration.site import Site
+from operations.actions.do import hold
 from operations.verify.model import Check, FileChange, Report
 from operations.verify.site import Options, other, service_checks, start
 from operations.verify.walk import Walk
@@ -52,10 +53,12 @@ Listing = Mapping[str, LogFile]
 async def verify_rotation(cluster: Cluster, site: Site, stack: str, owner: str, options: Options) -> Report:
     """Dry and forced, here and on the other node, and the service back where it was.
 
-    A move that fails is the last check. Raises `Refused` for a site without a mirror, or whose service does not run.
+    A move that fails is the last check. Raises `Refused` for a site without a mirror, or whose service does not run,
+    and `Locked`.
     """
     if site.mirror is None:
         raise Refused("the site has no mirror, so there is no log whose rotation is ours")
+    await hold(cluster)
     wanted = rendered(site, owner)
     checks, active = await service_checks(cluster, site)
     if active is None or not wanted.logs:

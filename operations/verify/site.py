@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from blueprint.platforms import PLATFORMS
 from declaration.site import Site
+from operations.actions.do import hold
 from operations.proof import Proof
 from operations.status import read_status
 from operations.verify import clocks
@@ -37,8 +38,10 @@ class Options:
 async def verify(cluster: Cluster, site: Site, stack: str, options: Options) -> Report:
     """All checks of the site's phase; a move that fails is the last one before the clocks.
 
-    Raises `HostError` where a node cannot be asked.
+    With a move, nobody else writes meanwhile. Raises `HostError` where a node cannot be asked, `Locked`.
     """
+    if options.move:
+        await hold(cluster)
     checks, active = await service_checks(cluster, site)
     proof: Proof | None = None
     if active is not None:

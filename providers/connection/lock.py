@@ -137,21 +137,26 @@ class ClusterLock:
         await asyncio.gather(*(lock.release() for lock in self._locks))
 
     async def _attempt(self) -> tuple[str, str] | None:
-        """None when held everywhere it can be, else (node, holder); then nothing that was taken here is kept."""
+        """None when held everywhere it can be, else (node, holder); then nothing that was taken here is kept.
+
+        All are tried: that one node cannot be reached does not hide who holds the lock on the other.
+        """
         survivors = any(lock.held for lock in self._locks)
         taken: list[NodeLock] = []
+        gone: Unreachable | None = None
         for lock in self._locks:
             if lock.held:
                 continue
             try:
                 holder = await lock.take()
-            except Unreachable:
-                if survivors:
-                    continue
-                await asyncio.gather(*(each.release() for each in taken))
-                raise
+            except Unreachable as error:
+                gone = error
+                continue
             if holder:
                 await asyncio.gather(*(each.release() for each in taken))
                 return lock.node.name, holder
             taken.append(lock)
+        if gone is not None and not survivors:
+            await asyncio.gather(*(each.release() for each in taken))
+            raise gone
         return None

@@ -120,6 +120,16 @@ async def test_a_node_that_reboots_during_the_run(site):
     await lock.release()
 
 
+async def test_a_node_that_is_gone_does_not_hide_who_holds_the_other(site):
+    first, second = site.run(), site.run()
+    await first._locks[1].take()
+    await site.servers["qsp-a"].stop()
+    with pytest.raises(Locked, match="qsp-b"):
+        await second.hold()
+    await first.release()
+    await site.servers["qsp-a"].start()
+
+
 async def test_a_node_that_is_gone_from_the_start_is_not_tolerated(site):
     await site.servers["qsp-b"].stop()
     lock = site.run()

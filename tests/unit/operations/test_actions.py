@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -20,10 +21,10 @@ from declaration.site import Site
 from operations import engines, switchover
 from operations import site as sites
 from operations.actions import do, records, refuse_peer, save, split
-from operations.cli import _app
+from operations.cli import _act, _app
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
-from providers.connection.errors import Locked, Refused, Unreachable
+from providers.connection.errors import HostKeyRefused, Locked, LoginRefused, Refused, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.loop import run_sync
 from providers.roles import UP_TO_DATE, MirrorView, Notice, SplitBrain
@@ -157,6 +158,33 @@ async def test_a_peer_that_answers_is_not_off() -> None:
     with pytest.raises(Refused, match="qsp-b answers over SSH"):
         await refuse_peer(fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b")), "qsp-a")
     await refuse_peer(fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b", off)), "qsp-a")
+
+
+@pytest.mark.parametrize("trouble", [HostKeyRefused, LoginRefused])
+async def test_nor_is_one_that_lets_nobody_in(trouble: type[Unreachable]) -> None:
+    def answers(_command: Command) -> str:
+        raise trouble("another host key than the one that is known", node="qsp-b")
+
+    with pytest.raises(Refused, match="qsp-b answers over SSH, so it is not off, although"):
+        await refuse_peer(fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b", answers)), "qsp-a")
+
+
+async def test_where_it_cannot_be_told_who_serves_nobody_is_said_to_serve_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Silent(Engine):
+        async def active_node(self, cluster: Cluster) -> str:
+            raise Refused("the engine is stopped on all nodes")
+
+    engine = Silent()
+    monkeypatch.setattr(do, "engine_of", lambda _site: SimpleNamespace(runtime=engine))
+
+    async def nothing() -> None:
+        """The action itself worked."""
+
+    outcome = await do.act(fake_cluster(FakeNode("qsp-a")), cast("Any", None), "lab", "maintenance on", nothing)
+    assert (outcome.active, outcome.told) == (None, False)
+    assert _act._where(outcome) == "Where the service runs cannot be told now."
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,33 @@ async def test_a_rotation_and_a_move_and_a_lost_node_are_followed_without_a_gap_
     ]
 
 
+async def test_a_log_that_was_nowhere_at_first_begins_with_its_last_records(mirror: Mirror) -> None:
+    mirror.append("1", "2")
+    mirror.rotate("1")
+    mirror.append("3", "4", "5")
+    mirror.mount()
+    follower = mirror.follower()
+    assert await follower.last(2) == []
+    async with followed(mirror, follower):
+        await mirror.until(lambda: any("on no node" in told for told in mirror.told))
+        mirror.mount("qsp-b")
+        await mirror.until(lambda: mirror.shown == ["4", "5"])
+        mirror.append("6")
+        await mirror.until(lambda: mirror.shown == ["4", "5", "6"])
+
+
+async def test_a_log_that_goes_while_it_is_looked_at_is_on_no_node(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror.append("1")
+
+    async def found(_self: Source) -> str:
+        return "qsp-b"
+
+    monkeypatch.setattr(Source, "find", found)
+    assert await mirror.follower().last(2) == []
+
+
 async def test_what_a_crash_has_lost_is_told_and_the_rest_goes_on(mirror: Mirror) -> None:
     mirror.append("one", "two", "three")
     follower = mirror.follower()

@@ -136,6 +136,17 @@ async def test_a_cut_node_is_asked_first_whether_it_can_be_and_begins_of_its_own
     assert len([text for text in told(a) if "undo:" in text]) == 4, "it was not tried until the node was back"
 
 
+async def test_what_has_not_started_yet_is_called_off_before_the_repair(site: Site) -> None:
+    acting, a, _ = site_hands(site)
+    cut = disturbances.network_cut(site, "qsp-a", "public", 60)
+    await acting.undo(cut)
+    said = told(a)
+    assert said[0] == f"systemctl stop {cut.unit}-start"
+    assert "undo:" in said[1]
+    await acting.undo(disturbances.reset("qsp-a"))
+    assert told(a)[-1].endswith("-start"), "a reset is called off although nothing undoes it"
+
+
 async def test_an_undo_that_fails_on_the_node_is_an_error_at_once(site: Site) -> None:
     acting, *_ = site_hands(site, lambda command: Result(command, 1 if "undo:" in str(command) else 0, "", "no"))
     hung = disturbances.squid_hung(site, "qsp-a", 60)

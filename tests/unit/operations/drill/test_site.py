@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from operations.proof.model import Logs
 from operations.stacks import Misused
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
-from providers.connection.errors import Refused
+from providers.connection.errors import Refused, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
 from tests.unit.operations.drill.world import World, logs
 
@@ -138,6 +139,39 @@ async def test_after_a_site_that_is_not_whole_again_nothing_more_is_broken(
     (hung,) = report.scenarios
     assert {finding.split(":")[0] for finding in hung.findings} >= {"left behind", "not whole"}
     assert list(report.left_out) == ["squid-killed"]
+
+
+async def test_a_drill_that_could_not_go_on_is_not_green(
+    site: Site, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+    real = drilling.readiness
+
+    async def ready_once(*seams: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise Refused("the site is not ready: squid failed on qsp-b")
+        return await real(*seams)
+
+    monkeypatch.setattr(drilling, "readiness", ready_once)
+    report = await drill(cluster(), site, "lab", Options(["planned-move", "squid-killed"], knows=True, patience=20))
+    assert [each.verdict for each in report.scenarios] == ["green"]
+    assert list(report.left_out) == ["squid-killed"]
+    assert report.verdict == "red"
+
+
+async def test_clients_that_are_lost_make_the_report_red_and_not_none(
+    site: Site, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(_self: object) -> Any:
+        raise Unreachable("no route to host", node="qsp-b")
+
+    monkeypatch.setattr(type(world), "stop", gone)
+    report = await drill(cluster(), site, "lab", Options(["planned-move"], patience=20))
+    (moved,) = report.scenarios
+    assert report.verdict == "red"
+    assert any("clients cannot be asked" in each for each in moved.findings)
 
 
 async def test_requests_come_from_where_they_are_asked_to(site: Site) -> None:
