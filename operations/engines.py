@@ -116,6 +116,9 @@ class Engine:
         return cast("Runtime", importlib.import_module(self.runtime_module))
 
 
+KEEPS_AWAY = frozenset({"standby", "maintenance"})
+"""Kinds of notices that say that the service would not move by itself."""
+
 ENGINES: Mapping[str, Engine] = {
     "pacemaker": Engine("providers.pacemaker.runtime"),
     "lifekeeper": Engine("providers.lifekeeper.runtime"),
@@ -125,3 +128,20 @@ ENGINES: Mapping[str, Engine] = {
 def engine_of(site: Site) -> Engine:
     """The engine that a site names."""
     return ENGINES[site.engine]
+
+
+class Membership(Protocol):
+    """What some engines can tell of their nodes; one that cannot has no such functions."""
+
+    async def online(self, cluster: Cluster) -> frozenset[str]:
+        """The nodes that take part. Raises `Unknown` where no node can tell."""
+        ...
+
+    async def fenced(self, cluster: Cluster, node: str, since: float) -> bool:
+        """Whether ``node`` was fenced with success since then (seconds since the epoch). Raises `Unknown`."""
+        ...
+
+
+def membership_of(runtime: Runtime) -> Membership | None:
+    """The engine's account of its nodes, if it has one."""
+    return cast("Membership", runtime) if hasattr(runtime, "fenced") else None

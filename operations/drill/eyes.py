@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol, cast
+from typing import Protocol
 
 from declaration.site import Site
 from operations.drill.steps import Stand
-from operations.engines import Runtime, Tree, engine_of
+from operations.engines import KEEPS_AWAY, Tree, engine_of, membership_of
 from operations.verify import clocks
 from providers.connection.cluster import Cluster
 from providers.connection.errors import HostError
@@ -17,20 +17,7 @@ from providers.roles import MirrorView
 
 _DEGRADED = "Degraded"
 _RUNS = frozenset({"Started", "Promoted", _DEGRADED})
-_KEEPS_AWAY = frozenset({"standby", "maintenance"})
 PAIR = 2
-
-
-class Membership(Protocol):
-    """What some engines can tell of their nodes; one that cannot has no such functions."""
-
-    async def online(self, cluster: Cluster) -> frozenset[str]:
-        """The nodes that take part. Raises `Unknown` where no node can tell."""
-        ...
-
-    async def fenced(self, cluster: Cluster, node: str, since: float) -> bool:
-        """Whether ``node`` was fenced with success since then (seconds since the epoch). Raises `Unknown`."""
-        ...
 
 
 class Eyes(Protocol):
@@ -66,7 +53,7 @@ class SiteEyes:
             wrong = await self._wrong_clocks() if clocks else None
         except HostError as trouble:
             return Stand(time=begun, trouble=" ".join(str(trouble).split()))
-        aside = any(notice.kind in _KEEPS_AWAY for notice in notices)
+        aside = any(notice.kind in KEEPS_AWAY for notice in notices)
         nodes = frozenset(node.name for node in self._site.nodes if not node.away)
         return Stand(
             time=begun,
@@ -105,11 +92,6 @@ class SiteEyes:
     def _without(self, names: frozenset[str]) -> Cluster:
         left = {name: node for name, node in self._cluster.nodes.items() if name not in names}
         return replace(self._cluster, nodes=left) if left else self._cluster
-
-
-def membership_of(runtime: Runtime) -> Membership | None:
-    """The engine's account of its nodes, if it has one."""
-    return cast("Membership", runtime) if hasattr(runtime, "fenced") else None
 
 
 def is_whole(tree: Tree) -> bool:

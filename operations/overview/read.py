@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from declaration.site import Site
 from declaration.time import Time
-from operations.engines import engine_of
+from operations.engines import KEEPS_AWAY, engine_of, membership_of
 from operations.overview.model import Drill, Half, Member, NodeClock, Note, Overview, in_words
 from operations.status import Status, read_status
 from providers.connection.batching import BatchingNode
@@ -23,8 +23,8 @@ from providers.host import clocks
 async def read(cluster: Cluster, site: Site, stack: str) -> tuple[Status, Overview]:
     """Ask the nodes. Raises `Unknown` where none can tell what runs."""
     reading = replace(cluster, nodes={name: BatchingNode(node) for name, node in cluster.nodes.items()})
-    status, times, notes = await asyncio.gather(
-        read_status(reading, site), _clocks(reading, site), _notes(reading, site)
+    status, times, notes, online = await asyncio.gather(
+        read_status(reading, site), _clocks(reading, site), _notes(reading, site), _online(reading, site)
     )
     members = list(reversed(list(status.tree.states.items())))
     return status, Overview(
@@ -34,7 +34,7 @@ async def read(cluster: Cluster, site: Site, stack: str) -> tuple[Status, Overvi
         nodes=[node.name for node in site.nodes],
         active=status.tree.active,
         whole=status.whole,
-        healthy=status.healthy,
+        healthy=status.healthy and online and not any(note.kind in KEEPS_AWAY for note in notes),
         members=[
             Member(name=name, depth=depth, states={node: in_words(state) for node, state in states.items()})
             for depth, (name, states) in enumerate(members)
@@ -55,6 +55,16 @@ async def read(cluster: Cluster, site: Site, stack: str) -> tuple[Status, Overvi
         clocks=times,
         notices=notes,
     )
+
+
+async def _online(cluster: Cluster, site: Site) -> bool:
+    """Whether the engine runs on every node that is not away, as far as it tells: else nothing could fail over."""
+    membership = membership_of(engine_of(site).runtime)
+    try:
+        there = await membership.online(cluster) if membership else frozenset(cluster.nodes)
+    except Unknown:
+        return True
+    return there >= {node.name for node in site.nodes if not node.away}
 
 
 def unread(stack: str, message: str, exit_code: int) -> Overview:

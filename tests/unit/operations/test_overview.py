@@ -132,6 +132,23 @@ def test_a_clock_without_a_source_is_not_good(site: Site, runtime: FakeRuntime) 
     assert "no source is selected" in shown((status, overview))
 
 
+@pytest.mark.parametrize("kind", ["standby", "maintenance"])
+def test_a_site_that_would_not_fail_over_is_not_well(site: Site, runtime: FakeRuntime, kind: str) -> None:
+    runtime.said = [Notice(kind, "the service would not move by itself", "qsp-b")]
+    _, overview = seen(site)
+    assert not overview.healthy
+    assert overview.health == "degraded"
+
+
+def test_nor_is_one_whose_standby_is_gone(site: Site, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def online(_cluster: object) -> frozenset[str]:
+        return frozenset({"qsp-a"})
+
+    monkeypatch.setattr(runtime, "online", online, raising=False)
+    monkeypatch.setattr(runtime, "fenced", online, raising=False)
+    assert not seen(site)[1].healthy
+
+
 def test_notices_show_and_are_no_fault(site: Site, runtime: FakeRuntime) -> None:
     runtime.said = [Notice("constraint", "cli-ban-squid keeps squid off [qsp-b]", "qsp-b")]
     status, overview = seen(site)
