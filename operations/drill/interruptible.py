@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Interrupted(Exception):
-    """The drill was ended by a signal, and is undone."""
+    """The drill was ended by a signal; the message says whether all is undone."""
 
 
 def run_in_order(work: Coroutine[Any, Any, T], tell: Callable[[str], None]) -> T:
@@ -41,8 +41,10 @@ def run_in_order(work: Coroutine[Any, Any, T], tell: Callable[[str], None]) -> T
             loop.call_soon_threadsafe(task.cancel)
         try:
             future.result()
-        except (asyncio.CancelledError, Exception) as ended:
+        except asyncio.CancelledError as ended:
             raise Interrupted("the drill was interrupted; what it had broken is undone") from ended
+        except Exception as ended:
+            raise Interrupted(f"the drill was interrupted, and not all is undone: {ended}") from ended
     raise Interrupted("the drill had ended when it was interrupted")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from operations.drill.clients import Clients
 from operations.drill.disturbances import Disturbance
@@ -29,7 +30,7 @@ from operations.drill.steps import (
 )
 from operations.proof.model import Move as Moved
 from operations.proof.model import Request
-from providers.connection.errors import HostError
+from providers.connection.errors import HostError, NotVerified
 
 PAUSE = 1.0
 """Seconds between two looks at the service."""
@@ -94,7 +95,8 @@ class Runner:
     async def run(self, steps: Steps) -> Course:
         """Run to the end; what goes wrong on the way is a finding. Clients are started and stopped by the caller.
 
-        Cancelled, it repairs, waits a while for the cluster to be whole, and ends as cancelled.
+        Cancelled, it repairs (or ends the repair that is under way), waits a while for the cluster to be whole, and
+        ends as cancelled. Raises `NotVerified` then with what could not be undone.
         """
         watching = asyncio.create_task(self._watch())
         try:
@@ -106,17 +108,29 @@ class Runner:
                 self._find("went wrong", trouble)
             finally:
                 steps.close()
-                await self._repair()
+                await self._to_its_end(self._repair())
             await self._end(self._settle)
             await self._answered_after()
         except asyncio.CancelledError:
             await self._end(min(self._settle, CALM))
+            if left := [each.detail for each in self._course.findings if each.name == "left behind"]:
+                raise NotVerified("; ".join(left), remedy="undo it by hand: see docs/drill.md") from None
             raise
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
         self._course.ended = time.time()
         return self._course
+
+    @staticmethod
+    async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+        """A repair that is interrupted is not left half done: what it has not come to may have no undo of its own."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await task
+            raise
 
     async def _answered_after(self) -> None:
         with contextlib.suppress(Missed):

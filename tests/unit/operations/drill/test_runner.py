@@ -7,9 +7,11 @@ import asyncio
 import pytest
 
 from declaration.site import Site
+from operations.drill.disturbances import Disturbance
 from operations.drill.runner import Course, Runner
 from operations.drill.scenarios import scenarios
 from operations.drill.steps import Disturb, Steps, View, WaitFor
+from providers.connection.errors import NotVerified
 from tests.unit.operations.drill.world import World
 
 LAB = frozenset({"power", "public network", "replication network", "disk"})
@@ -72,6 +74,41 @@ async def test_cancelled_in_the_middle_it_undoes_what_is_broken(site: Site, name
         await task
     assert world.broken == []
     assert len([text for text in world.did if text.startswith("undo")]) == 1
+
+
+async def test_a_repair_that_is_interrupted_goes_on_to_its_end(site: Site) -> None:
+    repairing = asyncio.Event()
+
+    class Slow(World):
+        async def undo(self, disturbance: Disturbance) -> None:
+            repairing.set()
+            await asyncio.sleep(0.05)
+            await super().undo(disturbance)
+
+    world = Slow()
+    task = asyncio.create_task(runner(world).run(steps(site, "public-network-cut")))
+    await asyncio.wait_for(repairing.wait(), 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert world.broken == []
+
+
+async def test_interrupted_what_is_left_behind_is_not_called_undone(site: Site) -> None:
+    world, begun = World(stuck="public"), asyncio.Event()
+
+    def disturbed() -> Steps:
+        for step in steps(site, "public-network-cut"):
+            yield step
+            if isinstance(step, Disturb):
+                begun.set()
+                yield WaitFor("the sky falls", lambda _seen: False, 60)
+
+    task = asyncio.create_task(runner(world, settle=0.02).run(disturbed()))
+    await asyncio.wait_for(begun.wait(), 5)
+    task.cancel()
+    with pytest.raises(NotVerified, match="not undone"):
+        await task
 
 
 async def test_what_cannot_be_undone_is_said_and_keeps_no_other_from_it(site: Site) -> None:
