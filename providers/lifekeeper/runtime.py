@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command, script
-from providers.connection.errors import HostError, NotVerified, Refused, Unknown
+from providers.connection.errors import HostError, NotVerified, Refused, Unknown, Unreachable
 from providers.host.waiting import until
 from providers.lifekeeper import speaking, views
 from providers.lifekeeper.speaking import Line
@@ -289,6 +289,14 @@ async def aside(cluster: Cluster, node: str) -> None:
     seen = await _read(cluster)
     other = next((name for name in cluster.nodes if name != node and name in seen), None)
     if node not in seen:
+        try:
+            await views.read(cluster, [node])
+        except Unreachable as error:
+            raise Refused(
+                f"{node} cannot be put aside while it does not answer: its LifeKeeper would start at the next boot",
+                node=node,
+                remedy="declare it `away: true` if it stays off",
+            ) from error
         return
     if _active({node: seen[node]}):
         if other is None:

@@ -13,7 +13,7 @@ from declaration.load import read
 from operations.cli._app import build
 from operations.engines import ENGINES, Runtime
 from operations.plan import as_data, rows
-from providers.connection.errors import Refused, Unknown
+from providers.connection.errors import Refused, Unknown, Unreachable
 from providers.lifekeeper import grammar, runtime
 from providers.roles import MirrorView
 from tests.unit.declaration.conftest import SITES
@@ -182,3 +182,16 @@ def test_another_services_mirror_is_no_split_brain():
     up(pair, members())
     foreign(pair, "datarep-other", kind=("scsi", "netraid"))
     assert asyncio.run(runtime.split_brain(pair.cluster())) is None
+
+
+def test_a_node_that_does_not_answer_is_not_said_to_be_aside():
+    pair = fresh()
+    up(pair, members(2))
+    cluster = pair.cluster()
+
+    def off(_command):
+        raise Unreachable("no route to host", node="proxy-b")
+
+    cluster.nodes["proxy-b"].answer = off
+    with pytest.raises(Refused, match="does not answer"):
+        asyncio.run(runtime.aside(cluster, "proxy-b"))
