@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def until_mirror(listed):
 def without_b():
     raw = settings()
     raw["nodes"][1]["away"] = True
-    made = [each for each in things(read(raw, "test"), OWNER) if each.kind.startswith("lifekeeper.")]
+    made: list[Any] = [each for each in things(read(raw, "test"), OWNER) if each.kind.startswith("lifekeeper.")]
     for each in made:
         if each.kind == "lifekeeper.mirror":
             each.inputs.mount_points.clear()

@@ -14,6 +14,7 @@ from operations.cli._app import build
 from operations.engines import ENGINES, Runtime
 from operations.plan import as_data, rows
 from providers.connection.errors import Refused, Unknown, Unreachable
+from providers.connection.fake import FakeNode
 from providers.lifekeeper import grammar, runtime
 from providers.roles import MirrorView
 from tests.unit.declaration.conftest import SITES
@@ -192,6 +193,8 @@ def test_a_node_that_does_not_answer_is_not_said_to_be_aside():
     def off(_command):
         raise Unreachable("no route to host", node="proxy-b")
 
-    cluster.nodes["proxy-b"].answer = off
+    node = cluster.nodes["proxy-b"]
+    assert isinstance(node, FakeNode)
+    node.answer = off
     with pytest.raises(Refused, match="does not answer"):
         asyncio.run(runtime.aside(cluster, "proxy-b"))

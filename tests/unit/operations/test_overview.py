@@ -28,7 +28,7 @@ from providers.connection.errors import Refused, Unknown
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.loop import run_sync
 from providers.host.clocks import UNITS
-from providers.roles import UP_TO_DATE, MirrorView, Notice
+from providers.roles import UP_TO_DATE, MirrorView, Notice, NoticeKind
 
 RECORDED = Path(__file__).parents[2] / "recorded/chronyc-tracking"
 MEMBERS = ("mirror", "filesystem", "squid", "address")
@@ -133,7 +133,7 @@ def test_a_clock_without_a_source_is_not_good(site: Site, runtime: FakeRuntime) 
 
 
 @pytest.mark.parametrize("kind", ["standby", "maintenance"])
-def test_a_site_that_would_not_fail_over_is_not_well(site: Site, runtime: FakeRuntime, kind: str) -> None:
+def test_a_site_that_would_not_fail_over_is_not_well(site: Site, runtime: FakeRuntime, kind: NoticeKind) -> None:
     runtime.said = [Notice(kind, "the service would not move by itself", "qsp-b")]
     _, overview = seen(site)
     assert not overview.healthy
