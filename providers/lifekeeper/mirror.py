@@ -12,7 +12,7 @@ from typing import cast
 
 from providers.connection.cluster import Cluster
 from providers.contract import Absent, Observed, Present
-from providers.lifekeeper import members, mirror_data, steps, views
+from providers.lifekeeper import members, mirror_data, steps
 from providers.lifekeeper.members import Kit, Member, extended, there
 from providers.lifekeeper.mirror_data import Wanted
 from providers.lifekeeper.speaking import Line, system
@@ -112,13 +112,22 @@ def _half_extended(mirror: Wanted, source: str, target: str, whole: steps.Done, 
 
 def refusal(previous: Wanted, wanted: Wanted) -> str | None:
     """Why this change is not made in place (`providers.contract`); most of this no list shows."""
-    told = {"fstag": "the filesystem's tag", "device": "`mirror.device`", "mount_point": "`mirror.mount_point`"}
-    told |= {"fstype": "`mirror.filesystem`", "mode": "`lifekeeper.replication.mode`"}
-    told |= {"bitmap": "`lifekeeper.replication.bitmap`", "addresses": "the replication addresses"}
-    shared = {name: each for name, each in previous.addresses.items() if name in wanted.addresses}
-    same = {name: wanted.addresses[name] for name in shared}
+    # A node that goes away or comes back changes no address.
+    both = previous.addresses.keys() & wanted.addresses.keys()
+    before, after = (
+        each.model_copy(update={"addresses": {name: each.addresses[name] for name in sorted(both)}})
+        for each in (previous, wanted)
+    )
     return members.fixed(
-        previous.model_copy(update={"addresses": shared}), wanted.model_copy(update={"addresses": same}), **told
+        before,
+        after,
+        fstag="the filesystem's tag",
+        device="`mirror.device`",
+        mount_point="`mirror.mount_point`",
+        fstype="`mirror.filesystem`",
+        mode="`lifekeeper.replication.mode`",
+        bitmap="`lifekeeper.replication.bitmap`",
+        addresses="the replication addresses",
     )
 
 
@@ -154,20 +163,14 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     for name, bare in (await _bare(cluster, wanted)).items():
         state = wanted.mount_points[name]
         await mount_point.converge(cluster, cluster.node(name), wanted.mount_point, state, bare)
-    kept = ""
-    if await _is_whole(cluster, wanted):
-        await mirror_data.made(cluster, wanted)
-    else:
-        kept = await mirror_data.kept_by(cluster, wanted)
-        await mirror_data.refuse_elsewhere(cluster, wanted, kept)
+    seen, kept = await members.read(cluster, wanted), ""
+    if any(_both(name, wanted)(seen) for name in wanted.nodes):
+        # Nothing is formatted or taken over any more.
+        await mirror_data.made(cluster, wanted, seen)
+    elif kept := await mirror_data.kept_by(cluster, wanted):
+        mirror_data.refuse_elsewhere(wanted, seen, kept)
     await members.converge(cluster, wanted.model_copy(update={"kept": kept or None}), KIT, source=kept)
-    await mirror_data.made(cluster, wanted)
-
-
-async def _is_whole(cluster: Cluster, wanted: Wanted) -> bool:
-    """The mirror and its filesystem are on a node: nothing is formatted or taken over any more."""
-    seen = await views.read(cluster, list(wanted.nodes))
-    return any(_both(name, wanted)(seen) for name in wanted.nodes)
+    await mirror_data.made(cluster, wanted, await members.read(cluster, wanted))
 
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import Refused
-from providers.lifekeeper import members, steps, views
+from providers.lifekeeper import members, steps
 from providers.lifekeeper.members import Member
 from providers.lifekeeper.steps import Views
 from providers.lifekeeper.views import IN_SERVICE
@@ -87,7 +87,7 @@ def fit(mirror: Wanted, source: str, hierarchy: str) -> steps.Ready:
     async def ready(cluster: Cluster, seen: Views) -> None:
         del seen
         disks = await _disks(cluster, mirror)
-        begun = {name: (await cluster.journal(name).entries()).get(BEGUN, "") for name in disks}
+        begun = await _begun(cluster, mirror)
         for name, disk in disks.items():
             if hierarchy == "new":
                 await _refuse_used(cluster, mirror, name, disk, ours=_NEW in (begun[name], begun[source]))
@@ -126,6 +126,12 @@ def extendable(mirror: Wanted, source: str, target: str) -> steps.Ready:
             await cluster.journal(target).put({marks.DISK: marks.text(disk.identity)})
 
     return ready
+
+
+async def _begun(cluster: Cluster, mirror: Wanted) -> dict[str, str]:
+    """Node → how it was making the mirror when a run was cut off, '' where it was not."""
+    entries = await cluster.each(lambda node: cluster.journal(node).entries(), list(mirror.nodes))
+    return {name: known.get(BEGUN, "") for name, known in entries.items()}
 
 
 async def _disks(cluster: Cluster, mirror: Wanted) -> dict[str, Disk]:
@@ -186,11 +192,10 @@ async def kept_by(cluster: Cluster, wanted: Wanted) -> str:
 
     Raises `Refused` where data was kept and no node, or more than one, says that it had the newest.
     """
-    for name in wanted.nodes:
-        begun = (await cluster.journal(name).entries()).get(BEGUN)
+    for name, begun in (await _begun(cluster, wanted)).items():
         if begun:
             return name if begun == _KEPT else ""
-    entries = {name: await marks.kept(cluster, cluster.node(name)).entries() for name in wanted.nodes}
+    entries = await cluster.each(lambda node: marks.kept(cluster, node).entries(), list(wanted.nodes))
     sources = [name for name, known in entries.items() if known.get(_mark(wanted)) == name]
     having = [name for name, known in entries.items() if wanted.device in known]
     if wanted.hierarchy == "existing" or not having:
@@ -215,10 +220,10 @@ async def kept_by(cluster: Cluster, wanted: Wanted) -> str:
     return sources[0]
 
 
-async def refuse_elsewhere(cluster: Cluster, wanted: Wanted, kept: str) -> None:
-    """The mirror is made where the service runs, and taken over where its data is."""
-    source = members.source_of(wanted, await members.read(cluster, wanted), kept)
-    if kept and source != kept:
+def refuse_elsewhere(wanted: Wanted, seen: Views, kept: str) -> None:
+    """The mirror is made where the service runs, and taken over where its data is. Raises `Refused`."""
+    source = members.source_of(wanted, seen, kept)
+    if source != kept:
         raise Refused(
             f"the service runs on {source}, and the newest data that was kept on {wanted.device} is on {kept}",
             node=kept,
@@ -245,13 +250,11 @@ async def keep(cluster: Cluster, wanted: Wanted, entries: Mapping[str, Mapping[s
             await journal.drop([mark])
 
 
-async def made(cluster: Cluster, wanted: Wanted) -> None:
+async def made(cluster: Cluster, wanted: Wanted, seen: Views) -> None:
     """Where the mirror is, what was kept is in it again, or overwritten by it.
 
     `BEGUN` goes last: until then a next run comes here.
     """
-    seen = await views.read(cluster, list(wanted.nodes))
-    for name in (each for each in wanted.nodes if wanted.tag in seen[each].instances):
-        await marks.kept(cluster, cluster.node(name)).drop([wanted.device, _mark(wanted)])
-    for name in wanted.nodes:
-        await cluster.journal(name).drop([BEGUN])
+    there = [name for name in wanted.nodes if wanted.tag in seen[name].instances]
+    await cluster.each(lambda node: marks.kept(cluster, node).drop([wanted.device, _mark(wanted)]), there)
+    await cluster.each(lambda node: cluster.journal(node).drop([BEGUN]), list(wanted.nodes))
