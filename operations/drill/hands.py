@@ -31,11 +31,8 @@ systemctl reset-failed "$unit.service" 2>/dev/null || :
 systemd-run --quiet --collect --unit="$unit" --on-active="$seconds" --timer-property=AccuracySec=100ms -- \
     /bin/sh -c "$text" sh "$@"
 """
-_DISARM = 'systemctl stop "$1.timer" 2>/dev/null || [ $? -eq 5 ]'
-# Before the repair: what has not started yet would break the node again after it.
-_CALL_OFF = (
-    'for each in "$1-start.timer" "$1-start.service"; do systemctl stop "$each" 2>/dev/null || [ $? -eq 5 ]; done'
-)
+# Units; one that there is not is stopped already.
+_STOP = 'set -e; for each in "$@"; do systemctl stop "$each" 2>/dev/null || [ $? -eq 5 ]; done'
 _PENDING = "systemctl list-units --all --plain --no-legend --no-pager 'squid-ha-drill*'"
 
 
@@ -130,8 +127,12 @@ class SiteHands:
             raise
 
     async def _call_off(self, done: OnNode) -> None:
-        """What was to start in a moment does not; a node that is cut off already has begun, and is repaired next."""
-        call_off = script(_CALL_OFF, done.unit, label=f"systemctl stop {done.unit}-start")
+        """What was to start in a moment does not, or it would break the node again after its repair.
+
+        A node that is cut off already has begun, and is repaired next.
+        """
+        unit = f"{done.unit}-start"
+        call_off = script(_STOP, f"{unit}.timer", f"{unit}.service", label=f"systemctl stop {unit}")
         try:
             await self._cluster.node(done.node).run(replace(call_off, timeout=10.0))
         except CommandFailed:
@@ -149,7 +150,8 @@ class SiteHands:
         for name in done.undone_on or (done.node,):
             if not done.undone_on:
                 await self._repeat(name, done.undoing, last)
-            await self._repeat(name, script(_DISARM, done.unit, label=f"systemctl stop {done.unit}.timer"), last)
+            timer = f"{done.unit}.timer"
+            await self._repeat(name, script(_STOP, timer, label=f"systemctl stop {timer}"), last)
 
     async def _undone_somewhere(self, done: OnNode) -> bool:
         """Try each node that it may have to be undone on; one that cannot be reached is none of them."""
