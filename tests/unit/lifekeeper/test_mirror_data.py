@@ -52,6 +52,14 @@ def removed_with_data_kept(active=A):
     return pair
 
 
+def deleted_by_hand(pair):
+    """The whole hierarchy, on both nodes; the disks are as they were."""
+    for lcd in pair.lcds.values():
+        for table in (lcd.instances, lcd.priorities, lcd.ties):
+            table.clear()
+    pair.said.clear()
+
+
 def created(pair):
     return [(node, line) for node, line in pair.said if "create dk" in line]
 
@@ -94,10 +102,7 @@ def test_a_takeover_that_was_cut_off_is_still_one(moment):
 def test_a_mirror_that_was_deleted_by_hand_is_not_made_anew_over_its_data():
     pair = fresh()
     up(pair, members())
-    for lcd in pair.lcds.values():
-        for table in (lcd.instances, lcd.priorities, lcd.ties):
-            table.clear()
-    pair.said.clear()
+    deleted_by_hand(pair)
     with pytest.raises(Refused, match="this site's own data") as refused:
         up(pair, until_mirror(members()))
     assert refused.value.node == A
@@ -108,10 +113,7 @@ def test_nor_where_only_the_other_node_has_the_data():
     pair = fresh()
     up(pair, members())
     pair.lcds[B].signatures, pair.lcds[A].signatures = pair.lcds[A].signatures, ""
-    for lcd in pair.lcds.values():
-        for table in (lcd.instances, lcd.priorities, lcd.ties):
-            table.clear()
-    pair.said.clear()
+    deleted_by_hand(pair)
     with pytest.raises(Refused, match="this site's own data") as refused:
         up(pair, until_mirror(members()))
     assert refused.value.node == B

@@ -42,6 +42,19 @@ def down(pair, listed):
         asyncio.run(reconcile.remove(thing.kind, pair.cluster(thing.name), thing.inputs))
 
 
+def cut_off(pair, listed, what):
+    """An `up` that ends where ``what`` is said or done; the pair is left to run on afterwards."""
+
+    def cut(_node, line):
+        if what in line:
+            raise Cut
+
+    pair.after = cut
+    with pytest.raises(Cut):
+        up(pair, listed)
+    pair.after = lambda _node, _line: None
+
+
 def differences(pair, thing):
     seen = asyncio.run(load_kind(thing.kind).observe(pair.cluster(thing.name), thing.inputs))
     assert isinstance(seen, Present), f"{thing.name} is absent"
@@ -141,14 +154,7 @@ def test_a_mirror_that_was_left_half_made_is_made_anew():
     whole, pair, listed = fresh(), fresh(), members()
     up(whole, listed)
 
-    def cut(_node, line):
-        if line == "half way":
-            raise Cut
-
-    pair.after = cut
-    with pytest.raises(Cut):
-        up(pair, listed)
-    pair.after = lambda _node, _line: None
+    cut_off(pair, listed, "half way")
     up(pair, listed)
     assert pair.tables() == whole.tables()
 
@@ -233,14 +239,7 @@ def test_removing_takes_back_what_was_made_and_nothing_else():
 def test_what_a_cut_off_extension_left_on_the_other_node_is_deleted_too():
     pair, listed = fresh(), members(2)
 
-    def cut(_node, line):
-        if line == "half extended":
-            raise Cut
-
-    pair.after = cut
-    with pytest.raises(Cut):
-        up(pair, listed)
-    pair.after = lambda _node, _line: None
+    cut_off(pair, listed, "half extended")
     assert all("qsp-squid" in lcd.instances for lcd in pair.lcds.values())
     down(pair, listed)
     assert [lcd.instances for lcd in pair.lcds.values()] == [{}, {}]
@@ -303,14 +302,7 @@ def test_a_path_that_was_found_stays_although_its_priority_was_changed_by_a_run_
     first = next(iter(pair.lcds["proxy-a"].paths))
     pair.lcds["proxy-a"].paths[first] = 50
 
-    def cut(_node, line):
-        if "net_remove" in line:
-            raise Cut
-
-    pair.after = cut
-    with pytest.raises(Cut):
-        up(pair, listed)
-    pair.after = lambda _node, _line: None
+    cut_off(pair, listed, "net_remove")
     up(pair, listed)
     assert pair.lcds["proxy-a"].paths == built.lcds["proxy-a"].paths
     down(pair, listed)
