@@ -12,7 +12,7 @@ from pydantic import Field
 from providers.connection.cluster import Cluster
 from providers.connection.errors import Refused, Unknown
 from providers.contract import Absent, Observed, Present
-from providers.lifekeeper import members
+from providers.lifekeeper import members, removal
 from providers.lifekeeper.members import Kit, Member
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Step
@@ -91,7 +91,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
     """Ties only: the resource goes with its mirror, and what is on the filesystem stays."""
-    await members.remove(cluster, wanted, resource=False)
+    await removal.remove(cluster, wanted, resource=False)
 
 
 def lines(wanted: Wanted) -> list[Line]:

@@ -10,7 +10,7 @@ from providers.connection.command import script
 from providers.connection.errors import Refused
 from providers.contract import Absent, Observed, Present
 from providers.host.settings import NodeSettings, converge_settings, read_settings, remove_settings
-from providers.lifekeeper import members
+from providers.lifekeeper import members, removal
 from providers.lifekeeper.ip import extension
 from providers.lifekeeper.members import Kit, Member, there
 from providers.lifekeeper.speaking import Line
@@ -119,7 +119,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
     """The resource, then the scripts."""
-    await members.remove(cluster, wanted, forget=False)
+    await removal.remove(cluster, wanted, forget=False)
     for name, settings in wanted.settings.items():
         await remove_settings(cluster, cluster.node(name), settings)
         await cluster.journal(name).forget()

@@ -8,7 +8,7 @@ from typing import cast
 
 from providers.connection.cluster import Cluster
 from providers.contract import Observed
-from providers.lifekeeper import members, steps
+from providers.lifekeeper import members, removal, steps
 from providers.lifekeeper.members import Kit, Member, extended, there
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Step
@@ -95,7 +95,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
     """Delete it if this site made it."""
-    await members.remove(cluster, wanted)
+    await removal.remove(cluster, wanted)
 
 
 def lines(wanted: Wanted) -> list[Line]:

@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 from pydantic import Field
 
 from providers.connection.cluster import Cluster
-from providers.connection.errors import NotVerified, Refused, Unknown
+from providers.connection.errors import Refused, Unknown
 from providers.contract import Absent, Observed, Present, State
 from providers.lifekeeper import speaking, steps, views
 from providers.lifekeeper.speaking import Line
@@ -318,7 +318,7 @@ async def converge(cluster: Cluster, wanted: Member, kit: Kit, *, source: str = 
     _refuse_different(wanted, seen, kit)
     await _begin(cluster, wanted, seen)
     await steps.walk(cluster, way(wanted, source_of(wanted, seen, source), kit), list(wanted.nodes))
-    await _untie(cluster, wanted)
+    await untie(cluster, wanted)
     await cluster.each(lambda node: cluster.journal(node).drop([PENDING]), list(wanted.nodes))
 
 
@@ -358,7 +358,7 @@ def _missing_ties(wanted: Member, name: str, seen: Views) -> list[str]:
     return [child for child in (node.depends_on if node else ()) if (wanted.tag, child) not in seen[name].dependencies]
 
 
-async def _untie(cluster: Cluster, wanted: Member, *, all_of_them: bool = False) -> None:
+async def untie(cluster: Cluster, wanted: Member, *, all_of_them: bool = False) -> None:
     """Dependencies that this site made and no longer wants."""
     seen = await views.read(cluster, list(wanted.nodes))
     for name, node in wanted.nodes.items():
@@ -372,75 +372,3 @@ async def _untie(cluster: Cluster, wanted: Member, *, all_of_them: bool = False)
                 line = Line(name, "dep_remove", f"Delete Dependency: {wanted.tag} on {child}", values)
                 await speaking.say(cluster, line)
             await journal.drop([_TIED + child])
-
-
-# Removal
-
-
-async def remove(
-    cluster: Cluster, wanted: Member, *, forget: bool = True, resource: bool = True, above: str = ""
-) -> None:
-    """Take back ties and, where this site made it, the resource: out of service, then deleted everywhere. Not
-    ``forget``: the caller has more to take back, and empties the journal. Not ``resource``: ties only. ``above`` is a
-    resource above it that goes along.
-
-    Raises `Refused` while something that is not this site's depends on it.
-    """
-    entries = {name: await cluster.journal(name).entries() for name in wanted.nodes}
-    if not any(entries.values()):
-        return
-    made = resource and any(known.get(MADE) == "yes" for known in entries.values())
-    seen = await read(cluster, wanted)
-    holders = [name for name, view in seen.items() if wanted.tag in view.instances]
-    if made and holders:
-        _refuse_needed(wanted, seen, above)
-        await speaking.check(cluster, [_deletion(holders[0], tag) for tag in filter(None, (above, wanted.tag))])
-    await _untie(cluster, wanted, all_of_them=True)
-    if made and holders:
-        # LifeKeeper deletes nothing that something depends on: from the top down.
-        for tag in filter(None, (above, wanted.tag)):
-            await _delete(cluster, wanted, tag)
-    if forget:
-        await cluster.each(lambda node: cluster.journal(node).forget(), list(wanted.nodes))
-
-
-def _refuse_needed(wanted: Member, seen: Views, along: str) -> None:
-    for name, view in seen.items():
-        parents = {parent for parent, child in view.dependencies if child == wanted.tag and parent != along}
-        above = sorted(parents | {parent for parent, child in view.dependencies if along and child == along})
-        if above:
-            raise Refused(
-                f"{wanted.tag} is still needed by {', '.join(above)}",
-                node=name,
-                remedy="remove that dependency first; it is not part of this declaration",
-            )
-
-
-async def _delete(cluster: Cluster, wanted: Member, tag: str) -> None:
-    """``tag`` is the resource's own, or of what goes along; nothing where it went with what stood on it.
-
-    A deletion reaches the other node only where the two know each other's: what a cut-off extension left goes next.
-    """
-    for _ in wanted.nodes:
-        seen = await read(cluster, wanted)
-        holders = [name for name, view in seen.items() if tag in view.instances]
-        if not holders:
-            return
-        active = next((name for name in holders if seen[name].state(tag) in IN_SERVICE), None)
-        delete = _deletion(active or holders[0], tag)
-        await speaking.check(cluster, [delete])
-        if active:
-            values = {"tag": tag, "action": "remove"}
-            await speaking.say(cluster, Line(active, "perform_action", f"Take {tag} out of service", values))
-        await speaking.say(cluster, delete)
-    left = [name for name, view in (await read(cluster, wanted)).items() if tag in view.instances]
-    if left:
-        raise NotVerified(
-            f"{tag} was deleted, and LifeKeeper's lists show it still",
-            node=left[0],
-            remedy="see /var/log/lifekeeper.log there, then run this again",
-        )
-
-
-def _deletion(node: str, tag: str) -> Line:
-    return Line(node, "lkcli resource delete", f"Delete Resource: {tag}", {"tag": tag})

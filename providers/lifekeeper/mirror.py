@@ -12,7 +12,7 @@ from typing import cast
 
 from providers.connection.cluster import Cluster
 from providers.contract import Absent, Observed, Present
-from providers.lifekeeper import members, mirror_data, steps
+from providers.lifekeeper import members, mirror_data, removal, steps
 from providers.lifekeeper.members import Kit, Member, extended, there
 from providers.lifekeeper.mirror_data import Wanted
 from providers.lifekeeper.speaking import Line, system
@@ -178,7 +178,7 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
     entries = {name: await cluster.journal(name).entries() for name in wanted.nodes}
     if any(known.get(members.MADE) == "yes" for known in entries.values()):
         await mirror_data.keep(cluster, wanted, entries)
-    await members.remove(cluster, wanted, above=wanted.fstag, forget=False)
+    await removal.remove(cluster, wanted, above=wanted.fstag, forget=False)
     for name in wanted.nodes:
         if not any(view.state(wanted.tag) for view in (await members.read(cluster, wanted)).values()):
             await mount_point.remove(cluster, cluster.node(name), wanted.mount_point)

@@ -13,7 +13,7 @@ from providers.connection.cluster import Cluster
 from providers.connection.command import command
 from providers.connection.errors import Refused
 from providers.contract import Observed
-from providers.lifekeeper import members, steps
+from providers.lifekeeper import members, removal, steps
 from providers.lifekeeper.ip import extension
 from providers.lifekeeper.members import Kit, Member, extended, there
 from providers.lifekeeper.speaking import Line, system
@@ -103,7 +103,7 @@ async def _running(cluster: Cluster, wanted: Wanted) -> str:
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
     """Take it out of service, which stops Squid, and delete it, if this site made it."""
-    await members.remove(cluster, wanted)
+    await removal.remove(cluster, wanted)
 
 
 def lines(wanted: Wanted) -> list[Line]:
