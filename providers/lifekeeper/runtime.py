@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command, script
 from providers.connection.errors import HostError, NotVerified, Refused, Unknown, Unreachable
 from providers.host.waiting import until
-from providers.lifekeeper import speaking, views
+from providers.lifekeeper import mirror_view, speaking, views
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.views import ALIVE, IN_SERVICE, Instance, View
-from providers.roles import UP_TO_DATE, MirrorView, Notice, SplitBrain
+from providers.roles import MirrorView, Notice, SplitBrain
 
 MOVE_LIMIT = 600.0
 _ROLES = {"ISP": "Started", "ISU": "Degraded", "OSU": "Stopped", "OSF": "Failed", "ILLSTATE": "Starting"}
-_STANDBY = "OSU"
 _CUSTOMARY = "qsp-squid"
 _WORD = re.compile(r"(?<![a-z])squid(?![a-z])", re.IGNORECASE)
 _MDSTAT = 'cat /proc/mdstat; echo; findmnt -rno SOURCE --mountpoint "$1"'
@@ -223,22 +222,7 @@ async def mirror(cluster: Cluster) -> Mapping[str, MirrorView]:
         except HostError as error:
             return MirrorView(trouble=str(error).splitlines()[0])
 
-    return seen_from_both(await cluster.each(look))
-
-
-def seen_from_both(halves: Mapping[str, MirrorView]) -> dict[str, MirrorView]:
-    """With a target's own half as its source tells of it: the target itself does not know how far it is.
-
-    One that is not out of service but failed, or has no source, stays unknown.
-    """
-    source = next((view for view in halves.values() if view.role == "source"), None)
-
-    def known(view: MirrorView) -> MirrorView:
-        if source is None or view.role != "target" or view.connection != _STANDBY:
-            return view
-        return replace(source, role="target", data=source.peer_data, peer_data=source.data)
-
-    return {name: known(view) for name, view in halves.items()}
+    return mirror_view.seen_from_both(await cluster.each(look))
 
 
 async def _half(node: Node, view: View) -> MirrorView:
@@ -253,32 +237,7 @@ async def _half(node: Node, view: View) -> MirrorView:
         # Only the source knows how far its target is.
         return MirrorView("target", connection=state, data="Target", peer_data="-")
     answer = await node.run(script(_MDSTAT, mount, ok=None, reads=True, label="read the mirror's state"))
-    return parse_mdstat(answer.stdout)
-
-
-def parse_mdstat(text: str) -> MirrorView:
-    """The source's view, from /proc/mdstat with the device that is mounted behind it."""
-    lines = text.strip().splitlines()
-    device = lines[-1].rsplit("/", 1)[-1] if lines else ""
-    block = re.search(rf"^{re.escape(device)} :.*(?:\n[ \t].*)*", text, re.MULTILINE) if device else None
-    halves = re.search(r"\[([U_]+)\]", block[0]) if block else None
-    if block is None or halves is None:
-        return MirrorView("source", connection="no md device is mounted", data="unknown", peer_data="unknown")
-    if "_" not in halves[1]:
-        return MirrorView(
-            "source", connected=True, connection="connected", data=UP_TO_DATE, peer_data=UP_TO_DATE, percent=100
-        )
-    share = re.search(r"(?:recovery|resync) *= *([\d.]+)%", block[0])
-    if share:
-        return MirrorView(
-            "source",
-            connected=True,
-            connection="resynchronising",
-            data=UP_TO_DATE,
-            peer_data="behind",
-            percent=float(share[1]),
-        )
-    return MirrorView("source", connection="broken", data=UP_TO_DATE, peer_data="unknown")
+    return mirror_view.parse_mdstat(answer.stdout)
 
 
 # Nodes aside, maintenance

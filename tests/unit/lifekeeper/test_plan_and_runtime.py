@@ -16,6 +16,7 @@ from operations.plan import as_data, rows
 from providers.connection.errors import Refused, Unknown, Unreachable
 from providers.connection.fake import FakeNode
 from providers.lifekeeper import grammar, runtime
+from providers.lifekeeper.mirror_view import parse_mdstat, seen_from_both
 from providers.roles import MirrorView
 from tests.unit.declaration.conftest import SITES
 from tests.unit.lifekeeper.sites import site
@@ -119,26 +120,26 @@ def test_where_no_node_can_tell_nobody_guesses():
 
 
 def test_a_mirror_is_read_from_its_md_device():
-    assert runtime.parse_mdstat(IN_SYNC).whole
-    behind = runtime.parse_mdstat(IN_SYNC.replace("[UU]", "[U_]\n      [=>...]  recovery = 12.5% (1/5)"))
+    assert parse_mdstat(IN_SYNC).whole
+    behind = parse_mdstat(IN_SYNC.replace("[UU]", "[U_]\n      [=>...]  recovery = 12.5% (1/5)"))
     assert (behind.whole, behind.percent) == (False, 12.5)
-    assert runtime.parse_mdstat(IN_SYNC.replace("[UU]", "[U_]")).connection == "broken"
-    assert not runtime.parse_mdstat("/dev/sdb\n").whole
+    assert parse_mdstat(IN_SYNC.replace("[UU]", "[U_]")).connection == "broken"
+    assert not parse_mdstat("/dev/sdb\n").whole
 
 
 def test_a_target_has_what_its_source_says():
-    source = runtime.parse_mdstat(IN_SYNC.replace("[UU]", "[U_]\n      [=>...]  recovery = 12.5% (1/5)"))
+    source = parse_mdstat(IN_SYNC.replace("[UU]", "[U_]\n      [=>...]  recovery = 12.5% (1/5)"))
     target = MirrorView("target", connection="OSU", data="Target", peer_data="-")
-    behind = runtime.seen_from_both({"proxy-a": source, "proxy-b": target})
+    behind = seen_from_both({"proxy-a": source, "proxy-b": target})
     assert behind["proxy-a"] == source
     assert (behind["proxy-b"].data, behind["proxy-b"].peer_data, behind["proxy-b"].percent) == (
         "behind", "up to date", 12.5
     )  # fmt: skip
-    whole = runtime.seen_from_both({"proxy-a": runtime.parse_mdstat(IN_SYNC), "proxy-b": target})
+    whole = seen_from_both({"proxy-a": parse_mdstat(IN_SYNC), "proxy-b": target})
     assert all(view.whole for view in whole.values()), "a mirror in step is whole as both nodes see it"
     failed = replace(target, connection="OSF")
-    assert not runtime.seen_from_both({"proxy-a": runtime.parse_mdstat(IN_SYNC), "proxy-b": failed})["proxy-b"].whole
-    assert runtime.seen_from_both({"proxy-b": target}) == {"proxy-b": target}
+    assert not seen_from_both({"proxy-a": parse_mdstat(IN_SYNC), "proxy-b": failed})["proxy-b"].whole
+    assert seen_from_both({"proxy-b": target}) == {"proxy-b": target}
 
 
 def test_in_maintenance_mode_nothing_is_known_to_run_and_nothing_is_moved():

@@ -1,0 +1,51 @@
+"""How the mirror is, as its source's md device tells it; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from providers.roles import UP_TO_DATE, MirrorView
+
+_STANDBY = "OSU"
+
+
+def seen_from_both(halves: Mapping[str, MirrorView]) -> dict[str, MirrorView]:
+    """With a target's own half as its source tells of it: the target itself does not know how far it is.
+
+    One that is not out of service but failed, or has no source, stays unknown.
+    """
+    source = next((view for view in halves.values() if view.role == "source"), None)
+
+    def known(view: MirrorView) -> MirrorView:
+        if source is None or view.role != "target" or view.connection != _STANDBY:
+            return view
+        return replace(source, role="target", data=source.peer_data, peer_data=source.data)
+
+    return {name: known(view) for name, view in halves.items()}
+
+
+def parse_mdstat(text: str) -> MirrorView:
+    """The source's view, from /proc/mdstat with the device that is mounted behind it."""
+    lines = text.strip().splitlines()
+    device = lines[-1].rsplit("/", 1)[-1] if lines else ""
+    block = re.search(rf"^{re.escape(device)} :.*(?:\n[ \t].*)*", text, re.MULTILINE) if device else None
+    halves = re.search(r"\[([U_]+)\]", block[0]) if block else None
+    if block is None or halves is None:
+        return MirrorView("source", connection="no md device is mounted", data="unknown", peer_data="unknown")
+    if "_" not in halves[1]:
+        return MirrorView(
+            "source", connected=True, connection="connected", data=UP_TO_DATE, peer_data=UP_TO_DATE, percent=100
+        )
+    share = re.search(r"(?:recovery|resync) *= *([\d.]+)%", block[0])
+    if share:
+        return MirrorView(
+            "source",
+            connected=True,
+            connection="resynchronising",
+            data=UP_TO_DATE,
+            peer_data="behind",
+            percent=float(share[1]),
+        )
+    return MirrorView("source", connection="broken", data=UP_TO_DATE, peer_data="unknown")
