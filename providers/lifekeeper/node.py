@@ -23,7 +23,7 @@ from providers.lifekeeper.views import View, asks
 UNIT = "lifekeeper.service"
 """Assumed: no source names it. Where there is no such unit, whether LifeKeeper starts at boot is not looked at."""
 START_LIMIT = 300.0
-PENDING, _RAN, _LICENSED, _KEY = "pending", "ran", "licensed", "key "
+PENDING, _RAN, _LICENSED, _KEY, _ENABLED, _AGAIN = "pending", "ran", "licensed", "key ", "enabled", "start again"
 _INITDONE = "/opt/LifeKeeper/config/LK_INITDONE"
 _LICENSE = "/run/squid-ha-lifekeeper.lic"
 _INTERVAL = "LKCHECKINTERVAL"
@@ -41,8 +41,8 @@ class NodeLifeKeeper(State):
 class Wanted(State):
     """``media``: directory on the nodes with the setup program; ``license_file`` there, or ``license_secret`` by name.
 
-    ``assumed``: command of the grammar → its options that this site uses and nobody has seen: compared with the
-    product's own help before anything is set up.
+    ``assumed``: command of the grammar → what this site uses of it (`speaking.assumed_of`), where nobody has seen such
+    a line: compared with the product's own help before anything is set up.
     """
 
     nodes: dict[str, NodeLifeKeeper]
@@ -109,7 +109,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     for name in wanted.nodes:
         await _license(cluster, wanted, name)
     await cluster.each(lambda node: _bring_up(cluster, node), list(wanted.nodes))
-    await cluster.each(lambda node: cluster.journal(node).drop([PENDING]), list(wanted.nodes))
+    await cluster.each(lambda node: cluster.journal(node).drop([PENDING, _AGAIN]), list(wanted.nodes))
 
 
 def _refuse_absent(wanted: Wanted, seen: Mapping[str, View]) -> None:
@@ -150,7 +150,12 @@ async def _runs(node: Node) -> bool:
 async def _bring_up(cluster: Cluster, node: Node) -> None:
     unit = await node.run(command("systemctl", "is-enabled", UNIT, ok=None, reads=True))
     if unit.stdout.strip() == "disabled":
+        await cluster.journal(node).record({_ENABLED: "no"})
         await node.run(command("systemctl", "enable", UNIT))
+    await _started(cluster, node)
+
+
+async def _started(cluster: Cluster, node: Node) -> None:
     if not await _runs(node):
         try:
             await speaking.say_plainly(cluster, _start(node.name))
@@ -185,18 +190,25 @@ async def _bring_up(cluster: Cluster, node: Node) -> None:
 
 
 async def _settings(cluster: Cluster, wanted: Wanted) -> None:
-    both = {setting.key for setting in grammar.load().settings if setting.both}
     missing = {name: await _missing(cluster.node(name), node.settings) for name, node in wanted.nodes.items()}
-    if any(both & set(keys) for keys in missing.values()):
-        running = [name for name in wanted.nodes if await _runs(cluster.node(name))]
-        if running:
-            cluster.progress("Stopping LifeKeeper on all nodes for a change of its heartbeat; the service runs on")
-        for name in running:
-            stop = Line(name, "lkstop", "Stop LifeKeeper, leaving what it protects running", {"running": True})
-            await speaking.say_plainly(cluster, stop)
+    await _down_for(cluster, missing)
     for name, keys in missing.items():
         if keys:
             await _set(cluster, cluster.node(name), keys)
+
+
+async def _down_for(cluster: Cluster, changes: Mapping[str, Mapping[str, str | None]]) -> None:
+    """Stop LifeKeeper on all nodes if one of these settings needs that; their journals say that it must start again."""
+    both = {setting.key for setting in grammar.load().settings if setting.both}
+    if not any(both & set(keys) for keys in changes.values()):
+        return
+    running = [name for name in changes if await _runs(cluster.node(name))]
+    if running:
+        cluster.progress("Stopping LifeKeeper on all nodes for a change of its heartbeat; the service runs on")
+    for name in running:
+        await cluster.journal(name).put({_AGAIN: "yes"})
+        stop = Line(name, "lkstop", "Stop LifeKeeper, leaving what it protects running", {"running": True})
+        await speaking.say_plainly(cluster, stop)
 
 
 async def _missing(node: Node, wanted: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -209,42 +221,61 @@ async def _text(node: Node) -> str:
 
 
 async def _set(cluster: Cluster, node: Node, keys: Mapping[str, str | None]) -> None:
-    text = await _text(node)
-    before = defaults.values(text)
+    before = defaults.values(await _text(node))
     await cluster.journal(node).record({f"{_KEY}{key}": before.get(key, "") for key in keys})
-    await _write(node, defaults.changed(text, keys))
+    await _write(node, keys)
+
+
+async def _write(node: Node, keys: Mapping[str, str | None]) -> None:
+    text = defaults.changed(await _text(node), keys)
+    await write_file(node, defaults.PATH, text.encode(), mode="0644", owner="root:root")
     if _INTERVAL in keys:
         # It reads the interval when it starts, and LifeKeeper starts it again (its manuals).
         await node.run(command("killall", "lkcheck", ok=None))
-
-
-async def _write(node: Node, text: str) -> None:
-    await write_file(node, defaults.PATH, text.encode(), mode="0644", owner="root:root")
 
 
 # Removal
 
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
-    """Settings as they were; stopped where it did not run before and protects nothing. It stays installed."""
-    for name in wanted.nodes:
-        node, journal = cluster.node(name), cluster.journal(name)
-        entries = await journal.entries()
-        keys = {e.removeprefix(_KEY): value or None for e, value in entries.items() if e.startswith(_KEY)}
+    """Settings and start at boot as they were; stopped where it did not run before. It stays installed.
+
+    Where it protects what is not this site's, it runs on and is started at boot.
+    """
+    await cluster.each(lambda node: _start_again(cluster, node), list(wanted.nodes))
+    entries = {name: await cluster.journal(name).entries() for name in wanted.nodes}
+    for name, entry in entries.items():
+        if entry.get(_RAN) == "no":
+            await _stop(cluster, cluster.node(name), disable=entry.get(_ENABLED) == "no")
+    before = {name: _before(entry) for name, entry in entries.items()}
+    changes = {name: await _missing(cluster.node(name), keys) for name, keys in before.items()}
+    await _down_for(cluster, changes)
+    for name, keys in changes.items():
         if keys:
-            await _write(node, defaults.changed(await _text(node), keys))
-        if entries.get(_RAN) == "no":
-            await _stop(cluster, node)
-        await journal.forget()
+            await _write(cluster.node(name), keys)
+    await cluster.each(lambda node: _start_again(cluster, node), list(wanted.nodes))
+    await cluster.each(lambda node: cluster.journal(node).forget(), list(wanted.nodes))
 
 
-async def _stop(cluster: Cluster, node: Node) -> None:
+async def _start_again(cluster: Cluster, node: Node) -> None:
+    if _AGAIN in await cluster.journal(node).entries():
+        await _started(cluster, node)
+        await cluster.journal(node).drop([_AGAIN])
+
+
+def _before(entries: Mapping[str, str]) -> dict[str, str | None]:
+    """Settings as they were before the site's; None where there was none."""
+    return {key.removeprefix(_KEY): value or None for key, value in entries.items() if key.startswith(_KEY)}
+
+
+async def _stop(cluster: Cluster, node: Node, *, disable: bool) -> None:
     view = (await views.read(cluster, [node.name]))[node.name]
-    if not view.running:
-        return
-    if view.instances:
+    if view.running and view.instances:
         left = ", ".join(sorted(view.instances))
         cluster.progress(f"{node.name}: LifeKeeper runs on, because it protects what is not this site's: {left}")
         return
-    await speaking.say_plainly(cluster, Line(node.name, "lkcli stop", "Stop LifeKeeper"))
-    cluster.progress(f"{node.name}: LifeKeeper is stopped and stays installed")
+    if disable:
+        await node.run(command("systemctl", "disable", UNIT))
+    if view.running:
+        await speaking.say_plainly(cluster, Line(node.name, "lkcli stop", "Stop LifeKeeper"))
+        cluster.progress(f"{node.name}: LifeKeeper is stopped and stays installed")

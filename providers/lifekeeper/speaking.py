@@ -47,8 +47,10 @@ class Line:
 
     @property
     def used(self) -> list[str]:
-        """Names of the options that it has."""
-        return [name for name, value in self.values.items() if value is not None and value is not False]
+        """Names of the options that it has, and ``name=choice`` for each choice that nobody has seen."""
+        names = [name for name, value in self.values.items() if value is not None and value is not False]
+        assumed = grammar.load().command(self.name).assumed_choices
+        return names + [f"{name}={self.values[name]}" for name in names if self.values[name] in assumed.get(name, ())]
 
     @property
     def certainty(self) -> Certainty:
@@ -79,7 +81,7 @@ async def check(cluster: Cluster, lines: Sequence[Line]) -> None:
 
 
 def assumed_of(lines: Sequence[Line]) -> dict[str, list[str]]:
-    """Commands whose lines here have a part that nobody has seen → the options that are used of them."""
+    """Commands whose lines here have a part that nobody has seen → what is used of them, as `Line.used` names it."""
     used: dict[str, set[str]] = {}
     for line in lines:
         if line.certainty == "assumed" and grammar.load().command(line.name).help:

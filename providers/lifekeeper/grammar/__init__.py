@@ -74,7 +74,10 @@ def expected_words(command_name: str, used: Iterable[str] | None = None) -> list
 
 
 def differences(command_name: str, found: str, used: Iterable[str] | None = None) -> list[Difference]:
-    """Where the product's help differs from what is expected: line expected, line found. Empty: none."""
+    """Where the product's help differs from what is expected: line expected, line found. Empty: none.
+
+    ``used``: options by name; ``name=choice`` where the choice must be named too.
+    """
     return plain.differences(_data(), command_name, found, used)
 
 

@@ -23,6 +23,8 @@ class Lcd:
 
     installed: bool = True
     running: bool = True
+    enabled: bool = True
+    """Whether systemd starts LifeKeeper at boot."""
     instances: dict = field(default_factory=dict)
     """Tag → app, type, id, info, state, switchback."""
     priorities: dict = field(default_factory=dict)
@@ -110,7 +112,9 @@ class Pair:
     def systemctl(lcd: Lcd, words: list[str], say) -> Result:
         unit = words[-1]
         if words[0] == "is-enabled":
-            return say(0, "enabled\n")
+            return say(0, "enabled\n" if lcd.enabled else "disabled\n")
+        if unit == "lifekeeper.service":
+            lcd.enabled = words[0] == "enable"
         if words[0] in ("start", "stop"):
             lcd.units[unit] = "active" if words[0] == "start" else "inactive"
         if words[0] == "show":

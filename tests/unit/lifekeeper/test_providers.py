@@ -486,16 +486,6 @@ def test_a_node_without_lifekeeper_is_told_what_to_do():
     up(pair, members(2, media="/mnt/sps"))
 
 
-def test_a_change_of_the_heartbeat_stops_both_and_leaves_the_service_running():
-    pair = fresh()
-    up(pair, members(2))
-    pair.said.clear()
-    up(pair, members(2, heartbeat={"interval": "2s"}))
-    lines = [(node, line.removeprefix("/opt/LifeKeeper/bin/")) for node, line in pair.said if "journal" not in line]
-    assert lines[:2] == [("proxy-a", "lkstop -f"), ("proxy-b", "lkstop -f")]
-    assert {line for _, line in lines[2:]} == {"write /etc/default/LifeKeeper", "lkcli start"}
-
-
 def test_an_info_string_with_the_separator_in_it_hides_no_state():
     row = ["a", "gen", "app", "tag", "id", "one", "two", "OSU", "AUTORES_ISP", "", "AUTOMATIC"]
     instance = views._instance(row)

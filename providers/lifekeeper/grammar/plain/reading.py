@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from .shapes import Call, Command, Data, Option, Refusal
@@ -45,7 +45,7 @@ def _recognised(data: Data, argv: Sequence[str]) -> tuple[Command, dict[str, str
     found: tuple[Command, dict[str, str], list[str]] | None = None
     programs = False
     for command in data["commands"]:
-        parts = _matched(data, command["program"], argv[0])
+        parts = _matched(data["product"]["root"], command["program"], argv[0])
         words = command["words"]
         programs = programs or parts is not None
         longer = found is None or len(words) > len(found[0]["words"])
@@ -61,17 +61,13 @@ def _is_word(rest: Sequence[str]) -> bool:
     return not rest or not rest[0].startswith("-")
 
 
-def _matched(data: Data, program: str, found: str) -> dict[str, str] | None:
-    if match := _pattern(data["product"]["root"], program).fullmatch(found):
+@lru_cache(maxsize=4096)
+def _matched(root: str, program: str, found: str) -> dict[str, str] | None:
+    """The named parts of a program's path; remembered, because each line is held against all commands' programs."""
+    full = program if program.startswith("{") else f"{root}/{program}"
+    if match := re.fullmatch(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(full)), found):
         return match.groupdict()
     return {} if "/" not in found and found == program.rpartition("/")[2] and not parts_of(program) else None
-
-
-@cache
-def _pattern(root: str, program: str) -> re.Pattern[str]:
-    """Whole paths of a program, its parts by name; each line is held against those of all commands."""
-    full = program if program.startswith("{") else f"{root}/{program}"
-    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(full)))
 
 
 def _option(command: Command, word: str, words: Iterable[str], values: dict[str, Any]) -> None:

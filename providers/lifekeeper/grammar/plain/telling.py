@@ -47,20 +47,32 @@ def help_text(data: Data, name: str) -> str:
 def expected_words(data: Data, name: str, used: Iterable[str] | None = None) -> list[str]:
     """The options, as they are spelled, that the product's help must name; only those `used` (by name) if given."""
     command = command_named(data, name)
-    wanted = None if used is None else set(used)
+    wanted = None if used is None else {each.partition("=")[0] for each in used}
     return [option["spelled"] for option in command["options"] if wanted is None or option["name"] in wanted]
 
 
 def differences(data: Data, name: str, found: str, used: Iterable[str] | None = None) -> list[Difference]:
-    """What of a command the product's own help does not show; empty when all is as expected."""
+    """What of a command the product's own help does not show; empty when all is as expected.
+
+    `used`: options by name; `name=choice` where the choice must be named too.
+    """
     command = command_named(data, name)
+    used = None if used is None else list(used)
     lines = [line.strip() for line in found.splitlines() if line.strip()]
     wanted = set(expected_words(data, name, used))
-    return [
-        Difference(shown(option), next(iter(get_close_matches(shown(option), lines, 1, 0.3)), None))
-        for option in command["options"]
-        if option["spelled"] in wanted and not re.search(rf"(?<![\w-]){re.escape(option['spelled'])}(?![\w-])", found)
-    ]
+    choices = dict(each.split("=", 1) for each in used or [] if "=" in each)
+    told: list[Difference] = []
+    for option in command["options"]:
+        if option["spelled"] in wanted and not _named(option["spelled"], found):
+            told.append(Difference(shown(option), next(iter(get_close_matches(shown(option), lines, 1, 0.3)), None)))
+        elif (choice := choices.get(option["name"])) and not _named(choice, found):
+            line = next((line for line in lines if _named(option["spelled"], line)), None)
+            told.append(Difference(f"{option['spelled']} {choice}", line))
+    return told
+
+
+def _named(word: str, text: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text) is not None
 
 
 def explain(data: Data, exit_code: int, name: str) -> str:
