@@ -131,9 +131,13 @@ def _records(
 
 
 def excused(request: Request, course: Course, seconds: float) -> bool:
-    """Whether its record may be missing: by a crash within the stated seconds, or while records may be dropped."""
+    """Whether its record may be missing: by a crash within the stated seconds, or while records may be dropped.
+
+    They may be dropped from the disturbance until it is over: a Squid that writes nothing afterwards is a fault.
+    """
     if math.isclose(seconds, _EVER) and not course.crashes:
-        return course.disturbed is not None and request.end >= course.disturbed
+        until = math.inf if course.repaired is None else course.repaired + SLACK
+        return course.disturbed is not None and course.disturbed <= request.end <= until
     return any(crash - seconds - SLACK <= request.end <= crash + SLACK for crash in course.crashes)
 
 

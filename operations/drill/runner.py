@@ -48,6 +48,8 @@ class Course:
     started: float = 0.0
     disturbed: float | None = None
     """When the first disturbance, or the first move, began."""
+    repaired: float | None = None
+    """When the last disturbance was over."""
     crashes: list[float] = field(default_factory=list[float])
     moments: list[Moment] = field(default_factory=list[Moment])
     samples: list[Sample] = field(default_factory=list[Sample])
@@ -179,6 +181,7 @@ class Runner:
         self._mark(f"undone: {disturbance.what}")
         await self._hands.undo(disturbance)
         self._broken.remove(disturbance)
+        self._course.repaired = time.time()
 
     async def _move(self, to: str) -> None:
         self._course.disturbed = self._course.disturbed or time.time()
@@ -237,6 +240,7 @@ class Runner:
             self._progress(f"undoing: {disturbance.what}")
             try:
                 await self._hands.undo(disturbance)
+                self._course.repaired = time.time()
             except HostError as trouble:
                 self._find("left behind", trouble, f"{disturbance.what}, not undone: ")
                 self._progress(f"NOT undone: {disturbance.what}: {' '.join(str(trouble).split())}")

@@ -91,11 +91,14 @@ def test_a_crash_may_cost_the_last_seconds_that_the_durability_names_and_no_othe
     assert f"{RUN}-10, {RUN}-70)" in report.findings[0]
 
 
-def test_a_full_mirror_that_drops_records_may_do_so_from_then_on(site: Site) -> None:
+def test_a_full_mirror_that_drops_records_may_do_so_until_there_is_room_again(site: Site) -> None:
     dropping = site.model_copy(update={"log": site.log.model_copy(update={"on_full": "drop"})})
     seen = course()
     assert names(judged(dropping, seen, all_of(seen, without=range(61, 80)), "mirror-full")) == []
     assert names(judged(dropping, seen, all_of(seen, without=[10]), "mirror-full")) == ["lost"]
+    seen.repaired = BEGIN + 16
+    assert names(judged(dropping, seen, all_of(seen, without=range(61, 80)), "mirror-full")) == []
+    assert names(judged(dropping, seen, all_of(seen, without=[95]), "mirror-full")) == ["lost"]
     assert names(judged(site, seen, all_of(seen, without=[70]), "mirror-full")) == ["lost"]
 
 
