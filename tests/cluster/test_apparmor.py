@@ -96,8 +96,11 @@ def show_that_our_part_is_needed(hosts: Hosts, stack: LabStack, sh: Shell, activ
     lab_site.until(lambda: lab_site.healthy(hosts), "the pair is healthy before the move that fails")
     with pytest.raises(HostError) as caught:
         hosts.run(move(hosts.cluster(), hosts.site, standby))
-    said = sh(standby, "grep -a 'Permission denied' /var/log/squid/cache.log | tail -n 20")
-    assert "/mnt/mirror/squid/access.log" in said, f"Squid denies nothing ({said!r}); the move ended so: {caught.value}"
+    # What Squid says where it may not open a log (`logfile_mod_stdio_open`).
+    said = sh(standby, "grep -a 'FATAL' /var/log/squid/cache.log | tail -n 5")
+    assert "Cannot open '/mnt/mirror/squid/access.log' for writing" in said, (
+        f"Squid was not kept from its log ({said!r}); the move ended so: {caught.value}"
+    )
 
     stack.up("--refresh")
     assert '"/mnt/mirror/squid/**" rw,' in sh(standby, f"cat {LOCAL}")
