@@ -43,7 +43,7 @@ ARM = 60.0
 class Options:
     """``names``: scenarios, all that can be done without any. ``knows``: somebody has said that he knows what breaks.
 
-    ``sender``: `here`, a node's name, or empty for the plug's clients, or the standby's where there are none.
+    ``sender``: `here`, a node's name, or empty for the plug's clients, or the scenario's node where there are none.
     ``patience``: seconds for the engine to do what it should; None: three times the longest gap stated, and at least
     five minutes. ``machine``: what the hosts are, for the report.
     """
@@ -72,12 +72,15 @@ async def drill(cluster: Cluster, site: Site, stack: str, options: Options) -> D
     doable, left_out = sorted_out(chosen, _view(site, ready, options), options)
     started = datetime.now(UTC)
     reports: list[ScenarioReport] = []
-    place, cut_short = "", False
+    senders: list[str] = []
+    cut_short = False
     for scenario in doable:
         cluster.progress(f"{scenario.name}: {scenario.title}")
+        # A node that was off has lost its lock.
+        await cluster.hold()
         view = _view(site, ready, options)
-        clients = clients_for(cluster, view, options, run := f"d{time.time_ns() // 1_000_000}")
-        place = clients.place
+        clients = clients_for(cluster, options, scenario.sender(view), run := f"d{time.time_ns() // 1_000_000}")
+        senders.append(clients.place)
         reports.append(await _one(cluster, scenario, view, clients, run, options))
         cluster.progress(outcome(reports[-1]))
         left = doable[len(reports) :]
@@ -95,7 +98,7 @@ async def drill(cluster: Cluster, site: Site, stack: str, options: Options) -> D
         verdict="green" if reports and not cut_short and all(each.verdict == "green" for each in reports) else "red",
         engine=site.engine,
         phase=site.phase,
-        clients=f"from {place}, {options.rate:g} requests a second",
+        clients=f"from {' and '.join(dict.fromkeys(senders))}, {options.rate:g} requests a second",
         machine=options.machine or options.plug.machine() or f"drill run on {platform.node()}",
         scenarios=reports,
         left_out=left_out,
@@ -165,16 +168,18 @@ def _view(site: Site, ready: Stand, options: Options) -> View:
     return View(site, ready.active, standby, options.plug.can, patience, longest + ARM)
 
 
-def clients_for(cluster: Cluster, view: View, options: Options, run: str) -> Clients:
-    """Where requests come from. Raises `Misused` for a node that is not there."""
+def clients_for(cluster: Cluster, options: Options, default: str, run: str) -> Clients:
+    """Where requests come from; from node ``default`` if nothing else is asked for and the plug has no clients.
+
+    Raises `Misused` for a node that is not there.
+    """
     if options.sender == HERE:
         return FromHere(run, options.rate)
     if options.sender:
         if options.sender not in cluster.nodes:
             raise Misused(f"--from: `{options.sender}` is no node of this site; {HERE}, or {', '.join(cluster.nodes)}.")
         return FromNode(run, options.rate, cluster.nodes[options.sender])
-    # The standby is the one that is disturbed the least.
-    return options.plug.clients(run, options.rate) or FromNode(run, options.rate, cluster.nodes[view.standby])
+    return options.plug.clients(run, options.rate) or FromNode(run, options.rate, cluster.nodes[default])
 
 
 async def _one(

@@ -5,6 +5,8 @@ A module has a docstring whose first line is its title, and
 - ``PLANNED``: whether it does only what an operator does on any day, so that a production site may be asked for it;
 - ``lacks(view)``: why it cannot be done on this site or with what is at hand; empty if it can;
 - ``may_lose(site)`` (optional): seconds of records before a crash that may be missing, ``inf``: all while it is broken;
+- ``sender(view)`` (optional): the node that requests come from where there is no other place; else the standby, which
+  is disturbed the least;
 - ``steps(view)``: the generator of its steps.
 """
 
@@ -29,6 +31,7 @@ class Scenario:
     planned: bool
     lacks: Callable[[View], str]
     may_lose: Callable[[Site], float]
+    sender: Callable[[View], str]
     steps: Callable[[View], Steps]
 
 
@@ -46,6 +49,7 @@ def _scenario(module_name: str) -> Scenario:
         module.PLANNED,
         module.lacks,
         getattr(module, "may_lose", _nothing),
+        getattr(module, "sender", _standby),
         module.steps,
     )
 
@@ -56,3 +60,7 @@ def _title(module: ModuleType) -> str:
 
 def _nothing(_site: Site) -> float:
     return 0.0
+
+
+def _standby(view: View) -> str:
+    return view.standby

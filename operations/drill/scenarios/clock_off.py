@@ -23,6 +23,11 @@ def lacks(view: View) -> str:
     return ""
 
 
+def sender(view: View) -> str:
+    """Requests bear the time of the node that they come from, and the standby's will be wrong."""
+    return view.active
+
+
 def steps(view: View) -> Steps:
     """Off, named, right again."""
     off, stays = view.standby, view.active

@@ -174,14 +174,17 @@ async def test_clients_that_are_lost_make_the_report_red_and_not_none(
     assert any("clients cannot be asked" in each for each in moved.findings)
 
 
-async def test_requests_come_from_where_they_are_asked_to(site: Site) -> None:
+async def test_requests_come_from_where_they_are_asked_to_or_where_the_scenario_disturbs_least(site: Site) -> None:
     view, pair = View(site, "qsp-a", "qsp-b"), cluster()
-    standby = clients_for(pair, view, Options(), "d1")
+    senders = {name: scenario.sender(view) for name, scenario in scenarios().items()}
+    assert senders.pop("clock-off") == "qsp-a", "the standby's clock would be in the requests"
+    assert set(senders.values()) == {"qsp-b"}
+    standby = clients_for(pair, Options(), "qsp-b", "d1")
     assert isinstance(standby, FromNode)
-    asked = [clients_for(pair, view, Options(sender=each), "d1").place for each in ("here", "qsp-a")]
+    asked = [clients_for(pair, Options(sender=each), "qsp-b", "d1").place for each in ("here", "qsp-a")]
     assert [standby.place, *asked] == ["qsp-b", "here", "qsp-a"]
     with pytest.raises(Misused, match="no node"):
-        clients_for(pair, view, Options(sender="qsp-c"), "d1")
+        clients_for(pair, Options(sender="qsp-c"), "qsp-b", "d1")
 
 
 async def test_daemon_logging_is_found_on_the_node(site: Site) -> None:
