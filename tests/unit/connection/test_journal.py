@@ -48,6 +48,7 @@ async def test_input_that_ended_early_records_nothing(journal):
     assert await journal.entries() == {}
 
 
+@pytest.mark.thorough
 async def test_things_that_write_at_once_lose_nothing(journal, tmp_path):
     """Digests of what was applied share a directory, and one run applies several things at once."""
     root = tmp_path / "squid-ha"
@@ -67,6 +68,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
 
 
+@pytest.mark.thorough
 @settings(max_examples=15, deadline=None)
 @given(values=st.dictionaries(names, texts, max_size=3))
 async def test_any_names_and_texts(values, tmp_path_factory):

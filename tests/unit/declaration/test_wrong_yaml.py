@@ -55,6 +55,7 @@ TRAPS = [
 ]  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("path", "value", "sentence"), TRAPS)
 def test_a_trap_is_refused_where_it_stands(path, value, sentence):
     with pytest.raises(DeclarationError) as caught:

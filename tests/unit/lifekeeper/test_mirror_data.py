@@ -77,6 +77,7 @@ def test_the_newest_half_is_taken_over():
     assert pair.journals.opened[A, "kept"].values == pair.journals.opened[B, "kept"].values == {}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("moment", ["half way", "mount", "create dk"])
 def test_a_takeover_that_was_cut_off_is_still_one(moment):
     pair = removed_with_data_kept()

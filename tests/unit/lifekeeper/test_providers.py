@@ -309,6 +309,7 @@ def test_a_path_that_was_found_stays_although_its_priority_was_changed_by_a_run_
     assert pair.lcds["proxy-a"].paths == built.lcds["proxy-a"].paths
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("priorities", [[10, 1], [10, 20], [999, 998], [1, 2]])
 def test_priorities_change_although_two_nodes_never_have_the_same(priorities):
     pair = fresh()

@@ -34,6 +34,7 @@ async def test_up_makes_both_and_a_second_up_changes_nothing() -> None:
     assert world.cut.changes == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("after", [False, True])
 async def test_up_cut_anywhere(after: bool) -> None:
     reference = World()
@@ -50,6 +51,7 @@ async def test_up_cut_anywhere(after: bool) -> None:
         assert not [key for key, journal in world.journals.items() if "pending" in journal.values]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("on_remove", ["keep", "wipe"])
 async def test_down_cut_anywhere(after: bool, on_remove: str) -> None:

@@ -193,6 +193,7 @@ VARIED: dict[str, tuple[int, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", VARIED)
 def test_each_setting_is_read_back(name: str) -> None:
     number, parts = VARIED[name]

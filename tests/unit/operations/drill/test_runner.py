@@ -35,6 +35,7 @@ def names(course: Course) -> list[str]:
     return [finding.name for finding in course.findings]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 async def test_every_scenario_ends_with_everything_undone(site: Site, name: str) -> None:
     world = World()

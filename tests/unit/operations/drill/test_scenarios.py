@@ -28,6 +28,7 @@ def test_every_scenario_of_the_documentation_is_there() -> None:
     assert all(each.title and not each.title.endswith(".") for each in scenarios().values())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("can", [LAB, frozenset[str]()], ids=["lab", "production"])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_wait_has_a_deadline_and_every_disturbance_an_undo(site: Site, name: str, can: frozenset[str]) -> None:
