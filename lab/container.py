@@ -40,13 +40,14 @@ _NSPAWN = (
 _JOIN_GROUPS = 'for group in $GROUPS_TO_JOIN; do echo 0 > "$group/cgroup.procs" || exit 1; done; exec "$@"'
 
 
-def make(name: str, number: int, image: Image, tree: Tree) -> "Container":
+def make(name: str, number: int, image: Image, tree: Tree, layer: Path | None = None) -> "Container":
     """A container, not yet started. One that bears a node's name has that node's addresses and host key.
 
-    Any other has 192.0.2.(128+number) and 172.16.77.(128+number), and a host key made with it.
+    Any other has 192.0.2.(128+number) and 172.16.77.(128+number), and a host key made with it. `layer` is what another
+    one wrote, which this one begins with (`Container.keep`).
     """
     identity = next((node for node in NODES if node.name == name), Identity(name, 128 + number))
-    return Container(identity, image, tree)
+    return Container(identity, image, tree, layer)
 
 
 class Container:
@@ -54,13 +55,14 @@ class Container:
 
     kind = Kind.CONTAINER
 
-    def __init__(self, identity: Identity, image: Image, tree: Tree) -> None:
+    def __init__(self, identity: Identity, image: Image, tree: Tree, layer: Path | None = None) -> None:
         self.name = identity.name
         self.address = identity.public
         self.links = {each: cable_name(identity.name, each) for each in Network}
         self._identity = identity
         self._image = image
         self._tree = tree
+        self._layer = layer
         self._root: Path | None = None
         self._connected = False
         self._process: asyncio.subprocess.Process | None = None
@@ -75,7 +77,7 @@ class Container:
         if self.status().running:
             return
         if self._root is None:
-            self._root = await root.mount(self._identity, self._image, self._tree)
+            self._root = await root.mount(self._identity, self._image, self._tree, self._layer)
         limits.raise_for_containers(self._tree.directory, self._tree.memory)
         if not self._connected:
             await self._connect()
@@ -118,6 +120,18 @@ class Container:
         if self._root is not None:
             await root.unmount(self.name, self._tree)
             self._root = None
+
+    async def keep(self) -> Path:
+        """Shut it down for good, and return what it wrote as a layer for others. Raises LabError if it began with one.
+
+        Not in the layer: names, addresses and keys of its own.
+        """
+        if self._root is None or self._layer is not None:
+            raise LabError(f"{self.name} has nothing to keep: it never ran, or began with a layer itself")
+        await self.stop()
+        await self._disconnect()
+        self._root = None
+        return await root.keep(self._identity, self._tree)
 
     def status(self) -> HostStatus:
         """See `lab.host.Host`; memory is that of its processes, shared pages counted in each."""

@@ -14,6 +14,7 @@ from typing import Any
 from lab import freeze, network
 from lab.addresses import NODES
 from lab.configuration import Configuration
+from lab.container import Container
 from lab.container import make as make_container
 from lab.errors import LabError
 from lab.host import Host, Network
@@ -130,9 +131,10 @@ class Lab:
         for each in [_network(network_name)] if network_name else list(Network):
             await network.heal(self._host(host).links, each)
 
-    async def add(self, name: str, number: int, tree: str | None = None) -> Answer:
-        """Make a container host and start it; `number` gives its addresses, `tree` another root than the image's.
+    async def add(self, name: str, number: int, tree: str | None = None, layer: str | None = None) -> Answer:
+        """Make a container host and start it; its address and host key.
 
+        `number` gives its addresses, `tree` another root than the image's, `layer` what lies above that (`keep`).
         One that is named like a machine of the pair takes the place of that machine, which must be off.
         """
         there = self._hosts.get(name)
@@ -143,7 +145,8 @@ class Lab:
         elif there is not None:
             raise LabError(f"the lab has a host {name} already")
         image = _image(self._configuration)
-        host = make_container(name, number, replace(image, tree=Path(tree)) if tree else image, self._tree)
+        below = replace(image, tree=Path(tree)) if tree else image
+        host = make_container(name, number, below, self._tree, Path(layer) if layer else None)
         self._hosts[name] = host
         try:
             await host.start()
@@ -151,7 +154,17 @@ class Lab:
         except BaseException:
             await self.remove(name)
             raise
-        return {"address": host.address}
+        return {"address": host.address, "host_key": host.host_key.read_text().strip()}
+
+    async def keep(self, host: str) -> Answer:
+        """Shut a container host down for good; what it wrote stays as a layer for others: its folder."""
+        container = self._host(host)
+        if not isinstance(container, Container):
+            raise LabError(f"{host} is one of the lab's pair; use `save`")
+        layer = await container.keep()
+        self._forwards.close(host)
+        del self._hosts[host]
+        return str(layer)
 
     async def remove(self, name: str) -> Answer:
         """Take a container host away, with all it holds."""
@@ -254,8 +267,7 @@ def _give(directory: Path, configuration: Configuration) -> None:
 
 _REQUESTS: dict[str, Request] = {
     "ping": Lab.ping, "status": Lab.status, "boot": Lab.boot, "start": Lab.start, "stop": Lab.stop, "kill": Lab.kill,
-    "stall": Lab.stall,
-    "fail": Lab.fail,
+    "stall": Lab.stall, "fail": Lab.fail, "keep": Lab.keep,
     "cut": Lab.cut, "heal": Lab.heal, "add": Lab.add, "remove": Lab.remove, "run": Lab.run, "spawn": Lab.spawn,
     "end": Lab.end, "save": Lab.save, "restore": Lab.restore, "down": Lab.down, "renew": Lab.renew,
 }  # fmt: skip

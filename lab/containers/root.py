@@ -1,4 +1,7 @@
-"""The root file system of a container: the image's tree below, what the container writes above."""
+"""The root file system of a container: the image's tree below, what the container writes above.
+
+What one container wrote can be kept as a layer that others start from: packages are then installed once for all.
+"""
 
 import hashlib
 from pathlib import Path
@@ -29,20 +32,30 @@ ExecStart=/bin/sh -c '. /etc/default/ntpsec; exec /usr/sbin/ntpd -p /run/ntpd.pi
 
 DROP_INS = {"chrony": CHRONY_IN_A_CONTAINER, "ntpsec": NTPSEC_IN_A_CONTAINER}
 
+_OWN = (
+    "etc/machine-id", "etc/hostname", "etc/hosts", "etc/ssh/ssh_host_ed25519_key", "etc/ssh/ssh_host_ed25519_key.pub",
+    "var/lib/systemd/random-seed",
+)  # fmt: skip
+"""What makes a root that of one host, beside its networks."""
 
-async def mount(identity: Identity, image: Image, tree: Tree) -> Path:
-    """Make the root of a container that has never run, and return where it is mounted."""
+
+async def mount(identity: Identity, image: Image, tree: Tree, layer: Path | None = None) -> Path:
+    """Make the root of a container that has never run, and return where it is mounted.
+
+    With `layer` (see `keep`) it begins with what another one wrote.
+    """
     folder = tree.memory / identity.name
     root, upper, work = (folder / part for part in ("root", "upper", "work"))
     for each in (root, upper, work):
         each.mkdir(parents=True)
-    layers = f"lowerdir={image.tree},upperdir={upper},workdir={work}"
+    lower = f"{layer}:{image.tree}" if layer else str(image.tree)
+    layers = f"lowerdir={lower},upperdir={upper},workdir={work}"
     await _hide_other_trees(tree)
     await tree.run("mount", "-t", "overlay", "overlay", "-o", layers, str(root))
     await _give_identity(root, identity, tree)
     for service, text in DROP_INS.items():
         drop_in = root / f"etc/systemd/system/{service}.service.d/lab.conf"
-        drop_in.parent.mkdir()
+        drop_in.parent.mkdir(exist_ok=True)
         drop_in.write_text(text)
     return root
 
@@ -57,6 +70,17 @@ async def unmount(name: str, tree: Tree) -> None:
     folder = tree.memory / name
     await tree.run("umount", str(folder / "root"))
     await tree.run("rm", "-r", str(folder))
+
+
+async def keep(identity: Identity, tree: Tree) -> Path:
+    """Give back the root, but for what was written to it: that stays as a layer, without what is this host's own."""
+    folder, layer = tree.memory / identity.name, tree.memory / f"{identity.name}.layer"
+    await tree.run("umount", str(folder / "root"))
+    (folder / "upper").rename(layer)
+    await tree.run("rm", "-r", str(folder))
+    for own in (*_OWN, *(f"etc/systemd/network/{name}" for name in identity.networks)):
+        (layer / own).unlink(missing_ok=True)
+    return layer
 
 
 async def _hide_other_trees(tree: Tree) -> None:

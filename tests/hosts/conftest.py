@@ -4,8 +4,6 @@ The lab is started once per test run (and per xdist worker); each module gets a 
 """
 
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import containers, control, image, tree
+from lab import control, image
 from lab.addresses import NODES
 from lab.shell import Result, shell
+from lab.temporary import temporary_lab
 
 HERE = Path(__file__).parent
 READY = 30.0
@@ -78,17 +77,8 @@ def lab(lab_image: image.Image) -> Iterator[Path]:
     if os.geteuid() != 0:
         # Without namespaces there is nothing to test here, and that is not a success.
         pytest.exit("tests/hosts need root: run them with sudo", returncode=4)
-    with pytest.MonkeyPatch.context() as patch:
-        # Directly below /tmp, because the name of a unix socket has at most 107 characters.
-        directory = Path(tempfile.mkdtemp(prefix="squid-ha-", dir="/tmp"))
-        patch.setenv("SQUID_HA_LAB_RUN", str(directory))
-        try:
-            tree.start(lab_image)
-            yield directory
-        finally:
-            tree.stop()
-            containers.clean_up(directory)
-            shutil.rmtree(directory)
+    with temporary_lab(lab_image) as directory:
+        yield directory
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from lab import containers, control, tree
 from lab.containers import cgroup
+from lab.errors import LabError
 from lab.image import Image
+from tests.hosts.conftest import Pair
+from tests.support.things import Site, site
 
 PROXIED = """
 import urllib.request
@@ -105,6 +109,41 @@ async def test_a_cut_cable_separates_the_pair(pair) -> None:
     assert await answers(pair, "192.0.2.12")
     control.call("heal", host="qsp-b")
     assert await answers(pair, "172.16.77.12")
+
+
+def test_a_host_begins_with_what_another_one_wrote_under_a_name_and_a_key_of_its_own(lab: Path, tmp_path: Path) -> None:
+    def added(name: str, number: int, layer: str | None = None) -> Site:
+        host = control.call("add", name=name, number=number, layer=layer)
+        (tmp_path / name).write_text(f"{name} {host['host_key']}\n")
+        return site(Other(lab, (name,), tmp_path / name))
+
+    model = added("model", 61)
+    model.sh("model", "echo installed >/var/lib/kept; rm /etc/motd")
+    layer = control.call("keep", host="model")
+    try:
+        other = added("other", 62, layer)
+        assert other.sh("other", "cat /var/lib/kept; ls /etc/motd 2>/dev/null; uname -n").split() == [
+            "installed",
+            "other",
+        ]
+        assert other.sh("other", "ip -4 -br address show dev eth0").split()[2] == "192.0.2.190/24"
+        assert "model" not in other.sh("other", "cat /etc/hosts /etc/hostname; ls /etc/systemd/network")
+        assert (tmp_path / "model").read_text().split()[2] != (tmp_path / "other").read_text().split()[2]
+        with pytest.raises(LabError, match="nothing to keep"):
+            control.call("keep", host="other")
+    finally:
+        control.call("remove", name="other")
+
+
+@dataclass(frozen=True)
+class Other(Pair):
+    """A host that has not the name of a node."""
+
+    keys: Path = Path()
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.keys
 
 
 def test_killing_the_outermost_process_leaves_nothing(lab_image: Image, monkeypatch: pytest.MonkeyPatch) -> None:
