@@ -62,6 +62,26 @@ def test_input_is_a_commands_own_whether_it_reads_it_or_not(words):
     assert [each.stdout for each in found] == [expected[argv[0]](data) for argv, data in words]
 
 
+def test_requests_of_one_moment_are_one_write():
+    writes: list[bytes] = []
+
+    class Counting:
+        def write(self, data: bytes) -> None:
+            writes.append(data)
+
+        def write_eof(self) -> None:
+            raise AssertionError
+
+    class Ended:
+        async def read(self, n: int = -1) -> bytes:
+            return b""
+
+    with pytest.raises(ConnectionError):
+        asyncio.run(Shell(Counting(), Ended(), Ended()).run(*[Request(["true"])] * 24))
+    assert len(writes) == 1
+    assert writes[0].count(b"true") == 24
+
+
 def test_large_input_that_nobody_reads_and_large_output_do_not_stop_it():
     found = answers(Request(["true"], b"x" * 3_000_000), Request(["cat"], b"y" * 3_000_000), Request(["echo", "next"]))
     assert [len(each.stdout) for each in found] == [0, 3_000_000, 5]
