@@ -53,8 +53,8 @@ def _free(address: str, source: str) -> steps.Ready:
         if card is not None:
             name, prefix = card["ifname"], card["addr_info"][0]["prefixlen"]
             raise Refused(
-                f"{address} is on {name} already, and no resource of LifeKeeper's has it: it was deleted while it was in "
-                "service, or somebody else set it",
+                f"{address} is on {name} already, and no resource of LifeKeeper's has it: it was deleted in service, "
+                "or somebody else set it",
                 node=source,
                 remedy=f"`ip address delete {address}/{prefix} dev {name}`, and run this again: clients are without it "
                 "meanwhile",

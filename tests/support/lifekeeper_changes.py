@@ -414,7 +414,7 @@ UNCHANGED: Mapping[str, Mapping[str, str]] = {
 """Kind → property → why nobody can change it by hand, or why it is not tried out."""
 
 
-LIMIT = 30.0
+LIMIT = 60.0
 """Seconds until everybody has noticed a change: a dead path, by then, too."""
 
 

@@ -10,7 +10,7 @@ import shlex
 import types
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Union, cast, get_args, get_origin
 
 import pytest
 
@@ -171,6 +171,24 @@ def test_every_property_can_be_changed_by_hand_or_it_is_said_why_not(kind: str) 
     assert changed - there == set(), "changes of what is no property"
     assert told - there == set(), "reasons for what is no property"
     assert told & changed == set(), "with a change as well as with a reason why there is none"
+
+
+def paths_of(value: object, path: str = "") -> Iterator[str]:
+    """Every property of a thing and every group of them, as drift names it."""
+    yield path
+    if isinstance(value, dict):
+        for key, each in cast("dict[str, object]", value).items():
+            yield from paths_of(each, reconcile.join(path, key))
+
+
+def test_what_the_tables_expect_of_drift_is_declared_on_the_hosts_that_they_are_for() -> None:
+    sites = (with_all_of_lifekeeper(on_lifekeeper(LAB)), PHASE_2), (reference(LAB, "lifekeeper"), MIRROR)
+    for site, changes in sites:
+        declared = {each.name: set(paths_of(each.inputs.model_dump())) for each in things(read(site, "test"), OWNER)}
+        for what, change in changes.items():
+            for thing, _, path in change.found:
+                undeclared = path.endswith((*(f"properties.{key}" for key in members.FOUND_ONLY), ".filesystem"))
+                assert path in (table.UNTOLD, "") or undeclared or path in declared[thing], (what, path)
 
 
 def test_the_site_of_that_test_declares_every_setting_of_the_engine() -> None:
