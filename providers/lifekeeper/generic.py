@@ -31,7 +31,8 @@ class Wanted(Member):
     copies: dict[str, str]
 
 
-_COPIES = "/opt/LifeKeeper/subsys/gen/resources/app"
+COPIES = "/opt/LifeKeeper/subsys/gen/resources/app"
+"""Where the kit has its copies, by action and tag."""
 _SCRIPTS = ("restore", "remove", "quickCheck", "recover")
 # $1 where the copies are, $2 tag, then pairs: name of a script, the digest of its text or '' where none is declared
 _COMPARE = """
@@ -66,7 +67,7 @@ done
 
 
 def _words(wanted: Wanted, known: Mapping[str, str]) -> list[str]:
-    return [_COPIES, wanted.tag, *(word for name in _SCRIPTS for word in (name, known.get(name, "")))]
+    return [COPIES, wanted.tag, *(word for name in _SCRIPTS for word in (name, known.get(name, "")))]
 
 
 async def _compared(cluster: Cluster, wanted: Wanted) -> dict[str, str]:
@@ -126,7 +127,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
             raise Refused(
                 f"{wanted.tag} was found here, and the scripts that LifeKeeper runs for it are others than declared",
                 node=name,
-                remedy=f"declare those that are there (below {_COPIES}, under the tag), or give this one another tag",
+                remedy=f"declare those that are there (below {COPIES}, under the tag), or give this one another tag",
             )
     renew = script(_COPY, *_words(wanted, wanted.scripts), label=f"give the kit the scripts of {wanted.tag}")
     await cluster.each(lambda node: node.run(renew), stale)

@@ -43,7 +43,6 @@ KITS: Mapping[str, Kit] = {
     HALF: mirror.KIT,
 }
 SCRIPTS = f"/etc/squid-ha/lifekeeper/{APP}"
-COPIES = "/opt/LifeKeeper/subsys/gen/resources/app"
 REPLICATION = {A: "172.16.77.11", B: "172.16.77.12"}
 
 
@@ -258,7 +257,8 @@ def _application(active: str, standby: str) -> dict[str, Change]:
     def own(path: str, rest: str) -> Found:
         return Found(GENERIC, standby, f'settings.{standby}.{path}["{SCRIPTS}{rest}')
 
-    copy, source = f"'{COPIES}/actions/!restore/{APP}'", f"{SCRIPTS}/restore"
+    copy, source = f"'{generic.COPIES}/actions/!restore/{APP}'", f"{SCRIPTS}/restore"
+    added = f"cd {generic.COPIES} && install -D 'actions/!restore/{APP}' 'recovery/!recover/{APP}'"
     kept = Found(GENERIC, standby, f"copies.{standby}")
     parts = [own("files", f'/restore"].{part}') for part in ("content", "mode", "owner")]
     return {
@@ -273,9 +273,7 @@ def _application(active: str, standby: str) -> dict[str, Change]:
         "the kit's copy of a script": _change(_system(standby, f"echo '# by hand' >>{copy}"), kept),
         "the kit's copy of a script: gone": _change(_system(standby, f"rm {copy}"), kept),
         "the kit's copy of a script: cannot be run": _change(_system(standby, f"chmod 0644 {copy}"), kept),
-        "a script of the kit's that is not declared": _change(
-            _system(standby, f"mv '{COPIES}/actions/!quickCheck/{APP}' '{COPIES}/recovery/!recover/{APP}'"), kept
-        ),
+        "a script of the kit's that is not declared": _change(_system(standby, added), kept),
     }
 
 
@@ -424,7 +422,7 @@ def try_out(nodes: Site, listed: Sequence[Thing], change: Change) -> None:
     Fails where drift tells anything else, and where any is left.
     """
     _type(nodes, change.by_hand)
-    _wait(nodes, listed, change.found)
+    _wait(nodes, listed, set(change.found))
     if change.refused:
         with pytest.raises(HostError, match=change.refused):
             _repair(nodes, listed)
@@ -438,7 +436,7 @@ def _type(nodes: Site, hands: Sequence[Hand]) -> None:
         nodes.sh(hand.node, hand.shell)
 
 
-def _wait(nodes: Site, listed: Sequence[Thing], wanted: frozenset[Found]) -> None:
+def _wait(nodes: Site, listed: Sequence[Thing], wanted: set[Found]) -> None:
     deadline = time.monotonic() + LIMIT
     while (found := nodes.findings(listed)) != wanted:
         assert time.monotonic() < deadline, f"drift tells {sorted(found)}, which is not {sorted(wanted)}"

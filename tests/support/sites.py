@@ -64,5 +64,4 @@ _APPLICATION = {
     "restore": "touch /run/app",
     "remove": "rm -f /run/app",
     "quick_check": "test -e /run/app",
-    "recover": "touch /run/app",
 }

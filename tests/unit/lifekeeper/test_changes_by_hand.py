@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Union, cast, get_args, get_origin
 
@@ -19,12 +19,13 @@ from blueprint.thing import Thing
 from declaration.engines.lifekeeper import Address, LifeKeeper
 from declaration.load import read
 from providers import reconcile
+from providers.connection.command import command
 from providers.connection.errors import HostError
 from providers.contract import State
 from providers.kinds import KINDS, load_kind
 from providers.lifekeeper import members, paths
 from tests.support import lifekeeper_changes as table
-from tests.support.lifekeeper_changes import MIRROR, PHASE_2, Change
+from tests.support.lifekeeper_changes import MIRROR, PHASE_2, Change, Hand
 from tests.support.sites import on_lifekeeper, reference, with_all_of_lifekeeper
 from tests.support.things import OWNER, found_by_drift
 from tests.unit.lifekeeper.fake import Pair
@@ -50,10 +51,10 @@ def found(pair: Pair, wanted: list[Thing]) -> set[table.Found]:
     return asyncio.run(found_by_drift(pair.cluster(), wanted))
 
 
-def typed(pair: Pair, hands: Any) -> None:
+def typed(pair: Pair, hands: Sequence[Hand]) -> None:
     for hand in hands:
-        done = pair.lifekeeper(hand.node, shlex.split(hand.shell), lambda code, out="", error="": (code, out, error))
-        assert done[0] == 0, (hand, done)
+        done = pair.run(hand.node, command(*shlex.split(hand.shell)))
+        assert done.exit_code == 0, (hand, done)
 
 
 def tried(pair: Pair, wanted: list[Thing], change: Change, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ def local(command: Command) -> Result:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(generic, "_COPIES", str(tmp_path / "kit"))
+    monkeypatch.setattr(generic, "COPIES", str(tmp_path / "kit"))
 
     async def nothing(*_args: object, **_more: object) -> None:
         """The resource itself is there."""
