@@ -18,7 +18,8 @@ from providers.connection.loop import run_sync
 from providers.connection.pool import close_all
 from providers.lifekeeper import mirror_view
 from tests.cluster import lab_site
-from tests.support.lifekeeper_changes import BIN, HALF, MIRROR, VOLUME, A, B, try_out
+from tests.support.by_hand import BIN, try_out
+from tests.support.lifekeeper_changes import HALF, MIRROR, VOLUME, A, B
 from tests.support.sites import reference
 from tests.support.things import OWNER, Site, site
 

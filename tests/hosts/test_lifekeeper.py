@@ -14,7 +14,8 @@ from lab import lifekeeper
 from providers.connection.errors import HostError
 from providers.connection.loop import run_sync
 from providers.lifekeeper import paths, runtime
-from tests.support.lifekeeper_changes import PHASE_2, try_out
+from tests.support.by_hand import try_out
+from tests.support.lifekeeper_changes import PHASE_2
 from tests.support.sites import on_lifekeeper, with_all_of_lifekeeper
 from tests.support.things import OWNER, Site, site
 

@@ -1,28 +1,20 @@
 """What somebody can change by hand of what the engine `lifekeeper` declares: how, what drift then names, and `up` does.
 
-`PHASE_2` needs no mirror, `MIRROR` is all about it. `UNCHANGED` says of every other property why it is in no table;
-tests/unit/lifekeeper/test_changes_by_hand.py walks the models, so that no property is in neither.
+`PHASE_2` needs no mirror, `MIRROR` is all about it. `tests.support.lifekeeper_unchanged` says of every other property
+why it is in no table; tests/unit/lifekeeper/test_changes_by_hand.py walks the models, so that none is in neither.
 """
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
-
-import pytest
 
 from blueprint import names
-from blueprint.thing import Thing
-from providers.connection.errors import HostError
 from providers.lifekeeper import defaults, filesystem, generic, ip, mirror, service
 from providers.lifekeeper.members import Kit
-from tests.support.things import UNTOLD, Found, Site
+from tests.support.by_hand import Change, Hand, system
+from tests.support.things import UNTOLD, Found
 
 A, B = "qsp-a", "qsp-b"
-BIN = "/opt/LifeKeeper/bin"
 PRIORITIES = {A: 1, B: 10}
 
 APP, SQUID, ADDRESS, VOLUME, HALF = "app", "qsp-squid", "ip-192.0.2.10", "/mnt/mirror", "datarep-mirror"
@@ -44,39 +36,6 @@ KITS: Mapping[str, Kit] = {
 }
 SCRIPTS = f"/etc/squid-ha/lifekeeper/{APP}"
 REPLICATION = {A: "172.16.77.11", B: "172.16.77.12"}
-
-
-class Hand(NamedTuple):
-    """What is typed on a node; ``lifekeeper``: a command of its own, without its folder."""
-
-    node: str
-    line: str
-    lifekeeper: bool = True
-
-    @property
-    def shell(self) -> str:
-        """For a shell of root."""
-        return f"{BIN}/{self.line}" if self.lifekeeper else self.line
-
-
-def _system(node: str, line: str) -> Hand:
-    return Hand(node, line, lifekeeper=False)
-
-
-@dataclass(frozen=True)
-class Change:
-    """``found`` is all that drift tells then. ``refused``: how `up` says that it cannot repair this, as a pattern;
-    ``back`` is what somebody types then, before the next `up`."""
-
-    by_hand: Sequence[Hand]
-    found: frozenset[Found]
-    refused: str = ""
-    back: Sequence[Hand] = ()
-
-    @property
-    def spoken(self) -> bool:
-        """Whether LifeKeeper's own commands make it, so that a pair in memory can be told."""
-        return all(hand.lifekeeper for hand in (*self.by_hand, *self.back))
 
 
 def _change(by_hand: Hand | Sequence[Hand], *found: Found, refused: str = "", back: Sequence[Hand] = ()) -> Change:
@@ -102,7 +61,7 @@ def _product(standby: str) -> dict[str, Change]:
     untold = [Found(each, standby, UNTOLD) for each in (names.PATHS, GENERIC, names.TREE_SQUID, names.TREE_ADDRESS)]
     made = {
         "LifeKeeper stopped": _change(Hand(standby, "lkstop -f"), on("running"), *untold),
-        "not started at boot": _change(_system(standby, "systemctl disable -q lifekeeper"), on("enabled")),
+        "not started at boot": _change(system(standby, "systemctl disable -q lifekeeper"), on("enabled")),
     }
     others = {
         "LKCHECKINTERVAL": "77",
@@ -117,9 +76,9 @@ def _product(standby: str) -> dict[str, Change]:
         "WITNESS_MODE": "remote_verify",
     }
     for key, value in others.items():
-        edit = _system(standby, f"sed -i 's/^{key}=.*/{key}={value}/' {defaults.PATH}")
+        edit = system(standby, f"sed -i 's/^{key}=.*/{key}={value}/' {defaults.PATH}")
         made[f"setting {key}"] = _change(edit, on(f"settings.{key}"))
-    taken_out = _system(standby, f"sed -i '/^NOBCASTPING=/d' {defaults.PATH}")
+    taken_out = system(standby, f"sed -i '/^NOBCASTPING=/d' {defaults.PATH}")
     return made | {"setting taken out": _change(taken_out, on("settings.NOBCASTPING"))}
 
 
@@ -135,11 +94,11 @@ def _paths(standby: str) -> dict[str, Change]:
         "path gone on one side": _change(remove, here, there),
         "path of another priority": _change([remove, anew], here._replace(property=f"{here.property}.priority")),
         "path cut": _change(
-            _system(standby, "ip link set eth1 down"),
+            system(standby, "ip link set eth1 down"),
             here._replace(property=f"{here.property}.alive"),
             there,
             refused=r"(?s)not ALIVE after .*172\.16\.77\.11/172\.16\.77\.12 on qsp-a.*TCP port 7365 must be open",
-            back=[_system(standby, "ip link set eth1 up")],
+            back=[system(standby, "ip link set eth1 up")],
         ),
     }
 
@@ -228,7 +187,7 @@ def _address(active: str, standby: str) -> dict[str, Change]:
         **_gone(
             ADDRESS, None, active, standby,
             refused="192.0.2.10 is on eth0 already, and no resource of LifeKeeper's has it",
-            back=[_system(active, "ip address delete 192.0.2.10/24 dev eth0")],
+            back=[system(active, "ip address delete 192.0.2.10/24 dev eth0")],
         ),
         "the whole hierarchy off one node": _change(off, *(_at(tag, standby) for tag in (APP, SQUID, ADDRESS))),
         f"{ADDRESS}: of another kit": _another(
@@ -265,15 +224,15 @@ def _application(active: str, standby: str) -> dict[str, Change]:
         **_attributes(APP, standby),
         **_switchback(APP, standby),
         **_gone(APP, SQUID, active, standby),
-        "script: content": _change(_system(standby, f"echo '# by hand' >>{source}"), parts[0]),
-        "script: mode": _change(_system(standby, f"chmod 0644 {source}"), parts[1]),
-        "script: owner": _change(_system(standby, f"chown ops: {source}"), parts[2]),
-        "script: gone": _change(_system(standby, f"rm {source}"), *parts),
-        "folder of scripts": _change(_system(standby, f"chmod 0700 {SCRIPTS}"), own("directories", '"]')),
-        "the kit's copy of a script": _change(_system(standby, f"echo '# by hand' >>{copy}"), kept),
-        "the kit's copy of a script: gone": _change(_system(standby, f"rm {copy}"), kept),
-        "the kit's copy of a script: cannot be run": _change(_system(standby, f"chmod 0644 {copy}"), kept),
-        "a script of the kit's that is not declared": _change(_system(standby, added), kept),
+        "script: content": _change(system(standby, f"echo '# by hand' >>{source}"), parts[0]),
+        "script: mode": _change(system(standby, f"chmod 0644 {source}"), parts[1]),
+        "script: owner": _change(system(standby, f"chown ops: {source}"), parts[2]),
+        "script: gone": _change(system(standby, f"rm {source}"), *parts),
+        "folder of scripts": _change(system(standby, f"chmod 0700 {SCRIPTS}"), own("directories", '"]')),
+        "the kit's copy of a script": _change(system(standby, f"echo '# by hand' >>{copy}"), kept),
+        "the kit's copy of a script: gone": _change(system(standby, f"rm {copy}"), kept),
+        "the kit's copy of a script: cannot be run": _change(system(standby, f"chmod 0644 {copy}"), kept),
+        "a script of the kit's that is not declared": _change(system(standby, added), kept),
     }
 
 
@@ -307,11 +266,11 @@ def _volume(active: str, standby: str) -> dict[str, Change]:
             VOLUME, HALF, standby, filesystem.KIT, "/mnt/elsewhere", "mount_point",
             f"{VOLUME} has mount_point /mnt/elsewhere, and {VOLUME} is declared; no documented command changes that",
         ),
-        "directory of the logs": _change(_system(active, f"chmod 0777 {log}"), on("directories.squid")),
-        "directory: owner": _change(_system(active, f"chown ops: {rotation}"), on("directories.rotation")),
-        "directory: gone": _change(_system(active, f"rm -r {rotation}"), on("directories.rotation")),
-        "log: mode": _change(_system(active, f"chmod 0666 {log}/access.log"), on('files["squid/access.log"]')),
-        "log: gone": _change(_system(active, f"rm {log}/access.log"), on('files["squid/access.log"]')),
+        "directory of the logs": _change(system(active, f"chmod 0777 {log}"), on("directories.squid")),
+        "directory: owner": _change(system(active, f"chown ops: {rotation}"), on("directories.rotation")),
+        "directory: gone": _change(system(active, f"rm -r {rotation}"), on("directories.rotation")),
+        "log: mode": _change(system(active, f"chmod 0666 {log}/access.log"), on('files["squid/access.log"]')),
+        "log: gone": _change(system(active, f"rm {log}/access.log"), on('files["squid/access.log"]')),
     }  # fmt: skip
 
 
@@ -337,8 +296,8 @@ def _half(active: str, standby: str) -> dict[str, Change]:
             _at(HALF, standby),
             _at(VOLUME, standby),
         ),
-        "bare mount point": _change(_system(standby, f"chattr -i {VOLUME}; chmod 0755 {VOLUME}"), bare),
-        "bare mount point: gone": _change(_system(standby, f"chattr -i {VOLUME}; rmdir {VOLUME}"), bare),
+        "bare mount point": _change(system(standby, f"chattr -i {VOLUME}; chmod 0755 {VOLUME}"), bare),
+        "bare mount point: gone": _change(system(standby, f"chattr -i {VOLUME}; rmdir {VOLUME}"), bare),
     }
 
 
@@ -349,118 +308,3 @@ def of_the_mirror(active: str, standby: str) -> dict[str, Change]:
 
 PHASE_2 = phase_2(active=B, standby=A)
 MIRROR = of_the_mirror(active=A, standby=B)
-
-# What is in neither
-
-_NAME = "what it is called, and by that known: a resource of another name is another one, left alone"
-_DECLARED = "what is declared, for making it; as it is on a node it is among that node's properties"
-_ONCE = "counts when it is made; no list of LifeKeeper's shows it"
-_HOW = "how this program goes about it; nothing on a node"
-_ONE_CODE = "one piece of code looks for it in every kit's resource: tried out on the address"
-_ABOVE_MIRROR = "LifeKeeper refuses another one above a mirror, and on it"
-_LOWEST = "it is the lowest of its hierarchy: nothing to take away, and what somebody adds below it is left alone"
-_MEMBER = {"tag": _NAME, "beside": _HOW, "route": _HOW}
-
-UNCHANGED: Mapping[str, Mapping[str, str]] = {
-    "lifekeeper.node": {
-        "nodes.*.installed": "what takes the product away takes all that it knows along: a node that was replaced",
-        "media": _ONCE,
-        "license_file": _ONCE,
-        "license_secret": _ONCE,
-        "assumed.*": _HOW,
-    },
-    "lifekeeper.paths": {"nodes.*.peer": "the other node's name in the declaration", "route": _HOW},
-    "lifekeeper.service": {
-        **_MEMBER,
-        "service": "how the kit stores the service's name is unknown",
-        "nodes.*.properties.kit": _ONE_CODE,
-    },
-    "lifekeeper.ip": {**_MEMBER, "address": _DECLARED, "netmask": _DECLARED, "interface": _DECLARED},
-    "lifekeeper.generic": {
-        **_MEMBER,
-        "scripts.*": "where the declared scripts lie",
-        "nodes.*.depends_on": _LOWEST,
-        "nodes.*.properties.kit": _ONE_CODE,
-        "settings.*.files.*.check": "an application's scripts are checked by nothing",
-        "settings.*.units.*.enabled": "an application has no units",
-        "settings.*.units.*.active": "an application has no units",
-        "settings.*.units.*.restart_on": "an application has no units",
-        "settings.*.units.*.reload_on": "an application has no units",
-    },
-    "lifekeeper.filesystem": {
-        **_MEMBER,
-        "mount_point": _DECLARED,
-        "nodes.*.switchback": _ABOVE_MIRROR,
-        "nodes.*.properties.kit": _ONE_CODE,
-    },
-    "lifekeeper.mirror": {
-        **_MEMBER,
-        "device": _DECLARED,
-        "fstag": _NAME,
-        "fstype": _ONCE,
-        "mount_point": "the filesystem's resource shows it",
-        "mode": _ONCE,
-        "bitmap": _ONCE,
-        "hierarchy": _ONCE,
-        "addresses.*": _ONCE,
-        "kept": "a fact of the nodes, never declared",
-        "nodes.*.switchback": _ABOVE_MIRROR,
-        "nodes.*.depends_on": _LOWEST,
-        "nodes.*.properties.kit": _ONE_CODE,
-    },
-}
-"""Kind → property → why nobody can change it by hand, or why it is not tried out."""
-
-
-LIMIT = 60.0
-"""Seconds until everybody has noticed a change: a dead path, by then, too."""
-
-
-def try_out(nodes: Site, listed: Sequence[Thing], change: Change) -> None:
-    """Make the change on nodes without drift, and have it repaired as `pulumi up --refresh` does: what differs, only.
-
-    Fails where drift tells anything else, and where any is left.
-    """
-    _type(nodes, change.by_hand)
-    _wait(nodes, listed, set(change.found))
-    if change.refused:
-        with pytest.raises(HostError, match=change.refused):
-            _repair(nodes, listed)
-        _type(nodes, change.back)
-    _repair(nodes, listed)
-    _wait(nodes, listed, set())  # where LifeKeeper was started anew, its paths live again within a heartbeat or two
-
-
-def _type(nodes: Site, hands: Sequence[Hand]) -> None:
-    for hand in hands:
-        nodes.sh(hand.node, hand.shell)
-
-
-def _wait(nodes: Site, listed: Sequence[Thing], wanted: set[Found]) -> None:
-    deadline = time.monotonic() + LIMIT
-    while (found := nodes.findings(listed)) != wanted:
-        assert time.monotonic() < deadline, f"drift tells {sorted(found)}, which is not {sorted(wanted)}"
-
-
-def _repair(nodes: Site, listed: Sequence[Thing]) -> None:
-    differing = {each.thing for each in nodes.findings(listed)}
-    for each in listed:
-        if each.name in differing:
-            nodes.apply(each.kind, each.name, each.inputs)
-
-
-def pattern(path: str) -> str:
-    """A property as the models have it: names of nodes, addresses and files are ``*``, those of settings stay."""
-    path = re.sub(r'\["[^"]*"\]', ".*", path)
-    path = re.sub(rf"\.({A}|{B})(?=\.|$)", ".*", path)
-    return re.sub(r"^(directories|files)\.(?!\*)[^.]+", r"\1.*", path)
-
-
-def covered(kinds: Mapping[str, str], changes: Mapping[str, Change]) -> dict[str, set[str]]:
-    """Kind → properties that some change has as its finding; ``kinds``: thing → its kind."""
-    made: dict[str, set[str]] = {}
-    for change in changes.values():
-        for found in change.found:
-            if found.property not in ("", UNTOLD):
-                made.setdefault(kinds[found.thing], set()).add(pattern(found.property))
-    return made

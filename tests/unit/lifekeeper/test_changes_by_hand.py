@@ -25,9 +25,11 @@ from providers.contract import State
 from providers.kinds import KINDS, load_kind
 from providers.lifekeeper import members, paths
 from tests.support import lifekeeper_changes as table
-from tests.support.lifekeeper_changes import MIRROR, PHASE_2, Change, Hand
+from tests.support import lifekeeper_unchanged as others
+from tests.support.by_hand import Change, Hand
+from tests.support.lifekeeper_changes import MIRROR, PHASE_2
 from tests.support.sites import on_lifekeeper, reference, with_all_of_lifekeeper
-from tests.support.things import OWNER, found_by_drift
+from tests.support.things import OWNER, UNTOLD, Found, found_by_drift
 from tests.unit.lifekeeper.fake import Pair
 
 LAB = Path("/lab/run")
@@ -47,7 +49,7 @@ def apply(pair: Pair, wanted: list[Thing]) -> None:
         asyncio.run(reconcile.apply(each.kind, pair.cluster(each.name), each.inputs))
 
 
-def found(pair: Pair, wanted: list[Thing]) -> set[table.Found]:
+def found(pair: Pair, wanted: list[Thing]) -> set[Found]:
     return asyncio.run(found_by_drift(pair.cluster(), wanted))
 
 
@@ -110,7 +112,7 @@ def complete() -> list[Thing]:
 
 
 def properties(model: type[State], prefix: str = "") -> Iterator[str]:
-    """Each property as `table.pattern` writes it; ``*`` for any key."""
+    """Each property as `others.pattern` writes it; ``*`` for any key."""
     for name, field in model.model_fields.items():
         yield from _of(field.annotation, f"{prefix}{name}")
 
@@ -166,8 +168,8 @@ ENGINE = [kind for kind in KINDS if kind.startswith("lifekeeper.")]
 @pytest.mark.parametrize("kind", ENGINE)
 def test_every_property_can_be_changed_by_hand_or_it_is_said_why_not(kind: str) -> None:
     wanted = complete()
-    changed = table.covered(kinds(wanted), {**PHASE_2, **MIRROR})[kind]
-    told, there = set(table.UNCHANGED[kind]), expanded(kind, wanted)
+    changed = others.covered(kinds(wanted), {**PHASE_2, **MIRROR})[kind]
+    told, there = set(others.UNCHANGED[kind]), expanded(kind, wanted)
     assert there - changed - told == set(), "neither in a table of changes nor with a reason in UNCHANGED"
     assert changed - there == set(), "changes of what is no property"
     assert told - there == set(), "reasons for what is no property"
@@ -189,7 +191,7 @@ def test_what_the_tables_expect_of_drift_is_declared_on_the_hosts_that_they_are_
         for what, change in changes.items():
             for thing, _, path in change.found:
                 undeclared = path.endswith((*(f"properties.{key}" for key in members.FOUND_ONLY), ".filesystem"))
-                assert path in (table.UNTOLD, "") or undeclared or path in declared[thing], (what, path)
+                assert path in (UNTOLD, "") or undeclared or path in declared[thing], (what, path)
 
 
 def test_the_site_of_that_test_declares_every_setting_of_the_engine() -> None:
