@@ -108,9 +108,9 @@ def test_the_hierarchy_is_described_with_its_own_tags(adopted, stack):
 @pytest.mark.parametrize(
     ("place", "nodes"),
     [
-        ("resource somebody-elses (comm/ip)", [A]),
-        ("resource a-second-ip (comm/ip)", [A, B]),
-        ("resource office-app (gen/app)", [A, B]),
+        ("resource somebody-elses (comm/ip, IP-192.0.2.99)", [A]),
+        ("resource a-second-ip (comm/ip, IP-192.0.2.77)", [A, B]),
+        ("resource office-app (gen/app, office-app)", [A, B]),
         (f"path 192.0.2.21/192.0.2.22 to {B}", [A]),
         (f"path 192.0.2.22/192.0.2.21 to {A}", [B]),
         ("/etc/default/LifeKeeper", [A, B]),

@@ -59,25 +59,27 @@ def describe(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
     for name, view in seen.items():
         for tag, instance in view.instances.items():
             if tag not in chosen:
-                place = f"resource {tag} ({instance.app}/{instance.type})"
-                draft.note(name, place, _left(instance) if tag in members else _FOREIGN)
+                place = f"resource {tag} ({instance.app}/{instance.type}, {instance.id})"
+                lone = any(tag not in other.instances for other in seen.values())
+                draft.note(name, place, _left(instance, lone=lone) if tag in members else _FOREIGN)
         raised = [flag for flag in view.flags if not flag.startswith("!")]
         if raised:
             what = f"{', '.join(raised)}: the file has no words for flags, and `up` leaves them as they are"
             draft.note(name, "flags", what)
 
 
-def _left(instance: Instance) -> str:
-    """Why a member of the service is not in the file, and what becomes of it."""
+def _left(instance: Instance, *, lone: bool) -> str:
+    """Why a member of the service is not in the file, and what becomes of it; ``lone``: it is on one node only."""
+    moves = "is on this node only, so it does not move along" if lone else "moves along"
     if _is(instance, generic.KIT):
         place = f"{generic.COPIES}/actions/!restore/{instance.tag}"
         return (
-            f"belongs to the service; its scripts ({place} and its like) are not read. It moves along, and `up` leaves "
-            "it as it is; `lifekeeper.generic` with these very scripts takes it into the file"
+            f"belongs to the service; its scripts ({place} and its like) are not read. It {moves}, and `up` leaves it "
+            "as it is; `lifekeeper.generic` with these very scripts takes it into the file"
         )
     return (
-        "belongs to the service, and the file has no words for it: it moves along, and `up` neither changes it nor "
-        "looks at it"
+        f"belongs to the service, and the file has no words for it: it {moves}, and `up` neither changes it nor looks "
+        "at it"
     )
 
 

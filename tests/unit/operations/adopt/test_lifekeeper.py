@@ -82,7 +82,7 @@ def test_what_has_no_words_is_told_with_its_place() -> None:
         lcd.defaults = "QUORUM_MODE=majority\n"
     draft = describe(facts(pair, declared), SSH)
     told = {note.place: note.what for note in draft.notes}
-    assert "left alone" in told["resource other-ip (comm/ip)"]
+    assert "left alone" in told["resource other-ip (comm/ip, IP-192.0.2.99)"]
     assert "QUORUM_MODE=majority" in told["/etc/default/LifeKeeper"]
     assert "asynchronous" in told["resource datarep-mirror"]
 
@@ -120,7 +120,7 @@ def test_the_mirror_is_the_one_that_a_filesystem_of_the_service_lies_on() -> Non
     draft = describe(facts(pair, declared), SSH)
     assert draft.site["mirror"]["mount_point"] == "/mnt/mirror"
     told = {note.place: note.what for note in draft.notes}
-    assert "no words" in told["resource /a-local-disk (gen/filesys)"]
+    assert "no words" in told["resource /a-local-disk (gen/filesys, /a-local-disk)"]
 
 
 def test_a_list_that_failed_is_no_empty_list() -> None:
@@ -153,6 +153,9 @@ def odd(pair: Pair) -> None:
     first.defaults += "CONFIRMSODEF=1\nLKCHECKINTERVAL=0\nLKDR_SPEED_LIMIT=500000\nLKROOT=/opt/LifeKeeper\n"
     second.defaults += "LCMHBEATTIME=9\nQUORUM_MODE=majority\n"
     first.flags.append("shutdown_switchover")
+    first.instances["left-behind"] = ["comm", "ip", "IP-10.0.0.11", "", "ISP", "intelligent"]
+    first.priorities["left-behind"] = 1
+    first.ties.append(("qsp-squid", "left-behind"))
 
 
 def first_name(pair: Pair) -> str:
@@ -176,11 +179,12 @@ def test_the_virtual_ip_is_above_squid_and_squid_is_the_one_of_that_name(oddly: 
 @pytest.mark.parametrize(
     ("node", "place", "what"),
     [
-        (0, "resource replication-ip (comm/ip)", "no words"),
-        (1, "resource office-ip (comm/ip)", "no words"),
-        (0, "resource a-cache (gen/qsp)", "no words"),
-        (1, "resource firewall (gen/app)", "/opt/LifeKeeper/subsys/gen/resources/app"),
-        (1, "resource database (database/pgsql)", "left alone"),
+        (0, "resource replication-ip (comm/ip, IP-10.0.0.10)", "no words for it: it moves along"),
+        (1, "resource office-ip (comm/ip, IP-192.0.2.77)", "no words"),
+        (0, "resource a-cache (gen/qsp, QSP-memcached)", "no words"),
+        (1, "resource firewall (gen/app, firewall)", "/opt/LifeKeeper/subsys/gen/resources/app"),
+        (1, "resource database (database/pgsql, pg)", "left alone"),
+        (0, "resource left-behind", "on this node only, so it does not move"),
         (1, "path 192.0.2.22/192.0.2.21", "priority 42"),
         (0, "/etc/default/LifeKeeper", "CONFIRMSODEF=1, LKCHECKINTERVAL=0"),
         (1, "/etc/default/LifeKeeper", "LCMHBEATTIME=9"),
