@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from blueprint import names
 from providers.lifekeeper import defaults, filesystem, generic, ip, mirror, service
 from providers.lifekeeper.members import Kit
-from tests.support.by_hand import Change, Hand, system
+from tests.support.by_hand import BIN, Change, Hand, system
 from tests.support.things import UNTOLD, Found
 
 A, B = "qsp-a", "qsp-b"
@@ -36,6 +36,7 @@ KITS: Mapping[str, Kit] = {
 }
 SCRIPTS = f"/etc/squid-ha/lifekeeper/{APP}"
 REPLICATION = {A: "172.16.77.11", B: "172.16.77.12"}
+PUBLIC = {A: "192.0.2.11", B: "192.0.2.12"}
 
 
 def _change(by_hand: Hand | Sequence[Hand], *found: Found, refused: str = "", back: Sequence[Hand] = ()) -> Change:
@@ -61,8 +62,12 @@ def _product(standby: str) -> dict[str, Change]:
     untold = [Found(each, standby, UNTOLD) for each in (names.PATHS, GENERIC, names.TREE_SQUID, names.TREE_ADDRESS)]
     made = {
         "LifeKeeper stopped": _change(Hand(standby, "lkstop -f"), on("running"), *untold),
+        "LifeKeeper's programs gone": _change(
+            [Hand(standby, "lkstop -f"), system(standby, f"mv {BIN} /root/away")],
+            on("installed"), on("running"), *_unheard(standby), *(_at(tag, standby) for tag in (APP, SQUID, ADDRESS)),
+        ),
         "not started at boot": _change(system(standby, "systemctl disable -q lifekeeper"), on("enabled")),
-    }
+    }  # fmt: skip
     others = {
         "LKCHECKINTERVAL": "77",
         "LCMHBEATTIME": "3",
@@ -80,6 +85,14 @@ def _product(standby: str) -> dict[str, Change]:
         made[f"setting {key}"] = _change(edit, on(f"settings.{key}"))
     taken_out = system(standby, f"sed -i '/^NOBCASTPING=/d' {defaults.PATH}")
     return made | {"setting taken out": _change(taken_out, on("settings.NOBCASTPING"))}
+
+
+def _unheard(standby: str) -> list[Found]:
+    """Every path, where one node has none."""
+    peer = _other(standby)
+    ends = [(network[standby], network[peer]) for network in (REPLICATION, PUBLIC)]
+    here = [Found(names.PATHS, standby, f'nodes.{standby}.sides["{own}/{far}"]') for own, far in ends]
+    return here + [Found(names.PATHS, peer, f'nodes.{peer}.sides["{far}/{own}"].alive') for own, far in ends]
 
 
 def _paths(standby: str) -> dict[str, Change]:

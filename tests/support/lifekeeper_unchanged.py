@@ -20,7 +20,6 @@ _MEMBER = {"tag": _NAME, "beside": _HOW, "route": _HOW}
 
 UNCHANGED: Mapping[str, Mapping[str, str]] = {
     "lifekeeper.node": {
-        "nodes.*.installed": "what takes the product away takes all that it knows along: a node that was replaced",
         "media": _ONCE,
         "license_file": _ONCE,
         "license_secret": _ONCE,
