@@ -69,21 +69,17 @@ def test_the_service_moves_on_purpose(nodes, listed):
     assert nodes.findings(listed) == set()
 
 
-@pytest.fixture
-def mended(nodes, listed):
-    """What one test leaves behind is no other's trouble."""
-    yield
-    if nodes.findings(listed):
-        with contextlib.suppress(HostError):
-            up(nodes, listed)
-
-
 @pytest.mark.timeout(300)
-@pytest.mark.usefixtures("mended")
 @pytest.mark.parametrize("what", PHASE_2)
 def test_what_is_changed_by_hand_is_named_and_repaired(nodes, listed, monkeypatch, what):
     monkeypatch.setattr(paths, "ALIVE_LIMIT", 15.0)
-    try_out(nodes, listed, PHASE_2[what])
+    try:
+        try_out(nodes, listed, PHASE_2[what])
+    except (Exception, pytest.fail.Exception):
+        # What one test leaves behind is no other's trouble.
+        with contextlib.suppress(HostError):
+            up(nodes, listed)
+        raise
 
 
 def test_removing_leaves_what_somebody_else_made(nodes, listed):

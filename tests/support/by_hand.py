@@ -60,12 +60,13 @@ def try_out(nodes: Site, listed: Sequence[Thing], change: Change) -> None:
     Fails where drift tells anything else, and where any is left.
     """
     _type(nodes, change.by_hand)
-    _wait(nodes, listed, set(change.found))
+    found = _wait(nodes, listed, set(change.found))
     if change.refused:
         with pytest.raises(HostError, match=change.refused):
-            _repair(nodes, listed)
+            _repair(nodes, listed, found)
         _type(nodes, change.back)
-    _repair(nodes, listed)
+        found = nodes.findings(listed)
+    _repair(nodes, listed, found)
     _wait(nodes, listed, set())  # where LifeKeeper was started anew, its paths live again within a heartbeat or two
 
 
@@ -74,14 +75,15 @@ def _type(nodes: Site, hands: Sequence[Hand]) -> None:
         nodes.sh(hand.node, hand.shell)
 
 
-def _wait(nodes: Site, listed: Sequence[Thing], wanted: set[Found]) -> None:
+def _wait(nodes: Site, listed: Sequence[Thing], wanted: set[Found]) -> set[Found]:
     deadline = time.monotonic() + LIMIT
     while (found := nodes.findings(listed)) != wanted:
         assert time.monotonic() < deadline, f"drift tells {sorted(found)}, which is not {sorted(wanted)}"
+    return found
 
 
-def _repair(nodes: Site, listed: Sequence[Thing]) -> None:
-    differing = {each.thing for each in nodes.findings(listed)}
+def _repair(nodes: Site, listed: Sequence[Thing], found: set[Found]) -> None:
+    differing = {each.thing for each in found}
     for each in listed:
         if each.name in differing:
             nodes.apply(each.kind, each.name, each.inputs)
