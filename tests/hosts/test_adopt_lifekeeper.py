@@ -48,9 +48,9 @@ lkcli dependency create --parent office-ip --child office-squid
 lkcli resource create gen --tag office-app --restore /root/app --remove /root/app
 lkcli resource extend gen --tag office-app --dest {B} --switchback intelligent --target_priority 20
 lkcli dependency create --parent office-squid --child office-app
-lkcli resource create ip --tag a-second-ip --ipaddr 192.0.2.77 --netmask 255.255.255.0 --device eth0
-lkcli resource extend ip --tag a-second-ip --dest {B} --switchback intelligent --target_priority 20
-lkcli dependency create --parent a-second-ip --child office-squid
+lkcli resource create ip --tag office-second-ip --ipaddr 192.0.2.77 --netmask 255.255.255.0 --device eth0
+lkcli resource extend ip --tag office-second-ip --dest {B} --switchback intelligent --target_priority 20
+lkcli dependency create --parent office-second-ip --child office-squid
 lkcli resource create ip --tag somebody-elses --ipaddr 192.0.2.99 --netmask 255.255.255.0 --device eth0
 """
 LISTS = f"for list in ins_list dep_list eqv_list net_list; do {BIN}/$list -f: | sort; done; {BIN}/lcdstatus"
@@ -109,7 +109,7 @@ def test_the_hierarchy_is_described_with_its_own_tags(adopted, stack):
     ("place", "nodes"),
     [
         ("resource somebody-elses (comm/ip, IP-192.0.2.99)", [A]),
-        ("resource a-second-ip (comm/ip, IP-192.0.2.77)", [A, B]),
+        ("resource office-second-ip (comm/ip, IP-192.0.2.77)", [A, B]),
         ("resource office-app (gen/app, office-app)", [A, B]),
         (f"path 192.0.2.21/192.0.2.22 to {B}", [A]),
         (f"path 192.0.2.22/192.0.2.21 to {A}", [B]),

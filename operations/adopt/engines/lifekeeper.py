@@ -53,15 +53,33 @@ def describe(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
     _paths(draft, list(seen.values()))
     squid = runtime.squid(seen)
     ties = {tie for view in seen.values() for tie in view.dependencies}
-    chosen = _members(draft, nodes, members, ties, squid)
+    addresses = _virtual_ips(draft, members, ties, squid)
+    chosen = _members(draft, nodes, members, ties, {"squid": squid, **({"address": addresses[0]} if addresses else {})})
     _order(draft, seen, squid)
     lifekeeper_settings.describe(draft, nodes)
+    _others(draft, seen, members, chosen, addresses)
+
+
+def _others(
+    draft: Draft,
+    seen: Mapping[str, View],
+    members: Mapping[str, Instance],
+    chosen: set[str],
+    addresses: Sequence[str],
+) -> None:
+    """Resources and flags that are not in the file, of each node that has them."""
     for name, view in seen.items():
         for tag, instance in view.instances.items():
-            if tag not in chosen:
-                place = f"resource {tag} ({instance.app}/{instance.type}, {instance.id})"
-                lone = any(tag not in other.instances for other in seen.values())
-                draft.note(name, place, _left(instance, lone=lone) if tag in members else _FOREIGN)
+            if tag in chosen:
+                continue
+            lone = any(tag not in other.instances for other in seen.values())
+            what = _left(instance, lone=lone) if tag in members else _FOREIGN
+            if tag in addresses:
+                what += (
+                    f". It stands where {addresses[0]} does, which the file takes for the clients': if it is this one, "
+                    "say so by `virtual_ip` and `lifekeeper.tags.address`"
+                )
+            draft.note(name, f"resource {tag} ({instance.app}/{instance.type}, {instance.id})", what)
         raised = [flag for flag in view.flags if not flag.startswith("!")]
         if raised:
             what = f"{', '.join(raised)}: the file has no words for flags, and `up` leaves them as they are"
@@ -148,30 +166,39 @@ def _mirrored(members: Mapping[str, Instance], ties: Ties) -> tuple[Instance, In
     return next((each for each in pairs if _is(each[0], filesystem.KIT) and _is(each[1], mirror.KIT)), None)
 
 
-def _virtual_ip(draft: Draft, members: Mapping[str, Instance], ties: Ties, squid: str) -> Instance | None:
-    """Of several, one that depends on Squid, as this program's does, and is in the clients' network."""
+def _virtual_ips(draft: Draft, members: Mapping[str, Instance], ties: Ties, squid: str) -> list[str]:
+    """Tags of what may be the clients' address, by name: above Squid, as this program's is, and in their network.
+
+    Where none is so, the next best.
+    """
     subnet = draft.site["network"]["public"]["subnet"]
 
-    def strange(each: Instance) -> tuple[bool, bool, str]:
-        address = each.id.removeprefix("IP-")
+    def strange(tag: str) -> tuple[bool, bool]:
+        address = members[tag].id.removeprefix("IP-")
         inside = bool(subnet) and _is_address(address) and ipaddress.ip_address(address) in ipaddress.ip_network(subnet)
-        return (each.tag, squid) not in ties, not inside, each.tag
+        return (tag, squid) not in ties, not inside
 
-    return min((each for each in members.values() if _is(each, ip.KIT)), key=strange, default=None)
+    found = sorted(tag for tag, each in members.items() if _is(each, ip.KIT))
+    least = min(map(strange, found), default=None)
+    return [tag for tag in found if strange(tag) == least]
 
 
 def _members(
-    draft: Draft, nodes: Sequence[NodeFacts], members: Mapping[str, Instance], ties: Ties, squid: str
+    draft: Draft,
+    nodes: Sequence[NodeFacts],
+    members: Mapping[str, Instance],
+    ties: Ties,
+    tags: dict[str, str],
 ) -> set[str]:
-    """The virtual IP, the mirror and its filesystem, and the tags that are not the customary ones; returns the tags."""
+    """The virtual IP, the mirror and its filesystem, and the tags that are not the customary ones; returns all tags.
+
+    ``tags``: of Squid and, where there is one, of the virtual IP.
+    """
     told = nodes[0]
-    tags: dict[str, str] = {"squid": squid}
-    address = _virtual_ip(draft, members, ties, squid)
-    if address is None:
-        draft.note(told.name, "the hierarchy of Squid", "has no IP resource, which `up` would make")
+    if "address" in tags:
+        draft.site["virtual_ip"] = members[tags["address"]].id.removeprefix("IP-")
     else:
-        draft.site["virtual_ip"] = address.id.removeprefix("IP-")
-        tags["address"] = address.tag
+        draft.note(told.name, "the hierarchy of Squid", "has no IP resource, which `up` would make")
     if found := _mirrored(members, ties):
         volume, half = found
         draft.site["mirror"] = {
@@ -179,7 +206,7 @@ def _members(
             "mount_point": volume.id,
             "filesystem": _type(draft, nodes, volume.id),
         }
-        tags |= {"filesystem": volume.tag, "mirror": half.tag}
+        tags = {**tags, "filesystem": volume.tag, "mirror": half.tag}
         what = (
             "no list shows whether it is asynchronous, and where its bitmap is, so `up` compares neither: say it in "
             "`lifekeeper.replication`"

@@ -218,3 +218,17 @@ def test_the_address_is_the_one_that_the_clients_network_has_where_two_stand_abo
     draft = describe(facts(pair, declared), SSH)
     assert draft.site["virtual_ip"] == str(declared.virtual_ip)
     assert any("a-second-ip" in note.place for note in draft.notes)
+
+
+def test_of_two_addresses_that_may_both_be_the_clients_it_is_told_how_to_say_the_other_one() -> None:
+    pair, declared = fresh(), site()
+    up(pair, members())
+    for lcd in pair.lcds.values():
+        lcd.instances["zz-second"] = ["comm", "ip", "IP-192.0.2.77", "", "ISP", "intelligent"]
+        lcd.priorities["zz-second"] = 1
+        lcd.ties.append(("zz-second", "qsp-squid"))
+    draft = describe(facts(pair, declared), SSH)
+    assert draft.site["virtual_ip"] == "192.0.2.10"
+    told = [note for note in draft.notes if "zz-second" in note.place]
+    assert [note.node for note in told] == list(pair.names)
+    assert all("ip-192.0.2.10" in note.what and "`lifekeeper.tags.address`" in note.what for note in told)
