@@ -82,7 +82,8 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     if any(wanted.tag not in view.instances for view in seen.values()):
         raise Refused(
             f"the filesystem {wanted.tag} is not on every node, though its mirror is made",
-            remedy="see `lcdstatus`: perhaps somebody deleted it; delete the mirror as well, and run this again",
+            remedy="see `lcdstatus`; if somebody deleted it, `pulumi up --refresh` finds the mirror without it, and "
+            "extends the two again",
         )
     node = cluster.node(_active(wanted, seen))
     await members.converge(cluster, wanted, KIT)

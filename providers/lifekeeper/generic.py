@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import cast
 
-from providers.connection.cluster import Cluster
+from providers.connection.cluster import Cluster, Node
 from providers.connection.command import script
 from providers.connection.errors import Refused
 from providers.contract import Absent, Observed, Present
@@ -21,8 +22,8 @@ from providers.lifekeeper.views import Instance
 class Wanted(Member):
     """``scripts``: restore, remove, quickCheck, recover → path; ``settings`` has the files, the same on every node.
 
-    ``copies``: the kit runs copies of its own, which are the ``same`` as these or ``differ``, per node; one of a script
-    that is not declared differs.
+    ``copies``: the kit runs copies of its own, which are the ``same`` as these or ``differ``, per node; one that cannot
+    be run differs, and so does one of a script that is not declared.
     """
 
     scripts: dict[str, str]
@@ -30,19 +31,25 @@ class Wanted(Member):
     copies: dict[str, str]
 
 
-_COPIES = "/opt/LifeKeeper/subsys/gen/resources/app"
+COPIES = "/opt/LifeKeeper/subsys/gen/resources/app"
+"""Where the kit has its copies, by action and tag."""
 _SCRIPTS = ("restore", "remove", "quickCheck", "recover")
-# $1 where the copies are, $2 tag, then pairs: name of a script, its path or '' where none is declared
+# $1 where the copies are, $2 tag, then pairs: name of a script, the digest of its text or '' where none is declared
 _COMPARE = """
 place=$1 tag=$2; shift 2
 while [ $# -gt 0 ]; do
   case $1 in recover) kind=recovery ;; *) kind=actions ;; esac
   copy="$place/$kind/!$1/$tag"
-  if [ -n "$2" ]; then cmp -s "$2" "$copy"; else [ ! -e "$copy" ]; fi || { echo differ; exit 0; }
+  if [ -n "$2" ]; then
+    [ -x "$copy" ] && echo "$2  $copy" | sha256sum --check --status
+  else
+    [ ! -e "$copy" ]
+  fi || { echo differ; exit 0; }
   shift 2
 done
 echo same
 """
+# $1 and $2 likewise, then pairs: name of a script, its path or ''
 _COPY = """
 set -e
 place=$1 tag=$2; shift 2
@@ -59,14 +66,23 @@ done
 """
 
 
-def _words(wanted: Wanted) -> list[str]:
-    return [_COPIES, wanted.tag, *(word for name in _SCRIPTS for word in (name, wanted.scripts.get(name, "")))]
+def _words(wanted: Wanted, known: Mapping[str, str]) -> list[str]:
+    return [COPIES, wanted.tag, *(word for name in _SCRIPTS for word in (name, known.get(name, "")))]
 
 
 async def _compared(cluster: Cluster, wanted: Wanted) -> dict[str, str]:
-    look = script(_COMPARE, *_words(wanted), reads=True, label=f"compare the scripts of {wanted.tag} with the kit's")
-    told = await cluster.each(lambda node: node.run(look), list(wanted.nodes))
-    return {name: answer.stdout.strip() for name, answer in told.items()}
+    """With what is declared: that the files which they were copied from were changed is told of those files."""
+
+    async def look(node: Node) -> str:
+        files = wanted.settings[node.name].files
+        digests = {
+            name: hashlib.sha256((files[path].content or "").encode()).hexdigest()
+            for name, path in wanted.scripts.items()
+        }
+        label = f"compare the kit's scripts of {wanted.tag}"
+        return (await node.run(script(_COMPARE, *_words(wanted, digests), reads=True, label=label))).stdout.strip()
+
+    return await cluster.each(look, list(wanted.nodes))
 
 
 def _create(wanted: Member, source: str) -> list[Step]:
@@ -111,9 +127,9 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
             raise Refused(
                 f"{wanted.tag} was found here, and the scripts that LifeKeeper runs for it are others than declared",
                 node=name,
-                remedy=f"declare those that are there (below {_COPIES}, under the tag), or give this one another tag",
+                remedy=f"declare those that are there (below {COPIES}, under the tag), or give this one another tag",
             )
-    renew = script(_COPY, *_words(wanted), label=f"give the kit the scripts of {wanted.tag}")
+    renew = script(_COPY, *_words(wanted, wanted.scripts), label=f"give the kit the scripts of {wanted.tag}")
     await cluster.each(lambda node: node.run(renew), stale)
 
 

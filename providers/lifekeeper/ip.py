@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 from providers.connection.cluster import Cluster
+from providers.connection.command import command
+from providers.connection.errors import Refused
 from providers.contract import Observed
 from providers.lifekeeper import members, removal, steps
 from providers.lifekeeper.members import Kit, Member, extended, there
@@ -36,7 +39,28 @@ def _create(wanted: Member, source: str) -> list[Step]:
         "switchback": node.switchback if node else None,
     }
     line = Line(source, "lkcli resource create ip", "Create Resource: IP", values)
-    return [Step(line, there(ip.tag, source))]
+    return [Step(line, there(ip.tag, source), _free(ip.address, source))]
+
+
+def _free(address: str, source: str) -> steps.Ready:
+    """The kit takes no address that is in use, and a resource that is deleted in service leaves its address there."""
+
+    async def ready(cluster: Cluster, seen: steps.Views) -> None:
+        del seen
+        asked = command("ip", "-json", "address", "show", "to", address, ok=None, reads=True)
+        shown: list[dict[str, Any]] = json.loads((await cluster.node(source).run(asked)).stdout.strip() or "[]")
+        card = next((each for each in shown if each.get("addr_info")), None)
+        if card is not None:
+            name, prefix = card["ifname"], card["addr_info"][0]["prefixlen"]
+            raise Refused(
+                f"{address} is on {name} already, and no resource of LifeKeeper's has it: it was deleted in service, "
+                "or somebody else set it",
+                node=source,
+                remedy=f"`ip address delete {address}/{prefix} dev {name}`, and run this again: clients are without it "
+                "meanwhile",
+            )
+
+    return ready
 
 
 def _extend(wanted: Member, source: str, target: str) -> list[Step]:

@@ -6,7 +6,7 @@ Resources, dependencies and paths that this site does not name are never looked 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from pydantic import Field
@@ -21,6 +21,9 @@ from providers.lifekeeper.views import IN_SERVICE, Instance, View
 
 Route = Literal["documented", "lkcli"]
 MADE, PENDING = "made", "pending"
+KIT, EQUIVALENCY = "kit", "equivalency"
+FOUND_ONLY = (KIT, EQUIVALENCY)
+"""Properties of `NodeMember` that are never declared, and shown where they are not as they have to be."""
 _TIED = "depends on "
 _TEMPLATE = 1
 """The priority that an extension gives the resource where it comes from, by default (SIOS's manuals)."""
@@ -51,13 +54,15 @@ M = TypeVar("M", bound=Member)
 @dataclass(frozen=True)
 class Kit:
     """What one kit adds. ``kind`` as in the grammar's ``resources``; ``create`` and ``extend`` make steps;
-    ``properties`` reads an instance: a value of None is not shown and taken for what is wanted."""
+    ``properties`` reads an instance: a value of None is not shown and taken for what is wanted. ``along``: property →
+    tag of a resource that is made along with this one; shown while that is missing on a node."""
 
     create: Callable[[Member, str], list[Step]]
     extend: Callable[[Member, str, str], list[Step]]
     properties: Callable[[Member, str, Instance], Mapping[str, str | None]]
     app: str
     type: str
+    along: Mapping[str, Callable[[Member], str]] = field(default_factory=dict[str, "Callable[[Member], str]"])
 
 
 # Reading
@@ -92,10 +97,12 @@ def _live(wanted: Member, name: str, seen: Views, kit: Kit) -> NodeMember | None
     if instance is None:
         return None
     declared = wanted.nodes[name] or NodeMember()
-    shown = {"kit": f"{instance.app}/{instance.type}"} if (instance.app, instance.type) != (kit.app, kit.type) else {}
-    lone = [other for other in seen if other != name and not extended(wanted.tag, name, other)(seen)]
+    shown = {KIT: f"{instance.app}/{instance.type}"} if (instance.app, instance.type) != (kit.app, kit.type) else {}
+    # Shown where it is missing: that the other node lacks the resource, or its own half, is shown there.
+    lone = [other for other in seen if other != name and _unknown(wanted.tag, other, view, seen[other])]
     if lone:
-        shown["equivalency"] = f"none with {', '.join(lone)}"
+        shown[EQUIVALENCY] = f"none with {', '.join(lone)}"
+    shown |= {key: "none" for key, tag_of in kit.along.items() if tag_of(wanted) not in view.instances}
     read_off = {
         key: declared.properties.get(key, "") if value is None else value
         for key, value in kit.properties(wanted, name, instance).items()
@@ -109,13 +116,17 @@ def _live(wanted: Member, name: str, seen: Views, kit: Kit) -> NodeMember | None
     )
 
 
+def _unknown(tag: str, other: str, view: View, there_: View) -> bool:
+    return tag in there_.instances and (tag, other, tag) not in view.equivalents
+
+
 def fixed(previous: Member, wanted: Member, **settings: str) -> str | None:
     """Why a kind does not change in place (`providers.contract`): its tag, or one of ``settings``, field → its setting.
 
     LifeKeeper has no documented command for any of them, and a new tag would make a second resource beside the first.
     """
-    for field, setting in {**settings, "tag": "the tag"}.items():
-        before, after = getattr(previous, field), getattr(wanted, field)
+    for name, setting in {**settings, "tag": "the tag"}.items():
+        before, after = getattr(previous, name), getattr(wanted, name)
         if before != after:
             return (
                 f"{setting} of {previous.tag} does not change in place from {before} to {after}. Take the resource "

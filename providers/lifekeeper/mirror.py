@@ -140,7 +140,9 @@ def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, s
     return {"device": instance.id if instance.id.startswith("/dev/") else None}
 
 
-KIT = Kit(_create, _extend, _properties, "scsi", "netraid")
+KIT = Kit(
+    _create, _extend, _properties, "scsi", "netraid", along={"filesystem": lambda wanted: cast("Wanted", wanted).fstag}
+)
 
 
 async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:

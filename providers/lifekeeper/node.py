@@ -149,6 +149,12 @@ async def _runs(node: Node) -> bool:
 
 async def _bring_up(cluster: Cluster, node: Node) -> None:
     unit = await node.run(command("systemctl", "is-enabled", UNIT, ok=None, reads=True))
+    if unit.stdout.strip() == "masked":
+        raise Refused(
+            f"{UNIT} is masked, so that nothing starts LifeKeeper here",
+            node=node.name,
+            remedy=f"`systemctl unmask {UNIT}`, or declare the node `away: true` while it has to stay so",
+        )
     if unit.stdout.strip() == "disabled":
         await cluster.journal(node).record({_ENABLED: "no"})
         await node.run(command("systemctl", "enable", UNIT))

@@ -60,16 +60,22 @@ async def _read(cluster: Cluster) -> dict[str, View]:
 
 def service(seen: Mapping[str, View]) -> list[str]:
     """Tags of the service, bottom up: everything tied to Squid's resource, over or under it. Raises `Unknown`."""
-    instances: dict[str, Instance] = {}
-    ties: set[tuple[str, str]] = set()
-    for view in seen.values():
-        instances |= view.instances
-        ties |= view.dependencies
+    instances = _instances(seen)
+    ties = {tie for view in seen.values() for tie in view.dependencies}
     family, before = {_squid(instances)}, 0
     while len(family) != before:
         before = len(family)
         family |= {tag for tie in ties if family & set(tie) for tag in tie if tag in instances}
     return sorted(family, key=lambda tag: (_depth(tag, ties), tag))
+
+
+def _instances(seen: Mapping[str, View]) -> dict[str, Instance]:
+    return {tag: instance for view in seen.values() for tag, instance in view.instances.items()}
+
+
+def squid(seen: Mapping[str, View]) -> str:
+    """The tag of Squid's resource. Raises `Unknown`."""
+    return _squid(_instances(seen))
 
 
 def _squid(instances: Mapping[str, Instance]) -> str:

@@ -30,13 +30,14 @@ cat >/etc/chrony/chrony.conf <<'END'
 systemctl restart squid chrony; systemctl enable -q chrony; systemctl disable -q squid
 chronyc waitsync 60 0.5 0 1
 {lifekeeper.MEDIA}/setup
-printf 'LKCHECKINTERVAL=5\\nLCMHBEATTIME=1\\nLCMNUMHBEATS=8\\nNOBCASTPING=1\\n' >/etc/default/LifeKeeper
+printf '%s\\n' LKCHECKINTERVAL=5 LCMHBEATTIME=1 LCMNUMHBEATS=8 NOBCASTPING=1 CONFIRMSODEF=1 >/etc/default/LifeKeeper
 {BIN}/lkkeyins {lifekeeper.LICENCE}
 {BIN}/lkstart
 """
 PATHS = """
 lkcli commpath create --laddr 192.0.2.1{own} --raddr 192.0.2.1{far} --dest {peer} --priority 3
 lkcli commpath create --laddr 172.16.77.1{own} --raddr 172.16.77.1{far} --dest {peer} --priority 7
+lkcli commpath create --laddr 192.0.2.2{own} --raddr 192.0.2.2{far} --dest {peer} --priority 42
 """
 HIERARCHY = f"""
 lkcli resource create qsp --tag office-squid --service squid --switchback intelligent
@@ -44,6 +45,12 @@ lkcli resource extend qsp --tag office-squid --dest {B} --switchback intelligent
 lkcli resource create ip --tag office-ip --ipaddr 192.0.2.10 --netmask 255.255.255.0 --device eth0
 lkcli resource extend ip --tag office-ip --dest {B} --switchback intelligent --target_priority 20
 lkcli dependency create --parent office-ip --child office-squid
+lkcli resource create gen --tag office-app --restore /root/app --remove /root/app
+lkcli resource extend gen --tag office-app --dest {B} --switchback intelligent --target_priority 20
+lkcli dependency create --parent office-squid --child office-app
+lkcli resource create ip --tag office-second-ip --ipaddr 192.0.2.77 --netmask 255.255.255.0 --device eth0
+lkcli resource extend ip --tag office-second-ip --dest {B} --switchback intelligent --target_priority 20
+lkcli dependency create --parent office-second-ip --child office-squid
 lkcli resource create ip --tag somebody-elses --ipaddr 192.0.2.99 --netmask 255.255.255.0 --device eth0
 """
 LISTS = f"for list in ins_list dep_list eqv_list net_list; do {BIN}/$list -f: | sort; done; {BIN}/lcdstatus"
@@ -63,6 +70,8 @@ def hosts(pair) -> Site:
         asyncio.run(pair.sudo(node, install, timeout=900))
         asyncio.run(lifekeeper.provide(node))
         there.sh(node, ON_BOTH)
+        there.sh(node, "printf '#!/bin/sh\\nexit 0\\n' >/root/app")
+        there.sh(node, f"ip address add 192.0.2.2{1 + (A, B).index(node)}/24 dev eth0")
     say(there, A, PATHS.format(own=1, far=2, peer=B))
     say(there, B, PATHS.format(own=2, far=1, peer=A))
     there.sh(A, f"for i in $(seq 300); do {BIN}/lcdstatus | grep -q DEAD || exit 0; sleep 0.1; done; exit 1")
@@ -94,7 +103,24 @@ def test_the_hierarchy_is_described_with_its_own_tags(adopted, stack):
     assert (section["check_interval"], section["address"]) == ("5s", {"broadcast_ping": False})
     document = json.loads(adopted.output)
     assert document["would_change"] == []
-    assert any("somebody-elses" in each["place"] for each in document["notes"]), document["notes"]
+
+
+@pytest.mark.parametrize(
+    ("place", "nodes"),
+    [
+        ("resource somebody-elses (comm/ip, IP-192.0.2.99)", [A]),
+        ("resource office-second-ip (comm/ip, IP-192.0.2.77)", [A, B]),
+        ("resource office-app (gen/app, office-app)", [A, B]),
+        (f"path 192.0.2.21/192.0.2.22 to {B}", [A]),
+        (f"path 192.0.2.22/192.0.2.21 to {A}", [B]),
+        ("/etc/default/LifeKeeper", [A, B]),
+    ],
+)
+def test_what_the_file_has_no_words_for_is_listed_with_its_node_and_what_up_does_about_it(adopted, place, nodes):
+    notes = json.loads(adopted.output)["notes"]
+    told = [each for each in notes if each["place"] == place]
+    assert [each["node"] for each in told] == nodes, notes
+    assert all("`up`" in each["what"] for each in told)
 
 
 def test_up_changes_nothing_and_the_next_preview_is_empty(adopted, stack, hosts):

@@ -44,3 +44,24 @@ def on_lifekeeper(run_directory: Path) -> dict[str, Any]:
     site["engine"] = "lifekeeper"
     site["lifekeeper"] |= {"check_interval": "2s", "heartbeat": {"interval": "1s", "misses": 8}}
     return site
+
+
+def with_all_of_lifekeeper(site: dict[str, Any]) -> dict[str, Any]:
+    """The same site with everything declared that LifeKeeper's nodes and resources can show. Changes what it is given.
+
+    The quorum is text in its settings to the stand-in; the application of its own is a file that is there or not.
+    """
+    site["lifekeeper"] |= {
+        "paths": [{"network": "replication", "priority": 1}, {"network": "public", "priority": 2}],
+        "address": {"broadcast_ping": False, "link_check": False},
+        "quorum": {"hosts": [{"host": "witness.lab", "port": 22}], "on_loss": "osu"},
+        "generic": [{"tag": "app"} | {name: f"#!/bin/sh\n{text}\n" for name, text in _APPLICATION.items()}],
+    }
+    return site
+
+
+_APPLICATION = {
+    "restore": "touch /run/app",
+    "remove": "rm -f /run/app",
+    "quick_check": "test -e /run/app",
+}

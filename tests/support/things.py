@@ -1,11 +1,18 @@
 """Kinds against a pair of hosts, over the product's own SSH, and manifests that show what a kind left behind."""
 
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from blueprint.thing import Thing
+from operations.drift.compare import Nodes, look
+from operations.drift.model import Outcome
 from providers import reconcile
+from providers.applied import Digests
 from providers.connection.access import ConnectionSettings
+from providers.connection.batching import BatchingNode
 from providers.connection.cluster import Cluster
 from providers.connection.command import script
 from providers.connection.errors import HostError
@@ -36,6 +43,30 @@ sed 's/^/boot /' /proc/sys/kernel/random/boot_id
 """
 
 
+UNTOLD = "?"
+"""In the place of a property: nobody can tell, and drift says so of that thing and node."""
+
+
+class Found(NamedTuple):
+    """A finding: ``property`` as drift names it, '' for the thing as a whole, or `UNTOLD`."""
+
+    thing: str
+    node: str
+    property: str
+
+
+async def found_by_drift(cluster: Cluster, listed: Sequence[Thing]) -> set[Found]:
+    """What `squid-ha drift` tells of these things, on nodes where nothing is recorded as applied."""
+    reading = replace(cluster, nodes={name: BatchingNode(node) for name, node in cluster.nodes.items()})
+    recorded: dict[str, Mapping[str, Digests]] = {name: {} for name in reading.nodes}
+    nodes = Nodes(reading.nodes, recorded, {})
+    cases = [case for part in await asyncio.gather(*(look(reading, nodes, each) for each in listed)) for case in part]
+    untold = {Found(each.thing, each.node, UNTOLD) for each in cases if each.outcome is Outcome.UNREACHABLE}
+    wrong = [case for case in cases if case.outcome is Outcome.ERROR]
+    assert not wrong, wrong
+    return untold | {Found(each.thing, each.node, each.property) for case in cases for each in case.findings}
+
+
 @dataclass
 class Site:
     """The pair as a cluster; ``told`` collects progress."""
@@ -60,6 +91,10 @@ class Site:
         observed = self.observe(kind, thing, wanted)
         assert not isinstance(observed, Absent)
         return [difference.path for difference in reconcile.differences(wanted, observed.values)]
+
+    def findings(self, listed: Sequence[Thing]) -> set[Found]:
+        """As `squid-ha drift` does, of all of these at once."""
+        return run_sync(found_by_drift(self.cluster, listed))
 
     def journal(self, node: str, thing: str) -> dict[str, str]:
         return run_sync(self.cluster.of(thing).journal(node).entries())

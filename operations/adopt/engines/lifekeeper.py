@@ -12,12 +12,13 @@ from typing import Any
 
 from declaration.engines.lifekeeper import CUSTOMARY_PRIORITIES
 from declaration.rules.lifekeeper import customary_tags
+from operations.adopt.engines import lifekeeper_settings
 from operations.adopt.model import Draft, NodeFacts
 from providers.connection.command import Command, command
 from providers.connection.errors import Unknown
-from providers.lifekeeper import defaults, filesystem, generic, ip, mirror, node, runtime, service, views
+from providers.lifekeeper import defaults, filesystem, generic, ip, mirror, node, runtime, views
 from providers.lifekeeper.members import Kit
-from providers.lifekeeper.views import Instance, View
+from providers.lifekeeper.views import Instance, Path, View
 
 FILES: Sequence[str] = (defaults.PATH,)
 _LISTS: Mapping[str, Command] = {f"lifekeeper {number}": each for number, each in enumerate(views.queries())}
@@ -27,8 +28,7 @@ COMMANDS: Mapping[str, Command] = {
     _MOUNTS: command("findmnt", "--real", "--raw", "--noheadings", "--output", "TARGET,FSTYPE", ok=None, reads=True),
 }
 _CUSTOMARY_TYPE = "ext3"
-_BOTH_WAYS = {"NOBCASTPING": "broadcast_ping", "IP_NOLINKCHECK": "link_check"}
-_QUORUM = ("QUORUM_MODE", "QUORUM_HOSTS", "QUORUM_LOSS_ACTION", "QUORUM_TIMEOUT_SECS", "WITNESS_MODE")
+_FOREIGN = "is none of this service's, and is left alone: `up` neither changes it nor looks at it"
 Ties = set[tuple[str, str]]
 """Parent, child."""
 
@@ -50,18 +50,55 @@ def describe(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
         raise ValueError(f"{error.message}: there is no service of LifeKeeper's to adopt") from None
     members = {tag: view.instances[tag] for tag in tags for view in seen.values() if tag in view.instances}
     draft.site["lifekeeper"] = {}
-    _paths(draft, seen[nodes[0].name])
+    _paths(draft, list(seen.values()))
+    squid = runtime.squid(seen)
     ties = {tie for view in seen.values() for tie in view.dependencies}
-    chosen = _members(draft, nodes, members, ties)
-    _order(draft, seen, _tag(members, service.KIT))
-    _settings(draft, nodes[0])
+    addresses = _virtual_ips(draft, members, ties, squid)
+    chosen = _members(draft, nodes, members, ties, {"squid": squid, **({"address": addresses[0]} if addresses else {})})
+    _order(draft, seen, squid)
+    lifekeeper_settings.describe(draft, nodes)
+    _others(draft, seen, members, chosen, addresses)
+
+
+def _others(
+    draft: Draft,
+    seen: Mapping[str, View],
+    members: Mapping[str, Instance],
+    chosen: set[str],
+    addresses: Sequence[str],
+) -> None:
+    """Resources and flags that are not in the file, of each node that has them."""
     for name, view in seen.items():
         for tag, instance in view.instances.items():
-            place = f"resource {tag} ({instance.app}/{instance.type})"
-            if tag not in members:
-                draft.note(name, place, "is none of this program's, and is left alone")
-            elif tag not in chosen:
-                draft.note(name, place, "belongs to the service, and the file has no words for it")
+            if tag in chosen:
+                continue
+            lone = any(tag not in other.instances for other in seen.values())
+            what = _left(instance, lone=lone) if tag in members else _FOREIGN
+            if tag in addresses:
+                what += (
+                    f". It stands where {addresses[0]} does, which the file takes for the clients': if it is this one, "
+                    "say so by `virtual_ip` and `lifekeeper.tags.address`"
+                )
+            draft.note(name, f"resource {tag} ({instance.app}/{instance.type}, {instance.id})", what)
+        raised = [flag for flag in view.flags if not flag.startswith("!")]
+        if raised:
+            what = f"{', '.join(raised)}: the file has no words for flags, and `up` leaves them as they are"
+            draft.note(name, "flags", what)
+
+
+def _left(instance: Instance, *, lone: bool) -> str:
+    """Why a member of the service is not in the file, and what becomes of it; ``lone``: it is on one node only."""
+    moves = "is on this node only, so it does not move along" if lone else "moves along"
+    if _is(instance, generic.KIT):
+        place = f"{generic.COPIES}/actions/!restore/{instance.tag}"
+        return (
+            f"belongs to the service; its scripts ({place} and its like) are not read. It {moves}, and `up` leaves it "
+            "as it is; `lifekeeper.generic` with these very scripts takes it into the file"
+        )
+    return (
+        f"belongs to the service, and the file has no words for it: it {moves}, and `up` neither changes it nor looks "
+        "at it"
+    )
 
 
 def _view(facts: NodeFacts) -> View:
@@ -79,29 +116,36 @@ def _is(instance: Instance, kit: Kit) -> bool:
     return (instance.app, instance.type) == (kit.app, kit.type)
 
 
-def _tag(members: Mapping[str, Instance], kit: Kit) -> str:
-    return next((tag for tag, instance in members.items() if _is(instance, kit)), "")
-
-
-def _paths(draft: Draft, view: View) -> None:
+def _paths(draft: Draft, views_: Sequence[View]) -> None:
     """Over which networks the nodes hear each other; the public one is that of the address they were reached by.
 
-    One path over each network can be said; others, and those to other systems, are told.
+    One path over each network can be said; others, and those to other systems, are told of each node that has them.
     """
     here, there = draft.site["nodes"]
     made: dict[str, int] = {}
-    for path in sorted(view.paths.values(), key=lambda each: _number(each.priority) or len(view.paths)):
+    said: set[str] = set()
+    for path in _by_priority(views_[0]):
         local, _, remote = path.addresses.partition("/")
         network = "public" if local == here["address"] else "replication"
         if path.system != there["name"] or not _is_address(local) or network in made:
-            draft.note(here["name"], f"path {path.addresses} to {path.system}", "is left alone")
             continue
         if network == "replication":
             here["replication_address"], there["replication_address"] = local, remote
         made[network] = _number(path.priority) or len(made) + 1
+        said |= {path.addresses, f"{remote}/{local}"}
+    for each, view in zip(draft.site["nodes"], views_, strict=True):
+        for path in _by_priority(view):
+            if path.addresses not in said:
+                how = ", ".join(filter(None, (f"priority {path.priority}" if path.priority else "", path.state)))
+                what = f"is one more than the file has words for ({how}): `up` leaves it as it is"
+                draft.note(each["name"], f"path {path.addresses} to {path.system}", what)
     customary = {"replication": 1, "public": 2} if len(made) > 1 else {"public": 1}
     if made != customary:
         draft.site["lifekeeper"]["paths"] = [{"network": name, "priority": rank} for name, rank in made.items()]
+
+
+def _by_priority(view: View) -> list[Path]:
+    return sorted(view.paths.values(), key=lambda each: _number(each.priority) or len(view.paths))
 
 
 def _number(text: str) -> int:
@@ -122,16 +166,39 @@ def _mirrored(members: Mapping[str, Instance], ties: Ties) -> tuple[Instance, In
     return next((each for each in pairs if _is(each[0], filesystem.KIT) and _is(each[1], mirror.KIT)), None)
 
 
-def _members(draft: Draft, nodes: Sequence[NodeFacts], members: Mapping[str, Instance], ties: Ties) -> set[str]:
-    """The virtual IP, the mirror and its filesystem, and the tags that are not the customary ones; returns the tags."""
+def _virtual_ips(draft: Draft, members: Mapping[str, Instance], ties: Ties, squid: str) -> list[str]:
+    """Tags of what may be the clients' address, by name: above Squid, as this program's is, and in their network.
+
+    Where none is so, the next best.
+    """
+    subnet = draft.site["network"]["public"]["subnet"]
+
+    def strange(tag: str) -> tuple[bool, bool]:
+        address = members[tag].id.removeprefix("IP-")
+        inside = bool(subnet) and _is_address(address) and ipaddress.ip_address(address) in ipaddress.ip_network(subnet)
+        return (tag, squid) not in ties, not inside
+
+    found = sorted(tag for tag, each in members.items() if _is(each, ip.KIT))
+    least = min(map(strange, found), default=None)
+    return [tag for tag in found if strange(tag) == least]
+
+
+def _members(
+    draft: Draft,
+    nodes: Sequence[NodeFacts],
+    members: Mapping[str, Instance],
+    ties: Ties,
+    tags: dict[str, str],
+) -> set[str]:
+    """The virtual IP, the mirror and its filesystem, and the tags that are not the customary ones; returns all tags.
+
+    ``tags``: of Squid and, where there is one, of the virtual IP.
+    """
     told = nodes[0]
-    tags: dict[str, str] = {"squid": _tag(members, service.KIT)}
-    address = members.get(_tag(members, ip.KIT))
-    if address is None:
-        draft.note(told.name, "the hierarchy of Squid", "has no IP resource, which this program would make")
+    if "address" in tags:
+        draft.site["virtual_ip"] = members[tags["address"]].id.removeprefix("IP-")
     else:
-        draft.site["virtual_ip"] = address.id.removeprefix("IP-")
-        tags["address"] = address.tag
+        draft.note(told.name, "the hierarchy of Squid", "has no IP resource, which `up` would make")
     if found := _mirrored(members, ties):
         volume, half = found
         draft.site["mirror"] = {
@@ -139,17 +206,16 @@ def _members(draft: Draft, nodes: Sequence[NodeFacts], members: Mapping[str, Ins
             "mount_point": volume.id,
             "filesystem": _type(draft, nodes, volume.id),
         }
-        tags |= {"filesystem": volume.tag, "mirror": half.tag}
-        what = "no list shows whether it is asynchronous, and where its bitmap is: see `lifekeeper.replication`"
+        tags = {**tags, "filesystem": volume.tag, "mirror": half.tag}
+        what = (
+            "no list shows whether it is asynchronous, and where its bitmap is, so `up` compares neither: say it in "
+            "`lifekeeper.replication`"
+        )
         draft.note(told.name, f"resource {half.tag}", what)
     customary = customary_tags(draft.site.get("virtual_ip"), draft.site.get("mirror", {}).get("mount_point"))
     if changed := {name: tag for name, tag in tags.items() if tag and tag != customary[name]}:
         draft.site["lifekeeper"]["tags"] = changed
-    scripted = {tag for tag, instance in members.items() if _is(instance, generic.KIT)}
-    for tag in sorted(scripted):
-        what = "its scripts are not read; `lifekeeper.generic` can bring them along"
-        draft.note(told.name, f"resource {tag}", what)
-    return {*tags.values(), *scripted}
+    return set(tags.values())
 
 
 def _type(draft: Draft, nodes: Sequence[NodeFacts], mount_point: str) -> str:
@@ -159,7 +225,11 @@ def _type(draft: Draft, nodes: Sequence[NodeFacts], mount_point: str) -> str:
         mounted = dict(line.rsplit(" ", 1) for line in lines if " " in line)
         if mount_point in mounted:
             return mounted[mount_point]
-    draft.note(nodes[0].name, mount_point, f"is mounted on no node, so its type is taken for {_CUSTOMARY_TYPE}")
+    draft.note(
+        nodes[0].name,
+        mount_point,
+        f"is mounted on no node: its type is taken for {_CUSTOMARY_TYPE}; `up` leaves it as it is",
+    )
     return _CUSTOMARY_TYPE
 
 
@@ -172,22 +242,3 @@ def _order(draft: Draft, seen: Mapping[str, View], squid: str) -> None:
     back = {view.instances[squid].switchback for view in seen.values() if squid in view.instances}
     if back == {"automatic"}:
         engine["switchback"] = "automatic"
-
-
-def _settings(draft: Draft, told: NodeFacts) -> None:
-    """Of /etc/default/LifeKeeper what the declaration has words for; the rest of that file is never touched."""
-    engine: dict[str, Any] = draft.site["lifekeeper"]
-    found = defaults.values(told.files.get(defaults.PATH, ""))
-    if watched := {setting: found[key] == "0" for key, setting in _BOTH_WAYS.items() if key in found}:
-        engine["address"] = watched
-    # What the declaration does not take (0: never look) is left out, and so left alone.
-    if interval := _number(found.get("LKCHECKINTERVAL", "")):
-        engine["check_interval"] = f"{interval}s"
-    beat, misses = _number(found.get("LCMHBEATTIME", "")), _number(found.get("LCMNUMHBEATS", ""))
-    if beat and misses > 1:
-        engine["heartbeat"] = {"interval": f"{beat}s", "misses": misses}
-    if found.get("QUORUM_MODE", "off") not in ("", "off"):
-        settings = ", ".join(f"{key}={found[key]}" for key in _QUORUM if key in found)
-        draft.note(
-            told.name, defaults.PATH, f"the quorum stays as it is ({settings}); `lifekeeper.quorum` says it anew"
-        )

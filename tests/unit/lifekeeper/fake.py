@@ -25,6 +25,10 @@ class Lcd:
     running: bool = True
     enabled: bool = True
     """Whether systemd starts LifeKeeper at boot."""
+    masked: bool = False
+    """Its unit is masked."""
+    stray: str = ""
+    """What `ip` says of the interface that has an address outside of LifeKeeper."""
     instances: dict = field(default_factory=dict)
     """Tag → app, type, id, info, state, switchback."""
     priorities: dict = field(default_factory=dict)
@@ -95,6 +99,8 @@ class Pair:
             return say(0, "missing /mnt/mirror\n")
         elif command.label.startswith("wipefs"):
             return say(0, lcd.signatures)
+        elif argv[:2] == ["ip", "-json"]:
+            return say(0, lcd.stray or "[]")
         elif argv[0] == "lsblk":
             where = f'"mountpoints": ["{lcd.mounted}"]' if lcd.mounted else '"mountpoints": [null]'
             disk = f'"name": "/dev/sdb", "type": "disk", "size": 5, "serial": "{name}", "ro": false, {where}'
@@ -112,7 +118,7 @@ class Pair:
     def systemctl(lcd: Lcd, words: list[str], say) -> Result:
         unit = words[-1]
         if words[0] == "is-enabled":
-            return say(0, "enabled\n" if lcd.enabled else "disabled\n")
+            return say(0, "masked\n" if lcd.masked else "enabled\n" if lcd.enabled else "disabled\n")
         if unit == "lifekeeper.service":
             lcd.enabled = words[0] == "enable"
         if words[0] in ("start", "stop"):
@@ -325,6 +331,47 @@ class Pair:
         if values["tag"] not in lcd.instances or values["tag"] in lcd.lone:
             return 7, "", "no such equivalency"
         lcd.lone.add(values["tag"])
+        return (0,)
+
+    def ins_remove(self, name, values):
+        lcd, tag = self.lcds[name], values["tag"]
+        if any(child == tag for _, child in lcd.ties):
+            return 8, "", "something depends on it"
+        if tag in self.lcds[self.other(name)].instances:
+            self.lcds[self.other(name)].stale.add(tag)
+        self.forget(lcd, tag)
+        return (0,)
+
+    @staticmethod
+    def forget(lcd, tag):
+        lcd.instances.pop(tag, None)
+        lcd.priorities.pop(tag, None)
+        lcd.lone.discard(tag)
+        lcd.ties = [tie for tie in lcd.ties if tag not in tie]
+
+    def ins_create(self, name, values):
+        lcd, tag = self.lcds[name], values["tag"]
+        self.enter(name, tag, (values["app"], values["type"], values["id"], "", "OSU", "intelligent"), 1)
+        lcd.lone.add(tag)
+        self.lcds[self.other(name)].stale.discard(tag)
+        return (0,)
+
+    def ins_setinfo(self, name, values):
+        self.lcds[name].instances[values["tag"]][3] = values["info"]
+        return (0,)
+
+    def lkcli_resource_unextend(self, name, values):
+        far, family, seen = self.lcds[values["dest"]], {values["tag"]}, 0
+        while len(family) != seen:
+            seen = len(family)
+            family |= {tag for tie in self.lcds[name].ties if family & set(tie) for tag in tie}
+        for tag in family:
+            self.forget(far, tag)
+        return (0,)
+
+    def lkcli_dependency_delete(self, name, values):
+        for each in self.names:
+            self.dep_remove(each, values)
         return (0,)
 
     def ins_setas(self, name, values):

@@ -10,6 +10,7 @@ from providers.connection.command import Command, Result
 from providers.connection.errors import Refused
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.contract import Absent
+from providers.host.settings import FileState, NodeSettings
 from providers.lifekeeper import generic, members
 from providers.lifekeeper.members import NodeMember
 
@@ -21,21 +22,35 @@ def local(command: Command) -> Result:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(generic, "_COPIES", str(tmp_path / "kit"))
+    monkeypatch.setattr(generic, "COPIES", str(tmp_path / "kit"))
 
     async def nothing(*_args: object, **_more: object) -> None:
         """The resource itself is there."""
 
+    async def as_wanted(_cluster: object, _node: object, settings: NodeSettings, *_more: object) -> None:
+        for path, file in settings.files.items():
+            Path(path).write_text(file.content or "")
+
+    async def unread(_node: object, settings: NodeSettings) -> NodeSettings:
+        return settings
+
     monkeypatch.setattr(members, "converge", nothing)
+    monkeypatch.setattr(generic, "converge_settings", as_wanted)
+    monkeypatch.setattr(generic, "read_settings", unread)
     return tmp_path
 
 
 def wanted(place: Path, *names: str) -> generic.Wanted:
-    scripts = {name: str(place / name) for name in names}
-    for name, path in scripts.items():
-        Path(path).write_text(f"#!/bin/sh\necho {name}\n")
+    """The files are there already, and are no part of ``converge`` here."""
+    texts = {name: f"#!/bin/sh\necho {name}\n" for name in names}
+    for name, text in texts.items():
+        (place / name).write_text(text)
     return generic.Wanted(
-        tag="app", nodes={"qsp-a": NodeMember()}, scripts=scripts, settings={}, copies={"qsp-a": "same"}
+        tag="app",
+        nodes={"qsp-a": NodeMember()},
+        scripts={name: str(place / name) for name in names},
+        settings={"qsp-a": NodeSettings(files={str(place / name): FileState(content=texts[name]) for name in names})},
+        copies={"qsp-a": "same"},
     )
 
 
@@ -68,3 +83,25 @@ def test_other_scripts_of_a_resource_that_was_found_are_left_alone(place: Path) 
     with pytest.raises(Refused, match="was found here"):
         asyncio.run(generic.converge(cluster, wanted(place, "restore", "remove"), Absent()))
     assert "theirs" in theirs.read_text()
+
+
+def test_a_script_that_was_changed_is_told_of_the_one_that_was_changed_and_of_no_other(place: Path) -> None:
+    cluster = fake_cluster(FakeNode("qsp-a", local), thing="generic-app")
+    both = wanted(place, "restore", "remove")
+    asyncio.run(generic.converge(cluster, both, Absent()))
+    (place / "restore").write_text("#!/bin/sh\necho by hand\n")
+    assert asyncio.run(generic._compared(cluster, both)) == {"qsp-a": "same"}, "the kit's copy is as declared"
+    copy = place / "kit/actions/!restore/app"
+    copy.write_text("#!/bin/sh\necho by hand\n")
+    assert asyncio.run(generic._compared(cluster, both)) == {"qsp-a": "differ"}
+
+
+def test_a_copy_that_cannot_be_run_differs_and_is_made_anew(place: Path) -> None:
+    cluster = fake_cluster(FakeNode("qsp-a", local), thing="generic-app")
+    both = wanted(place, "restore", "remove")
+    asyncio.run(generic.converge(cluster, both, Absent()))
+    copy = place / "kit/actions/!restore/app"
+    copy.chmod(0o644)
+    assert asyncio.run(generic._compared(cluster, both)) == {"qsp-a": "differ"}
+    asyncio.run(generic.converge(cluster, both, Absent()))
+    assert copy.stat().st_mode & 0o777 == 0o755

@@ -90,3 +90,12 @@ def test_a_choice_that_nobody_has_seen_is_looked_up_in_the_help_like_an_option()
     pair.helps.clear()
     up(pair, until_mirror(listed))
     assert any("--hierarchy existing" in line for _, line in pair.said)
+
+
+def test_a_masked_unit_is_somebodys_decision_and_refused_with_the_way_out():
+    pair = fresh()
+    pair.lcds["proxy-b"].masked = True
+    with pytest.raises(Refused, match=r"proxy-b: lifekeeper\.service is masked") as refused:
+        up(pair, members(2))
+    assert "systemctl unmask" in str(refused.value)
+    assert not pair.lcds["proxy-b"].running

@@ -373,6 +373,22 @@ def test_what_no_command_changes_is_refused_with_what_is_there():
         up(pair, listed)
 
 
+def test_an_address_that_is_there_outside_of_lifekeeper_is_named_with_its_interface():
+    """A resource that is deleted in service leaves its address behind."""
+    pair, listed = fresh(), members(2)
+    up(pair, listed)
+    for lcd in pair.lcds.values():
+        pair.forget(lcd, "ip-192.0.2.10")
+    shown = '[{"ifname": "eth0", "addr_info": [{"family": "inet", "local": "192.0.2.10", "prefixlen": 24}]}]'
+    pair.lcds["proxy-a"].stray = shown
+    with pytest.raises(Refused, match=r"proxy-a: 192\.0\.2\.10 is on eth0 already") as refused:
+        up(pair, listed)
+    assert "ip address delete 192.0.2.10/24 dev eth0" in str(refused.value)
+    assert not any("ip-192.0.2.10" in lcd.instances for lcd in pair.lcds.values())
+    pair.lcds["proxy-a"].stray = ""
+    up(pair, listed)
+
+
 def test_a_resource_of_that_name_that_is_something_else_is_refused():
     pair, listed = fresh(), members(2)
     pair.lcds["proxy-a"].instances["qsp-squid"] = ["webserver", "apache", "x", "", "ISP", "intelligent"]

@@ -82,7 +82,7 @@ def test_what_has_no_words_is_told_with_its_place() -> None:
         lcd.defaults = "QUORUM_MODE=majority\n"
     draft = describe(facts(pair, declared), SSH)
     told = {note.place: note.what for note in draft.notes}
-    assert "left alone" in told["resource other-ip (comm/ip)"]
+    assert "left alone" in told["resource other-ip (comm/ip, IP-192.0.2.99)"]
     assert "QUORUM_MODE=majority" in told["/etc/default/LifeKeeper"]
     assert "asynchronous" in told["resource datarep-mirror"]
 
@@ -120,7 +120,7 @@ def test_the_mirror_is_the_one_that_a_filesystem_of_the_service_lies_on() -> Non
     draft = describe(facts(pair, declared), SSH)
     assert draft.site["mirror"]["mount_point"] == "/mnt/mirror"
     told = {note.place: note.what for note in draft.notes}
-    assert "no words" in told["resource /a-local-disk (gen/filesys)"]
+    assert "no words" in told["resource /a-local-disk (gen/filesys, /a-local-disk)"]
 
 
 def test_a_list_that_failed_is_no_empty_list() -> None:
@@ -131,3 +131,104 @@ def test_a_list_that_failed_is_no_empty_list() -> None:
     first = replace(first, answers={**first.answers, name: Result(asked, 9, "", "")})
     with pytest.raises(ValueError, match=rf"{first.name}.*dep_list"):
         describe([first, second], SSH)
+
+
+# What the file has no words for
+
+
+def odd(pair: Pair) -> None:
+    """Everything at once that somebody may have and the file cannot say."""
+    first, second = pair.lcds.values()
+    for lcd, state in ((first, "ISP"), (second, "OSU")):
+        lcd.instances["replication-ip"] = ["comm", "ip", "IP-10.0.0.10", "", state, "intelligent"]
+        lcd.instances["office-ip"] = ["comm", "ip", "IP-192.0.2.77", "", state, "intelligent"]
+        lcd.instances["a-cache"] = ["gen", "qsp", "QSP-memcached", "memcached", state, "intelligent"]
+        lcd.instances["firewall"] = ["gen", "app", "firewall", "", state, "intelligent"]
+        lcd.instances["database"] = ["database", "pgsql", "pg", "", state, "intelligent"]
+        lcd.priorities |= dict.fromkeys(("replication-ip", "office-ip", "a-cache", "firewall", "database"), 1)
+        lcd.ties += [("qsp-squid", "replication-ip"), ("office-ip", "qsp-squid"), ("qsp-squid", "a-cache")]
+        lcd.ties.append(("qsp-squid", "firewall"))
+    second.priorities |= dict.fromkeys(("replication-ip", "office-ip", "a-cache", "firewall", "database"), 10)
+    second.paths[first_name(pair), "192.0.2.22/192.0.2.21"] = 42
+    first.defaults += "CONFIRMSODEF=1\nLKCHECKINTERVAL=0\nLKDR_SPEED_LIMIT=500000\nLKROOT=/opt/LifeKeeper\n"
+    second.defaults += "LCMHBEATTIME=9\nQUORUM_MODE=majority\n"
+    first.flags.append("shutdown_switchover")
+    first.instances["left-behind"] = ["comm", "ip", "IP-10.0.0.11", "", "ISP", "intelligent"]
+    first.priorities["left-behind"] = 1
+    first.ties.append(("qsp-squid", "left-behind"))
+
+
+def first_name(pair: Pair) -> str:
+    return pair.names[0]
+
+
+@pytest.fixture
+def oddly() -> tuple[Any, Draft]:
+    declared, pair = site(), fresh()
+    up(pair, members())
+    odd(pair)
+    return declared, describe(facts(pair, declared), SSH)
+
+
+def test_the_virtual_ip_is_above_squid_and_squid_is_the_one_of_that_name(oddly: tuple[Any, Draft]) -> None:
+    declared, draft = oddly
+    assert draft.site["virtual_ip"] == str(declared.virtual_ip)
+    assert "tags" not in draft.site["lifekeeper"], "the customary ones"
+
+
+@pytest.mark.parametrize(
+    ("node", "place", "what"),
+    [
+        (0, "resource replication-ip (comm/ip, IP-10.0.0.10)", "no words for it: it moves along"),
+        (1, "resource office-ip (comm/ip, IP-192.0.2.77)", "no words"),
+        (0, "resource a-cache (gen/qsp, QSP-memcached)", "no words"),
+        (1, "resource firewall (gen/app, firewall)", "/opt/LifeKeeper/subsys/gen/resources/app"),
+        (1, "resource database (database/pgsql, pg)", "left alone"),
+        (0, "resource left-behind", "on this node only, so it does not move"),
+        (1, "path 192.0.2.22/192.0.2.21", "priority 42"),
+        (0, "/etc/default/LifeKeeper", "CONFIRMSODEF=1, LKCHECKINTERVAL=0"),
+        (1, "/etc/default/LifeKeeper", "LCMHBEATTIME=9"),
+        (1, "/etc/default/LifeKeeper", "QUORUM_MODE=majority"),
+        (0, "flags", "shutdown_switchover"),
+    ],
+)
+def test_what_the_file_cannot_say_is_told_of_its_node(
+    oddly: tuple[Any, Draft], node: int, place: str, what: str
+) -> None:
+    name = ("proxy-a", "proxy-b")[node]
+    told = [note.what for note in oddly[1].notes if note.node == name and note.place.startswith(place)]
+    assert any(what in each for each in told), oddly[1].notes
+
+
+def test_every_note_says_what_the_next_up_does_about_it_and_what_is_customary_is_no_note(
+    oddly: tuple[Any, Draft],
+) -> None:
+    notes = [note for note in oddly[1].notes if "squid.conf" not in note.place]
+    assert [note for note in notes if "`up`" not in note.what] == []
+    assert not any("LKDR_SPEED_LIMIT" in note.what or "LKROOT" in note.what for note in notes)
+
+
+def test_the_address_is_the_one_that_the_clients_network_has_where_two_stand_above_squid() -> None:
+    pair, declared = fresh(), site()
+    up(pair, members())
+    for lcd in pair.lcds.values():
+        lcd.instances["a-second-ip"] = ["comm", "ip", "IP-10.9.9.9", "", "ISP", "intelligent"]
+        lcd.priorities["a-second-ip"] = 1
+        lcd.ties.append(("a-second-ip", "qsp-squid"))
+    draft = describe(facts(pair, declared), SSH)
+    assert draft.site["virtual_ip"] == str(declared.virtual_ip)
+    assert any("a-second-ip" in note.place for note in draft.notes)
+
+
+def test_of_two_addresses_that_may_both_be_the_clients_it_is_told_how_to_say_the_other_one() -> None:
+    pair, declared = fresh(), site()
+    up(pair, members())
+    for lcd in pair.lcds.values():
+        lcd.instances["zz-second"] = ["comm", "ip", "IP-192.0.2.77", "", "ISP", "intelligent"]
+        lcd.priorities["zz-second"] = 1
+        lcd.ties.append(("zz-second", "qsp-squid"))
+    draft = describe(facts(pair, declared), SSH)
+    assert draft.site["virtual_ip"] == "192.0.2.10"
+    told = [note for note in draft.notes if "zz-second" in note.place]
+    assert [note.node for note in told] == list(pair.names)
+    assert all("ip-192.0.2.10" in note.what and "`lifekeeper.tags.address`" in note.what for note in told)

@@ -1,0 +1,57 @@
+"""/etc/default/LifeKeeper as settings of the declaration, and which of its keys the declaration has no words for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from operations.adopt.model import Draft, NodeFacts
+from providers.lifekeeper import defaults, grammar
+
+_BOTH_WAYS = {"NOBCASTPING": "broadcast_ping", "IP_NOLINKCHECK": "link_check"}
+_INTERVAL, _BEAT, _MISSES = "LKCHECKINTERVAL", "LCMHBEATTIME", "LCMNUMHBEATS"
+_QUORUM = ("QUORUM_MODE", "QUORUM_HOSTS", "QUORUM_LOSS_ACTION", "QUORUM_TIMEOUT_SECS", "WITNESS_MODE")
+
+
+def describe(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
+    """What the first node has; the keys that it says are compared on both, and others are told of each node."""
+    found = {each.name: defaults.values(each.files.get(defaults.PATH, "")) for each in nodes}
+    said = _declare(draft.site["lifekeeper"], found[nodes[0].name])
+    for name, values in found.items():
+        _note(draft, name, values, said)
+
+
+def _declare(section: dict[str, Any], found: Mapping[str, str]) -> set[str]:
+    """Returns the keys that are in the section then."""
+    said: set[str] = set()
+    if watched := {setting: found[key] == "0" for key, setting in _BOTH_WAYS.items() if key in found}:
+        section["address"] = watched
+        said |= {key for key in _BOTH_WAYS if key in found}
+    # What the declaration does not take (0: never look) is left out, and so left alone.
+    if interval := _number(found.get(_INTERVAL, "")):
+        section["check_interval"] = f"{interval}s"
+        said.add(_INTERVAL)
+    beat, misses = _number(found.get(_BEAT, "")), _number(found.get(_MISSES, ""))
+    if beat and misses > 1:
+        section["heartbeat"] = {"interval": f"{beat}s", "misses": misses}
+        said |= {_BEAT, _MISSES}
+    return said
+
+
+def _note(draft: Draft, name: str, values: Mapping[str, str], said: set[str]) -> None:
+    """Of the rest the keys that are known and not as after an installation."""
+    customary = {setting.key: setting.default for setting in grammar.load().settings}
+    left = {key: text for key, text in values.items() if customary.get(key, text) != text and key not in said}
+    if left:
+        listed = ", ".join(f"{key}={text}" for key, text in sorted(left.items()))
+        draft.note(name, defaults.PATH, f"{listed}: not in the file, and `up` leaves it as it is")
+    if values.get("QUORUM_MODE", "off") not in ("", "off"):
+        listed = ", ".join(f"{key}={values[key]}" for key in _QUORUM if key in values)
+        draft.note(
+            name, defaults.PATH, f"the quorum ({listed}) is left by `up` as it is; `lifekeeper.quorum` says it anew"
+        )
+
+
+def _number(text: str) -> int:
+    """0 for what is none."""
+    return int(text) if text.isdecimal() else 0
