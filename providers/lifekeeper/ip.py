@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from providers.connection.cluster import Cluster
-from providers.connection.command import command
 from providers.connection.errors import Refused
 from providers.contract import Observed
+from providers.host.facts import ADDRESSES
 from providers.lifekeeper import members, removal, steps
 from providers.lifekeeper.members import Kit, Member, extended, there
 from providers.lifekeeper.speaking import Line
@@ -47,11 +47,12 @@ def _free(address: str, source: str) -> steps.Ready:
 
     async def ready(cluster: Cluster, seen: steps.Views) -> None:
         del seen
-        asked = command("ip", "-json", "address", "show", "to", address, ok=None, reads=True)
-        shown: list[dict[str, Any]] = json.loads((await cluster.node(source).run(asked)).stdout.strip() or "[]")
-        card = next((each for each in shown if each.get("addr_info")), None)
-        if card is not None:
-            name, prefix = card["ifname"], card["addr_info"][0]["prefixlen"]
+        # Not `show to ADDRESS`: iproute lists the addresses that it leaves out, too, with nothing in them.
+        shown: list[dict[str, Any]] = json.loads((await cluster.node(source).run(ADDRESSES)).stdout.strip() or "[]")
+        cards = ((card["ifname"], each) for card in shown for each in card.get("addr_info", ()))
+        found = next(((name, each["prefixlen"]) for name, each in cards if each.get("local") == address), None)
+        if found is not None:
+            name, prefix = found
             raise Refused(
                 f"{address} is on {name} already, and no resource of LifeKeeper's has it: it was deleted in service, "
                 "or somebody else set it",

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -379,7 +380,8 @@ def test_an_address_that_is_there_outside_of_lifekeeper_is_named_with_its_interf
     up(pair, listed)
     for lcd in pair.lcds.values():
         pair.forget(lcd, "ip-192.0.2.10")
-    shown = '[{"ifname": "eth0", "addr_info": [{"family": "inet", "local": "192.0.2.10", "prefixlen": 24}]}]'
+    own, stray = ({"family": "inet", "local": f"192.0.2.{each}", "prefixlen": 24} for each in (11, 10))
+    shown = json.dumps([{"ifname": "lo"}, {"ifname": "eth0", "addr_info": [{}, own, stray]}])
     pair.lcds["proxy-a"].stray = shown
     with pytest.raises(Refused, match=r"proxy-a: 192\.0\.2\.10 is on eth0 already") as refused:
         up(pair, listed)

@@ -162,7 +162,7 @@ def first_name(pair: Pair) -> str:
     return pair.names[0]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def oddly() -> tuple[Any, Draft]:
     declared, pair = site(), fresh()
     up(pair, members())
