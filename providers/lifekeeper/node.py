@@ -15,7 +15,7 @@ from providers.connection.command import command
 from providers.connection.errors import CommandFailed, Refused, TimedOut
 from providers.connection.files import read_files, write_file
 from providers.contract import Absent, Observed, Present, State
-from providers.host.waiting import until
+from providers.host.waiting import reporting, until
 from providers.lifekeeper import defaults, grammar, speaking, views
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.views import View, asks
@@ -97,12 +97,19 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     """Install, compare what is assumed with the product's help, license, set, start; each where it is missing."""
     seen = await views.read(cluster, list(wanted.nodes))
     _refuse_absent(wanted, seen)
-    for name, view in seen.items():
-        await cluster.journal(name).record({_RAN: "yes" if view.running else "no"})
-        await cluster.journal(name).put({PENDING: "LifeKeeper"})
+
+    async def install(node: Node) -> None:
+        view = seen[node.name]
+        await cluster.journal(node).record({_RAN: "yes" if view.running else "no"})
+        await cluster.journal(node).put({PENDING: "LifeKeeper"})
         if not view.installed and wanted.media:
-            cluster.progress(f"{name}: installing LifeKeeper from {wanted.media}")
-            await speaking.say_plainly(cluster, _setup(name, wanted.media))
+            cluster.progress(f"{node.name}: installing LifeKeeper from {wanted.media}")
+            await reporting(
+                speaking.say_plainly(cluster, _setup(node.name, wanted.media)),
+                lambda seconds: cluster.progress(f"{node.name}: still installing LifeKeeper ({seconds:.0f} s)"),
+            )
+
+    await cluster.each(install, list(wanted.nodes))
     for name in wanted.nodes:
         await speaking.compare(cluster, name, wanted.assumed)
     await _settings(cluster, wanted)
