@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -73,6 +74,8 @@ def main() -> int:
     parser.add_argument("--output", type=Path, help="file for all numbers, as JSON")
     parser.add_argument("--chart", type=Path, help="file for the chart, as SVG")
     given = parser.parse_args()
+    # Ended from outside, such as by timeout(1), it takes its lab along.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(highlight=False)
     began = time.monotonic()
 
