@@ -42,6 +42,7 @@ def make(folder: Path) -> None:
         for above in Path(name).parents:
             if above != Path():
                 (files / above / "__init__.py").touch()
+    shutil.copy(HERE / "front.pl", files / "front.pl")
     (files / "grammar.json").write_text(grammar.exported(), encoding="utf-8")
     (folder / "programs").write_text("".join(f"{name}\n" for name in programs()))
     shutil.copy(HERE / "setup", folder / "setup")

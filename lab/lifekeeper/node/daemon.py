@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import signal
@@ -15,10 +14,12 @@ from typing import Any
 
 from lab.lifekeeper.node import CONFIG, LOG, SOCKET, VERSION, acting, creating, extending, monitor, reading, writing
 from lab.lifekeeper.node.context import COMMANDS, Context
+from lab.lifekeeper.node.lines import Answer, heard, understood
 from lab.lifekeeper.node.operations import Operations
 from lab.lifekeeper.node.settings import switches
 from lab.lifekeeper.node.shell import Died, Failed
 from lab.lifekeeper.node.system import System
+from providers.lifekeeper.grammar.plain import SYNTAX, Refusal
 
 READY = Path(CONFIG) / "LK_INITDONE"
 MODULES = (acting, creating, extending, reading, writing)
@@ -27,25 +28,25 @@ KILLED = -9
 log = logging.getLogger("daemon")
 
 
-async def execute(system: System, name: str, values: dict[str, Any], pid: int) -> dict[str, Any]:
+async def execute(system: System, name: str, values: dict[str, Any], pid: int) -> Answer:
     """Run a command; its text, its exit code, and what it says on the way out."""
     told = switches()
     await asyncio.sleep(float(told.get("slow", 0)))
     if failure := told.get("errors", {}).get(name):
-        return {"out": "", "err": f"{failure['text']}\n", "code": failure["code"]}
+        return Answer(failure["code"], err=f"{failure['text']}\n")
     if name not in COMMANDS:
-        return {"out": "", "err": f"{name}: the stand-in does not do that\n", "code": 3}
+        return Answer(3, err=f"{name}: the stand-in does not do that\n")
     context = Context(system, name, pid)
     log.info("%s %s", name, values)
     try:
         await _here_or_there(context, values)
     except Failed as failure:
         log.info("%s: exit code %s: %s", name, failure.code, failure)
-        return {"out": context.text, "err": f"{failure}\n" if str(failure) else "", "code": failure.code}
+        return Answer(failure.code, context.text, f"{failure}\n" if str(failure) else "")
     except Died as death:
         log.warning("killed by a switch: %s", death)
-        return {"out": context.text, "err": "", "code": KILLED}
-    return {"out": context.text, "err": "", "code": context.code}
+        return Answer(KILLED, context.text)
+    return Answer(context.code, context.text)
 
 
 async def _here_or_there(context: Context, values: dict[str, Any]) -> None:
@@ -64,13 +65,16 @@ async def _here_or_there(context: Context, values: dict[str, Any]) -> None:
 
 async def _serve(system: System, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError, ValueError):
-        asked = json.loads(await reader.readline())
+        pid, argv = heard((await reader.readline()).decode())
         try:
-            answer = await execute(system, asked["command"], asked["values"], asked["pid"])
+            call = understood(argv)
+            answer = call if isinstance(call, Answer) else await execute(system, call.command, dict(call.values), pid)
+        except Refusal as refusal:
+            answer = Answer(SYNTAX, err=f"{refusal}\n")
         except Exception as error:
-            log.exception("%s", asked["command"])
-            answer = {"out": "", "err": f"the stand-in failed: {type(error).__name__}: {error}\n", "code": 3}
-        writer.write(json.dumps(answer).encode() + b"\n")
+            log.exception("%s", argv)
+            answer = Answer(3, err=f"the stand-in failed: {type(error).__name__}: {error}\n")
+        writer.write(answer.line().encode())
         await writer.drain()
     writer.close()
 

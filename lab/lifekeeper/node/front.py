@@ -1,57 +1,58 @@
-"""The front end of every command: reads its line by the grammar and hands it to the daemon."""
+"""The front end of a command where the daemon does not run, or is started or ended by it; else see `front.pl`."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from lab.lifekeeper.node import CONFIG, ROOT, SOCKET, VERSION
-from lab.lifekeeper.node.settings import other_version, switches
-from providers.lifekeeper.grammar.plain import SYNTAX, Call, Data, Refusal, help_text, parse
+from lab.lifekeeper.node.lines import Answer, asked, understood
+from lab.lifekeeper.node.settings import switches
+from providers.lifekeeper.grammar.plain import SYNTAX, Call, Refusal
 
 LICENCE = Path(CONFIG) / "licence"
 READY = Path(CONFIG) / "LK_INITDONE"
-GRAMMAR = Path(ROOT) / "lib/stand-in/grammar.json"
 LONGEST_START = 200.0
-KILLED = -9
 UNIT = "lifekeeper.service"
 
 
 def main(argv: Sequence[str]) -> int:
     """Answer a line; the exit code."""
-    data: Data = json.loads(GRAMMAR.read_text(encoding="utf-8"))
-    data = other_version(data, switches().get("help", {}))
     if argv[0] == f"{ROOT}/bin/lkcli" and list(argv[1:]) in (["--version"], ["-version"]):
         print(f"lkcli {VERSION}")
         return 0
     try:
-        call = parse(data, argv)
+        call = understood(argv)
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return SYNTAX
-    if call.help:
-        print(f"lkcli {VERSION}\n{help_text(data, call.command)}", end="")
-        return 0
-    return _answer(call)
+    return tell(call) if isinstance(call, Answer) else _answer(call, argv)
 
 
-def _answer(call: Call) -> int:
+def tell(answer: Answer) -> int:
+    """Print an answer; its exit code, unless it is a signal to die by."""
+    sys.stdout.write(answer.out)
+    sys.stderr.write(answer.err)
+    sys.stdout.flush()
+    if answer.code < 0:
+        os.kill(os.getpid(), -answer.code)
+    return answer.code
+
+
+def _answer(call: Call, argv: Sequence[str]) -> int:
     match call.command:
         case "lkkeyins":
             return install_licence(Path(call.values["file"]))
         case "lkstart" | "lkcli start":
             return start(call.values.get("wait", LONGEST_START))
         case "lkstop" | "lkcli stop":
-            code = ask(call.command, dict(call.values)) if running() else 0
+            code = ask(argv) if running() else 0
             return code or systemctl("stop", UNIT)
         case "lktest" if not running():
             return 1
@@ -59,7 +60,7 @@ def _answer(call: Call) -> int:
             print("LifeKeeper is not running on this system", file=sys.stderr)
             return 1
         case _:
-            return ask(call.command, dict(call.values))
+            return ask(argv)
 
 
 def running() -> bool:
@@ -77,26 +78,20 @@ def _connect() -> socket.socket | None:
     return connection
 
 
-def ask(command: str, values: dict[str, Any]) -> int:
+def ask(argv: Sequence[str]) -> int:
     """Have the daemon run a command."""
     connection = _connect()
     if connection is None:
         print("LifeKeeper is not running on this system", file=sys.stderr)
         return 1
     with connection, connection.makefile("rw", encoding="utf-8") as stream:
-        stream.write(json.dumps({"command": command, "values": values, "pid": os.getpid()}) + "\n")
+        stream.write(asked(os.getpid(), argv))
         stream.flush()
         line = stream.readline()
     if not line:
         print("LifeKeeper ended while it answered", file=sys.stderr)
         return 1
-    answer = json.loads(line)
-    sys.stdout.write(answer["out"])
-    sys.stderr.write(answer["err"])
-    sys.stdout.flush()
-    if answer["code"] == KILLED:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return answer["code"]
+    return tell(Answer.read(line))
 
 
 def licensed() -> bool:

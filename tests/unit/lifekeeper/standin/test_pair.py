@@ -58,7 +58,7 @@ class Pair:
         call = grammar.parse(line.split())
         told = await daemon.execute(self.systems[name], call.command, dict(call.values), 1)
         self.beat()
-        return told["code"], told["out"] + told["err"]
+        return told.code, told.out + told.err
 
     async def ok(self, name: str, line: str) -> str:
         code, text = await self.run(name, line)
