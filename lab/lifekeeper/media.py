@@ -3,8 +3,9 @@
     await provide("qsp-a")              # the lab puts it onto a node: /root/sps
     make(Path("/tmp/sps"))              # or make it anywhere
 
-`setup` asks nothing. It needs python3; on a machine that can have mirrors it installs mdadm, nbd-client and nbd-server
-from the node's own package source, where the real product would bring a kernel module and programs of its own.
+`setup` asks nothing. It needs python3 and perl; on a machine that can have mirrors it installs mdadm, nbd-client and
+nbd-server from the node's own package source, where the real product would bring a kernel module and programs of its
+own.
 """
 
 from __future__ import annotations
