@@ -34,9 +34,10 @@ class Panel:
 def write(sizes: Sequence[Row], distances: Sequence[Row], path: Path) -> None:
     """Draw both next to each other, on one scale of seconds."""
     most = max((seconds for row in (*sizes, *distances) for seconds in (*row.seconds, *row.busy)), default=1.0)
+    far = f"{distances[0].hosts} hosts, by distance" if distances else ""
     panels = [
         _panel(0, "seconds of a scan, by hosts", "hosts", sizes, lambda row: row.hosts, most),
-        _panel(WIDTH, "50 hosts, by distance", "ms of round trip", distances, lambda row: row.round_trip or 0, most),
+        _panel(WIDTH, far, "ms of round trip", distances, lambda row: row.round_trip or 0, most),
     ]
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"), undefined=StrictUndefined,
