@@ -16,7 +16,7 @@ FIRST_RUN = {
 
 STAGES = {
     "check": 2.0,
-    "thorough": 3.0,
+    "thorough": 4.0,
     "hosts": 16.0,
     "cluster": 35.0,
 }
