@@ -4,9 +4,8 @@ import pytest
 
 from providers.connection.errors import Refused
 from providers.lifekeeper import grammar
-from tests.unit.lifekeeper.fake import Cut
 from tests.unit.lifekeeper.test_mirror_data import removed_with_data_kept, until_mirror
-from tests.unit.lifekeeper.test_providers import down, fresh, members, up
+from tests.unit.lifekeeper.test_providers import cut_off, down, fresh, members, up
 
 BEFORE = "LCMHBEATTIME=7\nLKCHECKINTERVAL=90\n"
 OTHER = ["comm", "ip", "IP-192.0.2.99", "", "ISP", "intelligent"]
@@ -65,15 +64,7 @@ def test_the_heartbeat_goes_back_while_lifekeeper_is_down_on_both_and_what_is_no
 def test_a_removal_cut_off_while_lifekeeper_is_down_starts_it_again_the_next_time(where):
     pair = with_others()
     declared = members(2, heartbeat={"interval": "2s"}, check_interval="60s")
-
-    def cut(_node, line):
-        if where in line:
-            raise Cut
-
-    pair.after = cut
-    with pytest.raises(Cut):
-        down(pair, declared)
-    pair.after = lambda _node, _line: None
+    cut_off(pair, declared, where, down)
     down(pair, declared)
     assert [(lcd.defaults, lcd.running) for lcd in pair.lcds.values()] == [(BEFORE, True)] * 2
     assert not any(each.values for each in pair.journals.opened.values())

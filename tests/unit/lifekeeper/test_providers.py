@@ -43,8 +43,8 @@ def down(pair, listed):
         asyncio.run(reconcile.remove(thing.kind, pair.cluster(thing.name), thing.inputs))
 
 
-def cut_off(pair, listed, what):
-    """An `up` that ends where ``what`` is said or done; the pair is left to run on afterwards."""
+def cut_off(pair, listed, what, run=up):
+    """An `up`, or `down`, that ends where ``what`` is said or done; the pair is left to run on afterwards."""
 
     def cut(_node, line):
         if what in line:
@@ -52,7 +52,7 @@ def cut_off(pair, listed, what):
 
     pair.after = cut
     with pytest.raises(Cut):
-        up(pair, listed)
+        run(pair, listed)
     pair.after = lambda _node, _line: None
 
 
