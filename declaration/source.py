@@ -83,7 +83,7 @@ def parse(text: str, config_key: str) -> Document:
 
 def _compose(text: str) -> Any:  # noqa: ANN401 ruamel's nodes have no types
     try:
-        return YAML(typ="rt", pure=True).compose(text)  # pyright: ignore[reportUnknownMemberType]
+        return YAML(typ="safe", pure=True).compose(text)  # pyright: ignore[reportUnknownMemberType]
     except MarkedYAMLError as error:
         mark = cast("Any", error).problem_mark
         where = f" in line {mark.line + 1}" if mark is not None else ""

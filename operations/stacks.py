@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -61,8 +62,13 @@ def stack_names(root: Path | None = None) -> list[str]:
 
 def render(template: str, root: Path | None = None, **variables: object) -> str:
     """The text of a template of ``stacks/templates``."""
-    folder = (root or project_root()) / "stacks" / "templates"
-    environment = Environment(
+    return _templates((root or project_root()) / "stacks" / "templates").get_template(template).render(**variables)
+
+
+@cache
+def _templates(folder: Path) -> Environment:
+    """The templates of a folder; kept, because to compile one takes longer than anything else done with it."""
+    return Environment(
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
@@ -70,7 +76,6 @@ def render(template: str, root: Path | None = None, **variables: object) -> str:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701 YAML, not HTML
     )
-    return environment.get_template(template).render(**variables)
 
 
 def write_lab(root: Path | None = None, engine: str | None = None) -> bool:
