@@ -84,6 +84,14 @@ def parse(text: str, config_key: str) -> Document:
 def _compose(text: str) -> Any:  # noqa: ANN401 ruamel's nodes have no types
     try:
         return YAML(typ="safe", pure=True).compose(text)  # pyright: ignore[reportUnknownMemberType]
+    except YAMLError:
+        # The reader that collects comments takes twice as long, and sees more of what stands around a mistake.
+        return _compose_slowly(text)
+
+
+def _compose_slowly(text: str) -> Any:  # noqa: ANN401
+    try:
+        return YAML(typ="rt", pure=True).compose(text)  # pyright: ignore[reportUnknownMemberType]
     except MarkedYAMLError as error:
         mark = cast("Any", error).problem_mark
         where = f" in line {mark.line + 1}" if mark is not None else ""

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import copy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import yaml
 
-TEMPLATE = Path(__file__).parents[2] / "stacks/templates/lab.yaml.j2"
+from declaration.load import read
+from declaration.site import Site
+from operations.stacks import render
+
+
+@cache
+def lab_site() -> Site:
+    """The lab's site, phase 3. It cannot be changed, so that one is enough for all tests."""
+    return read(render("lab.yaml.j2", lab="/lab"), "stacks/templates/lab.yaml.j2")
+
+
+@cache
+def _settings(lab: str, engine: str) -> dict[str, Any]:
+    return yaml.safe_load(render("lab.yaml.j2", lab=lab, engine=engine))["config"]["squid-ha:site"]
+
+
+def lab_settings(lab: Path = Path("/lab"), engine: str = "pacemaker") -> dict[str, Any]:
+    """The lab's declaration as plain data, the caller's own."""
+    return copy.deepcopy(_settings(str(lab), engine))
 
 
 def reference(run_directory: Path, engine: str = "pacemaker") -> dict[str, Any]:
     """The reference site, phase 3, on the lab whose run directory this is."""
-    template = jinja2.Template(TEMPLATE.read_text(), undefined=jinja2.StrictUndefined)
-    text = template.render(lab=run_directory.parent, engine=engine)
-    site: dict[str, Any] = yaml.safe_load(text)["config"]["squid-ha:site"]
+    site = lab_settings(run_directory.parent, engine)
     site["ssh"] |= {
         "identity": str(run_directory / "id_ed25519"),
         "known_hosts": str(run_directory / "known_hosts"),

@@ -2,23 +2,18 @@
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
-import jinja2
 import pytest
-import yaml
 
 from declaration.load import read
 from declaration.site import Site
-
-TEMPLATE = Path(__file__).parents[3] / "stacks/templates/lab.yaml.j2"
+from tests.support.sites import lab_settings
 
 
 @pytest.fixture
 def settings() -> dict[str, object]:
     """The lab's declaration as plain data."""
-    text = jinja2.Template(TEMPLATE.read_text()).render(lab="/lab")
-    return yaml.safe_load(text)["config"]["squid-ha:site"]
+    return lab_settings()
 
 
 @pytest.fixture

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from declaration.load import read
 from declaration.site import Site
-from operations.stacks import render
+from tests.support.sites import lab_site
 
 
 @pytest.fixture
 def site() -> Site:
     """The lab's site."""
-    return read(render("lab.yaml.j2", lab="/lab"), "stacks/templates/lab.yaml.j2")
+    return lab_site()
 
 
 class Proxy(http.server.BaseHTTPRequestHandler):

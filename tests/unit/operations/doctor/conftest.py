@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from blueprint.site import things
-from declaration.load import read
 from declaration.site import Site
 from operations.doctor.model import Asked
-from operations.stacks import render
 from providers.connection.command import Result, command
+from tests.support.sites import lab_site
 
 Answers = Sequence["str | tuple[str, int]"]
 
@@ -17,7 +16,7 @@ Answers = Sequence["str | tuple[str, int]"]
 @pytest.fixture
 def site() -> Site:
     """The lab's site, phase 3."""
-    return read(render("lab.yaml.j2", lab="/lab"), "stacks/templates/lab.yaml.j2")
+    return lab_site()
 
 
 def results(answers: Answers) -> list[Result]:

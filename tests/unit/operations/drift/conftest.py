@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from blueprint.thing import Thing
-from declaration.load import read
 from declaration.site import Site
 from operations.drift import Subject, compare, scan
-from operations.stacks import render
 from providers import applied, reconcile
 from providers.connection.cluster import Cluster
 from providers.connection.errors import HostError, Unreachable
@@ -20,6 +18,7 @@ from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.connection.loop import run_sync
 from providers.contract import Absent, Present, State
 from providers.roles import Notice
+from tests.support.sites import lab_site
 
 NODES = ("qsp-a", "qsp-b")
 
@@ -121,7 +120,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 @pytest.fixture
 def site() -> Site:
-    return read(render("lab.yaml.j2", lab="/lab"), "stacks/templates/lab.yaml.j2")
+    return lab_site()
 
 
 @pytest.fixture
