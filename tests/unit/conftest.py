@@ -1,5 +1,7 @@
 """Settings for all unit tests."""
 
+import gc
+
 from hypothesis import HealthCheck, settings
 
 from tests.support.cuts import ALL
@@ -10,3 +12,12 @@ settings.register_profile(
     "unit", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=300 if ALL else 10
 )
 settings.load_profile("unit")
+
+# Modules stay and tests leave little behind: to look for garbage as often as Python does by itself takes seconds, and
+# finds next to nothing.
+gc.set_threshold(50_000, 20, 20)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported until here is looked through no more."""
+    gc.freeze()

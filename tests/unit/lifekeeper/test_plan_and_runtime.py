@@ -7,10 +7,8 @@ import shlex
 from dataclasses import replace
 
 import pytest
-from typer.testing import CliRunner
 
 from declaration.load import read
-from operations.cli._app import build
 from operations.engines import ENGINES, Runtime
 from operations.plan import as_data, rows
 from providers.connection.errors import Refused, Unknown, Unreachable
@@ -18,6 +16,7 @@ from providers.connection.fake import FakeNode
 from providers.lifekeeper import grammar, runtime
 from providers.lifekeeper.mirror_view import parse_mdstat, seen_from_both
 from providers.roles import MirrorView
+from tests.support.terminal import squid_ha
 from tests.unit.declaration.conftest import SITES
 from tests.unit.lifekeeper.sites import site
 from tests.unit.lifekeeper.test_providers import fresh, members, up
@@ -43,7 +42,7 @@ def test_an_engine_that_is_not_spoken_to_in_lines_is_refused():
 
 
 def test_the_command_asks_what_is_to_be_shown():
-    result = CliRunner().invoke(build(), ["plan", "x"])
+    result = squid_ha("plan", "x")
     assert "--commands" in str(result.exception)
 
 

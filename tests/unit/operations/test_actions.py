@@ -14,20 +14,20 @@ from typing import Any, cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 import operations.cli._ask as ask
 from declaration.site import Site
 from operations import engines, switchover
 from operations import site as sites
 from operations.actions import do, records, refuse_peer, save, split
-from operations.cli import _act, _app
+from operations.cli import _act
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
 from providers.connection.errors import HostKeyRefused, Locked, LoginRefused, Refused, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.loop import run_sync
 from providers.roles import UP_TO_DATE, MirrorView, Notice, SplitBrain
+from tests.support.terminal import squid_ha
 from tests.unit.local import LocalNode
 
 APART = MirrorView("source", connected=False, connection="StandAlone", data=UP_TO_DATE)
@@ -100,7 +100,7 @@ def engine(site: Site, monkeypatch: pytest.MonkeyPatch) -> Engine:
 
 
 def run(*words: str, typed: str = ""):
-    return CliRunner().invoke(_app.build(), list(words), input=typed)
+    return squid_ha(*words, typed=typed)
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,9 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from typer.testing import CliRunner
 
 from declaration.site import Site
 from operations import status as statuses
-from operations.cli import _app
 from operations.cli import status as cli
 from operations.drift import Case, Finding, Outcome, SiteReport
 from operations.overview import Overview, page, read, render, unread
@@ -29,6 +27,7 @@ from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.loop import run_sync
 from providers.host.clocks import UNITS
 from providers.roles import UP_TO_DATE, MirrorView, Notice, NoticeKind
+from tests.support.terminal import squid_ha
 
 RECORDED = Path(__file__).parents[2] / "recorded/chronyc-tracking"
 MEMBERS = ("mirror", "filesystem", "squid", "address")
@@ -233,7 +232,7 @@ def call(site: Site, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch):
         return FakeHosts(stack, site)
 
     monkeypatch.setattr(cli, "pair_of", pair_of)
-    return lambda *arguments: CliRunner().invoke(_app.build(), ["status", *arguments])
+    return lambda *arguments: squid_ha("status", *arguments)
 
 
 def test_exit_codes(call, runtime: FakeRuntime) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-import typer
 from rich.console import Console
-from typer.testing import CliRunner
 
 from operations import site as sites
 from operations import verify as verifying
@@ -15,6 +13,7 @@ from operations.cli import verify as cli
 from operations.stacks import StackTrouble
 from operations.verify.model import Check, FileChange, Report
 from operations.verify.show import render
+from tests.support.terminal import alone
 
 
 class FakeHosts:
@@ -49,9 +48,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, site: object) -> list[tuple[object, .
 
 
 def run(*arguments: str):
-    app = typer.Typer()
-    app.command()(cli.command)
-    return CliRunner().invoke(app, list(arguments))
+    return alone(cli.command, arguments)
 
 
 def test_exit_codes_and_json(calls: list[tuple[object, ...]]) -> None:

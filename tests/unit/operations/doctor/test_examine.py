@@ -8,9 +8,7 @@ import subprocess
 import time
 
 import pytest
-import typer
 from rich.console import Console
-from typer.testing import CliRunner
 
 from declaration.site import Site
 from operations import doctor as package
@@ -25,6 +23,7 @@ from providers.connection.command import Command, Result, command
 from providers.connection.errors import HostError, SudoRefused
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.translate import as_host_error, host_key_refused
+from tests.support.terminal import alone
 
 TARGET = ConnectionSettings("qsp-a", "192.0.2.11", user="ops")
 
@@ -203,9 +202,7 @@ class FakeHosts:
 def test_exit_codes_and_one_document(stacks: list[str], code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sites, "hosts_of", FakeHosts)
     monkeypatch.setattr(package, "examine", lambda cluster, site, stack: REPORTS[stack])
-    app = typer.Typer()
-    app.command()(cli.command)
-    done = CliRunner().invoke(app, [*stacks, "--json"])
+    done = alone(cli.command, [*stacks, "--json"])
     assert done.exit_code == code, done.output
     document = json.loads(done.stdout)
     assert [each["ready"] for each in document["stacks"]] == [each == "ready" for each in stacks]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from typer.testing import CliRunner
 
-from operations.cli import _app, drift
+from operations.cli import drift
 from operations.drift import Outcome
+from tests.support.terminal import squid_ha
 from tests.unit.operations.drift.test_outputs import CLEAN, DRIFT, EVERY, SILENT, WRONG, report
 
 CODES = {"clean": 0, "error": 1, "drift": 3, "unreachable": 4}
@@ -19,7 +19,7 @@ def run(monkeypatch: pytest.MonkeyPatch):
     def called(made, *arguments: str):
         monkeypatch.setattr(drift, "_scanned", lambda chosen: made)
         monkeypatch.setattr(drift, "stack_names", lambda: ["lyon", "oslo"])
-        return CliRunner().invoke(_app.build(), ["drift", *arguments])
+        return squid_ha("drift", *arguments)
 
     return called
 

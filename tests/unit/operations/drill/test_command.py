@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from operations import site as sites
 from operations.cli import drill as cli
@@ -21,6 +19,7 @@ from operations.drill import site as drilling
 from operations.drill.interruptible import Interrupted, run_in_order
 from operations.drill.model import DrillReport
 from operations.stacks import Misused
+from tests.support.terminal import alone
 from tests.unit.operations.drill.test_reports import scenario
 
 
@@ -54,9 +53,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, site: object, tmp_path: Path) -> list
 
 
 def run(*arguments: str):
-    app = typer.Typer()
-    app.command()(cli.command)
-    return CliRunner().invoke(app, list(arguments))
+    return alone(cli.command, arguments)
 
 
 def test_exit_codes_json_and_files(asked: list[drilling.Options], tmp_path: Path) -> None:
