@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from operations.cli import _app
 
 # Typer makes every command of an application anew, from all signatures, each time that one is run.
-vars(testing).update(_get_command=cache(typer.main.get_command))
+testing.__dict__["_get_command"] = cache(typer.main.get_command)
 
 
 @cache

@@ -6,6 +6,7 @@ It does with its tables what `providers/lifekeeper/grammar/grammar.yaml` says of
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 from providers.connection.command import Command, Result
 from providers.connection.errors import Unreachable
@@ -45,6 +46,12 @@ class Lcd:
     """Tags of resources that this node believes to be on the other one, which lost them."""
     signatures: str = ""
     mounted: str = ""
+
+
+@cache
+def understood(*argv: str) -> grammar.Call:
+    """What a line asks for; the same few lists are asked for again and again."""
+    return grammar.parse(argv)
 
 
 class Cut(Exception):
@@ -132,7 +139,7 @@ class Pair:
     def lifekeeper(self, name: str, argv: list[str], say) -> Result:  # noqa: PLR0911
         lcd = self.lcds[name]
         try:
-            call = grammar.parse(argv)
+            call = understood(*argv)
         except grammar.Refusal as refusal:
             return say(2, error=str(refusal))
         if call.command == "setup":
