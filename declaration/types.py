@@ -49,6 +49,8 @@ _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\u
 
 def refuse_control(text: str) -> str:
     """``text``, unless it holds something that ends a line or hides what is written where it is rendered."""
+    if text.isascii() and text.isprintable():
+        return text
     for character in text:
         if character != " " and (unicodedata.category(character) in _HIDDEN or _BLANK.match(character)):
             raise wrong(f"text without line breaks, control or invisible characters ({character!a})")

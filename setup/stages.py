@@ -22,8 +22,10 @@ BIN = VENV / "bin"
 PRODUCT = ["declaration", "blueprint", "components", "providers", "operations", "__main__.py"]
 AROUND = ["lab", "setup", "tests", "benchmarks"]
 UNIT = ["-q", "--dist=worksteal"]
-# Each worker collects for itself, for ten seconds; tests of locks, timeouts and processes mostly wait.
-WORKERS = {"check": "-n2", "thorough": "-n4"}
+# Tests of locks, timeouts and processes mostly wait.
+WORKERS = {"thorough": "-n4"}
+TYPES_AND_TESTS = 2
+"""Processors that the inner loop keeps busy without any workers."""
 HOW = {
     # Hosts that boot and wait leave a core idle half of the time: two modules at once, each in a lab of its own, and
     # in their order, because those with few tests are the longest.
@@ -82,9 +84,21 @@ def environment() -> dict[str, str]:
     for a worker that only collects the tests, and 1 s for each start of the program.
     """
     found = dict(os.environ)
+    # The types are checked by a program of Node's, which otherwise collects its young garbage far too often.
+    found.setdefault("NODE_OPTIONS", "--max-semi-space-size=64")
     if found.pop("PYTHONDONTWRITEBYTECODE", ""):
         found["PYTHONPYCACHEPREFIX"] = str(VENV / "pycache")
     return found
+
+
+def workers(stage: str) -> str:
+    """The option that says how many processes run the unit tests of a stage.
+
+    The types keep one processor busy for as long as the tests of the inner loop do another. Where there is no third,
+    workers would only cost: each collects for itself, which is six seconds, and to hand over all that is told of its
+    tests takes as long again.
+    """
+    return WORKERS.get(stage) or ("-n2" if len(os.sched_getaffinity(0)) > TYPES_AND_TESTS else "-n0")
 
 
 def quiet(name: str, command: list[str | Path]) -> Outcome:
@@ -119,7 +133,7 @@ def units(stage: str, which: str, static: dict[str, list[str | Path]], expressio
     """Static checks and unit tests; the checks run while the tests do, and report after them."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         waiting: list[Future[Outcome]] = [pool.submit(quiet, name, command) for name, command in static.items()]
-        tests = pytest("unit", [*UNIT, WORKERS[stage], "-m", which, *expression])
+        tests = pytest("unit", [*UNIT, workers(stage), "-m", which, *expression])
         outcomes = [future.result() for future in waiting] + [tests]
     for outcome in outcomes:
         if not outcome.passed and outcome.output:

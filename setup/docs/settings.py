@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -93,7 +92,7 @@ def needed_in(part: str) -> tuple[Phase, ...]:
 
 
 def _is_refused_without(part: str, phase: Phase) -> bool:
-    site = copy.deepcopy(template.site(phase))
+    site = template.site(phase)
     if part not in site:
         return False
     del site[part]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Container
 from dataclasses import dataclass, replace
@@ -38,10 +39,15 @@ def text_of(phase: Phase) -> tuple[str, ...]:
     return tuple(lines[lines.index(f"  {CONFIG_KEY}:") + 1 :])
 
 
-def site(phase: Phase) -> dict[str, object]:
-    """The declaration that `squid-ha init` writes for a phase, as plain data."""
+@cache
+def _site(phase: Phase) -> dict[str, object]:
     document = yaml.safe_load(render("site.yaml.j2", phase=phase, stack="lyon"))
     return document["config"][CONFIG_KEY]
+
+
+def site(phase: Phase) -> dict[str, object]:
+    """The declaration that `squid-ha init` writes for a phase, as plain data, the caller's own."""
+    return copy.deepcopy(_site(phase))
 
 
 def settings(phase: Phase, known: Container[str]) -> dict[str, Line]:

@@ -31,6 +31,15 @@ def test_all_stages_run_and_one_failure_fails(
     assert given == [["-k", "mirror"]] * 3
 
 
+@pytest.mark.parametrize(("processors", "option"), [(1, "-n0"), (2, "-n0"), (3, "-n2"), (8, "-n2")])
+def test_the_inner_loop_has_workers_where_they_find_a_processor(
+    monkeypatch: pytest.MonkeyPatch, processors: int, option: str
+) -> None:
+    monkeypatch.setattr(stages.os, "sched_getaffinity", lambda _pid: set(range(processors)))
+    assert stages.workers("check") == option
+    assert stages.workers("thorough") == "-n4"
+
+
 def test_a_stage_over_its_budget_is_marked() -> None:
     assert "over its budget" in stages.summary([Outcome("check", True, 60 * stages.STAGES["check"] + 1)])
     assert "over its budget" not in stages.summary([Outcome("check", True, 60 * stages.STAGES["check"] - 1)])
