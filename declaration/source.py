@@ -81,23 +81,18 @@ def parse(text: str, config_key: str) -> Document:
     return document
 
 
-def _compose(text: str) -> Any:  # noqa: ANN401 ruamel's nodes have no types
+def _compose(text: str, reader: str = "safe") -> Any:  # noqa: ANN401 ruamel's nodes have no types
     try:
-        return YAML(typ="safe", pure=True).compose(text)  # pyright: ignore[reportUnknownMemberType]
-    except YAMLError:
-        # The reader that collects comments takes twice as long, and sees more of what stands around a mistake.
-        return _compose_slowly(text)
-
-
-def _compose_slowly(text: str) -> Any:  # noqa: ANN401
-    try:
-        return YAML(typ="rt", pure=True).compose(text)  # pyright: ignore[reportUnknownMemberType]
-    except MarkedYAMLError as error:
+        return YAML(typ=reader, pure=True).compose(text)  # pyright: ignore[reportUnknownMemberType]
+    except YAMLError as error:
+        if reader == "safe":
+            # The reader that collects comments takes twice as long, and sees more of what stands around a mistake.
+            return _compose(text, "rt")
+        if not isinstance(error, MarkedYAMLError):
+            raise NotYaml(f"is not YAML: {str(error).splitlines()[0]}.") from None
         mark = cast("Any", error).problem_mark
         where = f" in line {mark.line + 1}" if mark is not None else ""
         raise NotYaml(f"is not YAML{where}: {cast('Any', error).problem}.") from None
-    except YAMLError as error:
-        raise NotYaml(f"is not YAML: {str(error).splitlines()[0]}.") from None
 
 
 def _kind(node: Any) -> str:  # noqa: ANN401
