@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+import os
+
 from rich.console import Console
 
+WIDE = 200
+"""Columns where no terminal tells them: a pipeline's log, a pipe into a pager."""
+
+
+def _console(*, stderr: bool = False) -> Console:
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDE
+    return console
+
+
 # `:name:` in what a host says is no emoji: ocf:heartbeat:IPaddr2, root:x:0:0, addresses of IPv6.
-out = Console(highlight=False, soft_wrap=True, emoji=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+out = _console()
+err = _console(stderr=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from operations.cli._arguments import AsJson, stacks
 from operations.cli._console import err, out
@@ -16,9 +15,6 @@ from operations.stacks import Misused, StackTrouble, stack_names
 
 if TYPE_CHECKING:
     from operations.drift import Report
-
-_WIDE = 200
-"""Columns where there is no terminal that could tell: a pipeline's log."""
 
 
 def command(
@@ -62,8 +58,7 @@ def command(
         if not annotated.append_page(report):
             err.print(f"${annotated.SUMMARY} is not set, so there is no summary to add to.")
     else:
-        console = out if out.is_terminal else Console(width=_WIDE, highlight=False, emoji=False)
-        console.print(render(report), soft_wrap=False)
+        out.print(render(report), soft_wrap=False)
     if code := _code(report):
         raise typer.Exit(code)
 
