@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Generator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeVar
@@ -41,7 +42,7 @@ def run_in_order(work: Coroutine[Any, Any, T], tell: Callable[[str], None]) -> T
             loop.call_soon_threadsafe(task.cancel)
         try:
             future.result()
-        except asyncio.CancelledError as ended:
+        except CancelledError as ended:
             raise Interrupted("the drill was interrupted; what it had broken is undone") from ended
         except Exception as ended:
             raise Interrupted(f"the drill was interrupted, and not all is undone: {ended}") from ended

@@ -19,6 +19,7 @@ from operations.drill import site as drilling
 from operations.drill.interruptible import Interrupted, run_in_order
 from operations.drill.model import DrillReport
 from operations.stacks import Misused
+from providers.connection.errors import NotVerified
 from tests.support.terminal import alone
 from tests.unit.operations.drill.test_reports import scenario
 
@@ -111,11 +112,26 @@ def test_ctrl_c_waits_until_all_is_undone() -> None:
         assert main is not None
         threading.Timer(0.3, signal.pthread_kill, (main, number)).start()
         begun = time.monotonic()
-        with pytest.raises(Interrupted):
+        with pytest.raises(Interrupted, match="; what it had broken is undone$"):
             run_in_order(work(), told.append)
         assert undone == ["all"]
         assert time.monotonic() - begun < 10
     assert "undoing" in told[0]
+
+
+@pytest.mark.usefixtures("_interruptible")
+def test_ctrl_c_names_what_could_not_be_undone() -> None:
+    async def work() -> None:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            raise NotVerified("the rule is still there") from None
+
+    main = threading.main_thread().ident
+    assert main is not None
+    threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT)).start()
+    with pytest.raises(Interrupted, match="not all is undone: the rule is still there"):
+        run_in_order(work(), print)
 
 
 def test_what_is_not_interrupted_has_its_result() -> None:
