@@ -127,7 +127,7 @@ def test_ctrl_c_leaves_no_load_no_rule_and_no_half_state(hosts, declared, name):
 
     options = Options([name], knows=True, patience=120, machine="containers")
     cluster = replace(hosts.cluster, progress=interrupt)
-    with pytest.raises(interruptible.Interrupted, match="is undone$"):
+    with pytest.raises(interruptible.Interrupted, match=r"is undone$"):
         interruptible.run_in_order(drill(cluster, declared, NAME, options), interrupt)
     assert left(hosts) == [], told
     assert run_sync(readiness(hosts.cluster, declared)).healthy

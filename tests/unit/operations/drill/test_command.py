@@ -112,7 +112,7 @@ def test_ctrl_c_waits_until_all_is_undone() -> None:
         assert main is not None
         threading.Timer(0.3, signal.pthread_kill, (main, number)).start()
         begun = time.monotonic()
-        with pytest.raises(Interrupted, match="; what it had broken is undone$"):
+        with pytest.raises(Interrupted, match=r"; what it had broken is undone$"):
             run_in_order(work(), told.append)
         assert undone == ["all"]
         assert time.monotonic() - begun < 10
