@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from operations.cli._exit import DIFFERS, INTERRUPTED
 from operations.stacks import Misused, stack_names
 
 if TYPE_CHECKING:
+    from operations.drill.model import DrillReport
     from operations.drill.plug import Plug
     from operations.site import Hosts
 
@@ -62,7 +64,6 @@ def command(  # noqa: PLR0917 the options of a command
     healthy. Exit code 3 where a verdict is red. Ctrl-C undoes what is broken.
     """
     from operations.drill.interruptible import Interrupted, run_in_order  # noqa: PLC0415 slow
-    from operations.drill.saved import save  # noqa: PLC0415 slow
     from operations.drill.show import render  # noqa: PLC0415 slow
     from operations.drill.site import Options, drill  # noqa: PLC0415 slow
     from operations.site import hosts_of  # noqa: PLC0415 slow
@@ -76,11 +77,24 @@ def command(  # noqa: PLR0917 the options of a command
     if list_only:
         _list(hosts, options.plug, as_json=as_json)
         return
+    cluster, keep = hosts.cluster(progress=_tell), partial(_keep, junit_file=junit_file, chart=chart)
     try:
-        report = run_in_order(drill(hosts.cluster(progress=_tell), hosts.site, stack, options), _tell)
+        report = run_in_order(drill(cluster, hosts.site, stack, options, keep), _tell)
     except Interrupted as ended:
         _tell(str(ended))
         raise typer.Exit(INTERRUPTED) from None
+    keep(report)
+    if as_json:
+        out.print(report.model_dump_json(indent=2), markup=False)
+    else:
+        out.print(render(report))
+    if report.verdict != "green":
+        raise typer.Exit(DIFFERS)
+
+
+def _keep(report: DrillReport, junit_file: Path | None, chart: Path | None) -> None:
+    from operations.drill.saved import save  # noqa: PLC0415 slow
+
     _tell(f"the report is {save(report)}")
     if junit_file is not None:
         from operations.drill.junit import junit  # noqa: PLC0415 slow
@@ -90,12 +104,6 @@ def command(  # noqa: PLR0917 the options of a command
         from operations.drill.chart import write  # noqa: PLC0415 slow
 
         write(report, chart)
-    if as_json:
-        out.print(report.model_dump_json(indent=2), markup=False)
-    else:
-        out.print(render(report))
-    if report.verdict != "green":
-        raise typer.Exit(DIFFERS)
 
 
 def _tell(text: str) -> None:

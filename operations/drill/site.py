@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -58,9 +58,16 @@ class Options:
     plug: Plug = field(default_factory=NoPlug)
 
 
-async def drill(cluster: Cluster, site: Site, stack: str, options: Options) -> DrillReport:
+async def drill(
+    cluster: Cluster,
+    site: Site,
+    stack: str,
+    options: Options,
+    cut_short: Callable[[DrillReport], None] = lambda _report: None,
+) -> DrillReport:
     """Run the scenarios one after the other; the first that does not leave the site healthy is the last.
 
+    ``cut_short`` is given what was found until then, where the drill ends by a signal or by trouble after a scenario.
     Raises `Refused` where the site is not ready, or nobody has said that he knows, before anything is changed;
     `Misused` for a scenario or a sender that does not exist; `Unreachable` or `Unknown` where nothing can be told.
     """
@@ -70,39 +77,79 @@ async def drill(cluster: Cluster, site: Site, stack: str, options: Options) -> D
     await cluster.hold()
     ready = await readiness(cluster, site)
     doable, left_out = sorted_out(chosen, _view(site, ready, options), options)
-    started = datetime.now(UTC)
-    reports: list[ScenarioReport] = []
-    senders: list[str] = []
-    cut_short = False
-    for scenario in doable:
-        cluster.progress(f"{scenario.name}: {scenario.title}")
-        # A node that was off has lost its lock.
-        await cluster.hold()
-        view = _view(site, ready, options)
-        clients = clients_for(cluster, options, scenario.sender(view), run := f"d{time.time_ns() // 1_000_000}")
-        senders.append(clients.place)
-        reports.append(await _one(cluster, scenario, view, clients, run, options))
-        cluster.progress(outcome(reports[-1]))
-        left = doable[len(reports) :]
-        try:
-            ready = await readiness(cluster, site) if left else ready
-        except HostError as trouble:
-            why = f"after {scenario.name}, {' '.join(str(trouble).split())}"
-            left_out |= {each.name: why for each in left}
-            cut_short = True
-            break
-    return DrillReport(
-        site=stack,
-        started=started.isoformat(timespec="seconds"),
-        ended=datetime.now(UTC).isoformat(timespec="seconds"),
-        verdict="green" if reports and not cut_short and all(each.verdict == "green" for each in reports) else "red",
-        engine=site.engine,
-        phase=site.phase,
-        clients=f"from {' and '.join(dict.fromkeys(senders))}, {options.rate:g} requests a second",
-        machine=options.machine or options.plug.machine() or f"drill run on {platform.node()}",
-        scenarios=reports,
-        left_out=left_out,
-    )
+    course = _Drill(cluster, site, stack, options, doable, left_out)
+    try:
+        await course.run(ready)
+    except BaseException:
+        if course.reports:
+            course.leave_out("the drill was ended before this was over")
+            cut_short(course.report())
+        raise
+    return course.report()
+
+
+class _Drill:
+    """The scenarios of one drill, as far as they have come."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        site: Site,
+        stack: str,
+        options: Options,
+        doable: Sequence[Scenario],
+        left_out: dict[str, str],
+    ) -> None:
+        self._cluster, self._site, self._stack, self._options = cluster, site, stack, options
+        self._doable, self._left_out = doable, left_out
+        self._started = datetime.now(UTC)
+        self._senders: list[str] = []
+        self._cut_short = False
+        self.reports: list[ScenarioReport] = []
+
+    async def run(self, ready: Stand) -> None:
+        """All of them, or up to the first that leaves the site not ready for another."""
+        for scenario in self._doable:
+            self._cluster.progress(f"{scenario.name}: {scenario.title}")
+            # A node that was off has lost its lock.
+            await self._cluster.hold()
+            self.reports.append(await self._one(scenario, _view(self._site, ready, self._options)))
+            self._cluster.progress(outcome(self.reports[-1]))
+            if len(self.reports) == len(self._doable):
+                return
+            try:
+                ready = await readiness(self._cluster, self._site)
+            except HostError as trouble:
+                self.leave_out(f"after {scenario.name}, {' '.join(str(trouble).split())}")
+                return
+
+    async def _one(self, scenario: Scenario, view: View) -> ScenarioReport:
+        run = f"d{time.time_ns() // 1_000_000}"
+        clients = clients_for(self._cluster, self._options, scenario.sender(view), run)
+        self._senders.append(clients.place)
+        return await _one(self._cluster, scenario, view, clients, run, self._options)
+
+    def leave_out(self, why: str) -> None:
+        """Scenarios that have not ended are not begun any more, or count for nothing."""
+        self._left_out |= {each.name: why for each in self._doable[len(self.reports) :]}
+        self._cut_short = True
+
+    def report(self) -> DrillReport:
+        """What was found until now; green where nothing was left out on the way and every verdict is green."""
+        green = self.reports and not self._cut_short and all(each.verdict == "green" for each in self.reports)
+        rate = f"{self._options.rate:g} requests a second"
+        return DrillReport(
+            site=self._stack,
+            started=self._started.isoformat(timespec="seconds"),
+            ended=datetime.now(UTC).isoformat(timespec="seconds"),
+            verdict="green" if green else "red",
+            engine=self._site.engine,
+            phase=self._site.phase,
+            clients=f"from {' and '.join(dict.fromkeys(self._senders))}, {rate}",
+            machine=self._options.machine or self._options.plug.machine() or f"drill run on {platform.node()}",
+            scenarios=self.reports,
+            left_out=self._left_out,
+        )
 
 
 def named(options: Options) -> list[Scenario]:

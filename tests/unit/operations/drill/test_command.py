@@ -37,7 +37,9 @@ def asked(monkeypatch: pytest.MonkeyPatch, site: object, tmp_path: Path) -> list
     """The options of each drill; one that is asked for `squid-hung` is red."""
     made: list[drilling.Options] = []
 
-    async def drill(cluster: object, declared: object, stack: str, options: drilling.Options) -> DrillReport:
+    async def drill(
+        cluster: object, declared: object, stack: str, options: drilling.Options, cut_short: object
+    ) -> DrillReport:
         made.append(options)
         red = "squid-hung" in options.names
         found = scenario(verdict="red" if red else "green", findings=["gap: too long"] if red else [])

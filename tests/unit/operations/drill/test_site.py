@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from declaration.site import Site
 from operations.drill import site as drilling
 from operations.drill.clients import FromNode
+from operations.drill.model import DrillReport
 from operations.drill.plug import NoPlug
 from operations.drill.scenarios import scenarios
 from operations.drill.site import Options, clients_for, drill, hints_of, named
@@ -159,6 +161,27 @@ async def test_a_drill_that_could_not_go_on_is_not_green(
     assert [each.verdict for each in report.scenarios] == ["green"]
     assert list(report.left_out) == ["squid-killed"]
     assert report.verdict == "red"
+
+
+async def test_what_was_found_before_an_interrupt_is_kept(
+    site: Site, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = drilling.readiness
+
+    async def interrupted_later(*seams: Any) -> Any:
+        if world.ended:
+            raise asyncio.CancelledError
+        return await real(*seams)
+
+    monkeypatch.setattr(drilling, "readiness", interrupted_later)
+    kept: list[DrillReport] = []
+    options = Options(["planned-move", "squid-killed"], knows=True, patience=20)
+    with pytest.raises(asyncio.CancelledError):
+        await drill(cluster(), site, "lab", options, kept.append)
+    (report,) = kept
+    assert [each.name for each in report.scenarios] == ["planned-move"]
+    assert list(report.left_out) == ["squid-killed"]
+    assert report.verdict == "red", "a drill that was ended proves nothing of what it left out"
 
 
 async def test_clients_that_are_lost_make_the_report_red_and_not_none(
