@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command, script
 from providers.connection.errors import HostError, NotVerified, Refused, Unknown, Unreachable
-from providers.host.waiting import until
+from providers.host.waiting import reporting, until
 from providers.lifekeeper import mirror_view, speaking, views
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.views import ALIVE, IN_SERVICE, Instance, View
@@ -167,8 +167,11 @@ async def switchover(cluster: Cluster, to: str) -> None:
     await _refuse_stale_mirror(cluster)
     cluster.progress(f"Moving {', '.join(tags)} to {to}")
     for root in _roots(seen, tags):
-        values = {"tag": root, "action": "restore"}
-        await speaking.say(cluster, Line(to, "perform_action", f"Put {root} in service", values))
+        putting = Line(to, "perform_action", f"Put {root} in service", {"tag": root, "action": "restore"})
+        await reporting(
+            speaking.say(cluster, putting),
+            lambda seconds: cluster.progress(f"Waiting for the service on {to} ({seconds:.0f} s)"),
+        )
     now, arrived = await until(lambda: _read(cluster), lambda told: _arrived(told, tags, to), MOVE_LIMIT)
     if not arrived:
         states = ", ".join(f"{tag} is {_role(now.get(to), tag)}" for tag in tags)
