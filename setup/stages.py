@@ -11,7 +11,8 @@ import os
 import subprocess
 import sys
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +22,13 @@ from setup.places import PROJECT, VENV
 BIN = VENV / "bin"
 PRODUCT = ["declaration", "blueprint", "components", "providers", "operations", "__main__.py"]
 AROUND = ["lab", "setup", "tests", "benchmarks"]
-UNIT = ["-q", "--dist=worksteal"]
-# Tests of locks, timeouts and processes mostly wait.
-WORKERS = {"thorough": "-n4"}
-TYPES_AND_TESTS = 2
-"""Processors that the inner loop keeps busy without any workers."""
+UNIT = "tests/unit"
+HALF = ("lifekeeper", "operations", "proof", "verify")
+"""Folders with about half of the unit tests by their time. Two processes of pytest, each with a half, take less of a
+processor than two workers of one: each of those collects all tests, and is handed every single one."""
 HOW = {
+    # Tests of locks, timeouts and processes mostly wait.
+    "thorough": ["-q", "-n4", "--dist=worksteal"],
     # Hosts that boot and wait leave a core idle half of the time: two modules at once, each in a lab of its own, and
     # in their order, because those with few tests are the longest.
     "hosts": ["-n2", "--dist=loadfile", "--no-loadscope-reorder", "--timeout=600"],
@@ -91,14 +93,14 @@ def environment() -> dict[str, str]:
     return found
 
 
-def workers(stage: str) -> str:
-    """The option that says how many processes run the unit tests of a stage.
-
-    The types keep one processor busy for as long as the tests of the inner loop do another. Where there is no third,
-    workers would only cost: each collects for itself, which is six seconds, and to hand over all that is told of its
-    tests takes as long again.
-    """
-    return WORKERS.get(stage) or ("-n2" if len(os.sched_getaffinity(0)) > TYPES_AND_TESTS else "-n0")
+def halves() -> tuple[list[str], list[str]]:
+    """The folders and files of the unit tests in two: those of `HALF`, and the rest."""
+    found = sorted(
+        each.name
+        for each in (PROJECT / UNIT).iterdir()
+        if each.name.startswith("test_") or (each.is_dir() and each.name != "__pycache__")
+    )
+    return [f"{UNIT}/{name}" for name in HALF], [f"{UNIT}/{name}" for name in found if name not in HALF]
 
 
 def quiet(name: str, command: list[str | Path]) -> Outcome:
@@ -116,12 +118,16 @@ def quiet(name: str, command: list[str | Path]) -> Outcome:
     return Outcome(name, done.returncode == 0, time.monotonic() - began, done.stdout)
 
 
-def pytest(name: str, arguments: list[str]) -> Outcome:
-    """Run pytest; what it says goes to the terminal as it comes."""
+def pytest(where: list[str], arguments: list[str]) -> list[str | Path]:
+    """How pytest is run."""
+    return [BIN / "python", "-m", "pytest", *where, *arguments]
+
+
+def aloud(name: str, command: list[str | Path]) -> Outcome:
+    """Run a tool; what it says goes to the terminal as it comes."""
     began = time.monotonic()
-    command = [BIN / "python", "-m", "pytest", f"tests/{name}", *arguments]
     done = subprocess.run(command, cwd=PROJECT, env=environment(), check=False)
-    return Outcome(f"tests/{name}", done.returncode == 0, time.monotonic() - began)
+    return Outcome(name, done.returncode == 0, time.monotonic() - began)
 
 
 def thorough_tools() -> dict[str, list[str | Path]]:
@@ -129,12 +135,40 @@ def thorough_tools() -> dict[str, list[str | Path]]:
     return {"types around it": [BIN / "basedpyright", *AROUND]}
 
 
-def units(stage: str, which: str, static: dict[str, list[str | Path]], expression: list[str]) -> bool:
-    """Static checks and unit tests; the checks run while the tests do, and report after them."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting: list[Future[Outcome]] = [pool.submit(quiet, name, command) for name, command in static.items()]
-        tests = pytest("unit", [*UNIT, workers(stage), "-m", which, *expression])
-        outcomes = [future.result() for future in waiting] + [tests]
+def check(expression: list[str]) -> list[Outcome]:
+    """The inner loop: static checks, and unit tests in two halves, all at once; or those that somebody picks."""
+    options = ["-q", "-m", "not thorough", *expression]
+    if expression:
+        return beside(tools(), lambda: aloud(UNIT, pytest([UNIT], options)))
+    half, rest = halves()
+    # Two that write down at once what failed last would lose half of it.
+    apart = pytest(half, [*options, "-p", "no:cacheprovider"])
+    return beside(
+        tools(),
+        lambda: aloud(f"{UNIT}, the rest", pytest(rest, options)),
+        lambda: quiet(f"{UNIT}: {', '.join(HALF)}", apart),
+    )
+
+
+def thorough(expression: list[str]) -> list[Outcome]:
+    """What the inner loop has no time for."""
+    command = pytest([UNIT], [*HOW["thorough"], "-m", "thorough", *expression])
+    return beside(thorough_tools(), lambda: aloud(UNIT, command))
+
+
+def beside(
+    static: dict[str, list[str | Path]], tests: Callable[[], Outcome], *others: Callable[[], Outcome]
+) -> list[Outcome]:
+    """Run static checks one after the other, and the rest at once with them; all report after ``tests``."""
+    with ThreadPoolExecutor() as pool:
+        checks = pool.submit(lambda: [quiet(name, command) for name, command in static.items()])
+        waiting = [pool.submit(other) for other in others]
+        last = tests()
+        return [*checks.result(), *(future.result() for future in waiting), last]
+
+
+def told(outcomes: list[Outcome]) -> bool:
+    """Print how each ended, and what those that failed said; whether all passed."""
     for outcome in outcomes:
         if not outcome.passed and outcome.output:
             print(f"\n{outcome.name}:\n{outcome.output.rstrip()}")
@@ -159,11 +193,12 @@ def run_stage(name: str, expression: list[str]) -> Outcome:
     print(f"\n== {name}: at most {STAGES[name]:.0f} min", flush=True)
     began = time.monotonic()
     if name == "check":
-        passed = units(name, "not thorough", tools(), expression)
+        passed = told(check(expression))
     elif name == "thorough":
-        passed = units(name, "thorough", thorough_tools(), expression)
+        passed = told(thorough(expression))
     else:
-        passed = pytest(name, [*ON_HOSTS, *HOW[name], *limit(name, expression), *expression]).passed
+        options = [*ON_HOSTS, *HOW[name], *limit(name, expression), *expression]
+        passed = aloud(name, pytest([f"tests/{name}"], options)).passed
     return Outcome(name, passed, time.monotonic() - began)
 
 

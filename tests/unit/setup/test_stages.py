@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from setup import stages
+from setup.places import PROJECT
 from setup.stages import Outcome
 
 
@@ -31,13 +32,11 @@ def test_all_stages_run_and_one_failure_fails(
     assert given == [["-k", "mirror"]] * 3
 
 
-@pytest.mark.parametrize(("processors", "option"), [(1, "-n0"), (2, "-n0"), (3, "-n2"), (8, "-n2")])
-def test_the_inner_loop_has_workers_where_they_find_a_processor(
-    monkeypatch: pytest.MonkeyPatch, processors: int, option: str
-) -> None:
-    monkeypatch.setattr(stages.os, "sched_getaffinity", lambda _pid: set(range(processors)))
-    assert stages.workers("check") == option
-    assert stages.workers("thorough") == "-n4"
+def test_no_unit_test_is_in_neither_half_or_in_both() -> None:
+    listed = [PROJECT / each for half in stages.halves() for each in half]
+    assert all(each.exists() for each in listed)
+    files = [file for each in listed for file in (each.rglob("test_*.py") if each.is_dir() else [each])]
+    assert sorted(files) == sorted((PROJECT / stages.UNIT).rglob("test_*.py"))
 
 
 def test_a_stage_over_its_budget_is_marked() -> None:
