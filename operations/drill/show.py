@@ -83,4 +83,9 @@ def _verdict(report: DrillReport) -> RenderableType:
         return Text.assemble(
             ("\ngreen", "bold green"), f": all of {len(report.scenarios)} scenarios, {report.clients}."
         )
-    return Text.assemble(("\nred", "bold red"), f": {red} of {len(report.scenarios)} scenarios, {report.clients}.")
+    found = f"{red} of {len(report.scenarios)} scenarios"
+    if not red:
+        # Green alone is what was asked for and done as a whole.
+        count = len(report.scenarios)
+        found = f"cut short after {count} scenario{'s, which are' if count > 1 else ', which is'} green"
+    return Text.assemble(("\nred", "bold red"), f": {found}, {report.clients}.")
