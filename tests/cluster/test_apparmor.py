@@ -34,6 +34,7 @@ PROFILE, LOCAL = "/etc/apparmor.d/usr.sbin.squid", "/etc/apparmor.d/local/usr.sb
 INSTALL = f"""
 echo 'deb [trusted=yes] http://{addresses.ORIGIN}:{PORT}/ ./' >/etc/apt/sources.list.d/apparmor.list
 apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qqy install apparmor >/dev/null
+systemctl start apparmor
 cat /sys/module/apparmor/parameters/enabled
 """
 ENFORCE = f"rm -f /etc/apparmor.d/disable/usr.sbin.squid; apparmor_parser --replace {PROFILE}"
