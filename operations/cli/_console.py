@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from rich.console import Console
 
 WIDE = 200
@@ -12,7 +10,8 @@ WIDE = 200
 
 def _console(*, stderr: bool = False) -> Console:
     console = Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
+    if not console.is_terminal:
+        # COLUMNS counts for nothing: what runs commands in pipelines sets it as it likes.
         console.width = WIDE
     return console
 
