@@ -77,78 +77,73 @@ async def drill(
     await cluster.hold()
     ready = await readiness(cluster, site)
     doable, left_out = sorted_out(chosen, _view(site, ready, options), options)
-    course = _Drill(cluster, site, stack, options, doable, left_out)
+    done = _Drill(cluster, site, stack, options, doable, left_out)
     try:
-        await course.run(ready)
+        await done.run(ready)
     except BaseException:
-        if course.reports:
-            course.leave_out("the drill was ended before this was over")
-            cut_short(course.report())
+        if done.reports:
+            done.leave_out("the drill was ended before this was over")
+            cut_short(done.report())
         raise
-    return course.report()
+    return done.report()
 
 
+@dataclass
 class _Drill:
     """The scenarios of one drill, as far as they have come."""
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        site: Site,
-        stack: str,
-        options: Options,
-        doable: Sequence[Scenario],
-        left_out: dict[str, str],
-    ) -> None:
-        self._cluster, self._site, self._stack, self._options = cluster, site, stack, options
-        self._doable, self._left_out = doable, left_out
-        self._started = datetime.now(UTC)
-        self._senders: list[str] = []
-        self._cut_short = False
-        self.reports: list[ScenarioReport] = []
+    cluster: Cluster
+    site: Site
+    stack: str
+    options: Options
+    doable: Sequence[Scenario]
+    left_out: dict[str, str]
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    senders: list[str] = field(default_factory=list[str])
+    reports: list[ScenarioReport] = field(default_factory=list[ScenarioReport])
 
     async def run(self, ready: Stand) -> None:
         """All of them, or up to the first that leaves the site not ready for another."""
-        for scenario in self._doable:
-            self._cluster.progress(f"{scenario.name}: {scenario.title}")
+        for scenario in self.doable:
+            self.cluster.progress(f"{scenario.name}: {scenario.title}")
             # A node that was off has lost its lock.
-            await self._cluster.hold()
-            self.reports.append(await self._one(scenario, _view(self._site, ready, self._options)))
-            self._cluster.progress(outcome(self.reports[-1]))
-            if len(self.reports) == len(self._doable):
+            await self.cluster.hold()
+            self.reports.append(await self._one(scenario, _view(self.site, ready, self.options)))
+            self.cluster.progress(outcome(self.reports[-1]))
+            if len(self.reports) == len(self.doable):
                 return
             try:
-                ready = await readiness(self._cluster, self._site)
+                ready = await readiness(self.cluster, self.site)
             except HostError as trouble:
                 self.leave_out(f"after {scenario.name}, {' '.join(str(trouble).split())}")
                 return
 
     async def _one(self, scenario: Scenario, view: View) -> ScenarioReport:
         run = f"d{time.time_ns() // 1_000_000}"
-        clients = clients_for(self._cluster, self._options, scenario.sender(view), run)
-        self._senders.append(clients.place)
-        return await _one(self._cluster, scenario, view, clients, run, self._options)
+        clients = clients_for(self.cluster, self.options, scenario.sender(view), run)
+        self.senders.append(clients.place)
+        return await _one(self.cluster, scenario, view, clients, run, self.options)
 
     def leave_out(self, why: str) -> None:
         """Scenarios that have not ended are not begun any more, or count for nothing."""
-        self._left_out |= {each.name: why for each in self._doable[len(self.reports) :]}
-        self._cut_short = True
+        self.left_out |= {each.name: why for each in self.doable[len(self.reports) :]}
 
     def report(self) -> DrillReport:
         """What was found until now; green where nothing was left out on the way and every verdict is green."""
-        green = self.reports and not self._cut_short and all(each.verdict == "green" for each in self.reports)
-        rate = f"{self._options.rate:g} requests a second"
+        whole = len(self.reports) == len(self.doable) > 0
+        green = whole and all(each.verdict == "green" for each in self.reports)
+        rate = f"{self.options.rate:g} requests a second"
         return DrillReport(
-            site=self._stack,
-            started=self._started.isoformat(timespec="seconds"),
+            site=self.stack,
+            started=self.started.isoformat(timespec="seconds"),
             ended=datetime.now(UTC).isoformat(timespec="seconds"),
             verdict="green" if green else "red",
-            engine=self._site.engine,
-            phase=self._site.phase,
-            clients=f"from {' and '.join(dict.fromkeys(self._senders))}, {rate}",
-            machine=self._options.machine or self._options.plug.machine() or f"drill run on {platform.node()}",
+            engine=self.site.engine,
+            phase=self.site.phase,
+            clients=f"from {' and '.join(dict.fromkeys(self.senders))}, {rate}",
+            machine=self.options.machine or self.options.plug.machine() or f"drill run on {platform.node()}",
             scenarios=self.reports,
-            left_out=self._left_out,
+            left_out=self.left_out,
         )
 
 
