@@ -13,7 +13,7 @@ from providers.connection.cluster import Cluster
 from providers.connection.errors import Refused, Unknown
 from providers.contract import Absent, Observed, Present
 from providers.lifekeeper import members, removal
-from providers.lifekeeper.members import Kit, Member
+from providers.lifekeeper.resource import Kit, Member
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Step
 from providers.lifekeeper.views import IN_SERVICE, Instance, View

@@ -11,9 +11,10 @@ from providers.connection.command import script
 from providers.connection.errors import Refused
 from providers.contract import Absent, Observed, Present
 from providers.host.settings import NodeSettings, converge_settings, read_settings, remove_settings
-from providers.lifekeeper import members, removal
+from providers.lifekeeper import making, members, removal
 from providers.lifekeeper.ip import extension
-from providers.lifekeeper.members import Kit, Member, there
+from providers.lifekeeper.making import there
+from providers.lifekeeper.resource import Kit, Member
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Step
 from providers.lifekeeper.views import Instance
@@ -143,4 +144,4 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
 
 def lines(wanted: Wanted) -> list[Line]:
     """What would be said on fresh nodes."""
-    return members.lines(wanted, KIT)
+    return making.lines(wanted, KIT)

@@ -11,8 +11,9 @@ from providers.connection.cluster import Cluster
 from providers.connection.errors import Refused
 from providers.contract import Observed
 from providers.host.facts import ADDRESSES
-from providers.lifekeeper import members, removal, steps
-from providers.lifekeeper.members import Kit, Member, extended, there
+from providers.lifekeeper import making, members, removal, steps
+from providers.lifekeeper.making import extended, there
+from providers.lifekeeper.resource import Kit, Member
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Step
 from providers.lifekeeper.views import Instance
@@ -75,7 +76,7 @@ def extension(wanted: Member, source: str, target: str, kind: str, page: str) ->
         "tag": wanted.tag,
         "dest": target,
         "switchback": far.switchback if far else None,
-        "target_priority": members.target_priority(wanted, target),
+        "target_priority": making.target_priority(wanted, target),
     }
     line = Line(source, f"lkcli resource extend {kind}", page, values)
     return Step(line, extended(wanted.tag, source, target), steps.extendable(wanted.tag, source, target))
@@ -125,4 +126,4 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
 
 def lines(wanted: Wanted) -> list[Line]:
     """What would be said on fresh nodes."""
-    return members.lines(wanted, KIT)
+    return making.lines(wanted, KIT)

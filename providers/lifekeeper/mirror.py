@@ -12,9 +12,10 @@ from typing import cast
 
 from providers.connection.cluster import Cluster
 from providers.contract import Absent, Observed, Present
-from providers.lifekeeper import members, mirror_data, removal, steps
-from providers.lifekeeper.members import Kit, Member, extended, there
+from providers.lifekeeper import making, members, mirror_data, removal, steps
+from providers.lifekeeper.making import extended, there
 from providers.lifekeeper.mirror_data import Wanted
+from providers.lifekeeper.resource import Kit, Member
 from providers.lifekeeper.speaking import Line, system
 from providers.lifekeeper.steps import Step, Views
 from providers.lifekeeper.views import Instance
@@ -71,7 +72,7 @@ def _extend(wanted: Member, source: str, target: str) -> list[Step]:
         "raddr": mirror.addresses[target],
         "fstag": mirror.fstag,
         "switchback": far.switchback if far else None,
-        "target_priority": members.target_priority(mirror, target),
+        "target_priority": making.target_priority(mirror, target),
         "bitmap": mirror.bitmap,
     }
     line = Line(source, "lkcli resource extend dk", "Extend: Data Replication", values)
@@ -82,7 +83,7 @@ def _extend(wanted: Member, source: str, target: str) -> list[Step]:
 
     may = mirror_data.extendable(mirror, source, target)
     return [
-        *members.equal(mirror, mirror.fstag, source, target),
+        *making.equal(mirror, mirror.fstag, source, target),
         *_half_extended(mirror, source, target, whole, may),
         Step(line, whole, may),
     ]
@@ -189,4 +190,4 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
 
 def lines(wanted: Wanted) -> list[Line]:
     """What would be said on fresh nodes."""
-    return members.lines(wanted, KIT)
+    return making.lines(wanted, KIT)

@@ -13,7 +13,7 @@ from typing import Literal
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import Refused
 from providers.lifekeeper import members, steps
-from providers.lifekeeper.members import Member
+from providers.lifekeeper.resource import Member
 from providers.lifekeeper.steps import Views
 from providers.lifekeeper.views import IN_SERVICE
 from providers.storage import device, marks

@@ -10,7 +10,7 @@ from providers.connection.errors import Refused, TimedOut, Unknown
 from providers.contract import Absent, Observed, Present, State
 from providers.host.waiting import until
 from providers.lifekeeper import speaking, steps, views
-from providers.lifekeeper.members import Route
+from providers.lifekeeper.resource import Route
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Step
 from providers.lifekeeper.views import ALIVE, View

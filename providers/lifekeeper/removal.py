@@ -5,7 +5,8 @@ from __future__ import annotations
 from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified, Refused
 from providers.lifekeeper import speaking
-from providers.lifekeeper.members import MADE, Member, read, untie
+from providers.lifekeeper.members import MADE, read, untie
+from providers.lifekeeper.resource import Member
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Views
 from providers.lifekeeper.views import IN_SERVICE

@@ -13,9 +13,10 @@ from providers.connection.cluster import Cluster
 from providers.connection.command import command
 from providers.connection.errors import Refused
 from providers.contract import Observed
-from providers.lifekeeper import members, removal, steps
+from providers.lifekeeper import making, members, removal, steps
 from providers.lifekeeper.ip import extension
-from providers.lifekeeper.members import Kit, Member, extended, there
+from providers.lifekeeper.making import extended, there
+from providers.lifekeeper.resource import Kit, Member
 from providers.lifekeeper.speaking import Line, system
 from providers.lifekeeper.steps import Step, Views
 from providers.lifekeeper.views import Instance
@@ -108,4 +109,4 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
 
 def lines(wanted: Wanted) -> list[Line]:
     """What would be said on fresh nodes."""
-    return members.lines(wanted, KIT)
+    return making.lines(wanted, KIT)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from blueprint import names
 from providers.lifekeeper import defaults, filesystem, generic, ip, mirror, service
-from providers.lifekeeper.members import Kit
+from providers.lifekeeper.resource import Kit
 from tests.support.by_hand import BIN, Change, Hand, system
 from tests.support.things import UNTOLD, Found
 

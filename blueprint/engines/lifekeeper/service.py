@@ -18,7 +18,7 @@ from declaration.rules import lifekeeper as rules
 from declaration.site import Site
 from providers.host.settings import FileState, NodeSettings
 from providers.lifekeeper import filesystem, generic, ip, mirror, service
-from providers.lifekeeper.members import NodeMember
+from providers.lifekeeper.resource import NodeMember
 
 _SCRIPTS = f"{paths.CONFIGURATION_DIRECTORY}/lifekeeper"
 

@@ -16,8 +16,8 @@ from operations.adopt.engines import lifekeeper_settings
 from operations.adopt.model import Draft, NodeFacts
 from providers.connection.command import Command, command
 from providers.connection.errors import Unknown
-from providers.lifekeeper import defaults, filesystem, generic, ip, mirror, node, runtime, views
-from providers.lifekeeper.members import Kit
+from providers.lifekeeper import defaults, filesystem, generic, hierarchy, ip, mirror, node, views
+from providers.lifekeeper.resource import Kit
 from providers.lifekeeper.views import Instance, Path, View
 
 FILES: Sequence[str] = (defaults.PATH,)
@@ -45,13 +45,13 @@ def describe(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
     """
     seen = {each.name: _view(each) for each in nodes}
     try:
-        tags = runtime.service(seen)
+        tags = hierarchy.service(seen)
     except Unknown as error:
         raise ValueError(f"{error.message}: there is no service of LifeKeeper's to adopt") from None
     members = {tag: view.instances[tag] for tag in tags for view in seen.values() if tag in view.instances}
     draft.site["lifekeeper"] = {}
     _paths(draft, list(seen.values()))
-    squid = runtime.squid(seen)
+    squid = hierarchy.squid(seen)
     ties = {tie for view in seen.values() for tie in view.dependencies}
     addresses = _virtual_ips(draft, members, ties, squid)
     chosen = _members(draft, nodes, members, ties, {"squid": squid, **({"address": addresses[0]} if addresses else {})})

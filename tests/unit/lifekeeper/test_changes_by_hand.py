@@ -23,7 +23,7 @@ from providers.connection.command import command
 from providers.connection.errors import HostError
 from providers.contract import State
 from providers.kinds import KINDS, load_kind
-from providers.lifekeeper import members, paths
+from providers.lifekeeper import paths, resource, views
 from tests.support import lifekeeper_changes as table
 from tests.support import lifekeeper_unchanged as others
 from tests.support.by_hand import Change, Hand
@@ -146,7 +146,7 @@ def expanded(kind: str, wanted: list[Thing]) -> set[str]:
     made = set(properties(load_kind(kind).Wanted))
     nodes = [node for each in wanted if each.kind == kind for node in _nodes(each)]
     along = [key for tag, kit in table.KITS.items() if kinds(wanted)[table.THINGS[tag]] == kind for key in kit.along]
-    for name, more in (("settings", ()), ("properties", (*members.FOUND_ONLY, *along))):
+    for name, more in (("settings", ()), ("properties", (*resource.FOUND_ONLY, *along))):
         if (path := f"nodes.*.{name}.*") in made:
             keys = {key for node in nodes for key in getattr(node, name)} | set(more)
             made = made - {path} | {f"nodes.*.{name}.{key}" for key in keys}
@@ -190,7 +190,7 @@ def test_what_the_tables_expect_of_drift_is_declared_on_the_hosts_that_they_are_
         declared = {each.name: set(paths_of(each.inputs.model_dump())) for each in things(read(site, "test"), OWNER)}
         for what, change in changes.items():
             for thing, _, path in change.found:
-                undeclared = path.endswith((*(f"properties.{key}" for key in members.FOUND_ONLY), ".filesystem"))
+                undeclared = path.endswith((*(f"properties.{key}" for key in resource.FOUND_ONLY), ".filesystem"))
                 assert path in (UNTOLD, "") or undeclared or path in declared[thing], (what, path)
 
 
@@ -207,6 +207,6 @@ def test_a_kit_shows_what_is_declared_of_it(tag: str) -> None:
     """So that a property which a kit shows is among those that the test above knows."""
     thing: Any = next(each for each in complete() if getattr(each.inputs, "tag", "") == tag)
     kit = table.KITS[tag]
-    instance = members.Instance(kit.app, kit.type, tag, tag, "", "OSU")
+    instance = views.Instance(kit.app, kit.type, tag, tag, "", "OSU")
     declared = thing.inputs.nodes[table.A].properties
     assert set(kit.properties(thing.inputs, table.A, instance)) == set(declared)

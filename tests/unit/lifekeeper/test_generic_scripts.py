@@ -12,7 +12,7 @@ from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.contract import Absent
 from providers.host.settings import FileState, NodeSettings
 from providers.lifekeeper import generic, members
-from providers.lifekeeper.members import NodeMember
+from providers.lifekeeper.resource import NodeMember
 
 
 def local(command: Command) -> Result:

@@ -1,0 +1,94 @@
+"""A node aside and back, maintenance, failures forgotten, a service started alone."""
+
+from __future__ import annotations
+
+from providers.connection.cluster import Cluster
+from providers.connection.errors import NotVerified, Refused, Unreachable
+from providers.host.waiting import until
+from providers.lifekeeper import live, speaking, views
+from providers.lifekeeper.hierarchy import active, roots, service
+from providers.lifekeeper.move import MOVE_LIMIT, switchover
+from providers.lifekeeper.speaking import Line
+from providers.lifekeeper.views import ALIVE
+
+
+async def aside(cluster: Cluster, node: str) -> None:
+    """Move the service away and stop LifeKeeper there. A boot of that node starts it again."""
+    seen = await live.read(cluster)
+    other = next((name for name in cluster.nodes if name != node and name in seen), None)
+    if node not in seen:
+        try:
+            await views.read(cluster, [node])
+        except Unreachable as error:
+            raise Refused(
+                f"{node} cannot be put aside while it does not answer: its LifeKeeper would start at the next boot",
+                node=node,
+                remedy="declare it `away: true` if it stays off",
+            ) from error
+        return
+    if active({node: seen[node]}):
+        if other is None:
+            raise Refused("the service runs here, and there is no other node to move it to", node=node)
+        await switchover(cluster, other)
+    await speaking.say(cluster, Line(node, "lkcli stop", "Stop LifeKeeper"))
+    cluster.progress(f"{node}: LifeKeeper is stopped; a boot of this node starts it again")
+
+
+async def back(cluster: Cluster, node: str) -> None:
+    """Start LifeKeeper there; with switchback intelligent the service stays where it is."""
+    await _start(cluster, node)
+
+
+async def maintenance(cluster: Cluster, on: bool) -> None:
+    """Stop LifeKeeper everywhere and leave what it protects running (``lkstop -f``); or start it again."""
+    for name in cluster.nodes:
+        running = (await views.read(cluster, [name]))[name].running
+        if on and running:
+            line = Line(name, "lkstop", "Stop LifeKeeper, leaving the service running", {"running": True})
+            await speaking.say_plainly(cluster, line)
+        elif not on:
+            await _start(cluster, name)
+
+
+async def _start(cluster: Cluster, name: str) -> None:
+    if not (await views.read(cluster, [name]))[name].running:
+        await speaking.say_plainly(cluster, Line(name, "lkcli start", "Start LifeKeeper"))
+    _, up = await until(
+        lambda: views.read(cluster, [name]),
+        lambda seen: seen[name].running and not any(i.state == "ILLSTATE" for i in seen[name].instances.values()),
+        MOVE_LIMIT,
+    )
+    if not up:
+        raise NotVerified("LifeKeeper did not come up", node=name, remedy="see /var/log/lifekeeper.log there")
+
+
+async def cleanup(cluster: Cluster) -> None:
+    """A resource that failed (OSF) on the standby is taken out of service there, so that it is standby again (OSU).
+
+    LifeKeeper keeps no other failures that bar a node; one of the active node is put in service by `switchover`.
+    """
+    seen = await live.read(cluster)
+    here = active(seen)
+    for name, view in seen.items():
+        if not here or name in here:
+            continue
+        for tag in reversed(service(seen)):
+            if view.state(tag) == "OSF":
+                values = {"tag": tag, "action": "remove"}
+                await speaking.say(cluster, Line(name, "perform_action", f"Take {tag} out of service", values))
+
+
+async def start_alone(cluster: Cluster, node: str) -> None:
+    """Put the service in service on ``node`` while the other one is off.
+
+    Raises `Refused` where the other one can be seen.
+    """
+    seen = await live.read(cluster)
+    if node not in seen:
+        raise Refused("LifeKeeper does not run on this node", node=node, remedy="`lkcli start` there")
+    heard = [name for name in cluster.nodes if name != node and seen[node].machines.get(name) == ALIVE]
+    if heard:
+        raise Refused(f"{', '.join(heard)} is alive to LifeKeeper here", node=node, remedy="`squid-ha switchover`")
+    for root in roots({node: seen[node]}, service({node: seen[node]})):
+        values = {"tag": root, "action": "restore"}
+        await speaking.say(cluster, Line(node, "perform_action", f"Put {root} in service", values))

@@ -1,0 +1,102 @@
+"""The service's hierarchy as LifeKeeper's lists show it: its members, where it runs, what is at its root.
+
+It is the hierarchy of the Quick Service Protection resource for Squid; others are never looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from providers.connection.errors import Unknown
+from providers.lifekeeper.views import IN_SERVICE, Instance, View
+
+_ROLES = {"ISP": "Started", "ISU": "Degraded", "OSU": "Stopped", "OSF": "Failed", "ILLSTATE": "Starting"}
+_CUSTOMARY = "qsp-squid"
+_WORD = re.compile(r"(?<![a-z])squid(?![a-z])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The service's members, bottom up, each with its state per node; ``active`` is the node that runs the service."""
+
+    states: Mapping[str, Mapping[str, str]]
+    active: str | None
+
+
+def tree_of(seen: Mapping[str, View], names: Sequence[str]) -> Tree:
+    """The service on these nodes. Raises `Unknown` where there is no resource for Squid, or more than one."""
+    states = {tag: {name: role(seen.get(name), tag) for name in names} for tag in service(seen)}
+    here = active(seen)
+    return Tree(states, here[0] if len(here) == 1 else None)
+
+
+def service(seen: Mapping[str, View]) -> list[str]:
+    """Tags of the service, bottom up: everything tied to Squid's resource, over or under it. Raises `Unknown`."""
+    instances = _instances(seen)
+    ties = {tie for view in seen.values() for tie in view.dependencies}
+    family, before = {_squid(instances)}, 0
+    while len(family) != before:
+        before = len(family)
+        family |= {tag for tie in ties if family & set(tie) for tag in tie if tag in instances}
+    return sorted(family, key=lambda tag: (_depth(tag, ties), tag))
+
+
+def _instances(seen: Mapping[str, View]) -> dict[str, Instance]:
+    return {tag: instance for view in seen.values() for tag, instance in view.instances.items()}
+
+
+def squid(seen: Mapping[str, View]) -> str:
+    """The tag of Squid's resource. Raises `Unknown`."""
+    return _squid(_instances(seen))
+
+
+def _squid(instances: Mapping[str, Instance]) -> str:
+    """The tag of Squid's resource; somebody else's (of `squidguard`, say) is never taken for it. Raises `Unknown`."""
+    found = [each.tag for each in instances.values() if _is_squid(each)]
+    if _CUSTOMARY in found:
+        return _CUSTOMARY
+    if not found:
+        raise Unknown(
+            "LifeKeeper has no Quick Service Protection resource for Squid: none has the word in its tag, id or info",
+            remedy="run `pulumi up`",
+        )
+    if len(found) > 1:
+        raise Unknown(
+            f"LifeKeeper has more than one resource that may be Squid's: {', '.join(sorted(found))}",
+            remedy="see `lcdstatus`; take the word out of the tag of the one that is another service's",
+        )
+    return found[0]
+
+
+def _is_squid(instance: Instance) -> bool:
+    told = f"{instance.tag} {instance.id} {instance.info}"
+    return (instance.app, instance.type) == ("gen", "qsp") and _WORD.search(told) is not None
+
+
+def _depth(tag: str, ties: set[tuple[str, str]], seen: frozenset[str] = frozenset()) -> int:
+    below = [child for parent, child in ties if parent == tag and child not in seen]
+    return 1 + max((_depth(child, ties, seen | {tag}) for child in below), default=0)
+
+
+def role(view: View | None, tag: str) -> str:
+    """A member's state in the words of a status: "Started", "Stopped", ...; "Unknown" where the node cannot tell."""
+    return "Unknown" if view is None else _ROLES.get(view.state(tag), "-")
+
+
+def active(seen: Mapping[str, View]) -> list[str]:
+    """Nodes on which parts of the service are in service; more than one while it moves."""
+    tags = service(seen)
+    return sorted(name for name, view in seen.items() if any(view.state(tag) in IN_SERVICE for tag in tags))
+
+
+def roots(seen: Mapping[str, View], tags: Sequence[str]) -> list[str]:
+    """The members that nothing depends on: putting them in service brings along the rest."""
+    children = {child for view in seen.values() for _, child in view.dependencies}
+    return [tag for tag in tags if tag not in children]
+
+
+def arrived(seen: Mapping[str, View], tags: Sequence[str], to: str) -> bool:
+    """All of the service is in service on ``to``, and nothing of it elsewhere."""
+    return to in seen and all((view.state(tag) == "ISP") == (name == to) for name, view in seen.items() for tag in tags)

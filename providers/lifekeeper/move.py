@@ -1,0 +1,71 @@
+"""Moving the service on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from providers.connection.cluster import Cluster
+from providers.connection.errors import NotVerified, Refused
+from providers.host.waiting import reporting, until
+from providers.lifekeeper import live, speaking
+from providers.lifekeeper.halves import mirror
+from providers.lifekeeper.hierarchy import arrived, role, roots, service
+from providers.lifekeeper.speaking import Line
+from providers.lifekeeper.views import ALIVE, View
+
+MOVE_LIMIT = 600.0
+
+
+async def switchover(cluster: Cluster, to: str) -> None:
+    """Put the service in service on ``to``, which LifeKeeper takes out on the other node first, and wait for it.
+
+    Raises `Refused` where the target cannot take over or the mirror is not in sync.
+    """
+    seen = await live.read(cluster)
+    tags = service(seen)
+    if arrived(seen, tags, to):
+        return
+    _refuse_unfit(cluster, seen, tags, to)
+    await _refuse_stale_mirror(cluster)
+    cluster.progress(f"Moving {', '.join(tags)} to {to}")
+    for root in roots(seen, tags):
+        putting = Line(to, "perform_action", f"Put {root} in service", {"tag": root, "action": "restore"})
+        await reporting(
+            speaking.say(cluster, putting),
+            lambda seconds: cluster.progress(f"Waiting for the service on {to} ({seconds:.0f} s)"),
+        )
+    now, there = await until(lambda: live.read(cluster), lambda told: arrived(told, tags, to), MOVE_LIMIT)
+    if not there:
+        states = ", ".join(f"{tag} is {role(now.get(to), tag)}" for tag in tags)
+        raise NotVerified(
+            f"the service did not come to {to}: {states}", node=to, remedy="see /var/log/lifekeeper.log on both nodes"
+        )
+
+
+def _refuse_unfit(cluster: Cluster, seen: Mapping[str, View], tags: Sequence[str], to: str) -> None:
+    if to not in seen:
+        raise Refused("LifeKeeper does not run on this node", node=to, remedy="`lkcli start` there")
+    missing = [tag for tag in tags if tag not in seen[to].instances]
+    if missing:
+        raise Refused(
+            f"these are not extended to this node: {', '.join(missing)}", node=to, remedy="run `pulumi up` first"
+        )
+    others = [name for name in cluster.nodes if name != to]
+    deaf = [name for name in others if seen[to].machines.get(name) != ALIVE]
+    if deaf:
+        raise Refused(
+            f"this node does not hear {', '.join(deaf)}, so both might run the service",
+            node=to,
+            remedy="see the communication paths in `lcdstatus`",
+        )
+
+
+async def _refuse_stale_mirror(cluster: Cluster) -> None:
+    for name, view in (await mirror(cluster)).items():
+        if view.role == "source" and not view.whole:
+            percent = "" if view.percent is None else f", {view.percent:.0f} %"
+            raise Refused(
+                f"the mirror is not the same on both nodes: {view.connection}{percent}",
+                node=name,
+                remedy="wait for the resynchronisation before moving the service",
+            )

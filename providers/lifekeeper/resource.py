@@ -1,0 +1,51 @@
+"""What is said of a resource of a hierarchy, whichever kit it is of, and what a kit adds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import Field
+
+from providers.contract import State
+from providers.lifekeeper.steps import Step
+from providers.lifekeeper.views import Instance
+
+Route = Literal["documented", "lkcli"]
+KIT, EQUIVALENCY = "kit", "equivalency"
+FOUND_ONLY = (KIT, EQUIVALENCY)
+"""Properties of `NodeMember` that are never declared, and shown where they are not as they have to be."""
+
+
+class NodeMember(State):
+    """A resource as it is on one node. ``properties`` are the kit's own, as the instance's id and info show them."""
+
+    priority: str | None = None
+    switchback: str | None = None
+    depends_on: list[str] = Field(default_factory=list[str])
+    properties: dict[str, str] = Field(default_factory=dict[str, str])
+
+
+class Member(State):
+    """``tag`` on the nodes by name, the most preferred first. ``beside``: tags of the same service, which tell where it
+    runs; ``route``: see `declaration.engines.lifekeeper`."""
+
+    tag: str
+    nodes: dict[str, NodeMember | None]
+    beside: list[str] = Field(default_factory=list[str])
+    route: Route = "documented"
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What one kit adds. ``kind`` as in the grammar's ``resources``; ``create`` and ``extend`` make steps;
+    ``properties`` reads an instance: a value of None is not shown and taken for what is wanted. ``along``: property →
+    tag of a resource that is made along with this one; shown while that is missing on a node."""
+
+    create: Callable[[Member, str], list[Step]]
+    extend: Callable[[Member, str, str], list[Step]]
+    properties: Callable[[Member, str, Instance], Mapping[str, str | None]]
+    app: str
+    type: str
+    along: Mapping[str, Callable[[Member], str]] = field(default_factory=dict[str, "Callable[[Member], str]"])
