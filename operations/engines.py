@@ -116,9 +116,6 @@ class Engine:
         return cast("Runtime", importlib.import_module(self.runtime_module))
 
 
-KEEPS_AWAY = frozenset({"standby", "maintenance"})
-"""Kinds of notices that say that the service would not move by itself."""
-
 ENGINES: Mapping[str, Engine] = {
     "pacemaker": Engine("providers.pacemaker.runtime"),
     "lifekeeper": Engine("providers.lifekeeper.runtime"),

@@ -11,12 +11,11 @@ from rich.text import Text
 
 from declaration.site import Site
 from operations.engines import Tree, engine_of
+from operations.health import is_sound, is_whole
 from providers.connection.cluster import Cluster
 from providers.roles import UP_TO_DATE, MirrorView
 
 _GOOD = {"Started": "green", "Promoted": "green", "Unpromoted": "", "Stopped": "dim"}
-_DEGRADED = "Degraded"
-_RUNS = frozenset({"Started", "Promoted", _DEGRADED})
 
 
 @dataclass(frozen=True)
@@ -30,15 +29,12 @@ class Status:
     @property
     def whole(self) -> bool:
         """Whether every member of the service runs, all on one node."""
-        active = self.tree.active
-        return active is not None and all(states.get(active) in _RUNS for states in self.tree.states.values())
+        return is_whole(self.tree)
 
     @property
     def healthy(self) -> bool:
         """Whether the service runs whole on one node with nothing degraded, and its mirror is the same on both."""
-        if not self.whole or any(_DEGRADED in states.values() for states in self.tree.states.values()):
-            return False
-        return all(view.up_to_date and view.peer_up_to_date for view in self.mirror.values())
+        return is_sound(self.tree, self.mirror)
 
 
 async def read_status(cluster: Cluster, site: Site) -> Status:

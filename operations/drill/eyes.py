@@ -9,14 +9,13 @@ from typing import Protocol
 
 from declaration.site import Site
 from operations.drill.steps import Stand
-from operations.engines import KEEPS_AWAY, Tree, engine_of, membership_of
+from operations.engines import engine_of, membership_of
+from operations.health import can_fail_over, is_sound, is_whole
 from operations.verify import clocks
 from providers.connection.cluster import Cluster
 from providers.connection.errors import HostError
 from providers.roles import MirrorView
 
-_DEGRADED = "Degraded"
-_RUNS = frozenset({"Started", "Promoted", _DEGRADED})
 PAIR = 2
 
 
@@ -53,17 +52,12 @@ class SiteEyes:
             wrong = await self._wrong_clocks() if clocks else None
         except HostError as trouble:
             return Stand(time=begun, trouble=" ".join(str(trouble).split()))
-        aside = any(notice.kind in KEEPS_AWAY for notice in notices)
-        nodes = frozenset(node.name for node in self._site.nodes if not node.away)
         return Stand(
             time=begun,
             active=tree.active,
             whole=is_whole(tree),
-            healthy=is_whole(tree)
-            and not is_degraded(tree)
-            and not aside
-            and (online is None or online >= nodes)
-            and all(view.whole for view in mirror.values())
+            healthy=is_sound(tree, mirror)
+            and can_fail_over(self._site, online, [notice.kind for notice in notices])
             and not (mirror and without),
             mirror=in_words(mirror),
             online=online,
@@ -92,17 +86,6 @@ class SiteEyes:
     def _without(self, names: frozenset[str]) -> Cluster:
         left = {name: node for name, node in self._cluster.nodes.items() if name not in names}
         return replace(self._cluster, nodes=left) if left else self._cluster
-
-
-def is_whole(tree: Tree) -> bool:
-    """Whether every member of the service runs on the active node."""
-    active = tree.active
-    return active is not None and all(states.get(active) in _RUNS for states in tree.states.values())
-
-
-def is_degraded(tree: Tree) -> bool:
-    """Whether a member runs, but not as it should."""
-    return any(_DEGRADED in states.values() for states in tree.states.values())
 
 
 def in_words(mirror: Mapping[str, MirrorView]) -> dict[str, str]:

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from declaration.site import Site
 from declaration.time import Time
-from operations.engines import KEEPS_AWAY, engine_of, membership_of
+from operations.engines import engine_of, membership_of
+from operations.health import can_fail_over
 from operations.overview.model import Drill, Half, Member, NodeClock, Note, Overview, in_words
 from operations.status import Status, read_status
 from providers.connection.batching import BatchingNode
@@ -34,7 +35,7 @@ async def read(cluster: Cluster, site: Site, stack: str) -> tuple[Status, Overvi
         nodes=[node.name for node in site.nodes],
         active=status.tree.active,
         whole=status.whole,
-        healthy=status.healthy and online and not any(note.kind in KEEPS_AWAY for note in notes),
+        healthy=status.healthy and can_fail_over(site, online, [note.kind for note in notes]),
         members=[
             Member(name=name, depth=depth, states={node: in_words(state) for node, state in states.items()})
             for depth, (name, states) in enumerate(members)
@@ -57,14 +58,13 @@ async def read(cluster: Cluster, site: Site, stack: str) -> tuple[Status, Overvi
     )
 
 
-async def _online(cluster: Cluster, site: Site) -> bool:
-    """Whether the engine runs on every node that is not away, as far as it tells: else nothing could fail over."""
+async def _online(cluster: Cluster, site: Site) -> frozenset[str] | None:
+    """Where the engine runs; None where nobody can tell."""
     membership = membership_of(engine_of(site).runtime)
     try:
-        there = await membership.online(cluster) if membership else frozenset(cluster.nodes)
+        return await membership.online(cluster) if membership else None
     except Unknown:
-        return True
-    return there >= {node.name for node in site.nodes if not node.away}
+        return None
 
 
 def unread(stack: str, message: str, exit_code: int) -> Overview:
