@@ -67,6 +67,10 @@ class Lcd:
         """The own priority of a resource; 1 until it is extended."""
         return next((each.priority for each in self.equivalencies if each.tag == tag), 1)
 
+    def extended(self) -> list[Equivalency]:
+        """The equivalencies of resources that are here: one may be left of a resource that was deleted."""
+        return [each for each in self.equivalencies if each.tag in self.instances]
+
     def forget(self, tag: str) -> None:
         """Nothing of this resource is left on this node."""
         self.instances.pop(tag, None)

@@ -80,7 +80,7 @@ async def _gone(system: System, name: str) -> None:
     system.links.heard.pop(name, None)
     if f"!nofailover!{name}" in lcd.flags:
         return
-    for tag in tree.takeover(lcd.instances, lcd.dependencies, lcd.equivalencies, name, states):
+    for tag in tree.takeover(lcd.instances, lcd.dependencies, lcd.extended(), name, states):
         log.warning("failover of %s from %s", tag, name)
         await bring(system, tag)
 
@@ -91,11 +91,11 @@ async def _back(system: System, name: str) -> None:
         lcd.flags.remove(flag)
         system.save()
     states = system.states_on(name)
-    for each in lcd.equivalencies:
+    for each in lcd.extended():
         if each.system == name and lcd.instances[each.tag].state == ISP and states.get(each.other_tag) == ISP:
             # What LifeKeeper does about it is unknown; nothing is done here.
             log.warning("split brain: %s is in service here and on %s", each.tag, name)
-    for tag in tree.switchbacks(lcd.instances, lcd.dependencies, lcd.equivalencies, name, states):
+    for tag in tree.switchbacks(lcd.instances, lcd.dependencies, lcd.extended(), name, states):
         log.info("switchback of %s from %s", tag, name)
         await bring(system, tag)
     for each in lcd.instances.values():
@@ -129,7 +129,7 @@ async def watch(system: System) -> None:
 
 def _learn(system: System) -> None:
     """What the sources tell about mirrors whose other half is here."""
-    for each in system.lcd.equivalencies:
+    for each in system.lcd.extended():
         told = system.links.heard.get(each.system, {}).get("mirrors", {}).get(each.other_tag)
         own = system.lcd.instances[each.tag]
         if own.type != "netraid" or own.state == ISP or told is None:
@@ -141,7 +141,7 @@ def _learn(system: System) -> None:
 
 async def _check(system: System, each: Instance) -> None:
     async with system.busy:
-        if each.state != ISP:
+        if not _in_service(system, each):
             return
         if await kits.healthy(each):
             await _rejoin(system, each)
@@ -157,6 +157,11 @@ async def _check(system: System, each: Instance) -> None:
     await _fail_over(system, each)
 
 
+def _in_service(system: System, each: Instance) -> bool:
+    """Still: it may have been taken out of service, or deleted, by whoever was busy until now."""
+    return system.lcd.instances.get(each.tag) is each and each.state == ISP
+
+
 async def _rejoin(system: System, each: Instance) -> None:
     if each.type != "netraid" or mirror.attached(each.kit):
         return
@@ -167,8 +172,11 @@ async def _rejoin(system: System, each: Instance) -> None:
 
 async def _fail_over(system: System, each: Instance) -> None:
     lcd = system.lcd
-    tops = [tag for tag in tree.above(lcd.dependencies, each.tag) if tag in tree.roots(lcd.dependencies, lcd.instances)]
     async with system.busy:
+        if not _in_service(system, each):
+            return
+        roots = tree.roots(lcd.dependencies, lcd.instances)
+        tops = [tag for tag in tree.above(lcd.dependencies, each.tag) if tag in roots]
         for tag in tree.removal(lcd.dependencies, tree.whole(lcd.dependencies, each.tag)):
             if lcd.instances[tag].state == ISP:
                 try:

@@ -346,6 +346,36 @@ async def test_what_cannot_be_repaired_here_goes_to_the_other_system(pair: Pair,
     assert "recover squid" in pair.acts
 
 
+async def test_what_was_deleted_during_its_check_fails_nowhere(pair: Pair, monkeypatch):
+    await built(pair)
+    pair.beat()
+    system = pair.systems[A]
+    squid = system.lcd.instances["squid"]
+
+    async def deleted_meanwhile(_each: Instance) -> bool:
+        system.lcd.forget("squid")
+        return False
+
+    monkeypatch.setattr(kits, "healthy", deleted_meanwhile)
+    await monitor._check(system, squid)
+    assert pair.states(B) == OUT
+    await monitor._check(system, squid)
+
+
+async def test_an_equivalency_whose_resource_is_gone_stops_nobody(pair: Pair):
+    await built(pair)
+    pair.beat()
+    lcd = pair.systems[B].lcd
+    (left,) = [each for each in lcd.equivalencies if each.tag == "datarep"]
+    lcd.forget("datarep")
+    lcd.equivalencies.append(left)
+    monitor._learn(pair.systems[B])
+    pair.cut = True
+    await monitor._back(pair.systems[B], A)
+    await monitor._gone(pair.systems[B], A)
+    assert pair.states(B)["vip"] == "ISP"
+
+
 async def test_a_lock_that_somebody_holds_is_told(pair: Pair):
     await built(pair)
     await pair.ok(B, "flg_create -f !action!7!1!qsp-b:other")
