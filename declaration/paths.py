@@ -83,6 +83,10 @@ NodeFile = Annotated[
         lambda text: _plain(text, _GLOB),
     ),
 ]
+NodeFolder = Annotated[
+    str,
+    written("the absolute path of a folder on the nodes, such as `/mnt/sps`", lambda text: _plain(text, _PATH)),
+]
 PlainFile = Annotated[
     str,
     written(

@@ -121,7 +121,7 @@ def await_health(hosts: Hosts, narrator: Narrator, limit: float = SYNC_LIMIT) ->
     cluster = hosts.cluster(progress=narrator.say)
     hosts.run(engine_of(hosts.site).runtime.wait_settled(cluster))
     deadline, said = time.monotonic() + limit, ""
-    while not (status := hosts.run(read_status(cluster, hosts.site))).healthy:
+    while not (status := hosts.run(read_status(cluster, hosts.site))).sound:
         if time.monotonic() > deadline:
             narrator.console.print(render_status(status))
             raise LabError(f"the service was not whole, or its mirror not up to date, within {limit:g} s")

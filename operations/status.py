@@ -32,7 +32,7 @@ class Status:
         return is_whole(self.tree)
 
     @property
-    def healthy(self) -> bool:
+    def sound(self) -> bool:
         """Whether the service runs whole on one node with nothing degraded, and its mirror is the same on both."""
         return is_sound(self.tree, self.mirror)
 

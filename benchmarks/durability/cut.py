@@ -103,7 +103,7 @@ def _bring_back(key: str) -> Hosts:
     snapshot.restore(SNAPSHOT, key)
     run_sync(close_all())
     hosts = hosts_of(STACK)
-    until(lambda: _asked(lambda: hosts.run(read_status(hosts.cluster(), hosts.site)).healthy or None), "a healthy pair")
+    until(lambda: _asked(lambda: hosts.run(read_status(hosts.cluster(), hosts.site)).sound or None), "a healthy pair")
     return hosts
 
 

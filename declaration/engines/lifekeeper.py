@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from declaration.paths import PlainFile
+from declaration.paths import NodeFolder, PlainFile
 from declaration.quantities import Duration
 from declaration.types import (
     HostName,
@@ -177,7 +177,7 @@ class Generic(Settings):
 class LifeKeeper(Settings):
     """SIOS LifeKeeper for Linux, its DataKeeper and its Quick Service Protection."""
 
-    media: PlainFile | None = None
+    media: NodeFolder | None = None
     """Folder on each node with the installation's `setup`, such as the mounted image. Without it LifeKeeper must be
     installed."""
 

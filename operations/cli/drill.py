@@ -60,8 +60,8 @@ def command(  # noqa: PLR0917 the options of a command
 ) -> None:
     """Exercise failover while clients ask, and hold what comes of it against what the site states (docs/drill.md).
 
-    On a site that is not a lab only planned scenarios run without --i-know. Refused (exit code 5) unless the site is
-    healthy. Exit code 3 where a verdict is red. Ctrl-C undoes what is broken.
+    Without --i-know only planned scenarios run, unless --plug names a lab's plug. Refused (exit code 5) unless the site
+    is healthy. Exit code 3 where a verdict is red. Ctrl-C undoes what is broken.
     """
     from operations.drill.interruptible import Interrupted, run_in_order  # noqa: PLC0415 slow
     from operations.drill.show import render  # noqa: PLC0415 slow

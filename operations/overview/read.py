@@ -35,7 +35,7 @@ async def read(cluster: Cluster, site: Site, stack: str) -> tuple[Status, Overvi
         nodes=[node.name for node in site.nodes],
         active=status.tree.active,
         whole=status.whole,
-        healthy=status.healthy and can_fail_over(site, online, [note.kind for note in notes]),
+        healthy=status.sound and can_fail_over(site, online, [note.kind for note in notes]),
         members=[
             Member(name=name, depth=depth, states={node: in_words(state) for node, state in states.items()})
             for depth, (name, states) in enumerate(members)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 from setup.docs.template import flow
 from setup.docs.tree import Tree, is_secret, kind_of, section_in
@@ -66,4 +67,12 @@ def default_of(node: Tree) -> str:
     value: object = node.get("default")
     if value is None:
         return ""
-    return json.dumps(value) if isinstance(value, bool) else flow(value)
+    return json.dumps(value) if isinstance(value, bool) else flow(_unquoted(value, node))
+
+
+def _unquoted(value: object, node: Tree) -> object:
+    """Numbers where they may be written as such: as text they would be quoted."""
+    if isinstance(value, list):
+        return [_unquoted(each, node["items"]) for each in cast("list[object]", value)]
+    numbers = any(each.get("type") == "integer" for each in node.get("anyOf", ()))
+    return int(value) if numbers and isinstance(value, str) and value.isdigit() else value

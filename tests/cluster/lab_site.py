@@ -50,4 +50,4 @@ def status(hosts: Hosts) -> Status | None:
 def healthy(hosts: Hosts) -> Status | None:
     """How the site is, once it is well."""
     found = status(hosts)
-    return found if found is not None and found.healthy else None
+    return found if found is not None and found.sound else None

@@ -58,7 +58,7 @@ def shown(found: Status) -> str:
 
 def test_a_whole_service_with_a_mirror_that_is_up_to_date_is_healthy(site: Site) -> None:
     found = Status(site, tree(mirror="Promoted"), {"qsp-a": GOOD, "qsp-b": GOOD})
-    assert found.healthy
+    assert found.sound
     assert "The proxy 192.0.2.10:3128 runs on qsp-a." in shown(found)
     assert [line.split()[0] for line in shown(found).splitlines()[3:7]] == ["address", "squid", "filesystem", "mirror"]
 
@@ -68,14 +68,14 @@ def test_a_whole_service_with_a_mirror_that_is_up_to_date_is_healthy(site: Site)
     [tree(active=None), tree(active="qsp-b"), tree(filesystem="Stopped"), tree(squid="Failed"), tree(squid="Starting")],
 )
 def test_a_service_in_parts_is_not_healthy(site: Site, found: FakeTree) -> None:
-    assert not Status(site, found, {}).healthy
+    assert not Status(site, found, {}).sound
     assert "does not run as a whole" in shown(Status(site, found, {}))
 
 
-def test_a_degraded_service_is_whole_but_not_healthy(site: Site) -> None:
+def test_a_degraded_service_is_whole_but_not_sound(site: Site) -> None:
     found = Status(site, tree(mirror="Promoted", squid="Degraded"), {"qsp-a": GOOD, "qsp-b": GOOD})
     assert found.whole
-    assert not found.healthy
+    assert not found.sound
     assert "Degraded" in shown(found)
 
 
@@ -85,7 +85,7 @@ def test_a_degraded_service_is_whole_but_not_healthy(site: Site) -> None:
 )
 def test_a_mirror_that_is_behind_or_silent_is_not_healthy(site: Site, view: MirrorView) -> None:
     found = Status(site, tree(), {"qsp-a": GOOD, "qsp-b": view})
-    assert not found.healthy
+    assert not found.sound
     assert "qsp-b" in shown(found)
 
 

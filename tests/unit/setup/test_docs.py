@@ -14,6 +14,7 @@ from setup.docs.settings import settings, shown
 from tests.support.editor import complaints
 
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+EXAMPLE = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([a-z_]+\.md)?(?:#([a-z0-9_-]+))?\)")
 
 
@@ -59,6 +60,13 @@ def test_what_is_written_is_found_and_told() -> None:
     for name, line in found.items():
         if "." not in name and line.value:
             assert not [each for each in complaints({name: yaml.safe_load(line.value)}) if each.split(": ")[0] == name]
+
+
+def test_every_example_can_be_taken_over_as_it_stands() -> None:
+    """Also a section that stands behind `#` with remarks inside: without its `#` it has to be YAML still."""
+    for name, text in pages().items():
+        for example in EXAMPLE.findall(text):
+            assert isinstance(yaml.safe_load(example), dict | list), f"{name}: {example}"
 
 
 @pytest.mark.thorough
