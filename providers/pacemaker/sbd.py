@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from providers.connection.cluster import Cluster, Node
@@ -12,7 +13,7 @@ from providers.contract import Absent, Observed, Present, State
 from providers.host.settings import NodeSettings, converge_settings, read_settings, remove_settings
 from providers.pacemaker import journals, sbd_conf, stack
 
-_HEADER, _RESTART = "found header", "pending-daemon"
+_HEADER, _DISK, _RESTART = "found header", "disk", "pending-daemon"
 AREA = 1024 * 1024
 """Bytes at the device's beginning that must be zero before, and are zero again after. A header and 255 slots of two
 sectors each (sbd(8)) fit in with sectors of up to 2 KiB."""
@@ -161,15 +162,16 @@ async def _converge_header(cluster: Cluster, wanted: Wanted) -> None:
     headers = await _headers(cluster, wanted)
     header = _shared(wanted, headers)
     known = await journals.entries(cluster)
+    found = _found(known, wanted.device, header)
     timeouts = (wanted.watchdog_timeout, wanted.message_timeout)
     if header and (header.watchdog_timeout, header.message_timeout) == timeouts:
-        if _HEADER not in known:
-            await cluster.each(lambda node: cluster.journal(node).record({_HEADER: "there"}))
+        if known.get(_DISK) != wanted.device:
+            await _note(cluster, found or "there", wanted.device)
         return
     first = next(iter(cluster.nodes.values()))
-    if known.get(_HEADER) != "blank":
+    if found != "blank":
         await _require_blank(first, wanted.device)
-        await cluster.each(lambda node: cluster.journal(node).record({_HEADER: "blank"}))
+        await _note(cluster, "blank", wanted.device)
     elif header and await _running(cluster):
         raise Refused(
             f"the timeouts in the header of {wanted.device} cannot be changed while SBD runs on it",
@@ -178,6 +180,20 @@ async def _converge_header(cluster: Cluster, wanted: Wanted) -> None:
     watchdog, message = wanted.watchdog_timeout or "", wanted.message_timeout or ""
     await first.run(command("sbd", "-d", wanted.device, "-1", watchdog, "-4", message, "create"))
     await _verify(cluster, wanted)
+
+
+def _found(known: Mapping[str, str], device: str, header: Header | None) -> str | None:
+    """How this very disk was found, "blank" or "there"; None for one that is not known yet.
+
+    What a release before wrote names no disk: it is taken for this one's where that bears a header.
+    """
+    if _DISK not in known:
+        return known.get(_HEADER) if header else None
+    return known.get(_HEADER) if known[_DISK] == device else None
+
+
+async def _note(cluster: Cluster, found: str, device: str) -> None:
+    await cluster.each(lambda node: cluster.journal(node).put({_HEADER: found, _DISK: device}))
 
 
 async def _verify(cluster: Cluster, wanted: Wanted) -> None:
@@ -199,7 +215,8 @@ async def _require_blank(node: Node, device: str) -> None:
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
     """Files and units as they were; a header that we wrote on an empty device goes, any other stays."""
     known = await journals.entries(cluster)
-    if known.get(_HEADER) == "blank":
+    header = _shared(wanted, await _headers(cluster, wanted)) if known.get(_HEADER) == "blank" else None
+    if header and _found(known, wanted.device, header) == "blank":
         if await _running(cluster):
             raise Refused("SBD's disk cannot be emptied while the cluster runs", remedy="remove the cluster first")
         zero = script(_ZERO, wanted.device, str(AREA), label=f"empty the beginning of {wanted.device}")
