@@ -22,6 +22,7 @@ TRANSIENT = ("cli-ban-", "cli-prefer-", "cli-standby-", "drbd-fence-by-handler-"
 PROPERTIES = "cib-bootstrap-options"
 """The set of cluster properties that takes precedence over all others (Pacemaker Explained, "Cluster Options")."""
 
+_ALWAYS = "INFINITY"
 _REFERENCES = ("rsc", "with-rsc", "first", "then")
 
 
@@ -107,6 +108,23 @@ class Cib:
         """All plain colocations, ours or not."""
         read = (fragments.read_constraint(element) for element in self._root.iterfind(".//rsc_colocation"))
         return [constraint for constraint in read if isinstance(constraint, Colocation)]
+
+    def together(self) -> list[set[str]]:
+        """Primitives that cannot run apart, by id: in a colocation that must hold, one with resource sets too, or a
+        group."""
+        found = [
+            {each.get("id", "") for each in group.iterfind("primitive")}
+            for group in self._root.iterfind(".//resources//group")
+        ]
+        for tie in self._root.iterfind(".//rsc_colocation"):
+            if tie.get("score", _ALWAYS).removeprefix("+") == _ALWAYS:
+                named = [tie.get("rsc"), tie.get("with-rsc"), *(each.get("id") for each in tie.iter("resource_ref"))]
+                found.append({inner for name in named if name for inner in self._inside(name)})
+        return found
+
+    def _inside(self, outer_id: str) -> set[str]:
+        group = _by_id(self._root.iterfind(".//resources//group"), outer_id)
+        return {self.inner_id(outer_id)} if group is None else {each.get("id", "") for each in group}
 
     def rule_attributes(self) -> set[str]:
         """Names of node attributes that rules of location constraints ask for."""

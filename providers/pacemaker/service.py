@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from providers.pacemaker.cib import Cib
 from providers.pacemaker.live import Live
 from providers.pacemaker.model import Primitive
+
+_CUSTOMARY = "squid"
+_SQUID = re.compile(r":squid(@.*)?(\.service)?$", re.IGNORECASE)
+"""The agent of a resource for Squid: ours, the resource agents' `ocf:heartbeat:Squid`, or `systemd:squid`."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,18 @@ def tree_of(current: Live) -> Tree:
 
 
 def service(cib: Cib) -> dict[str, Primitive]:
-    """The members that run once, each after the one it is tied to; fencing and helpers on every node are none."""
-    members = {
+    """The members that run once, each after the one it is tied to: Squid's resource and all that must be with it.
+
+    Fencing, helpers on every node, and what the cluster runs besides are none. Without a resource for Squid, as while
+    the service is being made, all that runs once counts.
+    """
+    once = {
         name: primitive
         for name, primitive in cib.primitives().items()
         if not primitive.agent.startswith("stonith:") and (_clone_free(cib, name) or promotable(cib, name))
     }
+    family = {name for name, primitive in once.items() if name == _CUSTOMARY or _SQUID.search(primitive.agent)}
+    members = {name: once[name] for name in _with(family, cib.together()) & once.keys()} if family else once
     ties = [(cib.inner_id(tie.resource), cib.inner_id(tie.with_resource)) for tie in cib.colocations()]
 
     def below(name: str, seen: frozenset[str] = frozenset()) -> set[str]:
@@ -47,6 +58,11 @@ def service(cib: Cib) -> dict[str, Primitive]:
         return lowers.union(*(below(lower, seen | {name}) for lower in lowers))
 
     return {name: members[name] for name in sorted(members, key=lambda name: len(below(name)))}
+
+
+def _with(family: set[str], together: Sequence[set[str]]) -> set[str]:
+    grown = family.union(*(each for each in together if each & family))
+    return grown if grown == family else _with(grown, together)
 
 
 def _clone_free(cib: Cib, name: str) -> bool:

@@ -9,10 +9,12 @@ from providers.connection.errors import NotVerified, Refused, TimedOut, Unknown,
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.pacemaker import live, runtime
 from providers.pacemaker.cib import Cib
-from providers.pacemaker.model import Clone, Order, Primitive
+from providers.pacemaker.model import Clone, Colocation, Order, Primitive
 from tests.unit.local import LocalNode
 from tests.unit.pacemaker.tools import Tools, recorded
 
+BACKUP = '<primitive id="backup" class="systemd" type="backup"/>'
+BACKUP2 = BACKUP.replace("backup", "backup2")
 CIB, MON = recorded("cib-tree.xml"), recorded("crm_mon-tree.xml")
 
 
@@ -151,6 +153,30 @@ def test_the_lowest_member_is_what_moves_all():
     assert next(iter(runtime.service(added_last))) == "mirror"
     without = tree.without_constraints(["filesystem-with-mirror-clone"]).without("mirror", [])
     assert runtime.base(without) == ("filesystem", False)
+
+
+def test_what_the_cluster_runs_besides_is_no_part_of_the_service():
+    tree = Cib.parse(recorded("cib-tree.xml"))
+    ours = ["mirror", "filesystem", "squid", "address"]
+    backup = Primitive(id="backup", agent="systemd:backup")
+    first = Cib.parse(recorded("cib-tree.xml").replace("<resources>", f"<resources>{BACKUP}"))
+    for besides in (tree.with_member(backup, None), first):
+        assert list(runtime.service(besides)) == ours
+        assert runtime.base(besides) == ("mirror-clone", True)
+    apart = {"apart": Colocation(resource="backup", with_resource="squid", score="-INFINITY")}
+    assert list(runtime.service(first.with_constraints(apart))) == ours
+    tied = {"tied": Colocation(resource="backup", with_resource="address")}
+    assert list(runtime.service(first.with_constraints(tied))) == [*ours, "backup"]
+
+
+def test_a_group_and_a_tie_of_sets_stand_together():
+    grouped = recorded("cib-tree.xml").replace("<resources>", f'<resources><group id="g">{BACKUP}{BACKUP2}</group>')
+    tie = (
+        '<rsc_colocation id="t" score="INFINITY"><resource_set id="s"><resource_ref id="g"/><resource_ref id="squid"/>'
+    )
+    tied = grouped.replace("<constraints>", f"<constraints>{tie}</resource_set></rsc_colocation>")
+    assert "backup" not in runtime.service(Cib.parse(grouped))
+    assert {"backup", "backup2"} <= set(runtime.service(Cib.parse(tied)))
 
 
 def _member(tree: Cib, name: str) -> tuple[Primitive, Clone | None]:

@@ -78,7 +78,7 @@ async def down(disks: Disks, journals: FakeJournals, device: str) -> None:
     await sbd.remove(cluster(disks, journals), wanted(device))
 
 
-def cluster(disks: Disks, journals: FakeJournals):  # noqa: ANN201 a fake's type says nothing
+def cluster(disks: Disks, journals: FakeJournals):
     return fake_cluster(FakeNode("a", disks.answer), FakeNode("b", disks.answer), thing="sbd", journals=journals)
 
 
