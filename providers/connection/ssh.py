@@ -67,6 +67,10 @@ class SshNode:
         if not commands:
             return []
         answers = await self._exec(commands, writes=False)
+        for command, answer in zip(commands, answers, strict=True):
+            if answer.exit_code == TIMED_OUT and command.ok is None:
+                # Whatever it printed is no answer, though all exit codes are taken.
+                raise self._timed_out(command)
         return [self._result(command, answer) for command, answer in zip(commands, answers, strict=True)]
 
     async def start(self, argv: list[str]) -> asyncssh.SSHClientProcess[bytes]:

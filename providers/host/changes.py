@@ -36,6 +36,11 @@ for d; do rmdir -- "$d" 2>/dev/null; done; true
 """
 
 
+def paths_of(entries: Mapping[str, str]) -> list[str]:
+    """Files and directories that a thing has changed on a node, out of its journal there."""
+    return [*_strip(entries, _FILE), *_strip(entries, _DIRECTORY)]
+
+
 async def record(cluster: Cluster, node: Node, wanted: NodeSettings) -> tuple[dict[str, Found], dict[str, UnitFound]]:
     """Journal what stands where ``wanted`` will stand, unless it was journalled before; returns what stands there."""
     paths = [*wanted.files, *wanted.directories]
@@ -75,7 +80,7 @@ async def converge(
     if act_on_units:
         new = _notices(wanted.units, {*writing, *changed}) | _daemon(writing, units.values())
         pending = await _add_pending(journal, pending, new)
-    await _make_directories(node, wanted.directories, found)
+    await make_directories(node, wanted.directories, found)
     for path in writing:
         await _write(node, path, wanted.files[path], found[path])
     if act_on_units:
@@ -147,7 +152,8 @@ async def _write(node: Node, path: str, wanted: FileState, found: Found) -> None
         await set_attributes(node, path, mode=mode, owner=owner)
 
 
-async def _make_directories(node: Node, wanted: Mapping[str, str], found: Mapping[str, Found]) -> None:
+async def make_directories(node: Node, wanted: Mapping[str, str], found: Mapping[str, Found]) -> None:
+    """Each path → ``mode owner``: made where nothing stands there, else given these. ``found``: what stands there."""
     for path in sorted(wanted):
         mode, owner = wanted[path].split(" ")
         if found[path].kind == "absent":

@@ -9,13 +9,11 @@ Squid has served with it, so that a run cut off between a new file and the reloa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from pydantic import Field
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import HostError, NotVerified
-from providers.connection.files import Found, read_files, restore_file
 from providers.contract import Absent, Observed, Present, State
 from providers.host import secret_files
 from providers.host.secret_files import SecretFile
@@ -28,12 +26,12 @@ from providers.host.settings import (
     remove_settings,
 )
 from providers.host.settings_kind import any_there, read_all
-from providers.host.systemd import act, read_units, reload_units
-from providers.squid import admission, conf, handover, kernel, probe, served
+from providers.host.systemd import act, read_units
+from providers.squid import admission, conf, handover, kernel, probe, rollback, served
+from providers.squid.rollback import Serving
 
 PENDING = "pending-reload"
 RESTART = "pending-restart"
-UNIT_FILES = "/etc/systemd/system/"
 
 
 class Wanted(State):
@@ -56,23 +54,6 @@ class Wanted(State):
     readable: dict[str, str] = Field(default_factory=dict[str, str])
     reserved: dict[str, str] = Field(default_factory=dict[str, str])
     may_be_open: bool = False
-
-
-@dataclass(frozen=True)
-class Serving:
-    """An active node before the change: the sockets that its Squid listened on ('' if it did not listen).
-
-    ``restart``: the change is one that its Squid does not take over while it runs.
-    """
-
-    node: Node
-    listeners: str
-    restart: bool = False
-
-    @property
-    def act(self) -> str:
-        """What systemd is asked for."""
-        return "restart" if self.restart else "reload"
 
 
 def sealed(wanted: Wanted, secret: secret_files.Secrets) -> Wanted:
@@ -134,13 +115,16 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
         Serving(cluster.node(name), await probe.listeners(cluster.node(name), wanted.port), restart[name])
         for name in active
     ]
-    old = await cluster.each(lambda node: read_files(node, list(wanted.nodes[node.name].files)), list(wanted.nodes))
+    before = await cluster.each(
+        lambda node: rollback.read(node, wanted.nodes[node.name], wanted.kernel.get(node.name, {}), entries[node.name]),
+        list(wanted.nodes),
+    )
     try:
         for name in sorted(wanted.nodes, key=lambda name: name in active):
             await _write(cluster, cluster.node(name), wanted, found[name], sorted(begun[name]))
         await _load(cluster, wanted, [one for one in serving if begun[one.node.name]])
     except HostError as failure:
-        await _roll_back(cluster, wanted, old, serving, failure)
+        await rollback.roll_back(cluster, wanted.unit, wanted.port, wanted.probe_url, before, serving, failure)
     done = [name for name in begun if begun[name]]
     await cluster.each(lambda node: cluster.journal(node).drop([PENDING, RESTART]), done)
 
@@ -225,49 +209,3 @@ async def _look(node: Node, wanted: Wanted) -> None:
     logs = await served.missing_records(node, wanted.port, conf.request_logs(text))
     if logs:
         raise NotVerified(f"Squid served a request and left no record of it in {', '.join(logs)}", node=node.name)
-
-
-async def _roll_back(
-    cluster: Cluster,
-    wanted: Wanted,
-    old: Mapping[str, Mapping[str, Found]],
-    serving: Sequence[Serving],
-    failure: HostError,
-) -> None:
-    """Bring the old files back on all nodes, have Squid read them, and raise what happened. Never returns."""
-    cluster.progress("the old configuration comes back on all nodes")
-
-    async def restore(node: Node) -> None:
-        now = await read_files(node, list(old[node.name]))
-        changed = [found for path, found in old[node.name].items() if now[path] != found]
-        for found in changed:
-            await restore_file(node, found)
-        if any(found.path.startswith(UNIT_FILES) for found in changed):
-            await reload_units(node)
-
-    try:
-        await cluster.each(restore, list(old))
-        for one in serving:
-            await _serve_again(wanted, one)
-    except HostError as second:
-        raise NotVerified(
-            f"{failure.message}; bringing the old configuration back failed as well: {second.message}",
-            node=failure.node,
-            remedy=f"look at `journalctl -u {wanted.unit}` and at Squid's cache.log on {failure.node or 'the nodes'}",
-        ) from failure
-    again = " and Squid serves with it again" if serving else ""
-    raise NotVerified(
-        f"{failure.message}; the old configuration is back on {', '.join(sorted(old))}{again}",
-        node=failure.node,
-        remedy=f"see Squid's cache.log and `journalctl -u {wanted.unit}` there for its reason",
-    ) from failure
-
-
-async def _serve_again(wanted: Wanted, one: Serving) -> None:
-    node = one.node
-    before = await probe.listeners(node, wanted.port)
-    running = (await read_units(node, [wanted.unit]))[wanted.unit].state == "active"
-    await act(node, one.act if running else "start", wanted.unit)
-    answer = await probe.serves(node, wanted.port, wanted.probe_url, not_by=before if running else "")
-    if answer.problem:
-        raise NotVerified(f"Squid does not serve with its old configuration either: {answer.problem}", node=node.name)

@@ -38,6 +38,19 @@ def _path(name: str) -> str:
     return "/proc/sys/" + name.replace(".", "/")
 
 
+def names_of(entries: Mapping[str, str]) -> list[str]:
+    """The settings that this site has set, out of its journal."""
+    return [key.removeprefix(_ENTRY) for key in entries if key.startswith(_ENTRY)]
+
+
+async def put_back(node: Node, values: Mapping[str, str | None]) -> None:
+    """Set what differs from these values, which were read before."""
+    live = await read(node, list(values))
+    for name, value in values.items():
+        if value is not None and live[name] != value:
+            await _write(node, name, value)
+
+
 async def converge(cluster: Cluster, node: Node, wanted: Mapping[str, str | None]) -> None:
     """Set what differs, and bring back what an earlier declaration set and this one does not name."""
     journal = cluster.journal(node)

@@ -19,8 +19,9 @@ from providers.contract import State
 
 DRBD = "drbd"
 
-# $1 device
+# $1 device. A device that cannot be read is no blank one: then wipefs fails, and this with it.
 _SIGNATURES = """
+[ -b "$1" ] || exit 0
 blockdev --flushbufs "$1" 2>/dev/null
 wipefs --no-act --json "$1"
 """
@@ -72,8 +73,11 @@ def read(device: str) -> list[Command]:
 
 
 def read_signatures(device: str) -> Command:
-    """Signatures of one device, past the pages that the kernel still holds; for `parse_signatures`."""
-    return script(_SIGNATURES, device, ok=None, reads=True, label=f"wipefs --no-act --json {device}")
+    """Signatures of one device, past the pages that the kernel still holds; for `parse_signatures`.
+
+    Fails where there is a device that cannot be read; without a device it prints nothing.
+    """
+    return script(_SIGNATURES, device, reads=True, label=f"wipefs --no-act --json {device}")
 
 
 def parse(device: str, volume: str, listed: str, signatures: str) -> Disk:
@@ -98,7 +102,7 @@ def _uses(top: Mapping[str, Any], volume: str) -> Iterable[str]:
 
 
 def parse_signatures(output: str) -> tuple[Signature, ...]:
-    """The signatures in what `read_signatures` printed; none if it could not read the device."""
+    """The signatures in what `read_signatures` printed; none if the device is blank, or not there."""
     found = json.loads(output or "{}").get("signatures", [])
     return tuple(Signature(row["type"], row.get("label") or "") for row in found)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from blueprint import paths
 from declaration.nodes import Node
 from declaration.site import Site
+from operations.doctor.disks import unreadable
 from operations.doctor.model import Asked, Finding
 from providers.connection.command import Command, Result
 from providers.storage import device
@@ -30,7 +31,7 @@ def judge(asked: Asked) -> Iterator[Finding]:
     if disk.identity is None:
         yield asked.problem(NAME, f"there is no block device {path}", "attach the disk, or correct `mirror.device`")
         return
-    yield _content(asked, path, disk)
+    yield unreadable(asked, NAME, path, asked.results[1]) or _content(asked, path, disk)
     size = int(disk.identity.size)
     if size < SMALLEST:
         yield asked.problem(NAME, f"{path} has only {size} bytes", "declare a larger disk")

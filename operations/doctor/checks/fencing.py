@@ -9,6 +9,7 @@ from blueprint.site import things
 from declaration.engines.pacemaker import Sbd
 from declaration.nodes import Node
 from declaration.site import Site
+from operations.doctor.disks import unreadable
 from operations.doctor.model import Asked, Finding
 from providers.connection.command import Command, command, script
 from providers.storage import device
@@ -54,6 +55,8 @@ def judge(asked: Asked) -> Iterator[Finding]:
         yield asked.problem(
             NAME, f"there is no block device {sbd.device}", "attach the shared disk, or correct `fencing.sbd.device`"
         )
+    elif trouble := unreadable(asked, NAME, sbd.device, asked.results[2]):
+        yield trouble
     elif disk.uses or disk.content:
         found = ", ".join([*disk.uses, *(each.type for each in disk.content)])
         yield asked.problem(NAME, f"{sbd.device} is not blank: {found}", "declare a small disk for fencing alone")

@@ -78,6 +78,8 @@ async def test_timeout_ends_the_command_on_the_node(node):
         await node.run(command("sleep", "30", timeout=0.3))
     with pytest.raises(TimedOut):
         await node.batch([command("sleep", "30", timeout=0.3)])
+    with pytest.raises(TimedOut):
+        await node.batch([command("sleep", "30", timeout=0.3, ok=None)])
 
 
 async def test_an_unknown_host_key_is_refused_with_the_way_to_accept_it(sshd, tmp_path):

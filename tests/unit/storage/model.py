@@ -78,6 +78,7 @@ class Box:
     alone: bool = False
     role: str = "Secondary"
     mounted: str = ""
+    unreadable: bool = False
     options: str = "rw,relatime"
     bare: str | None = None
     managed: str = "no"
@@ -143,6 +144,8 @@ class World:
         return json.dumps({"blockdevices": [row]})
 
     def signatures(self, box: Box, command: Command) -> Result | str:
+        if box.unreadable:
+            return Result(command, 1, "", "probing initialization failed: Input/output error")
         rows = [{"type": box.content[0], "label": box.content[1]}] if box.content else []
         if VOLUME in str(command):
             if box.role != "Primary":

@@ -30,6 +30,19 @@ async def test_content_on_the_second_node_leaves_the_first_untouched():
     await refused(world, "not blank", takeover=True)
 
 
+async def test_a_volume_that_cannot_be_read_is_never_taken_for_a_blank_one():
+    world = World()
+    await up(world)
+    world.boxes["qsp-a"].unreadable = world.boxes["qsp-b"].unreadable = True
+    world.boxes["qsp-a"].directories.clear()
+    with pytest.raises(HostError, match="Input/output error"):
+        await up(world)
+    with pytest.raises(HostError, match="Input/output error"):
+        await filesystem.converge(world.cluster("filesystem"), FILESYSTEM, Absent())
+    assert world.boxes["qsp-a"].content == ("ext3", "squid-mirror")
+    assert world.boxes["qsp-a"].directories == {}, "nothing was made on it"
+
+
 async def test_foreign_metadata_needs_a_takeover():
     world = World()
     for box in world.boxes.values():

@@ -97,6 +97,7 @@ def test_disk(ask: Ask) -> None:
     only(judged("disk", ask(part, signed())), "problem", "part /dev/vdb1")
     only(judged("disk", ask(disk(), signed("drbd"))), "problem", "DRBD's metadata")
     clean(judged("disk", ask(disk(), signed("drbd"), ours=True)))
+    only(judged("disk", ask(disk(), ("", 1))), "problem", "cannot be read")
     only(judged("disk", ask(disk(size=1000), signed())), "problem", "1000 bytes")
     smaller = ask(disk(), signed(), others={"qsp-b": [disk(size=4_000_000_000), signed()]})
     only(judged("disk", smaller), "note", "4000000000 on qsp-b")
@@ -111,6 +112,7 @@ def test_a_disk_by_order_of_discovery_is_a_note(ask: Ask, site: Site) -> None:
 def test_fencing(ask: Ask) -> None:
     hard = "there\niTCO_wdt\n"
     clean(judged("fencing", ask(hard, disk(), signed(), ("", 1))))
+    only(judged("fencing", ask(hard, disk(), ("", 1), ("", 1))), "problem", "cannot be read")
     only(judged("fencing", ask("absent\n", disk(), signed(), ("", 1))), "problem", "no watchdog /dev/watchdog")
     only(judged("fencing", ask("there\nSoftware Watchdog\n", disk(), signed(), ("", 1))), "note", "software")
     only(judged("fencing", ask(hard, "", "", ("", 1))), "problem", "no block device /dev/disk/by-id/virtio-sbd")

@@ -1,0 +1,106 @@
+"""A configuration that did not serve goes back to the one before, on all nodes: files, settings of the kernel, journal.
+
+What the new declaration no longer names was taken back on the way to it, so that it comes back as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from providers.connection.cluster import Cluster, Node
+from providers.connection.errors import HostError, NotVerified
+from providers.connection.files import Found, read_files, restore_file
+from providers.host import changes
+from providers.host.settings import NodeSettings
+from providers.host.systemd import act, read_units, reload_units
+from providers.squid import kernel, probe
+
+_UNIT_FILES = "/etc/systemd/system/"
+
+
+@dataclass(frozen=True)
+class Serving:
+    """An active node before the change: the sockets that its Squid listened on ('' if it did not listen).
+
+    ``restart``: the change is one that its Squid does not take over while it runs.
+    """
+
+    node: Node
+    listeners: str
+    restart: bool = False
+
+    @property
+    def act(self) -> str:
+        """What systemd is asked for."""
+        return "restart" if self.restart else "reload"
+
+
+@dataclass(frozen=True)
+class Before:
+    """A node before the change: what stood where it may have written, the kernel's settings, and the journal."""
+
+    found: Mapping[str, Found]
+    kernel: Mapping[str, str | None]
+    entries: Mapping[str, str]
+
+
+async def read(node: Node, wanted: NodeSettings, settings: Collection[str], entries: Mapping[str, str]) -> Before:
+    """All that the way to ``wanted`` and the kernel's ``settings`` may change on a node; ``entries``: its journal."""
+    paths = dict.fromkeys([*wanted.files, *wanted.directories, *changes.paths_of(entries)])
+    names = dict.fromkeys([*settings, *kernel.names_of(entries)])
+    return Before(await read_files(node, list(paths)), await kernel.read(node, list(names)), entries)
+
+
+async def roll_back(
+    cluster: Cluster,
+    unit: str,
+    port: str,
+    probe_url: str,
+    before: Mapping[str, Before],
+    serving: Sequence[Serving],
+    failure: HostError,
+) -> None:
+    """Bring the old files back on all nodes, have Squid read them, and raise what happened. Never returns."""
+    cluster.progress("the old configuration comes back on all nodes")
+    try:
+        await cluster.each(lambda node: _restore(cluster, node, before[node.name]), list(before))
+        for one in serving:
+            await _serve_again(unit, port, probe_url, one)
+    except HostError as second:
+        raise NotVerified(
+            f"{failure.message}; bringing the old configuration back failed as well: {second.message}",
+            node=failure.node,
+            remedy=f"look at `journalctl -u {unit}` and at Squid's cache.log on {failure.node or 'the nodes'}",
+        ) from failure
+    again = " and Squid serves with it again" if serving else ""
+    raise NotVerified(
+        f"{failure.message}; the old configuration is back on {', '.join(sorted(before))}{again}",
+        node=failure.node,
+        remedy=f"see Squid's cache.log and `journalctl -u {unit}` there for its reason",
+    ) from failure
+
+
+async def _restore(cluster: Cluster, node: Node, before: Before) -> None:
+    # The journal first: what comes back is still this site's, to be taken back one day.
+    kept = {name: text for name, text in before.entries.items() if not name.startswith("pending")}
+    await cluster.journal(node).record(kept)
+    now = await read_files(node, list(before.found))
+    changed = [found for path, found in before.found.items() if now[path] != found]
+    directories = {each.path: f"{each.mode} {each.owner}" for each in changed if each.kind == "directory"}
+    await changes.make_directories(node, directories, now)
+    for found in changed:
+        await restore_file(node, found)
+    if any(found.path.startswith(_UNIT_FILES) for found in changed):
+        await reload_units(node)
+    await kernel.put_back(node, before.kernel)
+
+
+async def _serve_again(unit: str, port: str, probe_url: str, one: Serving) -> None:
+    node = one.node
+    before = await probe.listeners(node, port)
+    running = (await read_units(node, [unit]))[unit].state == "active"
+    await act(node, one.act if running else "start", unit)
+    answer = await probe.serves(node, port, probe_url, not_by=before if running else "")
+    if answer.problem:
+        raise NotVerified(f"Squid does not serve with its old configuration either: {answer.problem}", node=node.name)
