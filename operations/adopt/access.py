@@ -6,7 +6,7 @@ import ipaddress
 from typing import Any
 
 from declaration.squid_access import DAYS
-from operations.adopt.directives import Reader
+from operations.adopt.directives import Reader, from_file
 from providers.squid.conf import Directive
 
 _LETTERS = "SMTWHFA"
@@ -56,7 +56,7 @@ def _ports(reader: Reader, words: tuple[str, ...]) -> dict[str, Any]:
     if len(words) not in (2, 3) or words[0] != "deny" or not words[-1].startswith("!"):
         return {}
     kind, values = reader.lists.get(words[-1][1:], ("", ()))
-    if kind != "port" or words[1:-1] not in ((), ("connect",)):
+    if kind != "port" or from_file(values) or words[1:-1] not in ((), ("connect",)):
         return {}
     reader.used([words[-1][1:]])
     return {"connect_ports" if len(words) == 3 else "safe_ports": [_port(each) for each in values]}  # noqa: PLR2004
@@ -82,6 +82,8 @@ def _condition(reader: Reader, name: str) -> dict[str, Any]:
     kind, values = reader.lists.get(name, ("", ()))
     if kind not in _KINDS:
         raise NotSaid(f"the access list {name}" + (f" of the kind {kind}" if kind else ", which is not in this file"))
+    if from_file(values):
+        raise NotSaid(f"the access list {name} in a file of its own, {' '.join(values)}")
     if kind == "proxy_auth":
         return {"authenticated": True} if values == ("REQUIRED",) else {"users": list(values)}
     if kind == "time":

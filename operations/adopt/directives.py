@@ -7,6 +7,11 @@ from collections.abc import Callable, Iterable
 from providers.squid.conf import Directive, directives
 
 
+def from_file(values: Iterable[str]) -> bool:
+    """Whether an access list's values stand in a file of their own: ``"/etc/squid/list"``, ``parameters("...")``."""
+    return any('"' in value for value in values)
+
+
 class Reader:
     """The directives of one file. Access lists count as taken once something that is expressed asks for them."""
 

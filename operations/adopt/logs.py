@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from declaration.logformat import BUILT_IN
-from operations.adopt.directives import Reader
+from operations.adopt.directives import Reader, from_file
 from providers.squid.conf import PROBE_LIST, Directive
 
 _KINDS = {"src": "networks", "dstdomain": "domains", "port": "ports", "method": "methods", "http_status": "status"}
@@ -107,7 +107,7 @@ def _spread(reader: Reader, lists: list[str]) -> list[str]:
 
 def _condition(reader: Reader, name: str) -> dict[str, Any]:
     kind, values = reader.lists.get(name.lower(), ("", ()))
-    if kind not in _KINDS:
+    if kind not in _KINDS or from_file(values):
         raise NotSaid(f"a log with the access list {name}")
     try:
         return {_KINDS[kind]: [_value(kind, each) for each in values]}

@@ -9,7 +9,8 @@ from blueprint.platforms import Platform
 from blueprint.squid_settings import DNS, FORWARDED_FOR, TIMEOUTS
 from declaration.quantities import Duration
 from operations.adopt import access, logs
-from operations.adopt.directives import Reader
+from operations.adopt.directives import Reader, from_file
+from operations.adopt.masking import shown
 from operations.adopt.model import Draft
 from providers.squid.conf import Directive, endpoint
 
@@ -34,20 +35,21 @@ def describe(draft: Draft, node: str, text: str, platform: Platform, *, mirror: 
     squid |= _plain(reader)
     squid |= _outgoing(reader, vip)
     squid |= _includes(reader)
-    squid |= _parents(reader)
+    parents, unlike = _parents(reader)
+    squid |= parents
     squid |= _auth(reader, platform)
     squid |= _cache(reader, platform, mirror)
     found, unsaid = logs.read(reader, platform.squid_log_directory, mirror)
     draft.site["squid"] = squid
     draft.site["log"] = found
-    for each, reason in [*lost, *unsaid]:
-        draft.note(node, f"{path} line {each.line}", f"`{each}`: the site's file has no words for {reason}")
+    for each, reason in [*lost, *unlike, *unsaid]:
+        draft.note(node, f"{path} line {each.line}", f"`{shown(each)}`: the site's file has no words for {reason}")
     reader.used(["link_local", "squid_ha_probe", "logged_in", "localhost", "manager", "to_localhost", "all"])
     reader.take("acl", lambda each: len(each.words) > 2 and each.words[1:3] == ("method", "CONNECT"))  # noqa: PLR2004
     reader.take("logformat", lambda each: bool(each.words) and each.words[0].startswith("squid_ha"))
     for each in reader.left():
         if each.name not in _USUAL:
-            draft.note(node, f"{path} line {each.line}", f"`{each}`: the site's file has no words for it")
+            draft.note(node, f"{path} line {each.line}", f"`{shown(each)}`: the site's file has no words for it")
 
 
 def _listening(reader: Reader, vip: str) -> dict[str, Any]:
@@ -126,15 +128,18 @@ def _cache(reader: Reader, platform: Platform, mirror: str) -> dict[str, Any]:
     return {"cache": made} if made else {}
 
 
-def _parents(reader: Reader) -> dict[str, Any]:
+def _parents(reader: Reader) -> tuple[dict[str, Any], list[tuple[Directive, str]]]:
+    """Settings below ``squid``, and parents with what is left out of them."""
     turns: set[str] = set()
     found = reader.take("cache_peer", lambda each: len(each.words) > 3 and each.words[1] == "parent")  # noqa: PLR2004
     proxies = [_parent(reader, each, turns) for each in found]
     if not proxies:
-        return {}
+        return {}, []
     choose = "in_turn" if "round-robin" in turns else "by_client" if "sourcehash" in turns else "first"
     never = bool(reader.take("never_direct", lambda each: each.words == ("allow", "all")))
-    return {"parents": {"proxies": proxies, "choose": choose, "direct": "never" if never else "as_last_resort"}}
+    made = {"parents": {"proxies": proxies, "choose": choose, "direct": "never" if never else "as_last_resort"}}
+    own = [each for each in found for word in each.words if word.startswith("login=") and word != "login=PASSTHRU"]
+    return made, [(each, "its login, without which this parent is declared") for each in own]
 
 
 def _parent(reader: Reader, each: Directive, turns: set[str]) -> dict[str, Any]:
@@ -149,7 +154,7 @@ def _parent(reader: Reader, each: Directive, turns: set[str]) -> dict[str, Any]:
     for rule in reader.take("cache_peer_access", lambda rule: rule.words[0] == name):
         for word in rule.words[2:]:
             kind, values = reader.lists.get(word.lower(), ("", ()))
-            if rule.words[1] == "allow" and kind == "dstdomain":
+            if rule.words[1] == "allow" and kind == "dstdomain" and not from_file(values):
                 reader.used([word])
                 made["domains"] = list(values)
     return made
@@ -170,7 +175,7 @@ def _auth(reader: Reader, platform: Platform) -> dict[str, Any]:
         words = _words(reader.raw(each, 3))
         if kind == ("negotiate", "program") and words[:1] == [f"{mine}/negotiate_kerberos_auth"]:
             made["kerberos"] = _kerberos(words[1:])
-        elif kind == ("basic", "program") and words[:1] == [f"{mine}/basic_ldap_auth"] and "-W" not in words:
+        elif kind == ("basic", "program") and words[:1] == [f"{mine}/basic_ldap_auth"] and not _binds(words):
             made["ldap"] = _ldap(words[1:])
         elif kind == ("basic", "realm"):
             made["realm"] = reader.raw(each, 3)
@@ -182,6 +187,11 @@ def _auth(reader: Reader, platform: Platform) -> dict[str, Any]:
             continue
         reader.done(each)
     return {"auth": made} if {"kerberos", "ldap"} & set(made) else {}
+
+
+def _binds(words: list[str]) -> bool:
+    """Whether an LDAP helper logs in itself, by a password (``-w``, ``-W`` from a file): a secret of the site's."""
+    return any(word.lower().startswith("-w") for word in words)
 
 
 def _options(words: list[str], flags: dict[str, str]) -> dict[str, Any]:

@@ -107,6 +107,9 @@ LOST = {
     "access_log daemon:/var/log/squid/access.log squid": "module `daemon`",
     "access_log syslog:local4 squid": "a log to syslog:local4",
     "acl bad url_regex evil\nhttp_access deny bad": "the access list bad of the kind url_regex",
+    'acl bad dstdomain "/etc/squid/bad"\nhttp_access deny bad': 'list bad in a file of its own, "/etc/squid/bad"',
+    'acl my_ports port "/etc/squid/ports"\nhttp_access deny !my_ports': "a condition that must not hold",
+    "cache_peer up.example.org parent 3128 0 login=ops:hidden": "its login, without which this parent is declared",
     "acl a src 192.0.2.0/24\nhttp_access deny !a": "a condition that must not hold",
     "auth_param basic program /usr/lib/squid/basic_ncsa_auth /etc/squid/passwd": "auth_param basic program",
 }
@@ -116,6 +119,25 @@ LOST = {
 def test_what_has_no_words_is_named_with_its_line(text: str) -> None:
     draft = describe([facts(f"http_port 3128\n{text}\n")], {"user": "ops"})
     assert [each for each in draft.notes if LOST[text] in each.what and "squid.conf line" in each.place], draft.notes
+
+
+SECRETS = {
+    "cachemgr_passwd hidden all": "cachemgr_passwd … all",
+    "cache_peer up.example.org parent 3128 0 login=ops:hidden": "cache_peer up.example.org parent 3128 0 login=ops:…",
+    "cache_peer up.example.org sibling 3128 0 login=ops:hidden": "login=ops:…",
+    "auth_param basic program /usr/lib/squid/basic_db_auth --user squid --password hidden --persist": "--password … -",
+    "auth_param basic program /usr/lib/squid/basic_ldap_auth -b dc=x -D cn=y -w hidden ldap.example.org": "-w … ldap",
+    "auth_param basic program /usr/lib/squid/basic_radius_auth -h r -whidden": "-h r -w…",
+    "wccp2_service dynamic 80 password=hidden": "password=…",
+    "acl readers snmp_community hidden": "acl readers snmp_community …",
+}
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_no_password_is_said_again(text: str) -> None:
+    draft = describe([facts(f"http_port 3128\n{text}\n")], {"user": "ops"})
+    assert [each for each in draft.notes if SECRETS[text] in each.what], draft.notes
+    assert "hidden" not in str(draft.notes) + str(draft.site)
 
 
 def test_what_cannot_be_described_at_all_is_said() -> None:
