@@ -10,7 +10,7 @@ from typing import Protocol
 
 from declaration.site import Site
 from operations import switchover
-from operations.drill.disturbances import UNIT, Aside, ByPlug, Disturbance, OnNode
+from operations.drill.disturbances import ELSEWHERE, UNIT, Aside, ByPlug, Disturbance, OnNode
 from operations.drill.plug import Plug
 from operations.engines import engine_of
 from operations.proof.model import Move
@@ -113,9 +113,10 @@ class SiteHands:
             await node.run(wanted.starting)
 
     async def _arm(self, name: str, wanted: OnNode) -> None:
+        undo = _wherever_mounted(wanted.undo) if wanted.undone_on else wanted.undo
         try:
             await self._cluster.node(name).run(
-                after(wanted.unit, wanted.lasts, wanted.undo, wanted.arguments, f"the undo of: {wanted.what}")
+                after(wanted.unit, wanted.lasts, undo, wanted.arguments, f"the undo of: {wanted.what}")
             )
         except CommandFailed as failure:
             if "already" in failure.stderr:
@@ -150,8 +151,9 @@ class SiteHands:
         for name in done.undone_on or (done.node,):
             if not done.undone_on:
                 await self._repeat(name, done.undoing, last)
-            timer = f"{done.unit}.timer"
-            await self._repeat(name, script(_STOP, timer, label=f"systemctl stop {timer}"), last)
+            timer, service = f"{done.unit}.timer", f"{done.unit}.service"
+            units = [timer, service] if done.undone_on else [timer]
+            await self._repeat(name, script(_STOP, *units, label=f"systemctl stop {timer}"), last)
 
     async def _undone_somewhere(self, done: OnNode) -> bool:
         """Try each node that it may have to be undone on; one that cannot be reached is none of them."""
@@ -178,6 +180,13 @@ class SiteHands:
                 await asyncio.sleep(TRY_AGAIN)
             else:
                 return
+
+
+def _wherever_mounted(undo: str) -> str:
+    """The script, tried for ten minutes while it says (by `ELSEWHERE`) that what it is about is elsewhere, or on its
+    way."""
+    again = f'[ "$code" -eq {ELSEWHERE} ] && [ "$tries" -lt 60 ] || exit "$code"'
+    return f"tries=0\nwhile :; do (\n{undo}\n)\ncode=$?; {again}; tries=$((tries + 1)); sleep 10; done"
 
 
 def after(unit: str, seconds: float, text: str, arguments: Sequence[str], what: str) -> Command:

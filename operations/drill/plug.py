@@ -89,6 +89,16 @@ class CommandPlug(NoPlug):
         await self._run("on", node)
 
     async def _run(self, word: str, node: str) -> None:
+        """To its end, also when called off: power that is still to go off would be on when that is undone."""
+        running = asyncio.ensure_future(self._run_to_its_end(word, node))
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])
+            running.exception()
+            raise
+
+    async def _run_to_its_end(self, word: str, node: str) -> None:
         argv = [*shlex.split(self.command), word, node]
         remedy = "see what `--power` names"
         try:
@@ -104,6 +114,7 @@ class CommandPlug(NoPlug):
             said, _ = await asyncio.wait_for(process.communicate(), POWER_WITHIN)
         except TimeoutError:
             process.kill()
+            await process.wait()
             raise Refused(f"`{shlex.join(argv)}` took longer than {POWER_WITHIN:g} s", remedy=remedy) from None
         if process.returncode:
             last = " / ".join(said.decode(errors="replace").strip().splitlines()[-3:])

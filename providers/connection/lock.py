@@ -46,7 +46,15 @@ while [ -n "$(timeout "$4" head -c 1 9>&-)" ]; do :; done
 def who_am_i() -> str:
     """Who holds a lock, for the one who waits for it."""
     since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}, since {since}"
+    return f"{_user()}@{socket.gethostname()}, process {os.getpid()}, since {since}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A number that stands in no passwd, as containers of pipelines have it.
+        return str(os.getuid())
 
 
 class NodeLock:

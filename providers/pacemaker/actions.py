@@ -6,7 +6,7 @@ crm_resource(8).
 
 from __future__ import annotations
 
-from providers.connection.cluster import Cluster
+from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, command
 from providers.connection.errors import HostError, NotVerified, Refused, TimedOut
 from providers.pacemaker import live, times
@@ -20,6 +20,7 @@ from providers.pacemaker.service import active, arrived, promotable, service
 
 MODE = "maintenance-mode"
 SLACK = 60.0
+_UNTIL_BOOT = ("--lifetime", "reboot")
 
 
 async def aside(cluster: Cluster, node: str) -> None:
@@ -52,7 +53,7 @@ async def back(cluster: Cluster, node: str) -> None:
         return
     _refuse_maintenance(current)
     await current.node.run(_standby(node, "--delete"))
-    await current.node.run(_standby(node, "--lifetime", "reboot", "--delete"))
+    await current.node.run(_standby(node, *_UNTIL_BOOT, "--delete"))
     limit = SLACK + sum(times.limit(each.operations.values(), "start") for each in _members(current))
 
     def taken_in(now: Live) -> bool:
@@ -64,7 +65,8 @@ async def back(cluster: Cluster, node: str) -> None:
 async def leave(cluster: Cluster, node: str) -> None:
     """Have the service run on the other node even though the mirror is not whole, as a person decided.
 
-    For the end of a split brain whose victim is active. The node is aside for a moment, and in the end is not.
+    For the end of a split brain whose victim is active. The node is aside for a moment, at most until it boots, and in
+    the end is not: where this was cut off, `end_leave` finishes it.
     """
     current = await live.read(cluster)
     _refuse_maintenance(current)
@@ -79,15 +81,27 @@ async def leave(cluster: Cluster, node: str) -> None:
             remedy="if the data here is the one to keep, delete that constraint (`cibadmin --delete --xml-text "
             "'<rsc_location id=\"...\"/>'`) and run this again",
         )
-    await current.node.run(_standby(node, "--update", "on"))
+    await current.node.run(_standby(node, *_UNTIL_BOOT, "--update", "on"))
     limit = SLACK + sum(
         times.limit(each.operations.values(), "demote", "stop", "promote", "start") for each in _members(current)
     )
     try:
         await live.wait(cluster, lambda now: arrived(now, to), limit=limit, doing=f"Waiting for the service on {to}")
     finally:
-        await current.node.run(_standby(node, "--delete"))
+        await current.node.run(_standby(node, *_UNTIL_BOOT, "--delete"))
     await back(cluster, node)
+
+
+async def end_leave(cluster: Cluster) -> None:
+    """Bring a node back whose `leave` was cut off; one that an operator put aside stays so."""
+
+    async def left(node: Node) -> bool:
+        query = command(*_standby(node.name, *_UNTIL_BOOT, "--query", "--quiet").argv, ok=None, reads=True)
+        return (await node.run(query)).stdout.strip() == "on"
+
+    for name in [name for name, found in (await cluster.each(left)).items() if found]:
+        cluster.progress(f"{name} comes back: it was left by a run that was cut off")
+        await back(cluster, name)
 
 
 def _standby(node: str, *words: str) -> Command:

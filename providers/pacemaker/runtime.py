@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from providers.connection.cluster import Cluster
 from providers.connection.errors import Refused, Unknown
 from providers.pacemaker import live
-from providers.pacemaker.actions import aside, back, cleanup, leave, maintenance
+from providers.pacemaker.actions import aside, back, cleanup, end_leave, leave, maintenance
 from providers.pacemaker.alone import start_alone
 from providers.pacemaker.move import switchover
 from providers.pacemaker.notices import notices_of
@@ -51,7 +51,11 @@ async def mirror(cluster: Cluster) -> Mapping[str, MirrorView]:
 
 
 async def split_brain(cluster: Cluster) -> SplitBrain | None:
-    """Whether both halves of the mirror have data that the other has not."""
+    """Whether both halves of the mirror have data that the other has not.
+
+    A `resolve` that was cut off while it had the service leave its victim is taken up: that node comes back first.
+    """
+    await end_leave(cluster)
     return await split.split_brain(cluster)
 
 

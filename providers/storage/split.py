@@ -61,7 +61,8 @@ def judge(sides: Mapping[str, Side]) -> SplitBrain | None:
     if len(sides) != 2 or any(not side.status.attached or side.status.connected for side in sides.values()):  # noqa: PLR2004 - a pair
         return None
     one, two = (side.generation for side in sides.values())
-    detected = any(_DETECTED in side.said for side in sides.values())
+    # The kernel's line may be of one that was ended long ago: generations that follow each other know better.
+    detected = any(_DETECTED in side.said for side in sides.values()) and not related(one, two)
     refused = any(side.status.connection == "StandAlone" for side in sides.values())
     if not diverged(one, two) and not (detected and refused):
         return None
@@ -78,12 +79,18 @@ def diverged(one: str, two: str) -> bool:
     The last bit of the first identifier only says that the half was primary.
     """
     first, second = _identifiers(one), _identifiers(two)
-    if len(first) < _NEEDED or len(second) < _NEEDED or first[0] == second[0]:
-        return False
-    # The half that stayed behind still has as its generation what the other one has as its base, or its past.
-    if first[0] in second[1:] or second[0] in first[1:]:
+    if len(first) < _NEEDED or len(second) < _NEEDED or related(one, two):
         return False
     return bool(set(first[1:]) & set(second[1:]) - {_NOBODY})
+
+
+def related(one: str, two: str) -> bool:
+    """Whether two generations are the same, or one is the other's past: at most one half was written alone."""
+    first, second = _identifiers(one), _identifiers(two)
+    if len(first) < _NEEDED or len(second) < _NEEDED:
+        return False
+    # The half that stayed behind still has as its generation what the other one has as its base, or its past.
+    return first[0] == second[0] or first[0] in second[1:] or second[0] in first[1:]
 
 
 _NEEDED = 4

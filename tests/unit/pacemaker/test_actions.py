@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from providers.connection.command import Command, Result
 from providers.connection.errors import NotVerified, Refused, TimedOut
-from providers.connection.fake import fake_cluster
+from providers.connection.fake import FakeNode, fake_cluster
 from providers.pacemaker import actions, live, runtime
 from providers.pacemaker.model import Expression, Location
 from tests.unit.pacemaker.acting import Acting, with_failure
@@ -64,6 +65,20 @@ async def test_the_active_node_is_left_before_it_goes_aside() -> None:
     with pytest.raises(Refused, match="qsp-a: this node cannot take the service over now"):
         await runtime.aside(cluster, "qsp-b")
     assert acting.said == []
+
+
+async def test_a_victim_that_was_left_by_a_run_that_was_cut_off_comes_back_and_one_put_aside_does_not() -> None:
+    acting = Acting()
+    acting.standby("qsp-a", on=True)
+    await actions.end_leave(fake_cluster(*acting.nodes()))
+    assert acting.said == []
+
+    def left(command: Command) -> Result | str:
+        query = {"--query", "reboot", "qsp-a"} <= set(command.argv)
+        return "on\n" if query else acting.answer(command)
+
+    await actions.end_leave(fake_cluster(*(FakeNode(name, left) for name in ("qsp-a", "qsp-b"))))
+    assert acting.said[-1] == "crm_attribute --node qsp-a --name standby --lifetime reboot --delete"
 
 
 @pytest.mark.parametrize("action", [runtime.aside, runtime.back])

@@ -105,6 +105,12 @@ async def test_a_victim_that_still_tries_to_connect_is_stopped_first() -> None:
     assert pair.said[0] == "qsp-b: drbdadm disconnect squid-ha"
 
 
+async def test_the_kernels_line_of_one_that_is_long_ended_is_not_believed_against_the_generations() -> None:
+    """Somebody disconnected the halves by hand, weeks after a real one."""
+    for generations in ((written(ONE), LEFT_BEHIND), (LEFT_BEHIND, LEFT_BEHIND)):
+        assert await split.split_brain(fake_cluster(*Pair(generations=generations).nodes())) is None
+
+
 @pytest.mark.parametrize(
     "state", [UP_TO_DATE, COPYING, STANDALONE, (RECORDED / "events2-unconfigured.txt").read_text()]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import subprocess
@@ -90,6 +91,32 @@ async def test_a_filler_is_taken_away_wherever_the_mirror_is(site: Site) -> None
     await acting.undo(full)
     assert "drill: undo: the mirror is full, on qsp-a" in told(a)
     assert "drill: undo: the mirror is full, on qsp-a" in told(b)
+
+
+def test_what_a_node_undoes_by_itself_waits_for_the_mirror_to_be_mounted(tmp_path: Path) -> None:
+    """By a real shell: away twice, then there; and what fails otherwise is not tried again."""
+    tried, asleep = tmp_path / "tried", "sleep() { :; }\n"
+    undo = f'echo x >>{tried}; [ "$(wc -l <{tried})" -ge 3 ] || exit 32'
+    text = asleep + hands._wherever_mounted(undo)
+    assert subprocess.run(["sh", "-c", text], check=False).returncode == 0
+    assert tried.read_text() == "x\n" * 3
+    tried.unlink()
+    failing = asleep + hands._wherever_mounted(f"echo x >>{tried}; exit 1")
+    assert subprocess.run(["sh", "-c", failing], check=False).returncode == 1
+    assert tried.read_text() == "x\n"
+
+
+async def test_a_power_command_that_is_called_off_has_ended_before_its_undo(tmp_path: Path) -> None:
+    begun, done = tmp_path / "begun", tmp_path / "off"
+    plug = CommandPlug(command=f"sh -c 'touch {begun}; sleep 0.3; touch {done}'")
+    taking = asyncio.create_task(plug.take("power", "qsp-a"))
+    async with asyncio.timeout(30):
+        while not begun.exists():  # noqa: ASYNC110 another process makes it
+            await asyncio.sleep(0.01)
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    assert done.exists()
 
 
 async def test_a_filler_is_looked_for_until_the_mirror_is_somewhere(
