@@ -194,6 +194,8 @@ async def _begin(cluster: Cluster, wanted: Wanted, read: Mapping[str, _Reading])
     worst = "restart" if "restart" in needs else "reload" if "reload" in needs else ""
     if await stack.interrupted(cluster):
         worst = "restart"
+    if worst == "restart":
+        await stack.refuse_alone(cluster)
     await cluster.each(lambda node: cluster.journal(node).put({_APPLY: worst}))
     return worst
 

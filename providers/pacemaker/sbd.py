@@ -120,13 +120,15 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     That happens in maintenance mode: SBD starts and stops with Corosync alone.
     """
     await cluster.each(lambda node: _require_watchdog(node, wanted.nodes[node.name]), list(wanted.nodes))
-    await _converge_header(cluster, wanted)
     running = await _running_on(cluster)
     known = await journals.entries(cluster)
     before = await cluster.each(lambda node: read_settings(node, wanted.nodes[node.name]), list(wanted.nodes))
     # A node on which nothing runs yet, such as a new one in an old one's place, takes no part in what is running.
     stale = any(before[name] != wanted.nodes[name] for name in running)
     restart = _RESTART in known or stale or await stack.interrupted(cluster)
+    if restart:
+        await stack.refuse_alone(cluster)
+    await _converge_header(cluster, wanted)
     if restart:
         await cluster.each(lambda node: cluster.journal(node).put({_RESTART: "yes"}))
     await cluster.each(

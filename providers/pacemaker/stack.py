@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command
-from providers.connection.errors import TimedOut, Unknown
+from providers.connection.errors import Refused, TimedOut, Unknown
 from providers.pacemaker import live, monitor
 from providers.pacemaker.cib import PROPERTIES, Cib
 from providers.pacemaker.live import Live
@@ -102,6 +102,22 @@ async def restart(cluster: Cluster) -> None:
     await start(cluster)
     await _wait_attributes(cluster)
     await _leave_maintenance(cluster)
+
+
+async def refuse_alone(cluster: Cluster) -> None:
+    """Before anything of a change that ends in `restart`: raises `Refused` while nodes of the cluster take no part.
+
+    With ``wait_for_all`` (votequorum(5)) those that start anew have no quorum until they have seen all others.
+    """
+    known = {node.name for view in (await views(cluster)).values() if view is not None for node in view.nodes}
+    away = sorted(known - set(cluster.nodes))
+    if away:
+        raise Refused(
+            f"this change starts the cluster's software anew, after which {', '.join(cluster.nodes)} would have no "
+            f"quorum, and nobody would look after the service, until {', '.join(away)} is back",
+            remedy="bring it back first (`away: false`), or leave what this changes as it was until then: addresses, "
+            "links, fencing",
+        )
 
 
 async def interrupted(cluster: Cluster) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from providers.connection.command import Command, Result
 from providers.connection.errors import NotVerified, Refused, TimedOut, Unknown, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
-from providers.pacemaker import live, runtime
+from providers.pacemaker import live, runtime, stack
 from providers.pacemaker.cib import Cib
 from providers.pacemaker.model import Clone, Colocation, Order, Primitive
 from tests.unit.local import LocalNode
@@ -142,6 +142,14 @@ async def test_input_that_ends_early_changes_nothing(pushed):
     result = await node.run(broken)
     assert result.exit_code == 1
     assert "ended early" in result.stderr
+
+
+async def test_the_software_is_not_started_anew_while_a_node_of_the_cluster_takes_no_part():
+    one, two = FakeNode("qsp-a", running), FakeNode("qsp-b", running)
+    await stack.refuse_alone(fake_cluster(one, two))
+    with pytest.raises(Refused, match="qsp-a would have no quorum.*until qsp-b is back"):
+        await stack.refuse_alone(fake_cluster(one))
+    await stack.refuse_alone(fake_cluster(FakeNode("qsp-a", stopped)))
 
 
 def test_the_lowest_member_is_what_moves_all():

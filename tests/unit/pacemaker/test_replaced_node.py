@@ -58,6 +58,7 @@ async def test_only_what_runs_with_other_settings_starts_anew(monkeypatch, befor
         monkeypatch.setattr(sbd, name, nothing)
     monkeypatch.setattr(sbd, "read_settings", found)
     monkeypatch.setattr(sbd.stack, "restart", restart)
+    monkeypatch.setattr(sbd.stack, "refuse_alone", nothing)
     monkeypatch.setattr(sbd.stack, "interrupted", not_interrupted)
     cluster = fake_cluster(*(node(name, runs=name in running) for name in "ab"))
     await sbd.converge(cluster, WANTED, Absent())
