@@ -142,6 +142,8 @@ async def attach(kit: dict[str, str], *, whole: bool = False) -> None:
     """
     if attached(kit):
         return
+    # A boot has forgotten the kernel's modules.
+    await ready()
     await run("mdadm", md(kit), "--fail", nbd(kit))
     await run("mdadm", md(kit), "--remove", nbd(kit))
     await run("nbd-client", "-d", nbd(kit))

@@ -147,7 +147,7 @@ async def test_input_that_ends_early_changes_nothing(pushed):
 async def test_the_software_is_not_started_anew_while_a_node_of_the_cluster_takes_no_part():
     one, two = FakeNode("qsp-a", running), FakeNode("qsp-b", running)
     await stack.refuse_alone(fake_cluster(one, two))
-    with pytest.raises(Refused, match="qsp-a would have no quorum.*until qsp-b is back"):
+    with pytest.raises(Refused, match=r"qsp-a would have no quorum.*until qsp-b is back"):
         await stack.refuse_alone(fake_cluster(one))
     await stack.refuse_alone(fake_cluster(FakeNode("qsp-a", stopped)))
 
