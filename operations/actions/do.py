@@ -33,13 +33,14 @@ class Outcome(BaseModel):
 async def hold(cluster: Cluster) -> None:
     """Keep every other writer out while this one is at work.
 
-    A node that is off cannot be locked; nobody else can lock it either, so the action goes on. Raises `Locked`.
+    A node that is off cannot be locked, and nobody else can lock it either: the others' locks do. Raises `Locked`.
     """
     try:
-        await cluster.hold()
+        await cluster.hold(without_lost=True)
     except Unreachable as error:
         cluster.progress(
-            f"{error.node or 'a node'} does not answer, so others are not kept from changing this site now"
+            f"{error.node or 'a node'} does not answer, and no other node either, so nobody is kept from changing this "
+            "site now"
         )
 
 

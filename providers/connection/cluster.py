@@ -67,7 +67,15 @@ class Journal(Protocol):
         ...
 
 
-async def no_lock() -> None:
+class Hold(Protocol):
+    """See `Cluster.hold`."""
+
+    async def __call__(self, *, without_lost: bool = False) -> None:
+        """Become the only writer. Raises `Locked`, `Unreachable`."""
+        ...
+
+
+async def no_lock(*, without_lost: bool = False) -> None:
     """For a cluster that nobody else can reach: nothing to hold."""
 
 
@@ -82,7 +90,8 @@ class Cluster:
 
     ``site`` names the journal's directory, ``owner`` is ``project/stack``, ``journal(node, thing)`` opens a journal,
     ``progress(text)`` shows a line to the person who waits. ``thing`` is the resource being worked on. ``hold()``
-    makes sure that this process is the only writer; it raises `Locked`, and costs nothing when held already.
+    makes sure that this process is the only writer; it raises `Locked`, and costs nothing when held already. With
+    ``without_lost`` it does so on the nodes that can be reached.
     ``secret(name)`` is the value of a key of the configuration that was set with ``--secret``, or None.
     """
 
@@ -93,7 +102,7 @@ class Cluster:
     progress: Callable[[str], None]
     thing: str = ""
     takeover: bool = False
-    hold: Callable[[], Awaitable[None]] = no_lock
+    hold: Hold = no_lock
     secret: Callable[[str], str | None] = no_secrets
 
     def of(self, thing: str) -> Cluster:

@@ -118,17 +118,18 @@ class ClusterLock:
         self._limit = limit
         self._taking = asyncio.Lock()
 
-    async def hold(self) -> None:
+    async def hold(self, *, without_lost: bool = False) -> None:
         """Have the lock on every node, waiting up to the limit. Raises `Locked`, `Unreachable`.
 
-        A node that cannot be reached is tolerated only while the lock is held on another one: it was lost during
-        this run, and nobody else can have all of them.
+        A node that cannot be reached is tolerated while the lock is held on another one: it was lost during this run,
+        and nobody else can have all of them. ``without_lost``: it is left out from the beginning, so that what is done
+        about a lost node is done by one at a time; it raises `Unreachable` only where no node can be reached.
         """
         async with self._taking:
             loop = asyncio.get_running_loop()
             deadline = loop.time() + self._limit
             told = False
-            while (holder := await self._attempt()) is not None:
+            while (holder := await self._attempt(without_lost=without_lost)) is not None:
                 if loop.time() >= deadline:
                     raise Locked(
                         f"another run is changing this cluster: {holder[1]}",
@@ -144,7 +145,7 @@ class ClusterLock:
         """Give all of them back."""
         await asyncio.gather(*(lock.release() for lock in self._locks))
 
-    async def _attempt(self) -> tuple[str, str] | None:
+    async def _attempt(self, *, without_lost: bool) -> tuple[str, str] | None:
         """None when held everywhere it can be, else (node, holder); then nothing that was taken here is kept.
 
         All are tried: that one node cannot be reached does not hide who holds the lock on the other.
@@ -164,7 +165,7 @@ class ClusterLock:
                 await asyncio.gather(*(each.release() for each in taken))
                 return lock.node.name, holder
             taken.append(lock)
-        if gone is not None and not survivors:
+        if gone is not None and not (survivors or (without_lost and taken)):
             await asyncio.gather(*(each.release() for each in taken))
             raise gone
         return None

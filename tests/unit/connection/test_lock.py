@@ -137,3 +137,18 @@ async def test_a_node_that_is_gone_from_the_start_is_not_tolerated(site):
         await lock.hold()
     assert not lock._locks[0].held
     await site.servers["qsp-b"].start()
+
+
+async def test_what_is_done_about_a_lost_node_is_done_by_one_at_a_time(site):
+    await site.servers["qsp-b"].stop()
+    first, second = site.run(), site.run(limit=1)
+    await first.hold(without_lost=True)
+    assert [each.held for each in first._locks] == [True, False]
+    with pytest.raises(Locked, match="qsp-a"):
+        await second.hold(without_lost=True)
+    await first.release()
+    await site.servers["qsp-a"].stop()
+    with pytest.raises(Unreachable):
+        await second.hold(without_lost=True)
+    for server in site.servers.values():
+        await server.start()
