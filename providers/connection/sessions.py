@@ -21,7 +21,8 @@ class Sessions:
 
     def __init__(self, first: Shell, opening: Callable[[], Awaitable[Shell]]) -> None:
         self._opening = opening
-        self._idle: asyncio.LifoQueue[Shell] = asyncio.LifoQueue()
+        # None: a shell less; whoever waits for one looks anew, and finds out whether the node gives another.
+        self._idle: asyncio.LifoQueue[Shell | None] = asyncio.LifoQueue()
         self._idle.put_nowait(first)
         self._open = 1
 
@@ -33,22 +34,27 @@ class Sessions:
             yield shell
         except BaseException:
             # Its command may still run, and its answer would be taken for the next one's.
-            self._open -= 1
             shell.close()
+            self._open -= 1
+            self._idle.put_nowait(None)
             raise
         self._idle.put_nowait(shell)
 
     async def _take(self) -> Shell:
-        if not self._idle.empty():
-            return self._idle.get_nowait()
-        if self._open:
-            with contextlib.suppress(TimeoutError):
-                return await asyncio.wait_for(self._idle.get(), PATIENCE)
-        self._open += 1
-        try:
-            return await self._opening()
-        except BaseException as error:
-            self._open -= 1
-            if isinstance(error, ShellRefused) and self._open:
-                return await self._idle.get()
-            raise
+        while True:
+            if self._open:
+                with contextlib.suppress(TimeoutError):
+                    if (kept := await asyncio.wait_for(self._idle.get(), PATIENCE)) is not None:
+                        return kept
+                    continue
+            self._open += 1
+            try:
+                return await self._opening()
+            except BaseException as error:
+                self._open -= 1
+                if not (isinstance(error, ShellRefused) and self._open):
+                    self._idle.put_nowait(None)
+                    raise
+            # The node gives no more at a time: one of the others comes free, or is lost, and then there is room.
+            if (kept := await self._idle.get()) is not None:
+                return kept

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from providers.connection.access import ConnectionSettings
 from providers.connection.command import TIMED_OUT, Command, Result
-from providers.connection.errors import CommandFailed, HostError, TimedOut, Unreachable
+from providers.connection.errors import CommandFailed, HostError, Refused, TimedOut, Unreachable
 from providers.connection.shell import Answer, Request
 from providers.connection.tap import Tap, load_tap
 from providers.connection.transport import Link, open_link
@@ -77,10 +77,23 @@ class SshNode:
         """A process as root that stays, with its standard streams; for the lock. Raises `Unreachable`."""
         link = await self._connected()
         with self._broken("a session that stays", writes=False):
-            process: Any = await link.connection.create_process(link.root.line(argv), encoding=None)
+            process: Any = await self._process(link, argv)
             if link.root.preamble:
                 process.stdin.write(link.root.preamble)
             return process
+
+    async def _process(self, link: Link, argv: list[str]) -> Any:  # noqa: ANN401 asyncssh's own type says no more
+        import asyncssh  # noqa: PLC0415 - connected, so it is loaded
+
+        try:
+            return await link.connection.create_process(link.root.line(argv), encoding=None)
+        except asyncssh.ChannelOpenError as error:
+            # The connection itself is well, and others work over it.
+            raise Refused(
+                f"sshd opens no further session on the connection: {error}",
+                node=self.name,
+                remedy="raise MaxSessions in its sshd_config (sshd's own default is 10)",
+            ) from error
 
     async def close(self) -> None:
         """Close the connection; the next command opens another."""
