@@ -94,6 +94,24 @@ done
 """
 
 
+# $1 accounts, $2 directories, a line each; then packages. Prints those that one of the packages names.
+_NAMED = r"""
+accounts=$1 directories=$2
+shift 2
+cd /var/lib/dpkg/info || exit 1
+text=$(
+    for package; do
+        for kind in list preinst postinst prerm postrm config; do cat "$package.$kind" 2>/dev/null; done
+        grep -sE '^/usr/lib/(sysusers|tmpfiles)\.d/' "$package.list" | xargs -r -d '\n' cat 2>/dev/null
+    done
+)
+printf '%s\n%s\n' "$accounts" "$directories" | while read -r name; do
+    [ -n "$name" ] || continue
+    ! printf '%s\n' "$text" | grep -qP -- "(?<![\\w.-])\\Q$name\\E(?![\\w.-])" || printf '%s\n' "$name"
+done
+"""
+
+
 def query(packages: Sequence[str]) -> Command:
     """Ask dpkg for these packages, by their names without architecture; `parse_packages` reads the answer."""
     fields = r"${Package}\t${db:Status-Status}\t${Version}\n"
@@ -127,6 +145,34 @@ async def snapshot(node: Node) -> Snapshot:
 def make_directories(lines: Sequence[str]) -> Command:
     """Make the empty directories of a `Snapshot` that are missing, each in a directory that exists."""
     return script(_MAKE_DIRECTORIES, stdin="".join(f"{line}\n" for line in lines), label="make empty directories again")
+
+
+async def brought(node: Node, names: Sequence[str], before: Snapshot, after: Snapshot) -> Snapshot:
+    """``after`` with only those of the new things that an installation of ``names`` explains.
+
+    For one that was cut off, perhaps days ago: what somebody else has installed since then is not ours.
+    """
+    closure = await _needs(node, names) | set(names)
+    packages = {name for name in after.packages if name in before.packages or without_architecture(name) in closure}
+    accounts = (set(after.users) - set(before.users)) | (set(after.groups) - set(before.groups))
+    directories = set(after.directories) - set(before.directories)
+    asked = script(
+        _NAMED, "\n".join(sorted(accounts)), "\n".join(sorted(directories)), *sorted(packages - set(before.packages)),
+        reads=True, label="look what the packages' own lists and scripts name",
+    )  # fmt: skip
+    named = set((await node.run(asked)).stdout.splitlines())
+
+    def explained(old: Sequence[str], now: Sequence[str]) -> list[str]:
+        return [each for each in now if each in old or each in named]
+
+    return after.model_copy(
+        update={
+            "packages": sorted(packages),
+            "users": explained(before.users, after.users),
+            "groups": explained(before.groups, after.groups),
+            "directories": explained(before.directories, after.directories),
+        }
+    )
 
 
 async def known(node: Node) -> set[str]:
@@ -179,10 +225,15 @@ async def needed_by_others(node: Node, packages: Collection[str]) -> Mapping[str
     others = {without_architecture(name) for name in parse_simulated_removal(simulated.stdout)} - ours
     needed: dict[str, set[str]] = {}
     for other in sorted(others):
-        depends = command(
-            "apt-cache", "depends", "--recurse", "--installed", "--no-recommends", "--no-suggests",
-            "--no-conflicts", "--no-breaks", "--no-replaces", "--no-enhances", other, reads=True,
-        )  # fmt: skip
-        names = {without_architecture(name) for name in parse_dependencies((await node.run(depends)).stdout)}
+        names = await _needs(node, [other])
         needed[other] = {name for name in packages if without_architecture(name) in names}
     return needed
+
+
+async def _needs(node: Node, names: Sequence[str]) -> set[str]:
+    """All installed packages that these need, themselves among them, without architecture."""
+    depends = command(
+        "apt-cache", "depends", "--recurse", "--installed", "--no-recommends", "--no-suggests",
+        "--no-conflicts", "--no-breaks", "--no-replaces", "--no-enhances", *names, reads=True,
+    )  # fmt: skip
+    return {without_architecture(name) for name in parse_dependencies((await node.run(depends)).stdout)}

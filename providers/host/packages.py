@@ -5,7 +5,7 @@ In a cluster that runs already this happens in maintenance mode (`providers.host
 Found stays found: what was installed before is neither journalled as made nor removed. What an installation brings
 (packages with dependencies, accounts, state directories) and what it displaces by a conflict is taken from two
 snapshots, before and after; the one before is in the journal until the one after has been written down, so that a
-run that was cut off in the middle is accounted for by the next.
+run that was cut off in the middle is accounted for by the next: then with only what the packages themselves explain.
 
 `remove` takes back exactly that. Logs under ``/var/log`` stay, as data does.
 """
@@ -106,7 +106,10 @@ async def _install(
             node.run(apt.install(missing)),
             lambda seconds: cluster.progress(f"{node.name}: still installing packages ({seconds:.0f} s)"),
         )
-    made = add(_made(entries), begun.before, await apt.snapshot(node))
+    after = await apt.snapshot(node)
+    if PENDING in entries:
+        after = await apt.brought(node, names, begun.before, after)
+    made = add(_made(entries), begun.before, after)
     await journal.put({MADE: made.model_dump_json()})
     await release(node, begun.quiet)
     await journal.drop([PENDING])
@@ -115,16 +118,17 @@ async def _install(
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
     """Purge what installations brought and bring back what they displaced; logs under /var/log stay."""
     await maintenance.give_up(cluster)
-    await cluster.each(lambda node: _remove(cluster, node), list(wanted.nodes))
+    await cluster.each(lambda node: _remove(cluster, node, list(wanted.nodes[node.name])), list(wanted.nodes))
 
 
-async def _remove(cluster: Cluster, node: Node) -> None:
+async def _remove(cluster: Cluster, node: Node, names: Sequence[str]) -> None:
     journal = cluster.journal(node)
     entries = await journal.entries()
     made = _made(entries)
     if PENDING in entries:
         begun = Begun.model_validate_json(entries[PENDING])
-        made = add(made, begun.before, await apt.snapshot(node))
+        after = await apt.brought(node, names, begun.before, await apt.snapshot(node))
+        made = add(made, begun.before, after)
         await journal.put({MADE: made.model_dump_json()})
         await release(node, begun.quiet)
     await _purge(cluster, node, made)

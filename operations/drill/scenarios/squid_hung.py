@@ -6,15 +6,17 @@ probe notices what no look at processes would, and the service is answered again
 
 from __future__ import annotations
 
+from blueprint.traits import traits
 from operations.drill.disturbances import squid_hung
 from operations.drill.steps import Disturb, Served, Steps, Undo, View, WaitFor
 
 PLANNED = False
 
 
-def lacks(_view: View) -> str:
-    """Nothing."""
-    return ""
+def lacks(view: View) -> str:
+    """An engine that asks Squid for an answer."""
+    asked = traits(view.site).agent
+    return "" if asked else f"with `engine: {view.site.engine}` nobody asks Squid for an answer (docs/lifekeeper.md)"
 
 
 def steps(view: View) -> Steps:

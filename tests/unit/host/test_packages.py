@@ -45,7 +45,9 @@ class Machine:
                 going |= {other for package, other in self.needed_by.items() if package in going}
                 return "".join(f"Purg {name} [1.0]\n" for name in sorted(going & self.installed))
             case ["apt-cache", "depends"]:
-                return "".join(f"{package}\n" for package, other in self.needed_by.items() if other == args[-1])
+                asked = args[9:]
+                needs = {package for package, other in self.needed_by.items() if other in asked}
+                return "".join(f"{each}\n" for each in needs.union(*(self.brings.get(name, set()) for name in asked)))
             case ["apt-mark", "showauto"]:
                 return "timesyncd\n"
             case ["systemctl", "show"]:
@@ -135,6 +137,18 @@ async def test_removal_ends_where_it_began_also_when_cut_off(cut):
     assert machine.installed == {"base", "timesyncd", "added-by-hand"}
     assert journals.opened["a", "packages"].values == {}
     assert any(str(command) == "apt-mark auto timesyncd" for command in node.commands)
+
+
+@pytest.mark.parametrize("how", [converge, lambda cluster: packages.remove(cluster, WANTED)], ids=["up", "destroy"])
+async def test_what_somebody_installed_since_a_run_was_cut_off_is_not_ours(how):
+    machine = Machine(fail="systemctl unmask")
+    cluster, _, _ = at_work(machine)
+    with pytest.raises(CommandFailed):
+        await converge(cluster)
+    machine.installed |= {"postgresql", "libpq"}
+    await how(cluster)
+    await packages.remove(cluster, WANTED)
+    assert machine.installed == {"base", "timesyncd", "postgresql", "libpq"}
 
 
 async def test_an_installation_cut_off_for_good_is_taken_back_too():
