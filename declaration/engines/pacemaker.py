@@ -30,7 +30,8 @@ class Sbd(Settings):
     """Fencing by a small disk that both nodes share, and a watchdog in each node (sbd(8))."""
 
     device: BlockDevicePath
-    """The shared disk, some megabytes; it must be blank, or bear this site's mark."""
+    """The shared disk, some megabytes. It must be blank at first, and so must one that takes its place; the old one
+    keeps its header."""
 
     watchdog: WatchdogPath = "/dev/watchdog"
     """The watchdog of each node."""
