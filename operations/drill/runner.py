@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,7 @@ from operations.drill.steps import (
     Step,
     Steps,
     Undo,
+    Unserved,
     WaitFor,
 )
 from operations.proof.model import Move as Moved
@@ -157,17 +158,24 @@ class Runner:
                 await self._undo_last()
             case Move(to):
                 await self._move(to)
+            case Stays(node):
+                self._course.stays.append((time.time(), node))
+            case Crash(node):
+                self._course.crashes.append(time.time())
+                self._mark(f"{node} is lost with what it had not written")
+            case _:
+                await self._until(step)
+
+    async def _until(self, step: WaitFor | Served | Unserved | Fenced) -> None:
+        match step:
             case WaitFor():
                 await self._wait(step)
             case Served(times, limit):
                 await self._served(times, limit)
-            case Stays(node):
-                self._course.stays.append((time.time(), node))
+            case Unserved(times, limit):
+                await self._unserved(times, limit)
             case Fenced(node, limit):
                 await self._fenced(node, limit)
-            case Crash(node):
-                self._course.crashes.append(time.time())
-                self._mark(f"{node} is lost with what it had not written")
 
     async def _disturb(self, disturbance: Disturbance) -> None:
         self._mark(disturbance.what)
@@ -206,16 +214,28 @@ class Runner:
                 await asyncio.sleep(self._pause)
 
     async def _served(self, times: int, limit: float) -> None:
+        enough, ended = await self._asked(lambda since: sum(each.answered for each in since) >= times, limit)
+        if not enough:
+            why = next((each.error or f"HTTP status {each.status}" for each in reversed(ended)), "none ended")
+            self._course.find("not served", f"clients were not answered {times} times within {limit:g} s (last: {why})")
+            raise Missed
+
+    async def _unserved(self, times: int, limit: float) -> None:
+        def in_a_row(ended: Sequence[Request]) -> bool:
+            last = sorted(ended, key=lambda each: each.start)[-times:]
+            return len(last) == times and not any(each.answered for each in last)
+
+        if not (await self._asked(in_a_row, limit))[0]:
+            self._course.find("not reached", f"clients were served on for {limit:g} s")
+            raise Missed
+
+    async def _asked(self, enough: Callable[[Sequence[Request]], bool], limit: float) -> tuple[bool, list[Request]]:
+        """Whether the requests that began from here on were ``enough`` within the limit; and those requests."""
         since, deadline = time.time(), time.monotonic() + limit
         while True:
             ended = [each for each in await self._read() if each.start >= since]
-            if sum(each.answered for each in ended) >= times:
-                return
-            if time.monotonic() > deadline:
-                why = next((each.error or f"HTTP status {each.status}" for each in reversed(ended)), "none ended")
-                detail = f"clients were not answered {times} times within {limit:g} s (last: {why})"
-                self._course.find("not served", detail)
-                raise Missed
+            if enough(ended) or time.monotonic() > deadline:
+                return enough(ended), ended
             await asyncio.sleep(min(self._pause, 0.5))
 
     async def _read(self) -> list[Request]:

@@ -83,6 +83,14 @@ class Served:
 
 
 @dataclass(frozen=True)
+class Unserved:
+    """Wait until clients were not answered ``times`` times in a row, by requests that began after this step."""
+
+    times: int = 10
+    limit: float = 120.0
+
+
+@dataclass(frozen=True)
 class Stays:
     """From here on the service has to be on ``node``: a node that comes back does not take it away."""
 
@@ -104,7 +112,7 @@ class Crash:
     node: str
 
 
-Step: TypeAlias = Mark | Disturb | Undo | Move | WaitFor | Served | Stays | Fenced | Crash
+Step: TypeAlias = Mark | Disturb | Undo | Move | WaitFor | Served | Unserved | Stays | Fenced | Crash
 Steps: TypeAlias = Generator[Step, Stand, None]
 
 

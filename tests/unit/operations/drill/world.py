@@ -41,8 +41,6 @@ class World:
         wrong = frozenset(each.node for each in self.broken if "clock" in each.what) if clocks else None
         mirror: dict[str, str] = dict.fromkeys(("qsp-a", "qsp-b"), "up to date" if whole else "not connected")
         stand = Stand(time.time(), self.active, self.serves, whole and self.serves, mirror, wrong_clocks=wrong)
-        if any("full" in each.what for each in self.broken):
-            stand = replace(stand, whole=False)
         return replace(stand, notices=self.notices)
 
     async def fenced(self, node: str, since: float, without: frozenset[str]) -> bool | None:
@@ -80,7 +78,8 @@ class World:
 
     async def read(self) -> list[Request]:
         self.number += 1
-        self.ended.append(request(self.number, time.time(), status=200 if self.serves else None))
+        full = any("full" in each.what for each in self.broken)
+        self.ended.append(request(self.number, time.time(), status=200 if self.serves and not full else None))
         return list(self.ended)
 
     async def stop(self) -> list[Request]:
