@@ -23,7 +23,12 @@ def bounds_of(site: Site, scenario: Scenario) -> Bounds:
     """What the scenario may cost on this site."""
     stated = site.drill
     gap = stated.gaps.get(scenario.name) or (stated.planned_gap if scenario.planned else stated.unplanned_gap)
-    return Bounds(gap=gap.seconds, lost=stated.lost_records, lost_seconds=min(scenario.may_lose(site), _EVER))
+    return Bounds(
+        gap=gap.seconds,
+        lost=stated.lost_records,
+        lost_seconds=min(scenario.may_lose(site), _EVER),
+        local_suffices=scenario.local_suffices(site),
+    )
 
 
 _EVER = 1e9
@@ -120,6 +125,8 @@ def _records(
         return [Finding(name="not counted", detail="the logs could not be read, so nothing is known of lost records")]
     by_id = {request.id: request for request in requests}
     lost = [name for name in proof.lost if not excused(by_id[name], course, bounds.lost_seconds)]
+    if bounds.local_suffices:
+        lost = [name for name in lost if name not in proof.only_local or not _while_broken(by_id[name], course)]
     found: list[Finding] = []
     if len(lost) > bounds.lost:
         stated = f", and at most {bounds.lost} are stated" if bounds.lost else ""
@@ -136,9 +143,13 @@ def excused(request: Request, course: Course, seconds: float) -> bool:
     They may be dropped from the disturbance until it is over: a Squid that writes nothing afterwards is a fault.
     """
     if math.isclose(seconds, _EVER) and not course.crashes:
-        until = math.inf if course.repaired is None else course.repaired + SLACK
-        return course.disturbed is not None and course.disturbed <= request.end <= until
+        return _while_broken(request, course)
     return any(crash - seconds - SLACK <= request.end <= crash + SLACK for crash in course.crashes)
+
+
+def _while_broken(request: Request, course: Course) -> bool:
+    until = math.inf if course.repaired is None else course.repaired + SLACK
+    return course.disturbed is not None and course.disturbed <= request.end <= until
 
 
 def _places(course: Course) -> list[Finding]:

@@ -58,11 +58,15 @@ class Sample(_Frozen):
 
 
 class Bounds(_Frozen):
-    """What a scenario may cost: seconds without an answer, and records: a number, and the last seconds of a node."""
+    """What a scenario may cost: seconds without an answer, and records: a number, and the last seconds of a node.
+
+    ``local_suffices``: while it is broken, a record in a node's local log will do.
+    """
 
     gap: float
     lost: int
     lost_seconds: float
+    local_suffices: bool = False
 
 
 class ScenarioReport(_Frozen):

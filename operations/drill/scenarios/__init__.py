@@ -5,6 +5,7 @@ A module has a docstring whose first line is its title, and
 - ``PLANNED``: whether it does only what an operator does on any day, so that a production site may be asked for it;
 - ``lacks(view)``: why it cannot be done on this site or with what is at hand; empty if it can;
 - ``may_lose(site)`` (optional): seconds of records before a crash that may be missing, ``inf``: all while it is broken;
+- ``local_suffices(site)`` (optional): whether, while it is broken, a record in a node's local log will do;
 - ``sender(view)`` (optional): the node that requests come from where there is no other place; else the standby, which
   is disturbed the least;
 - ``steps(view)``: the generator of its steps.
@@ -31,6 +32,7 @@ class Scenario:
     planned: bool
     lacks: Callable[[View], str]
     may_lose: Callable[[Site], float]
+    local_suffices: Callable[[Site], bool]
     sender: Callable[[View], str]
     steps: Callable[[View], Steps]
 
@@ -49,6 +51,7 @@ def _scenario(module_name: str) -> Scenario:
         module.PLANNED,
         module.lacks,
         getattr(module, "may_lose", _nothing),
+        getattr(module, "local_suffices", _never),
         getattr(module, "sender", _standby),
         module.steps,
     )
@@ -56,6 +59,10 @@ def _scenario(module_name: str) -> Scenario:
 
 def _title(module: ModuleType) -> str:
     return (module.__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+
+def _never(_site: Site) -> bool:
+    return False
 
 
 def _nothing(_site: Site) -> float:

@@ -26,6 +26,11 @@ def may_lose(site: Site) -> float:
     return float("inf") if site.log.on_full == "drop" else 0.0
 
 
+def local_suffices(site: Site) -> bool:
+    """Squid answers, writes the local record, and only then ends at the one that it cannot write (docs/logs.md)."""
+    return site.log.on_full == "stop"
+
+
 def steps(view: View) -> Steps:
     """Full, what is declared, room again, served again."""
     yield Disturb(mirror_full(view.site, view.active, (view.active, view.standby), view.lasts))

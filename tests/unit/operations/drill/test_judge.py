@@ -102,6 +102,17 @@ def test_a_full_mirror_that_drops_records_may_do_so_until_there_is_room_again(si
     assert names(judged(site, seen, all_of(seen, without=[70]), "mirror-full")) == ["lost"]
 
 
+def test_a_full_mirror_that_stops_the_service_may_leave_records_in_the_local_log_alone(site: Site) -> None:
+    seen = course()
+    seen.repaired = BEGIN + 16
+    local = {"qsp-a": all_of(seen).mirror}
+    kept = all_of(seen, without=[61, 70]).model_copy(update={"local": local})
+    assert names(judged(site, seen, kept, "mirror-full")) == []
+    assert names(judged(site, seen, kept, "squid-killed")) == ["lost"]
+    before = all_of(seen, without=[10]).model_copy(update={"local": local})
+    assert names(judged(site, seen, before, "mirror-full")) == ["lost"]
+
+
 def test_stickiness_0_is_named_when_the_service_moves_back(site: Site) -> None:
     seen = course("qsp-b")
     seen.stays = [(BEGIN + 13, "qsp-b")]
