@@ -21,13 +21,29 @@ _FIRST_LINK = 5405
 class Traits:
     """``unit`` is the engine's own, which Squid outlives at shutdown; ``agent``: Squid is run by the OCF agent.
 
-    ``openings`` are what the other node must reach, ``ports`` those that nobody else may listen on, and whose they are.
+    ``unwatched`` says why nothing moves where the active node loses the public network with its link still up; "" if
+    the service does. ``openings`` are what the other node must reach, ``ports`` those that nobody else may listen on,
+    and whose they are.
     """
 
     unit: str
     agent: bool
+    unwatched: Callable[[Site], str]
     openings: Openings
     ports: Mapping[int, str]
+
+
+def _no_pings(site: Site) -> str:
+    if site.network.public.reachable:
+        return ""
+    return "no address is declared under network.public.reachable, so losing the network moves nothing"
+
+
+def _no_broadcasts(site: Site) -> str:
+    """LifeKeeper's own check of the address; it pings nothing that is declared."""
+    if site.lifekeeper and site.lifekeeper.address and site.lifekeeper.address.broadcast_ping:
+        return ""
+    return "lifekeeper.address.broadcast_ping is not declared true, so losing the network moves nothing"
 
 
 def _others(site: Site, node: Node) -> list[Node]:
@@ -68,12 +84,14 @@ TRAITS: Mapping[str, Traits] = {
     "pacemaker": Traits(
         unit="pacemaker.service",
         agent=True,
+        unwatched=_no_pings,
         openings=_corosync,
         ports=dict.fromkeys(COROSYNC_PORTS, "Corosync") | {PACEMAKER_REMOTE_PORT: "Pacemaker"},
     ),
     "lifekeeper": Traits(
         unit="lifekeeper.service",
         agent=False,
+        unwatched=_no_broadcasts,
         openings=_lifekeeper,
         ports=dict.fromkeys(PORTS, "LifeKeeper") | {FIRST_MIRROR_PORT: "DataKeeper"},
     ),

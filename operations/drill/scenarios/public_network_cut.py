@@ -6,6 +6,7 @@ to the node that does, in order and without a lost record, and stays there when 
 
 from __future__ import annotations
 
+from blueprint.traits import traits
 from operations.drill.disturbances import ByPlug, network_cut
 from operations.drill.steps import Disturb, Served, Stays, Steps, Undo, View, WaitFor
 
@@ -13,10 +14,8 @@ PLANNED = False
 
 
 def lacks(view: View) -> str:
-    """Reachability has to be declared, or nothing is promised."""
-    if not view.site.network.public.reachable:
-        return "no address is declared under network.public.reachable, so losing the network moves nothing"
-    return ""
+    """What watches the network has to be declared, or nothing is promised."""
+    return traits(view.site).unwatched(view.site)
 
 
 def steps(view: View) -> Steps:

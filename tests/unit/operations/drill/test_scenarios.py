@@ -23,6 +23,7 @@ from operations.drill.steps import (
     View,
     WaitFor,
 )
+from tests.unit.lifekeeper.sites import site as lifekeeper
 
 LAB = frozenset({"power", "public network", "replication network", "disk"})
 NAMES = (
@@ -83,6 +84,17 @@ def test_what_a_site_or_a_machine_cannot_do_is_said(site: Site) -> None:
     without = site.model_copy(update={"mirror": None, "time": None})
     lacking = {name for name, each in scenarios().items() if each.lacks(View(without, "qsp-a", "qsp-b", LAB))}
     assert lacking == {"peers-disk-frozen", "mirror-full", "clock-off"}
+
+
+def test_what_an_engine_does_not_promise_is_left_out_with_the_reason() -> None:
+    def lacking(**section: object) -> dict[str, str]:
+        view = View(lifekeeper(**section), "qsp-a", "qsp-b", LAB)
+        return {name: why for name, each in scenarios().items() if (why := each.lacks(view))}
+
+    assert set(lacking()) == {"squid-hung", "public-network-cut"}
+    assert "nobody asks Squid" in lacking()["squid-hung"]
+    assert "broadcast_ping" in lacking()["public-network-cut"]
+    assert set(lacking(address={"broadcast_ping": True})) == {"squid-hung"}
 
 
 def test_a_full_mirror_is_held_against_what_is_declared(site: Site) -> None:
