@@ -184,10 +184,12 @@ fallocate -l "$free" -- "$1/.squid-ha-drill-filler" 2>/dev/null ||
     dd if=/dev/zero of="$1/.squid-ha-drill-filler" bs=1M conv=notrunc oflag=append status=none 2>/dev/null || :
 [ "$(df --output=avail -B1M -- "$1" | tail -n 1)" -le 1 ] || { echo "$1 did not become full" >&2; exit 1; }
 """
+# Until its journal has been written, ext3 gives the blocks to nobody else: there is no room yet.
 _EMPTY = r"""
 mountpoint -q -- "$1" || exit 32
 fuser -s -k -- "$1/.squid-ha-drill-filler" 2>/dev/null || :
 rm -f -- "$1/.squid-ha-drill-filler"
+sync -f -- "$1"
 """
 
 
