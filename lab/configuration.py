@@ -41,6 +41,13 @@ def read(directory: Path) -> Configuration:
     return Configuration(**json.loads((directory / FILE).read_text()))
 
 
+def _user() -> tuple[int, int]:
+    """User and group. What sudo says counts only for root: a user whom root has become by it is not root."""
+    own = os.getuid(), os.getgid()
+    said = os.environ.get("SUDO_UID"), os.environ.get("SUDO_GID")
+    return (int(said[0]), int(said[1])) if os.geteuid() == 0 and said[0] and said[1] else own
+
+
 def for_this_user(
     kernel: Path,
     initrd: Path,
@@ -55,6 +62,6 @@ def for_this_user(
     return Configuration(
         str(kernel), str(initrd), str(disk), str(tree), str(packages), str(identity),
         {name: str(path) for name, path in host_keys.items()}, key,
-        int(os.environ.get("SUDO_UID", os.getuid())), int(os.environ.get("SUDO_GID", os.getgid())),
+        *_user(),
         str(cache_directory("snapshots").parent),
     )  # fmt: skip
