@@ -25,7 +25,7 @@ def control_socket(directory: Path | None = None) -> Path:
 
 
 def connect(path: Path, timeout: float) -> socket.socket:
-    """Connect to a unix socket of the lab; raises LabIsDown when nobody listens."""
+    """Connect to a unix socket of the lab; raises LabIsDown when nobody listens, LabError when it is another user's."""
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(timeout)
     try:
@@ -33,10 +33,22 @@ def connect(path: Path, timeout: float) -> socket.socket:
     except (FileNotFoundError, ConnectionRefusedError):
         connection.close()
         raise LabIsDown("the lab is not running; start it with `make lab-up`") from None
+    except PermissionError:
+        connection.close()
+        raise LabError(
+            f"the lab in {path.parent} was started by {_owner(path)}; as that user, `make lab-down` ends it"
+        ) from None
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except (KeyError, OSError):
+        return "somebody else"
 
 
 def call(do: str, *, timeout: float = 120.0, **arguments: object) -> Any:  # noqa: ANN401  JSON

@@ -34,6 +34,16 @@ async def dispatch(request: Mapping[str, Any]) -> Any:
     return dict(request)
 
 
+def test_a_lab_that_another_user_has_started_is_named(run_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_words: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    control.control_socket().touch()
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    with pytest.raises(LabError, match=f"the lab in {run_directory} was started by .*; as that user"):
+        control.is_up()
+
+
 async def is_listening() -> None:
     async with asyncio.timeout(10):
         while True:
