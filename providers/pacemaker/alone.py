@@ -14,15 +14,19 @@ import time
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command, script
 from providers.connection.errors import NotVerified, Refused, TimedOut
+from providers.host.waiting import until
 from providers.pacemaker import live, monitor, stack, times
 from providers.pacemaker.live import Live
 from providers.pacemaker.monitor import Monitor
-from providers.pacemaker.service import arrived, service
+from providers.pacemaker.service import arrived, promotable, service
 from providers.storage import drbd
+from providers.storage.status import Status, parse
 
 START = 240.0
 """Seconds until Pacemaker answers: SBD's start delay and an election that nobody else takes part in included."""
 SLACK = 120.0
+ATTACHED = 120.0
+"""Seconds until the half is attached, from when the cluster works."""
 
 # Exit code 1 of --get means that there is no such key: this corosync does not wait.
 _WAITS = "corosync-cmapctl -g runtime.votequorum.wait_for_all_status 2>/dev/null || [ $? -eq 1 ]"
@@ -33,6 +37,15 @@ command -v drbdadm >/dev/null || exit 0
 drbdadm get-gi "$1" 2>/dev/null </dev/null || :
 """
 _UP_TO_DATE_FLAG = 5
+# $1 resource. Up to date by being told so; Pacemaker promotes it then. What looks at new devices may hold it a moment.
+_FORCE = r"""
+drbdadm primary --force "$1"
+tries=10
+until drbdadm secondary "$1"; do
+    tries=$((tries - 1)); [ "$tries" -gt 0 ] || exit 1
+    sleep 1
+done
+"""
 
 
 async def start_alone(cluster: Cluster, name: str) -> None:
@@ -50,6 +63,7 @@ async def start_alone(cluster: Cluster, name: str) -> None:
         await node.run(command("systemctl", "start", *stack.UNITS, timeout=START))
         await _proceed(cluster, node)
     await _declare_off(cluster, node)
+    await _take_for_newest(cluster, node)
     await _serve(cluster, name)
 
 
@@ -113,6 +127,26 @@ async def _declare_off(cluster: Cluster, node: Node) -> None:
         if other.unclean:
             cluster.progress(f"Telling the cluster that {other.name} is off")
             await node.run(command("stonith_admin", "--confirm", other.name, timeout=120))
+
+
+async def _take_for_newest(cluster: Cluster, node: Node) -> None:
+    """A half that lost its power while it was connected is only ``Consistent``: the other one may have more.
+
+    DRBD's agent gives it no score where halves are fenced, so that nothing would ever promote it; but a person says
+    that this node is to serve. Should the other one have written more after all, the two refuse each other when it
+    returns (`squid-ha resolve split-brain`): nothing is overwritten.
+    """
+    cib = (await live.settled_quorum(cluster)).cib
+    if not any(promotable(cib, name) for name in service(cib)):
+        return
+
+    async def half() -> Status:
+        return parse((await node.run(drbd.status(drbd.RESOURCE))).stdout, drbd.RESOURCE)
+
+    found, _ = await until(half, lambda status: status.attached and status.settled, ATTACHED)
+    if found.disk == "Consistent" and not found.connected:
+        cluster.progress(f"Taking the mirror's half on {node.name} for the newest: the other one cannot be asked")
+        await node.run(script(_FORCE, drbd.RESOURCE, label=f"drbdadm primary --force {drbd.RESOURCE}"))
 
 
 async def _serve(cluster: Cluster, name: str) -> None:

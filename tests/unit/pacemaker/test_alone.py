@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from providers.connection.command import Command, Result
@@ -13,6 +15,9 @@ from tests.unit.pacemaker.tools import recorded
 GENERATION = "240B8474F5F30D70:0000000000000000:53D5B756191BEFD1:53D4B756191BEFD1:1:{}:0:1:0:0:0"
 
 
+STANDALONE = (Path(__file__).parents[2] / "recorded/storage/events2-standalone.txt").read_text()
+
+
 class Waiting:
     """`qsp-b`, whose cluster waits for `qsp-a` until it is told not to."""
 
@@ -21,6 +26,7 @@ class Waiting:
         self.quorate = False
         self.unclean = True
         self.up_to_date = "1"
+        self.disk = "UpToDate"
         self.seen = False
         self.said: list[str] = []
 
@@ -28,8 +34,8 @@ class Waiting:
         text = str(command)
         if command.writes:
             self.said.append(text)
-        if "get-gi" in text:
-            return GENERATION.format(self.up_to_date)
+        if "drbd" in text:
+            return self.mirror(text)
         if text.startswith("systemctl start"):
             self.started = True
         elif "cancel_wait_for_all" in text:
@@ -45,6 +51,12 @@ class Waiting:
         elif command.argv[0] == "crm_mon":
             return self.mon()
         return ""
+
+    def mirror(self, text: str) -> str:
+        if "primary --force" in text:
+            self.disk = "UpToDate"
+        said = {"get-gi": GENERATION.format(self.up_to_date), "events2": STANDALONE.replace("UpToDate", self.disk)}
+        return next((answer for word, answer in said.items() if word in text), "")
 
     def mon(self) -> str:
         text = recorded("crm_mon-tree.xml").replace('with_quorum="true"', f'with_quorum="{str(self.quorate).lower()}"')
@@ -70,6 +82,16 @@ async def test_the_waiting_is_ended_the_peer_declared_off_and_the_service_waited
             "corosync-cmapctl -s quorum.cancel_wait_for_all u8 1",
             "stonith_admin --confirm qsp-a",
         ]
+
+
+async def test_a_half_that_cannot_tell_whether_it_is_the_newest_is_taken_for_that() -> None:
+    """Both nodes lost their power: DRBD calls what is left `Consistent`, and its agent lets nobody promote it."""
+    waiting = Waiting()
+    waiting.disk = "Consistent"
+    cluster = fake_cluster(FakeNode("qsp-b", waiting.answer))
+    for _ in range(2):
+        await alone.start_alone(cluster, "qsp-b")
+        assert waiting.said[-2:] == ["stonith_admin --confirm qsp-a", "drbdadm primary --force squid-ha"]
 
 
 async def test_a_half_that_is_behind_does_not_become_the_source() -> None:
