@@ -34,7 +34,7 @@ class Waiting:
         text = str(command)
         if command.writes:
             self.said.append(text)
-        if "drbd" in text:
+        if "squid-ha" in text and "systemctl" not in text:
             return self.mirror(text)
         if text.startswith("systemctl start"):
             self.started = True
@@ -53,7 +53,7 @@ class Waiting:
         return ""
 
     def mirror(self, text: str) -> str:
-        if "primary --force" in text:
+        if "for the newest" in text:
             self.disk = "UpToDate"
         said = {"get-gi": GENERATION.format(self.up_to_date), "events2": STANDALONE.replace("UpToDate", self.disk)}
         return next((answer for word, answer in said.items() if word in text), "")
@@ -91,7 +91,7 @@ async def test_a_half_that_cannot_tell_whether_it_is_the_newest_is_taken_for_tha
     cluster = fake_cluster(FakeNode("qsp-b", waiting.answer))
     for _ in range(2):
         await alone.start_alone(cluster, "qsp-b")
-        assert waiting.said[-2:] == ["stonith_admin --confirm qsp-a", "drbdadm primary --force squid-ha"]
+        assert waiting.said[-2:] == ["stonith_admin --confirm qsp-a", "take squid-ha for the newest"]
 
 
 async def test_a_half_that_is_behind_does_not_become_the_source() -> None:
