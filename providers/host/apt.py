@@ -94,21 +94,25 @@ done
 """
 
 
-# $1 accounts, $2 directories, a line each; then packages. Prints those that one of the packages names.
+# $1 accounts, $2 directories, a line each; then packages. Prints those that one of the packages names: an account in
+# its scripts, where a part of a path is no account; a directory also in its list.
 _NAMED = r"""
 accounts=$1 directories=$2
 shift 2
 cd /var/lib/dpkg/info || exit 1
-text=$(
+scripts=$(
     for package; do
-        for kind in list preinst postinst prerm postrm config; do cat "$package.$kind" 2>/dev/null; done
+        for kind in preinst postinst prerm postrm config; do cat "$package.$kind" 2>/dev/null; done
         grep -sE '^/usr/lib/(sysusers|tmpfiles)\.d/' "$package.list" | xargs -r -d '\n' cat 2>/dev/null
     done
 )
-printf '%s\n%s\n' "$accounts" "$directories" | while read -r name; do
-    [ -n "$name" ] || continue
-    ! printf '%s\n' "$text" | grep -qP -- "(?<![\\w.-])\\Q$name\\E(?![\\w.-])" || printf '%s\n' "$name"
-done
+lists=$(for package; do cat "$package.list" 2>/dev/null; done)
+named() {
+    [ -z "$1" ] || ! printf '%s\n' "$2" | grep -qP -- "(?<![\\w.$3-])\\Q$1\\E(?![\\w.$3-])" || printf '%s\n' "$1"
+}
+printf '%s\n' "$accounts" | while read -r name; do named "$name" "$scripts" /; done
+printf '%s\n' "$directories" | while read -r name; do named "$name" "$scripts
+$lists" ''; done
 """
 
 

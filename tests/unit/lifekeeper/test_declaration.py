@@ -11,8 +11,8 @@ SCRIPT = "#!/bin/sh\nexit 0\n"
 
 # what is set, to what, what the sentence says; of the site of phase 3
 WRONG = [
-    ("lifekeeper.media", "sps.img", "the absolute path of a file on the nodes"),
-    ("lifekeeper.media", "/root/../sps.img", "the absolute path of a file on the nodes"),
+    ("lifekeeper.media", "sps.img", "the absolute path of a folder on the nodes"),
+    ("lifekeeper.media", "/root/../sps.img", "the absolute path of a folder on the nodes"),
     ("lifekeeper.license", {}, "either `file: <path on the nodes>` or `secret"),
     ("lifekeeper.license", {"file": "/l", "secret": {"secret": "l"}}, "either `file"),
     ("lifekeeper.license.secret", "the licence itself", "a section with `secret`"),

@@ -87,8 +87,8 @@ def test_what_a_site_or_a_machine_cannot_do_is_said(site: Site) -> None:
 
 
 def test_what_an_engine_does_not_promise_is_left_out_with_the_reason() -> None:
-    def lacking(**section: object) -> dict[str, str]:
-        view = View(lifekeeper(**section), "qsp-a", "qsp-b", LAB)
+    def lacking(address: dict[str, bool] | None = None) -> dict[str, str]:
+        view = View(lifekeeper(address=address or {}), "qsp-a", "qsp-b", LAB)
         return {name: why for name, each in scenarios().items() if (why := each.lacks(view))}
 
     assert set(lacking()) == {"squid-hung", "public-network-cut"}
