@@ -37,21 +37,6 @@ command -v drbdadm >/dev/null || exit 0
 drbdadm get-gi "$1" 2>/dev/null </dev/null || :
 """
 _UP_TO_DATE_FLAG = 5
-# $1 resource. Without its fencing policy a half that is consistent becomes up to date by being promoted, and keeps its
-# history: `primary --force` begins one of its own, and the halves would refuse each other when the other one returns.
-# Demoted again, for Pacemaker to promote it; what looks at new devices may hold it a moment.
-_NEWEST = r"""
-set -e
-minor=$(drbdadm sh-minor "$1" </dev/null)
-trap 'drbdadm adjust "$1" </dev/null' EXIT
-drbdsetup disk-options "$minor" --fencing=dont-care
-drbdadm primary "$1" </dev/null
-tries=10
-until drbdadm secondary "$1" </dev/null; do
-    tries=$((tries - 1)); [ "$tries" -gt 0 ] || exit 1
-    sleep 1
-done
-"""
 
 
 async def start_alone(cluster: Cluster, name: str) -> None:
@@ -152,7 +137,7 @@ async def _take_for_newest(cluster: Cluster, node: Node) -> None:
     found, _ = await until(half, lambda status: status.attached and status.settled, ATTACHED)
     if found.disk == "Consistent" and not found.connected:
         cluster.progress(f"Taking the mirror's half on {node.name} for the newest: the other one cannot be asked")
-        await node.run(script(_NEWEST, drbd.RESOURCE, label=f"take {drbd.RESOURCE} for the newest"))
+        await node.run(drbd.newest(drbd.RESOURCE))
 
 
 async def _serve(cluster: Cluster, name: str) -> None:

@@ -11,13 +11,34 @@ from providers.connection.command import Command, script
 RESOURCE = "squid-ha"
 """What a site calls its one mirror."""
 
-# "$@": words of drbdadm. Its standard output may hold the secret too, and nobody needs it.
-_ADM = r"""
-said=$(drbdadm "$@" 2>&1 >/dev/null </dev/null)
-rc=$?
-printf '%s\n' "$said" | sed "s/--shared-secret=[^ ']*/--shared-secret=***/g" >&2
-exit $rc
+# Its standard output may hold the secret too, and nobody needs it.
+_MASKED = r"""
+masked() {
+    said=$(drbdadm "$@" 2>&1 >/dev/null </dev/null)
+    rc=$?
+    printf '%s\n' "$said" | sed "s/--shared-secret=[^ ']*/--shared-secret=***/g" >&2
+    return $rc
+}
 """
+# "$@": words of drbdadm
+_ADM = _MASKED + 'masked "$@"\n'
+# $1 resource. Without its fencing policy a half that is consistent becomes up to date by being promoted, and keeps its
+# history: `primary --force` begins one of its own, and the halves would refuse each other when the other one returns.
+# Demoted again, for Pacemaker to promote it; what looks at new devices may hold it a moment.
+_NEWEST = (
+    _MASKED
+    + r"""
+minor=$(drbdadm sh-minor "$1" 2>/dev/null </dev/null) || { echo "drbdadm knows no $1" >&2; exit 1; }
+trap 'ended=$?; masked adjust "$1" || ended=1; exit "$ended"' EXIT
+drbdsetup disk-options "$minor" --fencing=dont-care || exit 1
+masked primary "$1" || exit 1
+tries=10
+until masked secondary "$1"; do
+    tries=$((tries - 1)); [ "$tries" -gt 0 ] || exit 1
+    sleep 1
+done
+"""
+)
 # $1 resource. Prints the verbs that would make the running resource match its file: none if it does.
 _PENDING = r"""
 [ -d /sys/module/drbd ] || exit 0
@@ -95,6 +116,11 @@ def reasons(resource: str) -> Command:
 def adm(*words: str, timeout: float = 60.0) -> Command:
     """``drbdadm`` with its errors masked."""
     return script(_ADM, *words, timeout=timeout, label=f"drbdadm {' '.join(words)}")
+
+
+def newest(resource: str) -> Command:
+    """Make an attached half that is only consistent up to date, because somebody says that it is the newest."""
+    return script(_NEWEST, resource, label=f"take {resource} for the newest")
 
 
 def create(resource: str, device: str) -> Command:

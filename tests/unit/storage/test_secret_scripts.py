@@ -101,3 +101,19 @@ def test_restore(place):
     assert path.read_text() == "theirs"
     run(place, configuration.script(configuration._RESTORE, str(path), configuration.BACKUP))
     assert not path.exists()
+
+
+@pytest.mark.parametrize("failing", ["", "primary", "secondary", "adjust"])
+def test_a_half_taken_for_the_newest_is_fenced_as_before_and_no_secret_is_said(place: Path, failing: str) -> None:
+    told = place / "told"
+    speaks = f'echo "drbdsetup net-options --shared-secret=hidden" >&2; [ "$1" != \'{failing}\' ]'
+    stand_in(place, f'[ "$1" != sh-minor ] || {{ echo 0; exit 0; }}\necho "$1" >>{told}\n{speaks}')
+    for name, body in (("drbdsetup", f'echo "$*" >>{told}'), ("sleep", ":")):
+        (place / "bin" / name).write_text(f"#!/bin/sh\n{body}\n")
+        (place / "bin" / name).chmod(0o755)
+    done = run(place, drbd.newest("squid-ha"))
+    assert (done.returncode == 0) == (failing == "")
+    assert b"hidden" not in done.stderr + done.stdout
+    steps = told.read_text().split("\n")[:-1]
+    assert (steps[0], steps[-1]) == ("disk-options 0 --fencing=dont-care", "adjust")
+    assert failing or steps[1:-1] == ["primary", "secondary"]
