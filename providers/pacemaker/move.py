@@ -12,7 +12,7 @@ from providers.pacemaker.cib import Cib
 from providers.pacemaker.live import Live
 from providers.pacemaker.options import SECTIONS
 from providers.pacemaker.service import active, arrived, base, service
-from providers.storage import drbd, status
+from providers.storage.views import read_status
 
 UNIT = "squid-ha-switchover.service"
 SLACK = 60.0
@@ -82,10 +82,8 @@ async def _refuse_stale_mirror(cluster: Cluster, current: Live) -> None:
         resource = primitive.parameters.get("drbd_resource")
         if not resource:
             continue
-        query = drbd.status(resource)
-        views = await cluster.each(lambda node, query=query: node.run(query))
-        for name, answer in views.items():
-            view = status.parse(answer.stdout, resource)
+        views = await cluster.each(lambda node, resource=resource: read_status(node, resource))
+        for name, view in views.items():
             if not view.connected or (view.disk, view.peer_disk) != ("UpToDate", "UpToDate"):
                 raise Refused(
                     f"the mirror {resource} is not up to date on both sides "

@@ -15,6 +15,7 @@ from providers.storage.device import Disk
 from providers.storage.marks import DISK, is_marked, kept
 from providers.storage.resource_file import SECRET
 from providers.storage.status import Status
+from providers.storage.views import read_status
 
 if TYPE_CHECKING:
     from providers.storage.mirror import Wanted
@@ -76,11 +77,7 @@ async def read_halves(cluster: Cluster, wanted: Wanted) -> dict[str, Half]:
 async def read_statuses(cluster: Cluster, wanted: Wanted) -> dict[str, Status]:
     """Only what DRBD says, of every node; for waiting."""
 
-    async def ask(node: Node) -> Status:
-        result = await node.run(drbd.status(wanted.resource))
-        return status.parse(result.stdout, wanted.resource)
-
-    return await cluster.each(ask, list(wanted.nodes))
+    return await cluster.each(lambda node: read_status(node, wanted.resource), list(wanted.nodes))
 
 
 async def _read(cluster: Cluster, node: Node, wanted: Wanted) -> Half:

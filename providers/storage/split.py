@@ -17,6 +17,7 @@ from providers.host.waiting import until
 from providers.roles import SplitBrain
 from providers.storage import drbd
 from providers.storage.status import Status, parse
+from providers.storage.views import read_status
 
 RESYNC_LIMIT = 90.0
 """Seconds from connecting to the copying under way: several of DRBD's own attempts."""
@@ -128,19 +129,15 @@ async def resolve(cluster: Cluster, victim: str, resource: str = drbd.RESOURCE) 
             remedy="see with `fuser -vm` what uses it; the service must run on the other node",
         ) from failure
     await node.run(drbd.adm("connect", "--discard-my-data", resource))
-    if (await _status(survivor, resource)).connection == "StandAlone":
+    if (await read_status(survivor, resource)).connection == "StandAlone":
         await survivor.run(drbd.adm("connect", resource))
     await _wait(cluster, resource, victim)
 
 
 async def _cut(node: Node, resource: str) -> None:
     """Give up connecting. The half may have done so itself, and is not asked to agree."""
-    if (await _status(node, resource)).connection != "StandAlone":
+    if (await read_status(node, resource)).connection != "StandAlone":
         await node.run(drbd.adm("disconnect", resource))
-
-
-async def _status(node: Node, resource: str) -> Status:
-    return parse((await node.run(drbd.status(resource))).stdout, resource)
 
 
 def _on_its_way(sides: Mapping[str, Side], victim: str) -> bool:

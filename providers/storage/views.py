@@ -1,4 +1,4 @@
-"""The mirror as each node sees it, in words that belong to no engine."""
+"""The mirror as each node sees it: in DRBD's words, and in those that belong to no engine."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ _COPIES = frozenset({"SyncSource", "PausedSyncS", "StartingSyncS"})
 _PLAIN = frozenset({"", "Off", "Established"})
 
 
+async def read_status(node: Node, resource: str) -> Status:
+    """What DRBD says on one node."""
+    return parse((await node.run(drbd.status(resource))).stdout, resource)
+
+
 async def read_views(cluster: Cluster, resource: str) -> dict[str, MirrorView]:
     """Every node's view; of one that does not answer it is the sentence why."""
 
     async def ask(node: Node) -> MirrorView:
         try:
-            return view(parse((await node.run(drbd.status(resource))).stdout, resource))
+            return view(await read_status(node, resource))
         except HostError as error:
             return MirrorView(trouble=str(error).splitlines()[0])
 
