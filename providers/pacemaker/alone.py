@@ -16,11 +16,12 @@ from providers.connection.command import command, script
 from providers.connection.errors import NotVerified, Refused, TimedOut
 from providers.host.waiting import until
 from providers.pacemaker import live, monitor, stack, times
+from providers.pacemaker.cib import Cib
 from providers.pacemaker.live import Live
 from providers.pacemaker.monitor import Monitor
 from providers.pacemaker.service import arrived, promotable, service
 from providers.storage import drbd
-from providers.storage.status import Status, parse
+from providers.storage.views import read_status
 
 START = 240.0
 """Seconds until Pacemaker answers: SBD's start delay and an election that nobody else takes part in included."""
@@ -53,9 +54,10 @@ async def start_alone(cluster: Cluster, name: str) -> None:
         cluster.progress(f"Starting the cluster on {name} alone")
         await node.run(command("systemctl", "start", *stack.UNITS, timeout=START))
         await _proceed(cluster, node)
-    await _declare_off(cluster, node)
-    await _take_for_newest(cluster, node)
-    await _serve(cluster, name)
+    current = await live.settled_quorum(cluster)
+    await _declare_off(cluster, node, current)
+    await _take_for_newest(cluster, node, current.cib)
+    await _serve(cluster, name, current.cib)
 
 
 async def _view(node: Node) -> Monitor | None:
@@ -111,38 +113,34 @@ async def _proceed(cluster: Cluster, node: Node) -> None:
         await asyncio.sleep(live.pause(time.monotonic() - now))
 
 
-async def _declare_off(cluster: Cluster, node: Node) -> None:
+async def _declare_off(cluster: Cluster, node: Node, current: Live) -> None:
     """Fencing of a node that is off may never succeed: what a person knows takes its place."""
-    current = await live.settled_quorum(cluster)
     for other in current.monitor.nodes:
         if other.unclean:
             cluster.progress(f"Telling the cluster that {other.name} is off")
             await node.run(command("stonith_admin", "--confirm", other.name, timeout=120))
 
 
-async def _take_for_newest(cluster: Cluster, node: Node) -> None:
+async def _take_for_newest(cluster: Cluster, node: Node, cib: Cib) -> None:
     """A half that lost its power while it was connected is only ``Consistent``: the other one may have more.
 
     DRBD's agent gives it no score where halves are fenced, so that nothing would ever promote it; but a person says
     that this node is to serve. Should the other one have written more after all, the two refuse each other when it
     returns (`squid-ha resolve split-brain`): nothing is overwritten.
     """
-    cib = (await live.settled_quorum(cluster)).cib
     if not any(promotable(cib, name) for name in service(cib)):
         return
 
-    async def half() -> Status:
-        return parse((await node.run(drbd.status(drbd.RESOURCE))).stdout, drbd.RESOURCE)
-
-    found, _ = await until(half, lambda status: status.attached and status.settled, ATTACHED)
+    found, _ = await until(
+        lambda: read_status(node, drbd.RESOURCE), lambda half: half.attached and half.settled, ATTACHED
+    )
     if found.disk == "Consistent" and not found.connected:
         cluster.progress(f"Taking the mirror's half on {node.name} for the newest: the other one cannot be asked")
         await node.run(drbd.newest(drbd.RESOURCE))
 
 
-async def _serve(cluster: Cluster, name: str) -> None:
-    current = await live.settled_quorum(cluster)
-    members = service(current.cib)
+async def _serve(cluster: Cluster, name: str, cib: Cib) -> None:
+    members = service(cib)
     limit = SLACK + sum(times.limit(each.operations.values(), "start", "promote") for each in members.values())
 
     def runs(now: Live) -> bool:
