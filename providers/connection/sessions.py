@@ -35,8 +35,7 @@ class Sessions:
         except BaseException:
             # Its command may still run, and its answer would be taken for the next one's.
             shell.close()
-            self._open -= 1
-            self._idle.put_nowait(None)
+            self._lost()
             raise
         self._idle.put_nowait(shell)
 
@@ -44,17 +43,26 @@ class Sessions:
         while True:
             if self._open:
                 with contextlib.suppress(TimeoutError):
-                    if (kept := await asyncio.wait_for(self._idle.get(), PATIENCE)) is not None:
+                    async with asyncio.timeout(PATIENCE):
+                        kept = await self._idle.get()
+                    if kept is not None:
                         return kept
                     continue
             self._open += 1
             try:
                 return await self._opening()
-            except BaseException as error:
-                self._open -= 1
-                if not (isinstance(error, ShellRefused) and self._open):
-                    self._idle.put_nowait(None)
+            except ShellRefused:
+                if self._open == 1:
+                    self._lost()
                     raise
+                self._open -= 1
+            except BaseException:
+                self._lost()
+                raise
             # The node gives no more at a time: one of the others comes free, or is lost, and then there is room.
             if (kept := await self._idle.get()) is not None:
                 return kept
+
+    def _lost(self) -> None:
+        self._open -= 1
+        self._idle.put_nowait(None)

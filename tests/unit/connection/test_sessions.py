@@ -39,55 +39,44 @@ class Node:
         return shell()
 
 
-async def test_who_waits_for_a_shell_that_is_lost_gets_another_if_the_node_gives_one() -> None:
-    node = Node(most=1)
-    shells = Sessions(shell(), node.open)
-    release, holding = asyncio.Event(), asyncio.Event()
+class Race:
+    """One who has the node's only shell and loses it, and three who wait for it."""
 
-    async def fails() -> None:
-        async with shells.one():
-            holding.set()
-            await release.wait()
-            node.given -= 1
+    def __init__(self, node: Node) -> None:
+        self._shells = Sessions(shell(), node.open)
+        self._node = node
+        self._holding = asyncio.Event()
+        self._release = asyncio.Event()
+
+    async def _lose(self) -> None:
+        async with self._shells.one():
+            self._holding.set()
+            await self._release.wait()
             raise ConnectionError
 
-    async def works() -> bool:
-        async with shells.one():
-            return True
+    async def _use(self) -> None:
+        async with self._shells.one():
+            pass
 
-    first = asyncio.create_task(fails())
-    await holding.wait()
-    waiting = [asyncio.create_task(works()) for _ in range(3)]
-    done, _ = await asyncio.wait(waiting, timeout=0.2)
-    assert not done
-    release.set()
-    async with asyncio.timeout(10):
-        assert await asyncio.gather(*waiting) == [True] * 3
-    with pytest.raises(ConnectionError):
-        await first
+    async def outcome(self, room: int) -> list[BaseException | None]:
+        """What became of the one and of the three; the node gives ``room`` shells more once the first is lost."""
+        first = asyncio.create_task(self._lose())
+        await self._holding.wait()
+        waiting = [asyncio.create_task(self._use()) for _ in range(3)]
+        done, _ = await asyncio.wait(waiting, timeout=0.2)
+        assert not done
+        self._node.most += room
+        self._release.set()
+        async with asyncio.timeout(10):
+            return await asyncio.gather(first, *waiting, return_exceptions=True)
+
+
+async def test_who_waits_for_a_shell_that_is_lost_gets_another_if_the_node_gives_one() -> None:
+    lost, *waited = await Race(Node(most=1)).outcome(room=1)
+    assert isinstance(lost, ConnectionError)
+    assert waited == [None] * 3
 
 
 async def test_who_waits_fails_like_the_last_one_where_the_node_gives_none_any_more() -> None:
-    node = Node(most=1)
-    shells = Sessions(shell(), node.open)
-    release, holding = asyncio.Event(), asyncio.Event()
-
-    async def fails() -> None:
-        async with shells.one():
-            holding.set()
-            await release.wait()
-            raise ConnectionError
-
-    async def asks() -> None:
-        async with shells.one():
-            pass
-
-    first = asyncio.create_task(fails())
-    await holding.wait()
-    waiting = [asyncio.create_task(asks()) for _ in range(3)]
-    done, _ = await asyncio.wait(waiting, timeout=0.2)
-    assert not done
-    release.set()
-    async with asyncio.timeout(10):
-        found = await asyncio.gather(first, *waiting, return_exceptions=True)
+    found = await Race(Node(most=1)).outcome(room=0)
     assert [type(each) for each in found] == [ConnectionError, *[ShellRefused] * 3]
