@@ -156,7 +156,9 @@ async def brought(node: Node, names: Sequence[str], before: Snapshot, after: Sna
 
     For one that was cut off, perhaps days ago: what somebody else has installed since then is not ours.
     """
-    closure = await _needs(node, names) | set(names)
+    # apt knows what is installed, and ends with an error where it knows none of the names.
+    installed = set(names) & {without_architecture(name) for name in after.packages}
+    closure = await _needs(node, sorted(installed)) if installed else set[str]()
     packages = {name for name in after.packages if name in before.packages or without_architecture(name) in closure}
     accounts = (set(after.users) - set(before.users)) | (set(after.groups) - set(before.groups))
     directories = set(after.directories) - set(before.directories)

@@ -90,7 +90,8 @@ async def _install(
 ) -> None:
     journal = cluster.journal(node)
     entries = await journal.entries()
-    if PENDING in entries:
+    cut_off = PENDING in entries
+    if cut_off:
         begun = Begun.model_validate_json(entries[PENDING])
         # apt of the cut-off run may still be at work: going through apt again waits for it and repairs what it left.
         missing = [name for name in names if name not in begun.before.packages]
@@ -107,7 +108,7 @@ async def _install(
             lambda seconds: cluster.progress(f"{node.name}: still installing packages ({seconds:.0f} s)"),
         )
     after = await apt.snapshot(node)
-    if PENDING in entries:
+    if cut_off:
         after = await apt.brought(node, names, begun.before, after)
     made = add(_made(entries), begun.before, after)
     await journal.put({MADE: made.model_dump_json()})

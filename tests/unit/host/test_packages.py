@@ -46,6 +46,8 @@ class Machine:
                 return "".join(f"Purg {name} [1.0]\n" for name in sorted(going & self.installed))
             case ["apt-cache", "depends"]:
                 asked = args[9:]
+                if not set(asked) & self.installed:  # a node whose package lists have never been fetched
+                    return Result(command, 100, "", "E: No packages found")
                 needs = {package for package, other in self.needed_by.items() if other in asked}
                 return "".join(f"{each}\n" for each in needs.union(*(self.brings.get(name, set()) for name in asked)))
             case ["apt-mark", "showauto"]:
@@ -151,8 +153,9 @@ async def test_what_somebody_installed_since_a_run_was_cut_off_is_not_ours(how):
     assert machine.installed == {"base", "timesyncd", "postgresql", "libpq"}
 
 
-async def test_an_installation_cut_off_for_good_is_taken_back_too():
-    machine = Machine(fail="systemctl unmask")
+@pytest.mark.parametrize("cut", ["systemctl mask", "apt-get install", "systemctl unmask"])
+async def test_an_installation_cut_off_for_good_is_taken_back_too(cut):
+    machine = Machine(fail=cut)
     cluster, _, _ = at_work(machine)
     with pytest.raises(CommandFailed):
         await converge(cluster)
