@@ -124,9 +124,8 @@ def _records(
     if proof is None:
         return [Finding(name="not counted", detail="the logs could not be read, so nothing is known of lost records")]
     by_id = {request.id: request for request in requests}
-    lost = [name for name in proof.lost if not excused(by_id[name], course, bounds.lost_seconds)]
-    if bounds.local_suffices:
-        lost = [name for name in lost if name not in proof.only_local or not _while_broken(by_id[name], course)]
+    only_local = set(proof.only_local)
+    lost = [name for name in proof.lost if not excused(by_id[name], course, bounds, in_local=name in only_local)]
     found: list[Finding] = []
     if len(lost) > bounds.lost:
         stated = f", and at most {bounds.lost} are stated" if bounds.lost else ""
@@ -137,13 +136,16 @@ def _records(
     return found
 
 
-def excused(request: Request, course: Course, seconds: float) -> bool:
-    """Whether its record may be missing: by a crash within the stated seconds, or while records may be dropped.
+def excused(request: Request, course: Course, bounds: Bounds, *, in_local: bool) -> bool:
+    """Whether its record may be missing on the mirror: by a crash, or while things are broken.
 
-    They may be dropped from the disturbance until it is over: a Squid that writes nothing afterwards is a fault.
+    Before a crash within the stated seconds. While things are broken if records may be dropped then, or if it is in a
+    local log (``in_local``) and that suffices: a Squid that writes nothing afterwards is a fault.
     """
-    if math.isclose(seconds, _EVER) and not course.crashes:
-        return _while_broken(request, course)
+    seconds = bounds.lost_seconds
+    dropped = math.isclose(seconds, _EVER) and not course.crashes
+    if (dropped or (in_local and bounds.local_suffices)) and _while_broken(request, course):
+        return True
     return any(crash - seconds - SLACK <= request.end <= crash + SLACK for crash in course.crashes)
 
 

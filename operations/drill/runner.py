@@ -234,8 +234,8 @@ class Runner:
         since, deadline = time.time(), time.monotonic() + limit
         while True:
             ended = [each for each in await self._read() if each.start >= since]
-            if enough(ended) or time.monotonic() > deadline:
-                return enough(ended), ended
+            if (done := enough(ended)) or time.monotonic() > deadline:
+                return done, ended
             await asyncio.sleep(min(self._pause, 0.5))
 
     async def _read(self) -> list[Request]:

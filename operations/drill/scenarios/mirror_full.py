@@ -1,8 +1,8 @@
 """The mirror is full.
 
 Given clients that ask all the time, when the mirror has no room left, then what is declared comes of it: with `on_full:
-drop` clients are served on and records are missing only for that time; with `on_full: stop` nobody is served without a
-record. When there is room again, the service is whole again.
+drop` clients are served on and records are missing only for that time; with `on_full: stop` clients are not served, and
+an answer that was on its way stands in the local log. When there is room again, the service is whole again.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ PLANNED = False
 def lacks(view: View) -> str:
     """An engine that asks Squid for an answer."""
     asked = traits(view.site).agent
-    return "" if asked else f"with `engine: {view.site.engine}` nobody asks Squid for an answer (docs/lifekeeper.md)"
+    return "" if asked else f"with `engine: {view.site.engine}` nobody asks Squid for an answer"
 
 
 def steps(view: View) -> Steps:
