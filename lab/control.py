@@ -30,16 +30,14 @@ def connect(path: Path, timeout: float) -> socket.socket:
     connection.settimeout(timeout)
     try:
         connection.connect(str(path))
-    except (FileNotFoundError, ConnectionRefusedError):
+    except BaseException as error:
         connection.close()
-        raise LabIsDown("the lab is not running; start it with `make lab-up`") from None
-    except PermissionError:
-        connection.close()
-        raise LabError(
-            f"the lab in {path.parent} was started by {_owner(path)}; as that user, `make lab-down` ends it"
-        ) from None
-    except BaseException:
-        connection.close()
+        if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+            raise LabIsDown("the lab is not running; start it with `make lab-up`") from None
+        if isinstance(error, PermissionError):
+            raise LabError(
+                f"the lab in {path.parent} was started by {_owner(path)}; as that user, `make lab-down` ends it"
+            ) from None
         raise
     return connection
 
