@@ -158,7 +158,7 @@ def _node_settings(site: Site, owner: str, node: str) -> NodeSettings:
                 check=["squid", "-k", "parse", "-f", "{}"],
             ),
             f"{drop_in}/squid-ha.conf": FileState(
-                content=_unit_override(traits(site).unit, stop), mode="0644", owner="root:root"
+                content=_unit_override(traits(site).outlived, stop), mode="0644", owner="root:root"
             ),
             **_kernel_file(site),
             **{
@@ -204,9 +204,10 @@ def _reserved(site: Site) -> dict[str, str]:
     return made | ({str(site.mirror.port): "the mirror"} if site.mirror else {})
 
 
-def _unit_override(engine: str, stop_timeout: int) -> str:
+def _unit_override(outlived: str, stop_timeout: int) -> str:
     """systemd must give up and kill before the engine's stop timeout ends, or a slow stop fences the node.
 
     ``Before`` turns round at shutdown: Squid outlives the engine, which would count its stop as a failure.
     """
-    return f"[Unit]\nBefore={engine}\n\n[Service]\nTimeoutStopSec={max(stop_timeout - 5, 5)}s\n"
+    order = f"[Unit]\nBefore={outlived}\n\n" if outlived else ""
+    return f"{order}[Service]\nTimeoutStopSec={max(stop_timeout - 5, 5)}s\n"

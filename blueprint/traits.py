@@ -19,14 +19,17 @@ _FIRST_LINK = 5405
 
 @dataclass(frozen=True)
 class Traits:
-    """``unit`` is the engine's own, which Squid outlives at shutdown; ``agent``: Squid is run by the OCF agent.
+    """``outlived`` is the engine's own unit if Squid is to outlive it at shutdown; ``agent``: the OCF agent runs Squid.
+
+    An engine that stops Squid by a plain ``systemctl stop`` must not be outlived: while its own unit is being stopped,
+    that command would wait for the order that the command itself holds up.
 
     ``unwatched`` says why nothing moves where the active node loses the public network with its link still up; "" if
     the service does. ``openings`` are what the other node must reach, ``ports`` those that nobody else may listen on,
     and whose they are.
     """
 
-    unit: str
+    outlived: str
     agent: bool
     unwatched: Callable[[Site], str]
     openings: Openings
@@ -82,14 +85,14 @@ def _lifekeeper(site: Site, node: Node) -> Iterator[Opening]:
 
 TRAITS: Mapping[str, Traits] = {
     "pacemaker": Traits(
-        unit="pacemaker.service",
+        outlived="pacemaker.service",
         agent=True,
         unwatched=_no_pings,
         openings=_corosync,
         ports=dict.fromkeys(COROSYNC_PORTS, "Corosync") | {PACEMAKER_REMOTE_PORT: "Pacemaker"},
     ),
     "lifekeeper": Traits(
-        unit="lifekeeper.service",
+        outlived="",
         agent=False,
         unwatched=_no_broadcasts,
         openings=_lifekeeper,

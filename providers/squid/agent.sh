@@ -294,7 +294,9 @@ stop() {
     group=$(systemctl show --property ControlGroup --value -- "$unit" 2>/dev/null)
     case $(state) in
         inactive | failed) ;;
-        *) systemctl stop --no-block -- "$unit" ;;
+        # Squid's unit outlives Pacemaker's (Before=pacemaker.service), so that a shutdown leaves it to this agent.
+        # While Pacemaker is being stopped, a stop that heeds the order would wait for the one who asks for it.
+        *) systemctl stop --no-block --job-mode=ignore-dependencies -- "$unit" ;;
     esac
     if ! gone "$grace" "$group"; then
         printf '%s\n' "$unit did not end within $grace s: killing its control group" >&2

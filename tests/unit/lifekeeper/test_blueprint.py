@@ -110,10 +110,11 @@ def test_a_firewall_lets_lifekeeper_through_and_no_corosync():
     assert not [ports for protocol, ports in through if protocol == "udp"]
 
 
-def test_squid_outlives_this_engine_at_shutdown():
+def test_squid_is_not_ordered_by_this_engine_whose_plain_stop_would_wait_for_the_order():
     files = made()["squid-config"].inputs.nodes["proxy-a"].files
     (override,) = [file.content for path, file in files.items() if path.endswith("squid.service.d/squid-ha.conf")]
-    assert "Before=lifekeeper.service" in override
+    assert "Before=" not in override
+    assert "TimeoutStopSec=" in override
 
 
 @pytest.mark.parametrize(("before", "after", "told"), [
