@@ -17,6 +17,8 @@ def _ip(text: str) -> str:
     if "%" in text:
         raise wrong("an address without a zone, such as `2001:db8::11`")
     address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        raise wrong(f"an IPv4 address in its own notation, such as `{address.ipv4_mapped}`")
     if address.is_unspecified or address.is_loopback or address.is_multicast or text == "255.255.255.255":
         raise wrong("the address of one host in a network, such as `192.0.2.11`")
     return str(address)
@@ -26,11 +28,14 @@ def _subnet(text: str) -> str:
     if "/" not in text:
         raise wrong(f"a network with its length, such as `192.0.2.0/24` (one host: `{_host_route(text)}`)")
     try:
-        return str(ipaddress.ip_network(text))
+        net = ipaddress.ip_network(text)
     except ValueError:
         # Host bits set is the usual slip, and the network it lies in the usual meaning.
         meant = ipaddress.ip_network(text, strict=False)
         raise wrong(f"a network's own address: `{meant}` holds {text.partition('/')[0]}") from None
+    if (plain := without_mapping(net)) != net:
+        raise wrong(f"an IPv4 network in its own notation, such as `{plain}`")
+    return str(net)
 
 
 def _host_route(text: str) -> str:
@@ -67,11 +72,19 @@ def address(ip: str) -> Address:
 
 
 _SHARED = ipaddress.IPv4Network("100.64.0.0/10")
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
-def is_public(subnet: str) -> bool:
-    """Whether any of ``subnet`` is on the internet (RFC 1918, 4193, 6598 and test networks are not)."""
-    net = network(subnet)
-    if isinstance(net, ipaddress.IPv4Network) and net.subnet_of(_SHARED):
+def without_mapping(net: Network) -> Network:
+    """The IPv4 network that one of IPv4-mapped IPv6 addresses (RFC 4291, 2.5.5.2) stands for; others as they are."""
+    if isinstance(net, ipaddress.IPv4Network) or not net.subnet_of(_MAPPED):
+        return net
+    return ipaddress.IPv4Network((int(net.network_address) & 0xFFFFFFFF, net.prefixlen - _MAPPED.prefixlen))
+
+
+def is_public(net: Network) -> bool:
+    """Whether any of ``net`` is on the internet (RFC 1918, 4193, 6598 and test networks are not)."""
+    plain = without_mapping(net)
+    if isinstance(plain, ipaddress.IPv4Network) and plain.subnet_of(_SHARED):
         return False
-    return not (net.is_private or net.is_link_local or net.is_loopback)
+    return plain.prefixlen == 0 or not (plain.is_private or plain.is_link_local or plain.is_loopback)

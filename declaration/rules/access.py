@@ -42,8 +42,9 @@ def proxy_is_closed(site: Site) -> Iterator[Mistake]:
 
 def _public(path: str, networks: tuple[str, ...]) -> Iterator[Mistake]:
     for index, subnet in enumerate(networks):
-        if is_public(subnet):
-            what = "everybody" if network(subnet).prefixlen == 0 else "public addresses"
+        net = network(subnet)
+        if is_public(net):
+            what = "everybody" if net.prefixlen == 0 else "public addresses"
             yield Mistake(f"{path}[{index}]", subnet, f"networks of your own: {_open(what)}")
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping, Sequence
 
+from declaration.addresses import is_public
 from providers.squid.conf import Directive
 
 _LOGIN = ("proxy_auth", "proxy_auth_regex", "ext_user", "ext_user_regex", "user_cert", "ca_cert")
 _HARDWARE = ("arp", "eui64")
-_SHARED = ipaddress.IPv4Network("100.64.0.0/10")
 _DEPTH = 16
 
 Lists = Mapping[str, Sequence[tuple[str, tuple[str, ...]]]]
@@ -81,17 +81,11 @@ def _is_private(value: str) -> bool:
     try:
         if not dash:
             net = ipaddress.ip_network(f"{first}/{mask}" if mask else first, strict=False)
-            return _own(net)
+            return not is_public(net)
         ends = (ipaddress.ip_address(first), ipaddress.ip_address(last))
         if mask or ends[0].version != ends[1].version or int(ends[0]) > int(ends[1]):
             return False
         # Blocks of the range: each of one's own, so all of it is.
-        return all(_own(net) for net in ipaddress.summarize_address_range(*ends))
+        return all(not is_public(net) for net in ipaddress.summarize_address_range(*ends))
     except ValueError:
         return False
-
-
-def _own(net: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
-    if isinstance(net, ipaddress.IPv4Network) and net.subnet_of(_SHARED):
-        return True
-    return net.prefixlen > 0 and (net.is_private or net.is_link_local or net.is_loopback)

@@ -1,7 +1,9 @@
 """Reading Squid's configuration language, as far as what must not be in it goes.
 
-Facts: squid.conf.documented of Squid 5.7; ``src/cache_cf.cc``: a line whose last character is a backslash goes on in
-the next, ``#`` begins a comment at the start of a word, names of access lists do not tell capital letters apart.
+Facts: squid.conf.documented of Squid 5.7; ``src/cache_cf.cc`` (``parseOneConfigFile``): a line whose last character is
+a backslash goes on in the next, where blank lines and those of a comment are left out in between too; a line ends at
+its first carriage return; ``#`` begins a comment at the start of a word; names of access lists do not tell capital
+letters apart.
 """
 
 from __future__ import annotations
@@ -31,15 +33,17 @@ def directives(text: str, file: str = "") -> list[Directive]:
     """All directives of a file, in order; those in ``if`` and ``else`` too, whichever of them Squid would take."""
     made: list[Directive] = []
     held, first = "", 0
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, whole in enumerate(text.split("\n"), 1):
+        line = whole.partition("\r")[0].lstrip()
         # A comment does not go on in the next line, whatever it ends with.
-        if not held and line.lstrip().startswith("#"):
+        if not line or line.startswith("#"):
             continue
         first = first or number
-        if line.endswith("\\"):
-            held += line[:-1]
+        held += line
+        if held.endswith("\\"):
+            held = held[:-1]
             continue
-        words = _words(held + line)
+        words = _words(held)
         if words:
             made.append(Directive(words[0].lower(), tuple(words[1:]), file, first))
         held, first = "", 0

@@ -119,6 +119,8 @@ SETTINGS = [
     ("squid.allow", "192.0.2.0/24", "a list"),
     ("squid.allow", ["0.0.0.0/0"], "everybody"),
     ("squid.allow", ["::/0"], "everybody"),
+    ("squid.allow", ["::ffff:0:0/96"], "in its own notation, such as `0.0.0.0/0`"),
+    ("nodes[0].address", "::ffff:192.0.2.11", "in its own notation, such as `192.0.2.11`"),
     ("squid.allow", ["8.8.8.0/24"], "allow_public: true"),
     ("squid.allow", ["10.0.0.0/7"], "allow_public: true"),
     ("squid.allow", ["10.0.0.0/8", "10.0.0.0/8"], "each entry once"),

@@ -79,7 +79,7 @@ ADDRESSES = [
     ({"virtual_ip": "192.0.2.0"}, "virtual_ip", "neither its first nor its last"),
     ({"virtual_ip": "192.0.2.255"}, "virtual_ip", "neither its first nor its last"),
     ({"virtual_ip": "192.0.2.12"}, "virtual_ip", "that of proxy-b"),
-    ({"virtual_ip": "::ffff:192.0.2.10"}, "virtual_ip", "in 192.0.2.0/24"),
+    ({"virtual_ip": "::ffff:192.0.2.10"}, "virtual_ip", "in its own notation"),
     ({"virtual_ip": "127.0.0.1"}, "virtual_ip", "one host"),
     ({"virtual_ip": "255.255.255.255"}, "virtual_ip", "one host"),
     ({"virtual_ip": "fe80::1%eth0"}, "virtual_ip", "without a zone"),
