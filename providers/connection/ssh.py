@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from providers.connection.access import ConnectionSettings
 from providers.connection.command import TIMED_OUT, Command, Result
 from providers.connection.errors import CommandFailed, HostError, Refused, TimedOut, Unreachable
+from providers.connection.sessions import ShellRefused
 from providers.connection.shell import Answer, Request
 from providers.connection.tap import Tap, load_tap
 from providers.connection.transport import Link, open_link
@@ -76,7 +77,7 @@ class SshNode:
     async def start(self, argv: list[str]) -> asyncssh.SSHClientProcess[bytes]:
         """A process as root that stays, with its standard streams; for the lock. Raises `Unreachable`."""
         link = await self._connected()
-        with self._broken("a session that stays", writes=False):
+        with self._broken(link, "a session that stays", writes=False):
             process: Any = await self._process(link, argv)
             if link.root.preamble:
                 process.stdin.write(link.root.preamble)
@@ -102,23 +103,28 @@ class SshNode:
             await link.close()
 
     async def _exec(self, commands: Sequence[Command], *, writes: bool) -> list[Answer]:
-        """What they gave back; what only reads is tried a second time over a new connection."""
+        """What they gave back; what only reads, or has not begun, is tried a second time over a new connection."""
+        refused: ShellRefused | None = None
         async with self._sessions:
             for last in (writes, True):
                 link = await self._connected()
                 try:
                     return await self._exec_once(link, commands, writes=writes)
+                except ShellRefused as error:
+                    # Its shells are lost and it gives no other: sessions that hang may fill sshd's MaxSessions.
+                    refused = error
+                    self._drop(link)
                 except Unreachable:
                     if last:
                         raise
-        raise AssertionError  # the loop's second round is the last one
+        raise Unreachable(f"it gives no shell any more: {refused}", node=self.name) from refused
 
     async def _exec_once(self, link: Link, commands: Sequence[Command], *, writes: bool) -> list[Answer]:
         started = time.monotonic()
         doing = "; ".join(map(str, commands))
         requests = [Request(each.limited(), each.stdin or b"") for each in commands]
         limit = sum(each.timeout for each in commands) + GRACE
-        with self._broken(doing, writes=writes):
+        with self._broken(link, doing, writes=writes):
             async with link.sessions.one() as shell:
                 try:
                     answers = await asyncio.wait_for(shell.run(*requests), limit)
@@ -138,21 +144,27 @@ class SshNode:
         raise CommandFailed(self.name, str(command), answer.exit_code, err)
 
     @contextlib.contextmanager
-    def _broken(self, doing: str, *, writes: bool) -> Generator[None]:
+    def _broken(self, link: Link, doing: str, *, writes: bool) -> Generator[None]:
         """Whatever the library or the network raises here means that the connection is of no more use."""
         import asyncssh  # noqa: PLC0415 - connected, so it is loaded
 
         try:
             yield
         except (OSError, asyncssh.Error) as error:
-            if self._link is not None:
-                self._link.connection.abort()
-                self._link = None
+            self._drop(link)
             effect = "; whether it took effect is not known, run again" if writes else ""
             raise Unreachable(f"the connection broke during `{doing}`: {error}{effect}", node=self.name) from error
 
+    def _drop(self, link: Link) -> None:
+        link.abort()
+        # Another command may have found it broken before, and have opened a new one.
+        if self._link is link:
+            self._link = None
+
     async def _connected(self) -> Link:
-        if self._link is not None and not self._link.broken:
+        if self._link is not None and self._link.broken:
+            self._drop(self._link)
+        if self._link is not None:
             return self._link
         if self._opening is None:
             # All who wait share one attempt and its outcome. One that was just found gone gets a single try, so

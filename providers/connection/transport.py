@@ -55,6 +55,11 @@ class Link:
         """Whether it is known to be of no more use."""
         return self.connection.is_closed()
 
+    def abort(self) -> None:
+        """Give it up at once, and what it went through: jump connections outlive what was tunnelled by them."""
+        for connection in (self.connection, *reversed(self.jumps)):
+            connection.abort()
+
     async def close(self) -> None:
         """Close it, and what it went through."""
         for connection in (self.connection, *reversed(self.jumps)):

@@ -16,14 +16,15 @@ class Session(asyncssh.SSHServer):
     sshd: "Sshd"
 
     def connection_made(self, conn):
+        self.asked = 0
         self.sshd.connections.append(conn)
 
     def begin_auth(self, username):
         return True
 
     def session_requested(self):
-        self.sshd.asked += 1
-        if self.sshd.asked > self.sshd.sessions:
+        self.asked += 1
+        if self.asked > self.sshd.sessions:
             return False
         return asyncssh.SSHServerProcess(self.sshd.serve, None, 3, False)
 
@@ -41,8 +42,7 @@ class Sshd:
     lines: list[str] = field(default_factory=list)
     forwarded: list[int] = field(default_factory=list)
     sessions: int = 100
-    """More are refused, as by sshd's MaxSessions."""
-    asked: int = 0
+    """More on one connection are refused, as by sshd's MaxSessions where none of them ends."""
     port: int = 0
     listener: asyncssh.SSHAcceptor | None = None
     host_key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))

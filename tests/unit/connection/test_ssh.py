@@ -224,6 +224,40 @@ async def test_a_node_that_opens_few_sessions_is_content_with_them(sshd):
     await node.close()
 
 
+@pytest.mark.parametrize("reads", [True, False])
+async def test_a_connection_that_gives_no_shell_any_more_is_replaced(sshd, monkeypatch, reads):
+    """A command that hangs keeps its session, and sshd allows so many on one connection."""
+    monkeypatch.setattr(ssh, "GRACE", 0.0)
+    sshd.sessions = 1
+    node = SshNode(sshd.settings())
+    with pytest.raises(TimedOut):
+        await node.run(script("trap '' TERM; sleep 2", reads=True, timeout=0.3))
+    assert (await node.run(command("echo", "x", reads=reads))).stdout == "x\n"
+    assert len(sshd.connections) == 2
+    sshd.sessions = 0
+    await node.close()
+    with pytest.raises(LoginRefused, match="gets no shell"):
+        await node.run(command("true"))
+
+
+async def test_what_a_lost_connection_went_through_is_closed_too(sshd, tmp_path):
+    (tmp_path / "gate").mkdir()
+    gate = Sshd(tmp_path / "gate", user_key=sshd.user_key)
+    await gate.start()
+    with (tmp_path / "known_hosts").open("a") as file:
+        file.write(f"\n[127.0.0.1]:{gate.port} {gate.host_key.export_public_key('openssh').decode()}")
+    node = SshNode(sshd.settings(proxy_jump=f"me@127.0.0.1:{gate.port}"))
+    for _ in range(3):
+        assert (await node.run(command("echo", "x", reads=True))).stdout == "x\n"
+        sshd.connections[-1].abort()
+        await sshd.connections[-1].wait_closed()
+    await node.run(command("true", reads=True))
+    async with asyncio.timeout(5):
+        await asyncio.gather(*(each.wait_closed() for each in gate.connections[:-1]))
+    await node.close()
+    await gate.stop()
+
+
 async def test_through_a_proxy_command(sshd):
     by_command = SshNode(
         sshd.settings(address="qsp-a.invalid", port=1, proxy_command=f"socat - TCP:127.0.0.1:{sshd.port}")
