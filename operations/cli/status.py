@@ -86,7 +86,7 @@ def _one(hosts: Hosts | Overview, *, drift: bool) -> Found:
     from operations.drift import Subject, scan  # noqa: PLC0415 slow
     from operations.overview import Overview, read, unread  # noqa: PLC0415 slow
     from operations.overview.read import last_drill  # noqa: PLC0415 slow
-    from providers.connection.errors import HostError  # noqa: PLC0415 slow
+    from providers.connection.errors import HostError, Unforeseen  # noqa: PLC0415 slow
 
     if isinstance(hosts, Overview):
         return None, hosts
@@ -94,6 +94,8 @@ def _one(hosts: Hosts | Overview, *, drift: bool) -> Found:
         status, overview = hosts.run(read(hosts.cluster(progress=err.print), hosts.site, hosts.stack))
     except HostError as error:
         return None, unread(hosts.stack, str(error), code_of(error))
+    except Exception as error:  # noqa: BLE001 one site that cannot be read hides no other
+        return None, unread(hosts.stack, str(Unforeseen.of(error)), FAILED)
     extra: dict[str, object] = {"exit_code": DONE if overview.healthy else DIFFERS}
     if drift:
         subject = Subject(hosts.stack, hosts.owner, hosts.site, lambda: hosts.cluster(progress=err.print))

@@ -11,7 +11,7 @@ from operations.drift.model import Case, Finding, Outcome
 from providers import applied, reconcile
 from providers.applied import Digests
 from providers.connection.cluster import Cluster, Node
-from providers.connection.errors import HostError, TimedOut, Unknown, Unreachable
+from providers.connection.errors import HostError, TimedOut, Unforeseen, Unknown, Unreachable
 from providers.contract import Absent, Observed, State
 from providers.kinds import load_kind
 from providers.reconcile import Difference
@@ -53,9 +53,10 @@ async def look(cluster: Cluster, nodes: Nodes, thing: Thing) -> list[Case]:
     wanted = _narrowed(thing.inputs, nodes)
     try:
         observed = await load_kind(thing.kind).observe(cluster.of(thing.name), wanted)
-    except HostError as error:
-        affected = [error.node] if error.node in where else where or [""]
-        return [*silent, *(_case(thing, name, error) for name in affected)]
+    except Exception as error:  # noqa: BLE001 one thing that cannot be read hides no other
+        failure = error if isinstance(error, HostError) else Unforeseen.of(error)
+        affected = [failure.node] if failure.node in where else where or [""]
+        return [*silent, *(_case(thing, name, failure) for name in affected)]
     findings = _findings(nodes, thing.name, wanted, observed, where, own=places[0] if len(places) == 1 else "")
     if silent:
         # Half of it was looked at: what the two halves have between them cannot be told.

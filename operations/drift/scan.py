@@ -20,7 +20,7 @@ from operations.stacks import StackTrouble
 from providers import applied, reconcile
 from providers.connection.batching import BatchingNode
 from providers.connection.cluster import Cluster, Node
-from providers.connection.errors import HostError, Refused, Unreachable
+from providers.connection.errors import HostError, Refused, Unforeseen, Unreachable
 
 AT_ONCE = 40
 """Sites that are looked at at the same time: two connections each."""
@@ -48,7 +48,10 @@ async def scan(subjects: Sequence[Subject], told: Callable[[SiteReport], None] =
 
     async def one(subject: Subject) -> SiteReport:
         async with places:
-            report = await _site(subject)
+            try:
+                report = await _site(subject)
+            except Exception as error:  # noqa: BLE001 one site that cannot be read hides no other
+                report = SiteReport(stack=subject.stack, failed=Outcome.ERROR, message=str(Unforeseen.of(error)))
         told(report)
         return report
 

@@ -9,10 +9,14 @@ HostError                 anything below; one sentence for people
 ├── Unknown               observing could not tell; never to be taken for absent
 ├── Refused               a guard said no: foreign owner, foreign cluster, a device that is not blank
 ├── Locked                somebody else is changing this cluster
-└── NotVerified           after a change the host still differs from what is wanted
+├── NotVerified           after a change the host still differs from what is wanted
+└── Unforeseen            a fault of this program, where one host's must not hide the others
 """
 
 from __future__ import annotations
+
+import traceback
+from pathlib import Path
 
 
 class HostError(Exception):
@@ -25,6 +29,23 @@ class HostError(Exception):
         prefix = f"{node}: " if node else ""
         suffix = f"\n  → {remedy}" if remedy else ""
         super().__init__(f"{prefix}{message}{suffix}")
+
+
+class Unforeseen(HostError):
+    """A fault of this program, for those who look at many hosts and must not stop at one.
+
+    It tells where the fault is and not what the host said, which nobody has masked.
+    """
+
+    @staticmethod
+    def of(error: Exception) -> Unforeseen:
+        """The place at which ``error`` was raised, in words."""
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f" ({Path(frames[-1].filename).name} line {frames[-1].lineno})" if frames else ""
+        return Unforeseen(
+            f"what was found there was not understood: {type(error).__name__}{place}",
+            remedy="this is a fault of squid-ha: please report it with this line",
+        )
 
 
 class Unreachable(HostError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from declaration.types import Secret
@@ -9,6 +11,7 @@ from operations.drift import Outcome, Subject, scan, worst
 from providers.connection.errors import CommandFailed, Unknown, Unreachable
 from providers.connection.loop import run_sync
 from providers.roles import Notice
+from tests.support.sites import lab_site
 from tests.unit.operations.drift.conftest import OfCluster, OfNode, PerNode, World
 
 
@@ -138,6 +141,26 @@ def test_what_cannot_be_read_is_never_clean(world: World, look, error, outcome) 
     assert report.outcome.value == outcome
     assert cases(report)["files", "qsp-b"] == outcome
     assert ("files", "qsp-a") not in cases(report) or cases(report)["files", "qsp-a"] == outcome
+
+
+def test_what_nobody_foresaw_is_an_error_of_one_thing_or_one_site_and_tells_nothing_of_what_was_read(
+    world: World, look
+) -> None:
+    def unforeseen(wanted: object) -> None:
+        raise ValueError("geheim")
+
+    def broken() -> Any:
+        raise KeyError("geheim")
+
+    world.live["files"] = unforeseen
+    report = look(Subject("lyon", site=lab_site(), cluster=broken))
+    assert cases(report)["files", "qsp-a"] == "error"
+    assert cases(report)["options", ""] == "clean"
+    (message,) = {case.message for case in report.sites[0].cases if case.outcome == Outcome.ERROR}
+    assert "ValueError (test_scan.py line" in message
+    assert report.sites[1].outcome == Outcome.ERROR
+    assert "KeyError" in report.sites[1].message
+    assert "geheim" not in report.model_dump_json()
 
 
 def test_what_the_engine_noted_for_a_while_is_a_notice_and_no_drift(world: World, look) -> None:
