@@ -22,14 +22,14 @@ from providers.connection.errors import CommandFailed, Refused
 FoundKind = Literal["absent", "file", "link", "directory", "other"]
 _REJECTED = 65
 
-# $@ paths; two lines each: `kind mode owner:group`, and the content (of a link: its target) in base64
+# $@ paths; two lines each: `kind mode uid:gid owner:group`, and the content (of a link: its target) in base64
 _READ = r"""
 for p; do
-  if [ -L "$p" ]; then echo link - -; readlink -n -- "$p" | base64 -w0; echo
-  elif [ -f "$p" ]; then stat -c 'file %a %U:%G' -- "$p"; base64 -w0 <"$p"; echo
-  elif [ -d "$p" ]; then stat -c 'directory %a %U:%G' -- "$p"; echo
-  elif [ -e "$p" ]; then echo other - -; echo
-  else echo absent - -; echo
+  if [ -L "$p" ]; then echo link - - -; readlink -n -- "$p" | base64 -w0; echo
+  elif [ -f "$p" ]; then stat -c 'file %a %u:%g %U:%G' -- "$p"; base64 -w0 <"$p"; echo
+  elif [ -d "$p" ]; then stat -c 'directory %a %u:%g %U:%G' -- "$p"; echo
+  elif [ -e "$p" ]; then echo other - - -; echo
+  else echo absent - - -; echo
   fi
 done
 """
@@ -116,14 +116,20 @@ def parse_files(output: str, paths: Sequence[str]) -> dict[str, Found]:
 
 
 def _found(path: str, head: str, content: str) -> Found:
-    kind, mode, owner = head.split(" ")
+    kind, mode, ids, names = head.split(" ", 3)
     kinds: dict[str, FoundKind] = {
         "link": "link", "file": "file", "directory": "directory", "other": "other", "absent": "absent"
     }  # fmt: skip
     known = kinds[kind]
     if known in ("file", "directory"):
-        return Found(path, known, base64.b64decode(content), mode.zfill(4), owner)
+        return Found(path, known, base64.b64decode(content), mode.zfill(4), _owner(ids, names))
     return Found(path, known, base64.b64decode(content))
+
+
+def _owner(ids: str, names: str) -> str:
+    """``owner:group`` by their names, and by number what has none (stat(1) says UNKNOWN, which chown(1) refuses)."""
+    both = zip(ids.split(":"), names.split(":"), strict=True)
+    return ":".join(number if name == "UNKNOWN" else name for number, name in both)
 
 
 async def read_files(node: Node, paths: Sequence[str]) -> dict[str, Found]:

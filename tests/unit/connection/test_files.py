@@ -4,7 +4,15 @@ import stat
 import pytest
 
 from providers.connection.errors import CommandFailed
-from providers.connection.files import Found, read_files, remove_file, restore_file, set_attributes, write_file
+from providers.connection.files import (
+    Found,
+    parse_files,
+    read_files,
+    remove_file,
+    restore_file,
+    set_attributes,
+    write_file,
+)
 from tests.unit.local import LocalNode
 
 EVERY_BYTE = bytes(range(256)) * 3
@@ -21,6 +29,12 @@ def mode(path):
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_an_owner_without_a_name_is_its_number_and_a_name_may_have_blanks():
+    answer = "file 644 1000:100513 UNKNOWN:domain users\n\nfile 644 0:77 root:UNKNOWN\n\n"
+    found = parse_files(answer, ["/a", "/b"])
+    assert [each.owner for each in found.values()] == ["1000:domain users", "root:77"]
 
 
 async def test_reading_tells_apart_what_stands_there(node, tmp_path):

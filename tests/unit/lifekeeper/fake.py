@@ -118,8 +118,8 @@ class Pair:
     def shown(lcd: Lcd) -> str:
         kind = Found(PATH, "file").kind if lcd.defaults else "absent"
         if kind == "absent":
-            return "absent - -\n\n"
-        return f"file 644 root:root\n{base64.b64encode(lcd.defaults.encode()).decode()}\n"
+            return "absent - - -\n\n"
+        return f"file 644 0:0 root:root\n{base64.b64encode(lcd.defaults.encode()).decode()}\n"
 
     @staticmethod
     def systemctl(lcd: Lcd, words: list[str], say) -> Result:

@@ -109,10 +109,10 @@ class Host:
 
     def _shown(self, path: str) -> str:
         if path not in self.files:
-            return "absent - -\n\n"
+            return "absent - - -\n\n"
         content, mode, owner = self.files[path]
         kind = "file" if content else "directory"
-        return f"{kind} {mode} {owner}\n{base64.b64encode(content.encode()).decode()}\n"
+        return f"{kind} {mode} 0:0 {owner}\n{base64.b64encode(content.encode()).decode()}\n"
 
 
 @dataclass

@@ -63,8 +63,8 @@ class Machine:
 
     def read(self) -> str:
         if self.content is None:
-            return "absent - -\n\n"
-        return f"file 644 root:root\n{base64.b64encode(self.content.encode()).decode()}\n"
+            return "absent - - -\n\n"
+        return f"file 644 0:0 root:root\n{base64.b64encode(self.content.encode()).decode()}\n"
 
 
 def wanted(content: str) -> config.Wanted:

@@ -105,7 +105,7 @@ class Pair:
     def _answer(self, name: str, command: Command) -> str:
         text = str(command)
         if text == f"read {CONF}":
-            return f"file 644 root:root\n{base64.b64encode(self.files[name].encode()).decode()}\n"
+            return f"file 644 0:0 root:root\n{base64.b64encode(self.files[name].encode()).decode()}\n"
         if text == f"write {CONF}":
             self.files[name] = (command.stdin or b"").decode()
         if text.startswith("systemctl show"):

@@ -45,7 +45,7 @@ def test_without_the_section_nothing_differs() -> None:
 
 
 async def test_a_kept_file_that_changed_is_refused_before_anything_is_written() -> None:
-    node = FakeNode("qsp-a", lambda command: "file 644 root:root\nbmV3\n")
+    node = FakeNode("qsp-a", lambda command: "file 644 0:0 root:root\nbmV3\n")
     digest = hashlib.sha256(b"old").hexdigest()
     file = FileState(content=f"as-found:{digest}", mode="0644", owner="root:root")
     wanted = settings_kind.Wanted(nodes={"qsp-a": NodeSettings(files={CONF: file})})
