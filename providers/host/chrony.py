@@ -1,4 +1,8 @@
-"""chronyd's own account of the clock. Facts: chronyc(1), options ``-c`` (CSV) and ``-n``."""
+"""chronyd's own account of the clock. Facts: chronyc(1), options ``-c`` (CSV) and ``-n``.
+
+chronyd whose sources have all become silent goes on with what it last knew, and ``tracking`` looks as before; that none
+is selected any more stands only in ``sources``.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from providers.host.clock import NO_SOURCE, Clock
 TRACKING = command("chronyc", "-c", "-n", "tracking", ok=None, timeout=20, reads=True)
 SOURCES = command("chronyc", "-c", "-n", "sources", ok=None, timeout=20, reads=True)
 
-ASK = (TRACKING,)
+ASK = (TRACKING, SOURCES)
 ASK_SOURCES = SOURCES
 STEP = command("chronyc", "makestep", ok=None)
 """Where the clock may not be set (a container) this fails."""
@@ -23,8 +27,11 @@ _NO_REFERENCE = frozenset({"", "00000000", "7F7F0101"})
 
 def clock(results: Sequence[Result]) -> Clock:
     """What `ASK` gave."""
-    (result,) = results
-    return parse_tracking(result.stdout or result.stderr, result.exit_code)
+    tracking, sources = results
+    found = parse_tracking(tracking.stdout or tracking.stderr, tracking.exit_code)
+    if found.problem or any(row[1] == _SELECTED for row in _rows(sources.stdout)):
+        return found
+    return Clock(problem=f"no source answers any more (the last was {found.source})")
 
 
 def parse_tracking(text: str, exit_code: int = 0) -> Clock:
@@ -44,8 +51,9 @@ def parse_tracking(text: str, exit_code: int = 0) -> Clock:
     return Clock(source, int(stratum), float(offset))
 
 
+_SELECTED = "*"
 _STATES = {
-    "*": "selected",
+    _SELECTED: "selected",
     "+": "combined",
     "-": "not combined",
     "?": "unusable or not reached",
@@ -58,9 +66,10 @@ def parse_sources(text: str, exit_code: int = 0) -> list[str]:
     """One text per source of ``chronyc -c -n sources``: address, what chronyd thinks of it, stratum, reachability."""
     if exit_code != 0:
         return []
-    rows = [line.split(",") for line in text.splitlines()]
-    return [
-        f"{row[2]} ({_STATES.get(row[1], row[1])}, stratum {row[3]}, reach {row[5]})"
-        for row in rows
-        if len(row) == _SOURCE_FIELDS
-    ]
+    return [f"{row[2]} ({_STATES.get(row[1], row[1])}, stratum {row[3]}, reach {row[5]})" for row in _rows(text)]
+
+
+def _rows(text: str) -> list[list[str]]:
+    """The fields of each source: mode, state, address, stratum, poll, reach, …."""
+    rows = (line.split(",") for line in text.splitlines())
+    return [row for row in rows if len(row) == _SOURCE_FIELDS]

@@ -112,6 +112,19 @@ def test_a_clock_without_a_source_is_drift(lab_site):
     assert lab_site.apply("host.time", "time", WANTED).values == WANTED
 
 
+SELECTED = "chronyc -c -n sources | grep -q '^.,[*],'"
+
+
+def test_a_server_that_has_become_silent_is_drift_although_chronyd_tracks_on(lab_site):
+    often = "chronyc minpoll 192.0.2.1 0 && chronyc maxpoll 192.0.2.1 0"
+    lab_site.sh("qsp-b", f"{often} && ip route add blackhole 192.0.2.1/32")
+    lab_site.sh("qsp-b", f"for _ in $(seq 300); do {SELECTED} || exit 0; sleep 0.2; done; exit 1")
+    assert lab_site.sh("qsp-b", "chronyc -c -n tracking").strip().endswith("Normal")
+    assert lab_site.drift("host.time", "time", WANTED) == ["nodes.qsp-b.synchronised"]
+    lab_site.sh("qsp-b", "ip route del blackhole 192.0.2.1/32; systemctl restart chrony")
+    assert lab_site.apply("host.time", "time", WANTED).values == WANTED
+
+
 def test_a_server_that_does_not_answer_is_named(lab_site):
     with pytest.raises(HostError, match=NO_ANSWER):
         lab_site.apply("host.time", "time", wanted("192.0.2.77", wait="6"), WANTED)

@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from providers.connection.command import Result, command
+from providers.host import chrony
 from providers.host.chrony import parse_sources, parse_tracking
 from providers.host.clock import Clock
 from providers.host.facts import is_distributed, parse_cluster_name, parse_platform
@@ -68,6 +70,18 @@ def test_no_source_is_no_synchronisation_however_small_the_offset():
     clock = parse_tracking(recorded("chronyc-tracking.unsynchronised.txt"))
     assert str(clock) == "no source is selected"
     assert not clock.within(1e9)
+
+
+def chrony_clock(state: str) -> Clock:
+    """With the selected source in another state."""
+    sources = recorded("chronyc-sources.synchronised.txt").replace("^,*,192.0.2.1", f"^,{state},192.0.2.1")
+    answers = (recorded("chronyc-tracking.synchronised.txt"), sources)
+    return chrony.clock([Result(command("chronyc"), 0, answer, "") for answer in answers])
+
+
+def test_a_chronyd_whose_sources_have_become_silent_tracks_on_and_is_not_synchronised():
+    assert chrony_clock("*").within(0.5)
+    assert chrony_clock("?").problem == "no source answers any more (the last was 192.0.2.1)"
 
 
 def test_the_hosts_own_clock_is_no_source():

@@ -75,6 +75,12 @@ def test_a_clock_that_timesyncd_keeps():
     assert timesyncd.parse_sources(recorded("timesync-status.synchronised")) == ["192.0.2.1 (2 answers)"]
 
 
+def test_a_timesyncd_that_was_answered_long_ago():
+    status = recorded("timesync-status.synchronised")
+    assert timesyncd.parse_status(f"{status}Seconds ago: 2100\n").problem == ""
+    assert timesyncd.parse_status(f"{status}Seconds ago: 20000\n").problem == "192.0.2.1 has not answered for 5 h"
+
+
 def test_a_timesyncd_without_an_answer_and_one_that_does_not_run():
     assert timesyncd.parse_status(recorded("timesync-status.unsynchronised")).problem == "no source is selected"
     assert timesyncd.parse_status("", 3).problem == "systemd-timesyncd does not answer (exit code 3)"
@@ -111,6 +117,8 @@ def host(**active: str):
             return "\n".join(_block(active.get(unit.split(".")[0].replace("-", "_"))) for unit in clocks.UNITS)
         if text.startswith("chronyc -c -n tracking"):
             return recorded("chronyc-tracking.synchronised")
+        if text.startswith("chronyc -c -n sources"):
+            return recorded("chronyc-sources.synchronised")
         if text.startswith("ntpq"):
             return recorded("ntpq-rv.synchronised" if "rv" in text else "ntpq-peers.synchronised")
         if "timesync-status" in text:

@@ -29,7 +29,7 @@ from providers.host.clocks import UNITS
 from providers.roles import UP_TO_DATE, MirrorView, Notice, NoticeKind
 from tests.support.terminal import squid_ha
 
-RECORDED = Path(__file__).parents[2] / "recorded/chronyc-tracking"
+RECORDED = Path(__file__).parents[2] / "recorded"
 MEMBERS = ("mirror", "filesystem", "squid", "address")
 WHOLE = MirrorView(
     role="source", connected=True, connection="Connected", data=UP_TO_DATE, peer_data=UP_TO_DATE, percent=100.0
@@ -77,7 +77,10 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
 def clock(name: str):
     def answer(command: Command) -> Result:
         if "tracking" in command.argv:
-            return Result(command, 0, (RECORDED / name).read_text(), "")
+            return Result(command, 0, (RECORDED / "chronyc-tracking" / name).read_text(), "")
+        if "sources" in command.argv:
+            one = RECORDED / "chronyc-sources/one-selected-one-unreachable.txt"
+            return Result(command, 0, one.read_text(), "")
         unit = "LoadState=not-found\nActiveState=inactive\nSubState=dead\nUnitFileState=\nNeedDaemonReload=no"
         return Result(command, 0, "\n\n".join([unit] * len(UNITS)), "")
 
