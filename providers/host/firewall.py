@@ -1,8 +1,9 @@
 """The site's own table of nftables: loaded, seen to let the operator in, and only then made to last.
 
 Nobody is locked out: the port that SSH comes in by must be among those that the table lets in, a timer on the node
-takes the table away again unless a connection that was opened after it was loaded has answered, and only after that
-the file and the unit that load it at boot are written. Other tables are never touched.
+takes the table back unless a connection that was opened after it was loaded has answered, and only after that the file
+and the unit that load it at boot are written. Taken back, it is again what that file says, which was seen to let the
+operator in; where there is no file yet, the table goes. Other tables are never touched.
 
 What is loaded is compared with what the declared text becomes in a network namespace of its own on that node, so that
 the node's own nft says how it writes each rule.
@@ -25,7 +26,7 @@ from providers.host.settings_kind import any_there
 LOADED = "as declared"
 UNDO = "squid-ha-firewall-undo"
 UNDO_AFTER = 60
-"""Seconds after which a table is taken away that nobody has been seen to get in by; a new connection takes less."""
+"""Seconds after which a table is taken back that nobody has been seen to get in by; a new connection takes less."""
 
 # $1 table, $2 the declared text; two lines of JSON: what is loaded, and what the declared text becomes. Each is empty
 # where there is nothing, and both are on a node without nft.
@@ -46,12 +47,18 @@ while [ "${p:-0}" -gt 1 ]; do
 done
 exit 0
 """
-# $1 unit, $2 seconds, $3 table
+# $1 table, $2 file of the rules that were seen to let the operator in
+_TAKE_BACK = r"""
+if [ -s "$2" ] && nft --file "$2"; then exit 0; fi
+nft list table inet "$1" >/dev/null 2>&1 || exit 0
+nft delete table inet "$1"
+"""
+# $1 unit, $2 seconds, $3 what it runs, $4 and $5 the words of that
 _ARM = r"""
 systemctl stop "$1.timer" "$1.service" 2>/dev/null || :
 systemctl reset-failed "$1.timer" "$1.service" 2>/dev/null || :
 systemd-run --quiet --collect --unit="$1" --on-active="$2" --timer-property=AccuracySec=1s \
-    nft delete table inet "$3"
+    sh -c "$3" sh "$4" "$5"
 """
 # $1 unit
 _DISARM = r"""
@@ -113,9 +120,14 @@ def reading(table: str, text: str) -> Command:
 
 def rules_of(settings: NodeSettings) -> str:
     """The text that is to be loaded. Raises `ValueError` where there is none."""
+    return _rules_file(settings)[1]
+
+
+def _rules_file(settings: NodeSettings) -> tuple[str, str]:
+    """Path and text of the file that has the rules."""
     for path, file in settings.files.items():
         if path.endswith(".nft") and file.content is not None:
-            return file.content
+            return path, file.content
     raise ValueError("a firewall without a file of rules")
 
 
@@ -180,19 +192,19 @@ async def _refuse_lockout(node: Node, wanted: NodeFirewall) -> None:
 
 
 async def _load(cluster: Cluster, node: Node, wanted: NodeFirewall, table: str) -> None:
-    """Load the table under the guard of a timer that takes it away. Raises `NotVerified` once it is away again."""
-    text = rules_of(wanted.settings)
+    """Load the table under the guard of a timer that takes it back. Raises `NotVerified` once it is taken back."""
+    path, text = _rules_file(wanted.settings)
     await node.run(command("nft", "--check", "--file", "-", stdin=text, label="nft --check"))
-    await node.run(script(_ARM, UNDO, str(UNDO_AFTER), table, label=f"arm {UNDO}.timer"))
-    cluster.progress(f"{node.name}: loading the firewall; it is taken away again unless a new connection gets in")
+    await node.run(script(_ARM, UNDO, str(UNDO_AFTER), _TAKE_BACK, table, path, label=f"arm {UNDO}.timer"))
+    cluster.progress(f"{node.name}: loading the firewall; it is taken back unless a new connection gets in")
     await node.run(command("nft", "--file", "-", stdin=text, label="nft --file (the site's table)"))
     try:
         await answers_afresh(node)
     except HostError as error:
         # This connection is older than the table, and goes on.
-        await node.run(script(_DELETE, table, label=f"nft delete table inet {table}"))
+        await node.run(script(_TAKE_BACK, table, path, label="take the firewall back"))
         raise NotVerified(
-            f"with the firewall loaded no new connection got in ({error}), so it was taken away again",
+            f"with the firewall loaded no new connection got in ({error}), so it was taken back",
             node=node.name,
             remedy="see which way SSH takes to this node, and declare its ports under `firewall.ssh_ports`",
         ) from error

@@ -10,6 +10,7 @@ from providers.host import firewall
 from tests.support.sites import on_containers
 from tests.support.things import HostError, Site, difference, site
 
+RULES = "/etc/squid-ha/firewall.nft"
 FOREIGN = (
     "add table inet somebody; add chain inet somebody input { type filter hook input priority 10; policy accept; }"
 )
@@ -143,19 +144,46 @@ def test_a_table_that_would_shut_ssh_out_is_refused_before_it_is_loaded(hosts, l
     assert ruleset(hosts, "qsp-a") == before
 
 
-def test_a_table_that_lets_nobody_in_after_all_is_taken_away_at_once(hosts, loaded, wanted, monkeypatch):
+def broken(wanted):
     """As if a bug had made the rules: the text is right for the guard, and wrong for the kernel."""
     node = wanted.nodes["qsp-a"]
-    path = "/etc/squid-ha/firewall.nft"
-    shut = node.settings.files[path].content.replace("tcp dport 22 accept", "tcp dport 22 tcp flags syn drop")
-    file = node.settings.files[path].model_copy(update={"content": shut})
-    settings = node.settings.model_copy(update={"files": {**node.settings.files, path: file}})
-    broken = wanted.model_copy(update={"nodes": {"qsp-a": node.model_copy(update={"settings": settings})}})
+    shut = node.settings.files[RULES].content.replace("tcp dport 22 accept", "tcp dport 22 tcp flags syn drop")
+    file = node.settings.files[RULES].model_copy(update={"content": shut})
+    settings = node.settings.model_copy(update={"files": {**node.settings.files, RULES: file}})
+    return wanted.model_copy(update={"nodes": {"qsp-a": node.model_copy(update={"settings": settings})}})
+
+
+def test_a_table_that_lets_nobody_in_after_all_is_taken_back_at_once(hosts, loaded, wanted):
     with pytest.raises(HostError, match="no new connection got in"):
-        hosts.apply("host.firewall", "firewall", broken, previous=wanted)
+        hosts.apply("host.firewall", "firewall", broken(wanted), previous=wanted)
+    assert hosts.sh("qsp-a", f"grep -c 'syn drop' {RULES}; true").strip() == "0", "what locks out was made to last"
+    assert hosts.drift("host.firewall", "firewall", wanted) == [], "the rules from before are not loaded again"
+
+
+def test_a_first_table_that_lets_nobody_in_goes(hosts, loaded, wanted):
+    hosts.sh("qsp-a", f"rm {RULES}; nft delete table inet squid_ha")
+    with pytest.raises(HostError, match="no new connection got in"):
+        hosts.apply("host.firewall", "firewall", broken(wanted), previous=wanted)
     assert "squid_ha" not in ruleset(hosts, "qsp-a")
-    assert hosts.sh("qsp-a", f"grep -c 'syn drop' {path}; true").strip() == "0", "what locks out was made to last"
     hosts.apply("host.firewall", "firewall", wanted)
+    assert hosts.drift("host.firewall", "firewall", wanted) == []
+
+
+def test_the_nodes_own_timer_takes_it_back_where_nobody_else_does(hosts, loaded, wanted, monkeypatch):
+    """As when the run is killed while it waits for a new connection."""
+
+    class Killed(Exception):
+        pass
+
+    async def killed(node: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(firewall, "answers_afresh", killed)
+    monkeypatch.setattr(firewall, "UNDO_AFTER", 3)
+    with pytest.raises(Killed):
+        hosts.apply("host.firewall", "firewall", broken(wanted), previous=wanted)
+    back = "nft list table inet squid_ha | grep -q 'dport 22 accept'"
+    hosts.sh("qsp-a", f"for _ in $(seq 100); do {back} && exit 0; sleep 0.2; done; exit 1")
     assert hosts.drift("host.firewall", "firewall", wanted) == []
 
 
