@@ -62,8 +62,17 @@ _INSTALL = (
 fresh() {
     find /var/lib/apt/lists -maxdepth 0 -mmin -60 | grep -q . && ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1
 }
+# apt waits for dpkg's lock and not for the one of the lists, which a node that has just booted holds for a while.
+fetch_lists() {
+    tries=$((wait / 2))
+    until apt update; do
+        tail -n 5 "$log" | grep -q '/lists/lock' && [ "$tries" -gt 0 ] || fail
+        tries=$((tries - 1)); sleep 2
+        : >"$log"
+    done
+}
 if fresh && apt install "$@"; then exit 0; fi
-apt update || fail
+fetch_lists
 apt install "$@" || fail
 """
 )

@@ -27,7 +27,21 @@ def untouched(lab_site) -> dict[str, list[str]]:
     return {node: lab_site.manifest(node) for node in lab_site.cluster.nodes}
 
 
+# Somebody's apt has just begun to fetch the lists: apt's lock is one of fcntl(2), and taken for six seconds.
+FETCHING = """
+rm -f /var/lib/apt/lists/*Packages*
+systemd-run --quiet --collect --unit=fetching perl -e '
+    open(my $lock, "+>>", "/var/lib/apt/lists/lock") or die;
+    fcntl($lock, 6, pack("s s x4 q q i x4", 1, 0, 0, 0, 0)) or die;
+    open(my $taken, ">", "/run/fetching") or die;
+    sleep 6'
+until [ -e /run/fetching ]; do sleep 0.1; done
+rm /run/fetching
+"""
+
+
 def test_installing_starts_and_enables_nothing(lab_site, untouched):
+    lab_site.sh("qsp-a", FETCHING)
     lab_site.apply("host.packages", "packages", WANTED)
     for node in lab_site.cluster.nodes:
         assert lab_site.sh(node, STATES).split() == ["disabled", "inactive"] * 5
