@@ -75,6 +75,7 @@ def thing(site: Site, declared: Alerts, owner: str, engine: EngineAlerts) -> Thi
     spool = {
         SPOOL: "0755 root:root",
         NEW: shared,
+        f"{SPOOL}/held": "0700 root:root",
         f"{SPOOL}/queue": "0700 root:root",
         f"{SPOOL}/state": "0700 root:root",
     }

@@ -60,7 +60,10 @@ WantedBy=multi-user.target
 
 
 def send_service(program: str) -> str:
-    """Sends what waits. However many events come, systemd does not give it up."""
+    """Sends what waits. However many events come, systemd does not give it up.
+
+    ``KillMode``: exim and dma deliver in a process that goes on after sendmail, and after this unit.
+    """
     return f"""\
 [Unit]
 Description=Sending of alerts (squid-ha)
@@ -70,11 +73,12 @@ StartLimitIntervalSec=0
 Type=oneshot
 ExecStart={program} deliver
 TimeoutStartSec=10min
+KillMode=process
 """
 
 
 def check_service(program: str) -> str:
-    """Looks at mirror and clock, and sends what waits."""
+    """Looks at mirror and clock, and sends what waits; see `send_service`."""
     return f"""\
 [Unit]
 Description=Look at the mirror and the clock, for alerts (squid-ha)
@@ -83,6 +87,7 @@ Description=Look at the mirror and the clock, for alerts (squid-ha)
 Type=oneshot
 ExecStart={program} check
 TimeoutStartSec=10min
+KillMode=process
 Nice=10
 """
 

@@ -131,16 +131,30 @@ age() {
     echo $((now - then))
 }
 
-# New events into a queue for each channel, so that one which fails does not hold up the other.
+# Into the queue of channel $1: event $2, the file $3. A full disk cuts a copy short, so it counts once it is whole.
+queue() {
+    mkdir -p "$spool/queue/$1/$2" || return 1
+    if ! head -c 1000 "$3" >"$spool/queue/$1/$2/.new"; then
+        rm -f "$spool/queue/$1/$2/.new"
+        return 1
+    fi
+    mv -f "$spool/queue/$1/$2/.new" "$spool/queue/$1/$2/${3##*/}"
+}
+
+# New events into a queue for each channel, so that one which fails does not hold up the other. What cannot be queued is
+# held for the next regular look: left among the new ones, it would start the sending again and again.
 take_in() {
-    for file in "$spool"/new/*; do
+    for file in "$spool"/held/* "$spool"/new/*; do
         [ -f "$file" ] && [ ! -L "$file" ] || continue
         event=${file##*-}
         case " $events " in
             *" $event "*)
                 for channel in $channels; do
-                    mkdir -p "$spool/queue/$channel/$event"
-                    head -c 1000 "$file" >"$spool/queue/$channel/$event/${file##*/}"
+                    if ! queue "$channel" "$event" "$file"; then
+                        log "cannot queue $event in $spool/queue; trying again later"
+                        mv -f "$file" "$spool/held/"
+                        continue 2
+                    fi
                 done
                 ;;
         esac
@@ -211,6 +225,16 @@ is_active() {
     [ -n "$virtual_ip" ] && ip -o address show to "$virtual_ip" 2>/dev/null | grep -q .
 }
 
+# Prints what is wrong with the mirror, nothing if it is well.
+mirror_problem() {
+    [ -x "$mirror_check" ] || return 0
+    timeout -k 5 30 "$mirror_check" "$mirror_resource" >"$work/mirror" 2>&1
+    case $? in
+        124 | 137) echo 'the mirror does not say how it is: no answer within 30 s' ;;
+        *) head -n 1 "$work/mirror" ;;
+    esac
+}
+
 # Only the active node tells of the mirror: it is the one whose data count, and two would say the same.
 check_mirror() {
     [ -n "$mount_point" ] || return 0
@@ -218,15 +242,16 @@ check_mirror() {
         rm -f "$spool"/state/mirror_*
         return 0
     fi
-    report mirror_unsynced "$([ ! -x "$mirror_check" ] || timeout 30 "$mirror_check" "$mirror_resource" 2>&1 | head -n 1)" \
-        'the mirror is up to date on both nodes'
+    report mirror_unsynced "$(mirror_problem)" 'the mirror is up to date on both nodes'
     mountpoint -q "$mount_point" || return 0
-    full=$(timeout 30 df --output=pcent "$mount_point" | tail -n 1 | tr -dc 0-9)
+    full=$(timeout -k 5 30 df --output=pcent "$mount_point" | tail -n 1 | tr -dc 0-9)
+    # A filesystem that does not answer is neither full nor well again.
+    [ -n "$full" ] || return 0
     # Told once, it is well again only some percent below, so that a log around the limit makes no storm.
     limit=$mirror_full
     [ ! -e "$spool/state/mirror_full-told" ] || limit=$((mirror_full > 5 ? mirror_full - 5 : 1))
     problem=
-    [ "${full:-0}" -lt "$limit" ] || problem="$mount_point is $full % full (told from $mirror_full % on)"
+    [ "$full" -lt "$limit" ] || problem="$mount_point is $full % full (told from $mirror_full % on)"
     report mirror_full "$problem" "$mount_point is $full % full"
 }
 
@@ -240,7 +265,14 @@ clock_offset() {
         line=$(timeout 20 chronyc -c -n tracking 2>&1 | tail -n 1)
         case $line in
             *,*,*,*,*,*,*,*,*,*,*,*,*,'Not synchronised' | ,* | 00000000,* | 7F7F0101,*) echo 'chrony follows no source' ;;
-            *,*,*,*,*,*,*,*,*,*,*,*,*,*) printf '%s\n' "$line" | cut -d, -f5 ;;
+            *,*,*,*,*,*,*,*,*,*,*,*,*,*)
+                # With all its sources silent, chronyd tracks what it last knew.
+                if timeout 20 chronyc -c -n sources 2>/dev/null | grep -q '^.,[*],'; then
+                    printf '%s\n' "$line" | cut -d, -f5
+                else
+                    echo 'no source of chrony answers any more'
+                fi
+                ;;
             *) echo "chrony does not answer ($line)" ;;
         esac
     elif running ntpsec.service; then

@@ -7,8 +7,8 @@
 # program's, so that nothing in the cluster ever waits for a mail server.
 #
 # The service has failed over when its address starts here, was on the other node, and nobody had asked for that: no
-# constraint of a move, and the other node neither in standby nor in maintenance nor shutting down. A restart in place,
-# the first start of a cluster and a planned switchover are no failovers.
+# constraint of a move that leads here and is not over, and the other node neither in standby nor in maintenance nor
+# shutting down. A restart in place, the first start of a cluster and a planned switchover are no failovers.
 #
 # Managed by squid-ha.
 
@@ -43,8 +43,36 @@ peer() {
     nodes | grep -v "name=\"$node\"" | sed -n 's/.*name="\([^"]*\)".*/\1/p' | head -n 1
 }
 
+# A line for each constraint that crm_resource(8) made for a move: ID|NODE|END, END empty where it ends by itself never.
+moves() {
+    timeout 20 cibadmin --query --scope constraints 2>/dev/null | awk '
+        function value(name) {
+            if (!match($0, " " name "=\"[^\"]*\"")) return ""
+            return substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 4)
+        }
+        function tell() { if (id ~ /^cli-(ban|prefer)-/) print id "|" on "|" end; id = "" }
+        /<rsc_location / { tell(); id = value("id"); on = value("node"); end = "" }
+        /<expression / && value("attribute") == "#uname" { on = value("value") }
+        /<date_expression / { end = value("end") }
+        END { tell() }'
+}
+
+# What a move has left behind leads elsewhere, or is over: it explains no arrival here.
+moving_here() {
+    moves | while IFS='|' read -r id on end; do
+        if [ -n "$end" ] && over=$(date -d "$end" +%s 2>/dev/null) && [ "$over" -lt "$(date +%s)" ]; then
+            continue
+        fi
+        case $id:$on in
+            cli-prefer-*:"$node") echo yes ;;
+            cli-prefer-* | cli-ban-*:"$node") ;;
+            cli-ban-*) echo yes ;;
+        esac
+    done | grep -q yes
+}
+
 planned() {
-    timeout 20 cibadmin --query --scope constraints 2>/dev/null | grep -Eq 'id="cli-(ban|prefer)-' && return 0
+    moving_here && return 0
     nodes | grep -v "name=\"$node\"" | grep -Eq '(standby|shutdown|maintenance)="true"'
 }
 

@@ -35,7 +35,7 @@ class Stub:
 
     def __init__(self, folder: Path, **given: object) -> None:
         self.folder = folder
-        for name in ("bin", "sent", "spool/new", "spool/queue", "spool/state"):
+        for name in ("bin", "sent", "spool/new", "spool/held", "spool/queue", "spool/state"):
             (folder / name).mkdir(parents=True)
         for name, text in {"curl": CURL, "logger": PLAIN, "systemctl": "#!/bin/sh\nexit 1\n"}.items():
             self.tool(name, text)
@@ -83,7 +83,7 @@ class Stub:
         return [json.loads(text) for text in self.sent() if text.startswith("{")]
 
     def waiting(self) -> list[str]:
-        found = self.folder.glob("spool/[nq]*/**/*")
+        found = self.folder.glob("spool/[hnq]*/**/*")
         return sorted(str(path.relative_to(self.folder)) for path in found if path.is_file())
 
 
@@ -210,6 +210,18 @@ def test_events_that_nobody_wants_are_dropped(stub):
     assert stub.waiting() == []
 
 
+def test_an_event_that_cannot_be_queued_is_kept_for_later(stub):
+    stub.tool("head", "#!/bin/sh\nprintf part; echo 'No space left on device' >&2; exit 1\n")
+    stub.run("raise", "failover", "x")
+    assert "cannot queue failover" in stub.run("deliver").stderr
+    (kept,) = stub.waiting()
+    assert kept.startswith("spool/held/"), "left among the new ones, it starts the sending again at once"
+    (stub.folder / "bin/head").unlink()
+    stub.run("deliver")
+    assert [each["text"].split(": ", 1)[1].split("\n")[0] for each in stub.posted()] == ["x"]
+    assert stub.waiting() == []
+
+
 def test_an_unknown_event_is_refused(stub):
     assert stub.run("raise", "../../etc/passwd", "x").returncode == 2
     assert stub.waiting() == []
@@ -241,10 +253,11 @@ def looks(stub: Stub, times: int = 1) -> list[str]:
     return [each["text"].split(": ", 1)[1].split("\n")[0] for each in stub.posted()]
 
 
-def clock(stub: Stub, offset: str) -> None:
+def clock(stub: Stub, offset: str, state: str = "*") -> None:
     stub.tool("systemctl", '#!/bin/sh\n[ "$3" = chrony.service ]\n')
     line = f"C0000201,192.0.2.1,3,1795,{offset},0,0,0,0,0,0,0,0,Normal"
-    stub.tool("chronyc", f"#!/bin/sh\necho '{line}'\n")
+    source = f"^,{state},192.0.2.1,2,6,377,10,0,0,0"
+    stub.tool("chronyc", f"#!/bin/sh\ncase $* in *sources) echo '{source}' ;; *) echo '{line}' ;; esac\n")
 
 
 def test_a_clock_that_is_off_is_told_at_the_second_look_once_and_when_it_is_right_again(stub):
@@ -281,6 +294,12 @@ def test_a_clock_without_a_source_is_told(stub, answer, sentence):
     clock(stub, "0")
     stub.tool("chronyc", f"#!/bin/sh\necho '{answer}'\n")
     assert sentence in looks(stub, 2)[0]
+
+
+def test_a_clock_whose_sources_have_become_silent_is_told_although_it_tracks_on(stub):
+    stub.configure(max_offset="0.5")
+    clock(stub, "0.0001", state="?")
+    assert "no source of chrony answers any more" in looks(stub, 2)[0]
 
 
 def test_without_a_time_service_the_clock_is_told_of(stub):
@@ -320,6 +339,15 @@ def test_a_mirror_out_of_sync_is_told_by_the_active_node_alone(stub):
     assert looks(stub, 3) == []
     mirror(stub, active=True, problem="the mirror is not in sync: WFConnection")
     assert looks(stub, 2) == ["the mirror is not in sync: WFConnection"]
+
+
+def test_a_mirror_that_does_not_answer_is_not_well(stub):
+    mirror(stub, active=True, problem="the mirror is not in sync: WFConnection")
+    looks(stub, 2)
+    stub.tool("timeout", "#!/bin/sh\nexit 124\n")
+    for name in ("mirror_unsynced-told", "sent-webhook-mirror_unsynced"):
+        os.utime(stub.folder / "spool/state" / name, (0, 0))
+    assert "no answer within 30 s" in looks(stub)[1]
 
 
 # Test

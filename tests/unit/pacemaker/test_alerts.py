@@ -99,9 +99,27 @@ def test_the_first_start_of_a_cluster_is_no_failover(agent):
     assert agent.raised == []
 
 
+def moved(verb: str, node: str, end: float | None = None) -> str:
+    """What `crm_resource --move` or `--ban` writes, with and without ``--lifetime``."""
+    name = f"cli-prefer-{verb}" if verb != "ban" else f"cli-ban-squid-on-{node}"
+    if end is None:
+        return f'<rsc_location id="{name}" rsc="squid" role="Started" node="{node}" score="INFINITY"/>'
+    until = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(end))
+    return "\n".join([
+        f'<rsc_location id="{name}" rsc="squid" role="Started">',
+        f'  <rule id="{name}-rule" score="INFINITY" boolean-op="and">',
+        f'    <expression id="{name}-expr" attribute="#uname" operation="eq" value="{node}" type="string"/>',
+        f'    <date_expression id="{name}-lifetime-end" operation="lt" end="{until}"/>',
+        "  </rule>",
+        "</rsc_location>",
+    ])  # fmt: skip
+
+
 PLANS = {
-    "moved": {"constraint": '<rsc_location id="cli-prefer-mirror-clone" rsc="mirror-clone"/>'},
-    "banned": {"constraint": '<rsc_location id="cli-ban-squid-on-qsp-b"/>'},
+    "moved": {"constraint": moved("squid", NODE)},
+    "moved for a while": {"constraint": moved("squid", NODE, time.time() + 60 * MINUTE)},
+    "banned": {"constraint": moved("ban", "qsp-b")},
+    "banned for a while": {"constraint": moved("ban", "qsp-b", time.time() + 60 * MINUTE)},
     "aside": {"peer": 'online="true" standby="true" maintenance="false" shutdown="false"'},
     "shut down": {"peer": 'online="true" standby="false" maintenance="false" shutdown="true"'},
 }
@@ -112,6 +130,21 @@ def test_a_planned_switchover_is_no_failover(agent, plan):
     agent.cluster(left=time.time(), **plan)
     agent.arrive()
     assert agent.raised == []
+
+
+OVER = {
+    "a move to the other node": moved("squid", "qsp-b"),
+    "a move to here that is over": moved("squid", NODE, time.time() - MINUTE),
+    "a ban from here that is over": moved("ban", NODE, time.time() - MINUTE),
+    "a ban from the other node that is over": moved("ban", "qsp-b", time.time() - MINUTE),
+}
+
+
+@pytest.mark.parametrize("constraint", OVER.values(), ids=OVER)
+def test_what_an_earlier_move_has_left_behind_explains_no_failover(agent, constraint):
+    agent.cluster(left=time.time(), constraint=constraint)
+    agent.arrive()
+    assert agent.raised == [f"failover: the service failed over from qsp-b to {NODE}"]
 
 
 def test_a_plan_that_is_over_when_the_address_comes_still_counts(agent):
