@@ -29,7 +29,9 @@ _NEWEST = (
     _MASKED
     + r"""
 minor=$(drbdadm sh-minor "$1" 2>/dev/null </dev/null) || { echo "drbdadm knows no $1" >&2; exit 1; }
+# dash runs this at its own end only, and timeout(1) ends it by a signal.
 trap 'ended=$?; masked adjust "$1" || ended=1; exit "$ended"' EXIT
+trap 'exit 1' HUP INT TERM
 drbdsetup disk-options "$minor" --fencing=dont-care || exit 1
 masked primary "$1" || exit 1
 tries=10

@@ -28,6 +28,7 @@ if ! mountpoint -q -- "$1"; then
     blockdev --flushbufs "$device"
     loop=$(losetup --find --show --read-only -- "$device")
     trap 'losetup --detach "$loop" 2>/dev/null || :' EXIT
+    trap 'exit 1' HUP INT TERM
     at=$(mktemp -d)
     mount -t ext4 -o ro,noload "$loop" "$at" 2>/dev/null || mount -t xfs -o ro,norecovery,nouuid "$loop" "$at"
     set -- "$at" "$2" "$3"
