@@ -39,6 +39,9 @@ AFTER = 10
 """Answers that clients get when all is over."""
 CALM = 60.0
 """Seconds that one who has interrupted a drill waits for the cluster to be whole."""
+BEGUN = 20.0
+"""Seconds that one who interrupts a disturbance while it begins waits for it; filling a disk takes longer, and is ended
+by its undo."""
 CLEAR_AGAIN = 15.0
 
 
@@ -126,13 +129,21 @@ class Runner:
         return self._course
 
     @staticmethod
-    async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-        """A repair that is interrupted is not left half done: what it has not come to may have no undo of its own."""
+    async def _to_its_end(work: Coroutine[Any, Any, None], limit: float | None = None) -> None:
+        """What is interrupted here is not left half done.
+
+        What a repair has not come to may have no undo of its own; and a command that is given up goes on on its node,
+        where it would break things again after the repair.
+        """
         task = asyncio.ensure_future(work)
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
-            await task
+            await asyncio.wait({task}, timeout=limit)
+            task.cancel()
+            (ended,) = await asyncio.gather(task, return_exceptions=True)
+            if isinstance(ended, Exception) and not isinstance(ended, HostError):
+                raise ended from None
             raise
 
     async def _answered_after(self) -> None:
@@ -182,7 +193,7 @@ class Runner:
         self._course.disturbed = self._course.disturbed or time.time()
         # Before it begins: where it is cut off half-way, it has to be undone too.
         self._broken.append(disturbance)
-        await self._hands.begin(disturbance)
+        await self._to_its_end(self._hands.begin(disturbance), BEGUN)
 
     async def _undo_last(self) -> None:
         disturbance = self._broken[-1]

@@ -95,6 +95,25 @@ async def test_a_repair_that_is_interrupted_goes_on_to_its_end(site: Site) -> No
     assert world.broken == []
 
 
+async def test_a_disturbance_that_is_interrupted_while_it_begins_is_undone_after_it_has_begun(site: Site) -> None:
+    beginning = asyncio.Event()
+
+    class Slow(World):
+        async def begin(self, disturbance: Disturbance) -> None:
+            beginning.set()
+            await asyncio.sleep(0.05)
+            await super().begin(disturbance)
+
+    world = Slow()
+    task = asyncio.create_task(runner(world).run(steps(site, "public-network-cut")))
+    await asyncio.wait_for(beginning.wait(), 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert world.broken == []
+    assert len([text for text in world.did if text.startswith("undo")]) == 1
+
+
 async def test_interrupted_what_is_left_behind_is_not_called_undone(site: Site) -> None:
     world, begun = World(stuck="public"), asyncio.Event()
 
