@@ -38,7 +38,11 @@ done
 # $1 mount point, then paths below it
 _MOUNTED = r"""
 cd "$1" || exit 1; shift
-for path in "$@"; do [ ! -d "$path" ] && [ ! -f "$path" ] || stat -c "%04a %U:%G $path" "$path"; done
+for path in "$@"; do
+  if [ -L "$path" ]; then echo "a symbolic-link $path"
+  elif [ -d "$path" ] || [ -f "$path" ]; then stat -c "%04a %U:%G $path" "$path"
+  fi
+done
 """
 # $1 resource
 _DISK_SIGNATURES = r"""
@@ -46,18 +50,49 @@ disk=$(drbdadm sh-ll-dev "$1") || exit 1
 blockdev --flushbufs "$disk"
 wipefs --no-act --json "$disk"
 """
-# $1 volume, $2 type, $3 mount point, then fours: directory or file, path, mode, owner
+# Fours: directory or file, path, mode, owner. Directories on the volume may be Squid's own, so whoever gets hold of
+# Squid may put a link where root is to change owner and mode: nothing is followed, and what was opened is what changes.
+_MAKE = r"""
+use strict; use Errno; use Fcntl;
+sub fail { die "$_[0] on the volume: $_[1]\n" }
+sub opened {
+    my ($path, $name, $flags) = @_;
+    fail($path, "$name is a symbolic link; look who made it, and remove it") if -l $name;
+    sysopen(my $it, $name, $flags | O_NOFOLLOW, 0600) or fail($path, "$name: $!");
+    return $it;
+}
+sub directory {
+    my ($path, $name, $mode) = @_;
+    mkdir $name, $mode or $!{EEXIST} or fail($path, "$name: $!");
+    return opened($path, $name, O_RDONLY | O_DIRECTORY);
+}
+sysopen(my $root, ".", O_RDONLY | O_DIRECTORY) or die "$!\n";
+while (@ARGV) {
+    my ($kind, $path, $mode, $owner) = splice @ARGV, 0, 4;
+    chdir $root or die "$!\n";
+    my @above = split m{/}, $path;
+    my $name = pop @above;
+    for my $part (@above) { chdir directory($path, $part, 0755) or fail($path, "$part: $!") }
+    my $it = $kind eq "directory" ? directory($path, $name, 0700)
+        : opened($path, $name, O_RDONLY | O_CREAT | O_NONBLOCK);
+    if ($kind eq "file") {
+        my @found = stat $it;
+        fail($path, "$name is not a file, or has other names too") unless -f _ and $found[3] == 1;
+    }
+    my ($user, $group) = split /:/, $owner;
+    my ($uid, $gid) = (getpwnam($user) // $user, getgrnam($group) // $group);
+    fail($path, "there is no $owner") if "$uid$gid" =~ /\D/;
+    chown $uid, $gid, $it or fail($path, "chown: $!");
+    chmod oct $mode, $it or fail($path, "chmod: $!");
+}
+"""
+# $1 volume, $2 type, $3 mount point, $4 the program that makes them, and its words
 _ENTRIES = r"""
 set -e
-volume=$1 type=$2 place=$3; shift 3
+volume=$1 type=$2 place=$3 make=$4; shift 4
 [ "$type" = '' ] || mount -t "$type" "$volume" "$place"
 cd "$place"
-while [ $# -gt 0 ]; do
-  case $1 in directory) mkdir -p "$2" ;; file) [ -e "$2" ] || : >"$2" ;; esac
-  chown "$4" "$2"
-  chmod "$3" "$2"
-  shift 4
-done
+perl -e "$make" -- "$@"
 sync -f .
 cd /
 [ "$type" = '' ] || umount "$place"
@@ -122,5 +157,5 @@ def make_entries(
         for path, state in wanted.items():
             mode, owner = (state or "0755 root:root").split(" ")
             words += [sort, path, mode, owner]
-    wrapped = ("unshare", "--mount", "sh", "-c", _ENTRIES, "sh", volume, kind, place, *words)
+    wrapped = ("unshare", "--mount", "sh", "-c", _ENTRIES, "sh", volume, kind, place, _MAKE, *words)
     return command(*wrapped, label=f"make directories on {volume}", timeout=120)
