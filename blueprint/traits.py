@@ -25,13 +25,15 @@ class Traits:
     that command would wait for the order that the command itself holds up.
 
     ``unwatched`` says why nothing moves where the active node loses the public network with its link still up; "" if
-    the service does. ``openings`` are what the other node must reach, ``ports`` those that nobody else may listen on,
+    the service does. ``sits`` is the type of device (lsblk(8)) that the engine's mirror puts on its disk; "": the
+    declared volume. ``openings`` are what the other node must reach, ``ports`` those that nobody else may listen on,
     and whose they are.
     """
 
     outlived: str
     agent: bool
     unwatched: Callable[[Site], str]
+    sits: str
     openings: Openings
     ports: Mapping[int, str]
 
@@ -88,6 +90,7 @@ TRAITS: Mapping[str, Traits] = {
         outlived="pacemaker.service",
         agent=True,
         unwatched=_no_pings,
+        sits="",
         openings=_corosync,
         ports=dict.fromkeys(COROSYNC_PORTS, "Corosync") | {PACEMAKER_REMOTE_PORT: "Pacemaker"},
     ),
@@ -95,6 +98,7 @@ TRAITS: Mapping[str, Traits] = {
         outlived="",
         agent=False,
         unwatched=_no_broadcasts,
+        sits="raid1",
         openings=_lifekeeper,
         ports=dict.fromkeys(PORTS, "LifeKeeper") | {FIRST_MIRROR_PORT: "DataKeeper"},
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from blueprint import paths
+from blueprint.traits import traits
 from declaration.nodes import Node
 from declaration.site import Site
 from operations.doctor.disks import unreadable
@@ -52,8 +53,11 @@ def _disk(path: str, results: Sequence[Result]) -> Disk:
 
 
 def _content(asked: Asked, path: str, disk: Disk) -> Finding:
+    if disk.uses and asked.ours and all(use.split()[0] == traits(asked.site).sits for use in disk.uses):
+        return asked.ok(NAME, f"{path} bears this site's mirror ({', '.join(disk.uses)})")
     if disk.uses:
-        return asked.problem(NAME, f"{path} is in use: {', '.join(disk.uses)}", "free it, or declare a blank disk")
+        free = "look what that is: this site owns the node" if asked.ours else "free it"
+        return asked.problem(NAME, f"{path} is in use: {', '.join(disk.uses)}", f"{free}, or declare a blank disk")
     if disk.metadata:
         if asked.ours:
             return asked.ok(NAME, f"{path} bears this site's mirror")

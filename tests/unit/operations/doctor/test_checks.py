@@ -7,10 +7,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from declaration.load import read
 from declaration.site import Site
 from operations.doctor.examine import found
 from operations.doctor.model import Asked, Finding
 from providers.host.clocks import UNITS
+from tests.support.sites import lab_settings
 
 Ask = Callable[..., Asked]
 
@@ -101,6 +103,14 @@ def test_disk(ask: Ask) -> None:
     only(judged("disk", ask(disk(size=1000), signed())), "problem", "1000 bytes")
     smaller = ask(disk(), signed(), others={"qsp-b": [disk(size=4_000_000_000), signed()]})
     only(judged("disk", smaller), "note", "4000000000 on qsp-b")
+
+
+def test_the_disk_of_a_mirror_by_lifekeeper_is_never_to_be_freed(ask: Ask) -> None:
+    there = read(lab_settings(engine="lifekeeper"), "test")
+    bears = disk(children=[{"name": "/dev/md0", "type": "raid1"}])
+    clean(judged("disk", ask(bears, signed("linux_raid_member"), ours=True, of=there)))
+    only(judged("disk", ask(bears, signed("linux_raid_member"), of=there)), "problem", "raid1 /dev/md0")
+    only(judged("disk", ask(bears, signed("linux_raid_member"), ours=True)), "problem", "raid1 /dev/md0")
 
 
 def test_a_disk_by_order_of_discovery_is_a_note(ask: Ask, site: Site) -> None:
