@@ -221,6 +221,16 @@ class Cib:
         _set_pair(meta, name, value)
         return Cib(changed)
 
+    def with_parameter(self, agent: str, name: str, value: str) -> Cib:
+        """With this value wherever a resource of ``agent`` has the parameter; where it has none it gets none."""
+        changed = copy.deepcopy(self._root)
+        for element in changed.iterfind(".//resources//primitive"):
+            if fragments.read_primitive(element).agent == agent:
+                for pair in element.iterfind("instance_attributes/nvpair"):
+                    if pair.get("name") == name:
+                        pair.set("value", value)
+        return Cib(changed)
+
     def with_options(self, section: str, set_id: str, put: Mapping[str, str], drop: Collection[str] = ()) -> Cib:
         """With these values in the set ``set_id`` of ``section``, and without those in ``drop``."""
         changed = copy.deepcopy(self._root)

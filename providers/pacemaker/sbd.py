@@ -11,7 +11,10 @@ from providers.connection.command import Command, command, script
 from providers.connection.errors import NotVerified, Refused, Unknown
 from providers.contract import Absent, Observed, Present, State
 from providers.host.settings import NodeSettings, converge_settings, read_settings, remove_settings
-from providers.pacemaker import journals, sbd_conf, stack
+from providers.pacemaker import journals, live, sbd_conf, stack
+
+AGENT = "stonith:external/sbd"
+"""The fencing agent. Without the parameter ``sbd_device`` it takes the disk from the daemon's own file."""
 
 _HEADER, _DISK, _RESTART = "found header", "disk", "pending-daemon"
 AREA = 1024 * 1024
@@ -135,8 +138,16 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
         lambda node: converge_settings(cluster, node, wanted.nodes[node.name], before[node.name]), list(wanted.nodes)
     )
     if restart:
-        await stack.restart(cluster)
+        await stack.restart(cluster, lambda: _follow(cluster, wanted.device))
     await cluster.each(lambda node: cluster.journal(node).drop([_RESTART]))
+
+
+async def _follow(cluster: Cluster, device: str) -> None:
+    """Have fencing write to the disk that the daemons watch now: to any other it succeeds, and stops nobody.
+
+    The agent writes a message, waits, and does not look whether anybody has read it.
+    """
+    await live.change(cluster, lambda now: now.cib.with_parameter(AGENT, "sbd_device", device), verify=False)
 
 
 async def _running(cluster: Cluster) -> bool:

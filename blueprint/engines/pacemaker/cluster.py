@@ -97,7 +97,7 @@ def _corosync(site: Site, name: str) -> str:
 def _fencing(device: Sbd) -> Thing:
     fencing = Primitive(
         id="fencing",
-        agent="stonith:external/sbd",
+        agent=sbd.AGENT,
         parameters={"sbd_device": device.device},
         operations=keyed(
             Operation(name="start", timeout="60s"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 
@@ -11,7 +13,11 @@ from providers.connection.errors import Refused
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.contract import Absent
 from providers.host.settings import FileState, NodeSettings
-from providers.pacemaker import sbd, sbd_conf
+from providers.pacemaker import live, sbd, sbd_conf
+from providers.pacemaker.cib import Cib
+from providers.pacemaker.live import Live
+from providers.pacemaker.model import Primitive
+from tests.unit.pacemaker.tools import recorded
 
 DUMP = "Header version     : 2.1\nUUID               : {uuid}\nTimeout (watchdog) : 10\nTimeout (msgwait)  : 20\n"
 
@@ -21,6 +27,7 @@ class Disks:
     """Shared disks by path: "" is blank, "data" somebody's, anything else the UUID of a header."""
 
     found: dict[str, str] = field(default_factory=dict[str, str])
+    running: bool = False
 
     def answer(self, command: Command) -> Result:
         said, code = "", 0
@@ -37,7 +44,7 @@ class Disks:
         elif "dd if=/dev/zero" in text:
             self.found[disk] = ""
         elif "is-active" in text:
-            code = 3
+            code = 0 if self.running else 3
         return Result(command, code, said, "")
 
 
@@ -129,3 +136,42 @@ async def test_a_run_that_was_cut_off_before_the_header_goes_on(disks: Disks, jo
         await sbd.converge(broken, wanted("/dev/one"), Absent())
     await up(disks, journals, "/dev/one")
     assert disks.found["/dev/one"] == "uuid of /dev/one"
+
+
+async def test_fencing_writes_to_another_disk_before_anything_is_managed_on_it(
+    disks: Disks, journals: FakeJournals, monkeypatch: pytest.MonkeyPatch
+):
+    """To the disk that no daemon watches any more it would succeed and stop nobody."""
+    await up(disks, journals, "/dev/one")
+    by_disk = Primitive(id="fencing", agent=sbd.AGENT, parameters={"sbd_device": "/dev/one"})
+    by_file, other = Primitive(id="by-file", agent=sbd.AGENT), Primitive(id="ipmi", agent="stonith:external/ipmi")
+    cib = Cib.parse(recorded("cib-fresh.xml"))
+    for primitive in (by_disk, by_file, other):
+        cib = cib.with_member(primitive, None)
+    done = list[str]()
+
+    async def change(_cluster: object, edit: Callable[[Live], Cib], **_named: object) -> None:
+        nonlocal cib
+        cib = edit(cast("Live", Live(node=FakeNode("a"), cib=cib, monitor=cast("live.Monitor", None))))
+        done.append("changed")
+
+    async def restart(_cluster: object, before_managed: Callable[[], Awaitable[None]]) -> None:
+        await before_managed()
+        done.append("managed")
+
+    async def stays(_cluster: object) -> None:
+        pass
+
+    async def before(_node: object, _settings: NodeSettings) -> NodeSettings:
+        return wanted("/dev/one").nodes["a"]
+
+    monkeypatch.setattr(live, "change", change)
+    monkeypatch.setattr(sbd.stack, "restart", restart)
+    monkeypatch.setattr(sbd.stack, "refuse_alone", stays)
+    monkeypatch.setattr(sbd, "read_settings", before)
+    disks.running = True
+    await up(disks, journals, "/dev/three")
+    assert done == ["changed", "managed"]
+    found = cib.primitives()
+    assert found["fencing"].parameters == {"sbd_device": "/dev/three"}
+    assert (found["by-file"].parameters, found["ipmi"].parameters) == ({}, {})
