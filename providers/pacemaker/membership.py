@@ -176,15 +176,15 @@ def _source(read: Mapping[str, _Reading]) -> str | None:
 async def _begin(cluster: Cluster, wanted: Wanted, read: Mapping[str, _Reading]) -> str:
     """Journal what is there, and how the change will have to be applied; an interrupted run's worse need counts."""
     how = _how(wanted, read, _source(read))
-    ours = any(node.runs and _cluster_name(node.conf) == wanted.name for node in read.values())
+    known = await cluster.each(lambda node: cluster.journal(node).entries())
+    found = _found(wanted, read, known)
 
     async def begin(node: Node) -> str:
         journal = cluster.journal(node)
-        entries = await journal.entries()
+        entries = known[node.name]
         if _FOUND not in entries:
             left = await node.run(script(_LIST, *_LEFTOVER_FOLDERS, reads=True, label="look for traces of a cluster"))
-            before = {_FOUND: "running" if ours else "none", _LEFTOVERS: left.stdout}
-            await journal.record(before)
+            await journal.record({_FOUND: found, _LEFTOVERS: left.stdout})
         hidden = FileState(content="sha256:", mode="0400", owner="root:root")
         await record_settings(cluster, node, NodeSettings(files={authkey.PATH: hidden}))
         return entries.get(_APPLY, "")
@@ -198,6 +198,14 @@ async def _begin(cluster: Cluster, wanted: Wanted, read: Mapping[str, _Reading])
         await stack.refuse_alone(cluster)
     await cluster.each(lambda node: cluster.journal(node).put({_APPLY: worst}))
     return worst
+
+
+def _found(wanted: Wanted, read: Mapping[str, _Reading], known: Mapping[str, Mapping[str, str]]) -> str:
+    """Whether the cluster ran before this site: as was found the first time, also for a node that joins later."""
+    if before := {entries[_FOUND] for entries in known.values() if _FOUND in entries}:
+        return "none" if "none" in before else "running"
+    ours = any(node.runs and _cluster_name(node.conf) == wanted.name for node in read.values())
+    return "running" if ours else "none"
 
 
 async def _write(cluster: Cluster, wanted: Wanted, read: Mapping[str, _Reading]) -> None:
@@ -245,10 +253,11 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
     entries = await cluster.each(lambda node: cluster.journal(node).entries())
     if not any(entries.values()):
         return
-    if not any(known.get(_FOUND) == "running" for known in entries.values()):
+    made = any(known.get(_FOUND) == "none" for known in entries.values())
+    if made:
         await _refuse_resources(cluster)
         await stack.stop(cluster)
-    await cluster.each(lambda node: _take_back(cluster, node, wanted, entries[node.name]))
+    await cluster.each(lambda node: _take_back(cluster, node, wanted, entries[node.name], made=made))
 
 
 async def _refuse_resources(cluster: Cluster) -> None:
@@ -262,10 +271,10 @@ async def _refuse_resources(cluster: Cluster) -> None:
         )
 
 
-async def _take_back(cluster: Cluster, node: Node, wanted: Wanted, entries: Mapping[str, str]) -> None:
+async def _take_back(cluster: Cluster, node: Node, wanted: Wanted, entries: Mapping[str, str], *, made: bool) -> None:
     await remove_settings(cluster, node, wanted.nodes[node.name].settings)
-    if entries.get(_FOUND) == "none":
-        kept = entries.get(_LEFTOVERS, "").splitlines()
+    if made and _LEFTOVERS in entries:
+        kept = entries[_LEFTOVERS].splitlines()
         ours = [folder for folder in _LEFTOVER_FOLDERS if folder not in kept]
         await node.run(script(_CLEAR, *ours, label="remove what the cluster has stored"))
     await cluster.journal(node).forget()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command
@@ -90,18 +90,33 @@ async def stop(cluster: Cluster) -> None:
         await cluster.each(lambda node, stopping=stopping: node.run(stopping))
 
 
-async def restart(cluster: Cluster) -> None:
+async def restart(cluster: Cluster, before_managed: Callable[[], Awaitable[None]] | None = None) -> None:
     """Start the stack anew on all nodes while the services run on, unmanaged. Cut off, it is to be called again.
 
-    The journal of the thing at work holds what maintenance mode was before (see `interrupted`).
+    ``before_managed`` is done when it runs again and nothing is managed yet. The journal of the thing at work holds
+    what maintenance mode was before (see `interrupted`).
     """
-    if any(view is not None for view in (await views(cluster)).values()):
-        await _enter_maintenance(cluster)
+    running = [view for view in (await views(cluster)).values() if view is not None]
+    if running:
+        if not await _held(cluster, running):
+            await _enter_maintenance(cluster)
         cluster.progress("Restarting the cluster's software on all nodes; services run on meanwhile")
         await stop(cluster)
     await start(cluster)
     await _wait_attributes(cluster)
+    if before_managed is not None:
+        await before_managed()
     await _leave_maintenance(cluster)
+
+
+async def _held(cluster: Cluster, running: Sequence[Monitor]) -> bool:
+    """Whether a restart that was cut off, or ended without quorum, holds the services unmanaged.
+
+    With ``wait_for_all`` nodes that do not see each other, as by a wrong address, never get a quorum by waiting: only
+    another restart, with what was put right, gets them out of it.
+    """
+    unmanaged = all(view.maintenance and not view.quorate for view in running)
+    return unmanaged and await interrupted(cluster)
 
 
 async def refuse_alone(cluster: Cluster) -> None:

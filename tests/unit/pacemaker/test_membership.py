@@ -1,7 +1,8 @@
 import pytest
 
+from providers.connection.cluster import Cluster
 from providers.connection.errors import Refused, Unknown
-from providers.connection.fake import FakeNode, fake_cluster
+from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.host.settings import FileState, NodeSettings, UnitState
 from providers.pacemaker import authkey, corosync_conf, membership, monitor, sbd, sbd_conf, stack
 from providers.pacemaker.authkey import Key
@@ -99,6 +100,48 @@ def test_a_node_is_in_only_if_it_says_so_itself_and_nobody_differs():
     assert not stack.seen_online({"qsp-a": both, "qsp-b": alone}, "qsp-a")
     assert not stack.seen_online({"qsp-a": None, "qsp-b": both}, "qsp-a")
     assert not stack.seen_online({"qsp-a": None, "qsp-b": None}, "qsp-a")
+
+
+# Starting anew
+
+
+def stack_of(state: str) -> tuple[Cluster, list[FakeNode], FakeJournals]:
+    """A pair whose nodes both say this of the cluster."""
+    nodes = [FakeNode(name, lambda command: state if "crm_mon" in command.argv else "") for name in ("qsp-a", "qsp-b")]
+    journals = FakeJournals()
+    return fake_cluster(*nodes, thing="membership", journals=journals), nodes, journals
+
+
+@pytest.mark.parametrize("unmanaged", [True, False])
+async def test_a_restart_that_ended_without_quorum_goes_on_by_another_one(monkeypatch, unmanaged):
+    """As after a wrong address: nodes that do not see each other have no quorum until it is put right."""
+    state = recorded("crm_mon-online.xml").replace('with_quorum="true"', 'with_quorum="false"')
+    if unmanaged:
+        state = state.replace('maintenance-mode="false"', 'maintenance-mode="true"')
+    cluster, nodes, journals = stack_of(state)
+
+    class Asked(Exception):
+        pass
+
+    async def ask(*_: object, **__: object) -> None:
+        raise Asked
+
+    monkeypatch.setattr(stack, "start", ask)
+    monkeypatch.setattr(stack, "_enter_maintenance", ask)
+    for node in nodes:
+        await journals(node, "membership").record({stack._MARK: ""})
+    with pytest.raises(Asked):
+        await stack.restart(cluster)
+    stopped = [str(command) for command in nodes[0].written if "stop" in command.argv]
+    assert stopped == (["systemctl stop pacemaker.service", "systemctl stop corosync.service"] if unmanaged else [])
+
+
+def test_a_node_that_joins_later_finds_what_the_first_ones_found():
+    blank = reading(None, Key(), active="inactive")
+    read = {"qsp-a": reading(), "qsp-b": blank}
+    assert membership._found(wanted(), read, {"qsp-a": {}, "qsp-b": {}}) == "running"
+    assert membership._found(wanted(), read, {"qsp-a": {membership._FOUND: "none"}, "qsp-b": {}}) == "none"
+    assert membership._found(wanted(), read, {"qsp-a": {membership._FOUND: "running"}, "qsp-b": {}}) == "running"
 
 
 # SBD
