@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from providers.connection.cluster import Cluster
@@ -205,6 +206,10 @@ async def _take_back(cluster: Cluster, wanted: Wanted, name: str, *, keep: bool)
     entries = await journal.entries()
     view = (await views.read(cluster, [name]))[name]
     kept = set(wanted.nodes[name].sides) if keep else set[str]()
+    if not keep and (needed := needed_by_others(view, wanted.nodes[name].peer, _made(entries))):
+        peer = wanted.nodes[name].peer
+        cluster.progress(f"{name}: the path {needed} stays: resources that are not this site's are also on {peer}")
+        kept.add(needed)
     for entry, peer in entries.items():
         addresses = entry.removeprefix(_MADE_PATH)
         if not entry.startswith(_MADE_PATH) or addresses in kept:
@@ -224,8 +229,31 @@ async def _take_back(cluster: Cluster, wanted: Wanted, name: str, *, keep: bool)
             await speaking.say(cluster, line)
 
 
+def _made(entries: Mapping[str, str]) -> list[str]:
+    return [entry.removeprefix(_MADE_PATH) for entry in entries if entry.startswith(_MADE_PATH)]
+
+
+def needed_by_others(view: View, peer: str, made: Sequence[str]) -> str | None:
+    """Which of the paths that this site ``made`` has to stay: resources that are left are on both nodes, and no other
+    path is heard.
+
+    Without any path each node takes the other for dead and starts what it protects. Both sides find the same one.
+    """
+    protected = any(node == peer for _, node, _ in view.equivalents)
+    there = {addresses: path for (system, addresses), path in view.paths.items() if system == peer}
+    heard = any(addresses not in made and path.state in ("", ALIVE) for addresses, path in there.items())
+    if not protected or heard:
+        return None
+
+    def preferred(addresses: str) -> tuple[int, list[str]]:
+        priority = there[addresses].priority
+        return (int(priority) if priority.isdecimal() else sys.maxsize, sorted(addresses.split("/")))
+
+    return min((each for each in made if each in there), key=preferred, default=None)
+
+
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
-    """Delete the paths that this site made, on both nodes."""
+    """Delete the paths that this site made, on both nodes; not the last one where others need it."""
     if not any((await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.nodes))).values()):
         return
     await _read(cluster, wanted)

@@ -224,6 +224,7 @@ def test_removing_takes_back_what_was_made_and_nothing_else():
     for lcd in pair.lcds.values():
         lcd.instances["ip-other"] = list(foreign)
         lcd.priorities["ip-other"] = 7
+        lcd.lone.add("ip-other")
         lcd.systems.append("third")
         lcd.paths["third", "192.0.2.11/192.0.2.13"] = 5
     before = copy.deepcopy(pair.tables())
@@ -235,6 +236,26 @@ def test_removing_takes_back_what_was_made_and_nothing_else():
             key: before[name][key] for key in ("instances", "priorities", "ties", "systems", "paths")
         }
     assert not any(each.values for (_, thing), each in pair.journals.opened.items() if thing != "kept")
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_the_last_path_stays_while_somebody_elses_resource_is_on_both_nodes(heard):
+    """Without one each node takes the other for dead, and starts what it protects."""
+    pair, listed = fresh(), members()
+    up(pair, listed)
+    foreign = ["comm", "ip", "IP-198.51.100.9", "proxy-a eth0 198.51.100.9 ffffff00 none", "ISP", "automatic"]
+    for name, lcd in pair.lcds.items():
+        lcd.instances["ip-other"] = list(foreign)
+        lcd.priorities["ip-other"] = 7
+        if heard:
+            there, here = ("proxy-b", "198.51.100.1/198.51.100.2"), ("proxy-a", "198.51.100.2/198.51.100.1")
+            lcd.paths[there if name == "proxy-a" else here] = 9
+    down(pair, listed)
+    left = {name: [addresses for _, addresses in lcd.paths] for name, lcd in pair.lcds.items()}
+    assert [len(each) for each in left.values()] == [1, 1]
+    assert sorted(left["proxy-a"][0].split("/")) == sorted(left["proxy-b"][0].split("/"))
+    assert all(("198.51.100.1" in each[0]) == heard for each in left.values())
+    assert all("ip-other" in lcd.instances for lcd in pair.lcds.values())
 
 
 def test_what_a_cut_off_extension_left_on_the_other_node_is_deleted_too():
