@@ -12,7 +12,7 @@ from providers.host.settings import NodeSettings, read_settings
 from providers.storage import configuration, device, drbd, status
 from providers.storage.configuration import Configuration
 from providers.storage.device import Disk
-from providers.storage.marks import DISK, is_marked, kept
+from providers.storage.marks import DISK, differs, is_marked, kept
 from providers.storage.resource_file import SECRET
 from providers.storage.status import Status
 from providers.storage.views import read_status
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Half:
     """``managed``: yes, no or unknown. ``pending``: verbs that would make what runs match its file.
 
-    ``entries`` is the journal. ``marked``: it names this very disk; ``kept``: a former declaration left it.
+    ``entries`` is the journal. ``marked``: it names this very disk, or this site's mirror runs on it; ``kept``: a
+    former declaration left it.
     """
 
     settings: NodeSettings
@@ -91,20 +92,24 @@ async def _read(cluster: Cluster, node: Node, wanted: Wanted) -> Half:
     disk = device.parse(wanted.device, wanted.volume, listed.stdout, signed.stdout)
     check = settings.files[path].check
     entries = await cluster.journal(node).entries()
+    runs = status.parse(state.stdout, wanted.resource)
+    mark = entries.get(DISK)
+    # A disk that has grown, or whose serial number another hypervisor gives, is this site's as long as it runs on it.
+    runs_on_it = runs.attached and configuration.CONFIGURATION in entries and bool(differs(disk.identity, mark))
     return Half(
         settings=live.model_copy(
             update={"files": {**live.files, path: found.file.model_copy(update={"check": check})}}
         ),
         configuration=found,
         disk=disk,
-        status=status.parse(state.stdout, wanted.resource),
+        status=runs,
         generation=generation.stdout.strip(),
         managed=managed.stdout.strip(),
         pending=frozenset(pending.stdout.split()),
         mounts=tuple(mounts.stdout.split()),
         module=module.exit_code == 0,
         entries=entries,
-        marked=is_marked(disk.identity, entries.get(DISK)),
+        marked=is_marked(disk.identity, mark) or runs_on_it,
         kept=is_marked(disk.identity, (await kept(cluster, node).entries()).get(wanted.device)),
     )
 

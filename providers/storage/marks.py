@@ -27,6 +27,17 @@ def is_marked(identity: Identity | None, *texts: str | None) -> bool:
     return any(Identity.model_validate_json(text) == identity for text in texts if text)
 
 
+def differs(identity: Identity | None, text: str | None) -> str:
+    """In words how the disk at the marked path is another one than the mark says; '' if it is not, or says nothing."""
+    if identity is None or text is None:
+        return ""
+    mark = Identity.model_validate_json(text)
+    if mark.device != identity.device or mark == identity:
+        return ""
+    before, now = (f"{each.size} bytes, serial number {each.serial or 'none'}" for each in (mark, identity))
+    return f"it had {before}, and has {now}"
+
+
 def device_of(entries: Mapping[str, str]) -> str:
     """The path of the disk that a mirror's journal names; '' if it names none."""
     return Identity.model_validate_json(entries[DISK]).device if DISK in entries else ""

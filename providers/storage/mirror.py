@@ -9,6 +9,7 @@ Once Pacemaker manages the resource, it alone takes it up and down; only setting
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from providers.connection.cluster import Cluster, Node
@@ -19,6 +20,8 @@ from providers.host.settings import NodeSettings, converge_settings, remove_sett
 from providers.host.waiting import until
 from providers.storage import configuration, device, drbd, link, marks
 from providers.storage.half import Half, plain, read_halves, read_statuses, secret_file
+from providers.storage.resource_file import of_connection
+from providers.storage.status import Status
 
 PENDING = "pending"
 MODULE = "module"
@@ -104,6 +107,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     """
     halves = await read_halves(cluster, wanted)
     create = _judge(cluster, wanted, halves)
+    _refuse_interruption(wanted, halves)
     for name, half in halves.items():
         if not half.claimed:
             path = secret_file(wanted.nodes[name].settings)
@@ -136,6 +140,8 @@ def _judge(cluster: Cluster, wanted: Wanted, halves: dict[str, Half]) -> dict[st
                 remedy="declare the old device again; to start anew on another disk, take the mirror out of the "
                 "declaration first (its data stays on the old disk)",
             )
+        if not half.marked and not cluster.takeover:
+            _refuse_another_disk(wanted, name, half)
         create[name] = not (half.marked and half.status.attached) and device.needs_metadata(
             name,
             half.disk,
@@ -152,6 +158,41 @@ def _judge(cluster: Cluster, wanted: Wanted, halves: dict[str, Half]) -> dict[st
     return create
 
 
+def _refuse_interruption(wanted: Wanted, halves: Mapping[str, Half]) -> None:
+    """Before the file is written: with a file that differs from what runs, the halves would not meet after a boot."""
+    for name, half in halves.items():
+        path = secret_file(wanted.nodes[name].settings)
+        declared, there = wanted.nodes[name].settings.files[path].content, half.configuration.file.content
+        if not half.status.configured or declared is None or there is None:
+            continue
+        if of_connection(there) != of_connection(declared):
+            _refuse_while_used(
+                wanted, name, {each: known.status for each, known in halves.items()}, "another connection"
+            )
+
+
+def _refuse_while_used(wanted: Wanted, name: str, statuses: Mapping[str, Status], needs: str) -> None:
+    active = next((each for each, status in statuses.items() if status.role == "Primary"), None)
+    if active:
+        raise Refused(
+            f"this change of {wanted.resource} needs {needs}, which would interrupt replication while {active} uses "
+            "the volume",
+            node=name,
+            remedy="stop the service first, then run `pulumi up` again",
+        )
+
+
+def _refuse_another_disk(wanted: Wanted, name: str, half: Half) -> None:
+    other = marks.differs(half.disk.identity, half.entries.get(marks.DISK))
+    if other and half.disk.metadata:
+        raise Refused(
+            f"{wanted.device} carries a mirror and is not the disk that this site's was made on: {other}",
+            node=name,
+            remedy=f"if it is that disk, grown or moved, take the mirror up on it (`drbdadm up {wanted.resource}`) and "
+            "run this again; a new disk in its place has to be blank",
+        )
+
+
 async def _mark(cluster: Cluster, node: Node, half: Half, create: dict[str, bool]) -> None:
     """Write down whose disk this is, before anything is written on the disk."""
     identity = half.disk.identity
@@ -163,6 +204,8 @@ async def _mark(cluster: Cluster, node: Node, half: Half, create: dict[str, bool
     if not half.marked:
         origin = "yes" if create[node.name] or half.kept else "no"
         values |= {marks.DISK: marks.text(identity), MADE: origin}
+    elif marks.differs(identity, half.entries.get(marks.DISK)):
+        values[marks.DISK] = marks.text(identity)
     await cluster.journal(node).put(values)
     if half.kept:
         await marks.kept(cluster, node).drop([identity.device])
@@ -201,14 +244,8 @@ async def _adjust(cluster: Cluster, wanted: Wanted, halves: dict[str, Half]) -> 
         verbs = frozenset((await node.run(drbd.pending(wanted.resource))).stdout.split())
         if not verbs or (halves[name].managed == "yes" and not statuses[name].configured):
             continue
-        active = next((each for each, status in statuses.items() if status.role == "Primary"), None)
-        if active and verbs & drbd.DISRUPTIVE:
-            raise Refused(
-                f"this change of {wanted.resource} needs `{', '.join(sorted(verbs & drbd.DISRUPTIVE))}`, which would "
-                f"interrupt replication while {active} uses the volume",
-                node=name,
-                remedy="stop the service first, then run `pulumi up` again",
-            )
+        if verbs & drbd.DISRUPTIVE:
+            _refuse_while_used(wanted, name, statuses, f"`{', '.join(sorted(verbs & drbd.DISRUPTIVE))}`")
         await node.run(drbd.adm("adjust", wanted.resource))
 
 

@@ -69,6 +69,12 @@ def render(file: ResourceFile) -> str:
     return "\n".join(lines) + "\n}\n"
 
 
+def of_connection(text: str) -> list[str]:
+    """The lines of a file that no connection takes over: who it is to, and how the halves prove who they are."""
+    lines = (line.strip() for line in text.splitlines())
+    return sorted(line for line in lines if line.startswith(("address ", "cram-hmac-alg ")))
+
+
 def _word(text: str) -> str:
     """As drbdadm takes it: without quotes a path ends at its first colon, which all of /dev/disk/by-path have."""
     return text if _PLAIN.fullmatch(text) else f'"{text}"'

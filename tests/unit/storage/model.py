@@ -310,7 +310,7 @@ class World:
 
     def directories(self, box: Box, command: Command) -> str:
         assert box.mounted or box.role == "Primary"
-        words = command.argv[9:]
+        words = command.argv[10:]
         made = {words[i + 1]: f"{words[i + 2]} {words[i + 3]}" for i in range(0, len(words), 4)}
         self._both(box.content, {**box.directories, **made})
         return ""

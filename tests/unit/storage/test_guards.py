@@ -12,7 +12,7 @@ from providers.connection.errors import HostError, NotVerified, Refused, Unknown
 from providers.contract import Absent, Present
 from providers.storage import filesystem, link, mirror
 from tests.support.phases import example
-from tests.unit.storage.model import FILESYSTEM, HALF, MIRROR, Cut, World
+from tests.unit.storage.model import FILESYSTEM, HALF, MIRROR, PATH, Cut, World
 from tests.unit.storage.test_cut_off import down, up
 
 
@@ -209,6 +209,35 @@ async def test_a_mirror_is_not_moved_to_another_disk_in_place():
     with pytest.raises(Refused, match="lies on /dev/disk/by-id/virtio-data"):
         await mirror.converge(world.cluster("mirror"), wanted, Absent())
     assert world.cut.changes == 0
+
+
+async def test_another_port_is_refused_before_the_file_is_written_while_the_volume_is_used():
+    world = World()
+    await up(world)
+    text = HALF.settings.files[PATH].content
+    assert text is not None
+    file = HALF.settings.files[PATH].model_copy(update={"content": text.replace(":7789;", ":7790;")})
+    half = HALF.model_copy(update={"settings": HALF.settings.model_copy(update={"files": {PATH: file}})})
+    wanted = MIRROR.model_copy(update={"nodes": dict.fromkeys(MIRROR.nodes, half)})
+    assert wanted != MIRROR
+    world.boxes["qsp-a"].role = "Primary"
+    world.cut = Cut()
+    with pytest.raises(Refused, match=r"needs another connection.*while qsp-a uses(.|\n)*stop the service first"):
+        await mirror.converge(world.cluster("mirror"), wanted, Absent())
+    assert world.cut.changes == 0
+    world.boxes["qsp-a"].role = "Secondary"
+    await mirror.converge(world.cluster("mirror"), wanted, Absent())
+
+
+async def test_a_disk_that_has_grown_under_a_running_mirror_is_still_this_sites():
+    world = World()
+    await up(world)
+    world.boxes["qsp-a"].serial = "given by another hypervisor"
+    await mirror.converge(world.cluster("mirror"), MIRROR, Absent())
+    world.boxes["qsp-a"].up = False
+    await mirror.converge(world.cluster("mirror"), MIRROR, Absent())
+    world.boxes["qsp-a"].up, world.boxes["qsp-a"].serial = False, "another one again"
+    await refused(world, r"not the disk that this site's was made on: it had .*serial number given by(.|\n)*drbdadm up")
 
 
 ELSEWHERE = FILESYSTEM.model_copy(update={"mount_point": "/srv/logs"})
