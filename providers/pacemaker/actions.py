@@ -9,7 +9,7 @@ from __future__ import annotations
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, command
 from providers.connection.errors import HostError, NotVerified, Refused, TimedOut
-from providers.pacemaker import live, times
+from providers.pacemaker import fences, live, times
 from providers.pacemaker.cib import PROPERTIES, Cib
 from providers.pacemaker.live import Live
 from providers.pacemaker.model import Primitive
@@ -190,7 +190,8 @@ async def maintenance(cluster: Cluster, on: bool) -> None:
 
 
 async def cleanup(cluster: Cluster) -> None:
-    """Failures forgotten and what they kept away tried again; constraints that `crm_resource` left taken back.
+    """Failures forgotten and what they kept away tried again; constraints that `crm_resource` left, and those of the
+    mirror's fencing whose reason is gone, taken back.
 
     Raises `NotVerified` with what fails anew, `Refused` while a switchover is under way: its constraint is one of them.
     """
@@ -200,6 +201,7 @@ async def cleanup(cluster: Cluster) -> None:
     left = [name for name in current.cib.transient() if not name.startswith(FENCE)]
     if left:
         await live.change(cluster, lambda now: now.cib.without_constraints(left), live=current, verify=False)
+    await fences.lift(cluster, current)
     if not _failed(current):
         return
     await current.node.run(command("crm_resource", "--cleanup", timeout=120))

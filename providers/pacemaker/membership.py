@@ -18,7 +18,7 @@ from providers.host.settings import (
     record_settings,
     remove_settings,
 )
-from providers.pacemaker import authkey, corosync_conf, live, monitor, stack
+from providers.pacemaker import authkey, corosync_conf, fences, live, monitor, stack
 from providers.pacemaker.authkey import Key
 from providers.pacemaker.monitor import Monitor
 
@@ -123,6 +123,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     await stack.wait_online(cluster)
     if how == "reload":
         await next(iter(cluster.nodes.values())).run(command("corosync-cfgtool", "-R"))
+    await fences.lift(cluster, await live.settled_quorum(cluster))
     await cluster.each(lambda node: cluster.journal(node).drop([_APPLY]))
 
 

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command, script
 from providers.connection.errors import CommandFailed, HostError, NotVerified, Refused, Unreachable
-from providers.pacemaker import live, times
+from providers.pacemaker import fences, live, times
 from providers.pacemaker.cib import Cib
 from providers.pacemaker.live import Live
 from providers.pacemaker.options import SECTIONS
 from providers.pacemaker.service import active, arrived, base, service
-from providers.storage.views import read_status
 
 UNIT = "squid-ha-switchover.service"
 SLACK = 60.0
@@ -48,7 +47,8 @@ async def switchover(cluster: Cluster, to: str) -> None:
     if arrived(current, to):
         return
     _refuse_unfit(current, to)
-    await _refuse_stale_mirror(cluster, current)
+    if stale := await fences.behind(cluster, current):
+        raise stale
     members = service(current.cib)
     limit = SLACK + sum(
         times.limit(each.operations.values(), "demote", "stop", "promote", "start") for each in members.values()
@@ -75,22 +75,6 @@ def _refuse_unfit(current: Live, to: str) -> None:
             node=to,
             remedy="correct what they name, then `squid-ha cleanup`",
         )
-
-
-async def _refuse_stale_mirror(cluster: Cluster, current: Live) -> None:
-    for primitive in service(current.cib).values():
-        resource = primitive.parameters.get("drbd_resource")
-        if not resource:
-            continue
-        views = await cluster.each(lambda node, resource=resource: read_status(node, resource))
-        for name, view in views.items():
-            if not view.connected or (view.disk, view.peer_disk) != ("UpToDate", "UpToDate"):
-                raise Refused(
-                    f"the mirror {resource} is not up to date on both sides "
-                    f"({view.connection or 'no connection'}, {view.disk or '?'} here, {view.peer_disk or '?'} there)",
-                    node=name,
-                    remedy="wait for the resync, or repair the connection, before moving the service",
-                )
 
 
 def _stayed(to: str) -> Callable[[Live], HostError | None]:

@@ -53,7 +53,8 @@ def _constraints(current: Live) -> Iterator[Notice]:
         member = constraint.resource if isinstance(constraint, Location) else ""
         if name.startswith(FENCE):
             text = (
-                f"`{name}`: the mirror lets only {node or 'one node'} become its source until the other has caught up"
+                f"`{name}`: the mirror lets only {node or 'one node'} become its source until the other has caught up; "
+                "where it has, `squid-ha cleanup` takes this back"
             )
             yield Notice("fence", text, node=node, member=member)
         else:

@@ -22,6 +22,8 @@ class Acting:
     deaf: bool = False
     """Commands have no effect."""
     unit: str = "inactive"
+    mirror: str = ""
+    """What DRBD says on either node."""
 
     def nodes(self) -> list[FakeNode]:
         return [FakeNode(name, self.answer) for name in ("qsp-a", "qsp-b")]
@@ -32,6 +34,8 @@ class Acting:
             return self.cib
         if command.argv[0] == "crm_mon":
             return self.mon
+        if str(command).startswith("drbdsetup events2"):
+            return self.mirror
         if "is-active" in line:
             return f"{self.unit}\n"
         if command.writes:

@@ -19,6 +19,15 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "pause", lambda took: 0.0)
 
 
+IN_STEP = """\
+exists resource name:squid-ha role:Secondary suspended:no
+exists connection name:squid-ha connection:Connected role:Secondary
+exists device name:squid-ha volume:0 minor:0 disk:UpToDate size:5242684
+exists peer-device name:squid-ha volume:0 replication:Established peer-disk:UpToDate out-of-sync:0
+exists -
+"""
+
+
 def kinds(acting: Acting) -> list[str]:
     return [said.split()[0] for said in acting.said]
 
@@ -130,6 +139,10 @@ async def test_cleanup_forgets_failures_and_takes_back_what_tools_left() -> None
     )
     name = "drbd-fence-by-handler-squid-ha-mirror-clone"
     cib = live.Cib.parse(acting.cib)
+    mirror = cib.find("mirror")
+    assert mirror.primitive is not None
+    drbd = mirror.primitive.model_copy(update={"parameters": {"drbd_resource": "squid-ha"}})
+    cib = cib.with_member(drbd, mirror.clone)
     acting.cib = cib.with_constraints({"cli-ban-mirror-clone-on-qsp-a": left, name: fence}).text()
     cluster = fake_cluster(*acting.nodes())
 
@@ -144,9 +157,10 @@ async def test_cleanup_forgets_failures_and_takes_back_what_tools_left() -> None
     for _ in range(2):
         await runtime.cleanup(cluster)
         assert [each.split()[0] for each in acting.said] == ["crm_verify,", "crm_resource"]
-    assert [each.kind for each in await runtime.notices(cluster)] == ["fence"], (
-        "the mirror's fencing is nobody's to lift"
-    )
+    assert [each.kind for each in await runtime.notices(cluster)] == ["fence"], "the other half has not caught up"
+    acting.mirror = IN_STEP
+    await runtime.cleanup(cluster)
+    assert await runtime.notices(cluster) == [], "the node could never take over, though its half is up to date"
 
 
 async def test_cleanup_says_what_fails_again() -> None:
