@@ -62,7 +62,8 @@ class SiteEyes:
             mirror=in_words(mirror),
             online=online,
             wrong_clocks=wrong,
-            notices=tuple(notice.text for notice in notices),
+            # Who is online is known already, and a node that comes back is nothing to clear.
+            notices=tuple(notice.text for notice in notices if notice.kind != "apart"),
         )
 
     async def fenced(self, node: str, since: float, without: frozenset[str]) -> bool | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from providers.pacemaker.live import Live
 from providers.pacemaker.model import Constraint, Location
@@ -18,6 +18,19 @@ _INFINITY = 1_000_000
 def notices_of(current: Live) -> list[Notice]:
     """All of them, out of one reading; pure."""
     return [*_modes(current), *_failures(current), *_constraints(current)]
+
+
+def apart_of(apart: Sequence[str], alone: Collection[str]) -> Iterator[Notice]:
+    """Nodes that the others do not see; ``alone`` are those of them that say they have a cluster, and quorum."""
+    for name in apart:
+        if name in alone:
+            text = (
+                f"{name} is a cluster by itself and may run the service too, with the virtual IP on both nodes: they "
+                "do not see each other (`corosync-cfgtool -s`), and nothing has fenced either"
+            )
+        else:
+            text = f"{name} takes no part in the cluster: it is off, or the cluster's software does not run there"
+        yield Notice("apart", text, node=name)
 
 
 def _modes(current: Live) -> Iterator[Notice]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from providers.connection.cluster import Cluster
-from providers.connection.errors import Refused, Unknown
-from providers.pacemaker import live
+from providers.connection.cluster import Cluster, Node
+from providers.connection.errors import HostError, Refused, Unknown
+from providers.pacemaker import live, monitor, stack
 from providers.pacemaker.actions import aside, back, cleanup, end_leave, leave, maintenance
 from providers.pacemaker.alone import start_alone
 from providers.pacemaker.move import switchover
-from providers.pacemaker.notices import notices_of
+from providers.pacemaker.notices import apart_of, notices_of
 from providers.pacemaker.presence import fenced, online
 from providers.pacemaker.service import Tree, active, base, service, tree_of, where
 from providers.roles import MirrorView, Notice, SplitBrain
@@ -41,8 +41,21 @@ async def wait_settled(cluster: Cluster, limit: float = 120) -> bool:
 
 
 async def notices(cluster: Cluster) -> Sequence[Notice]:
-    """Failures, constraints that tools left, nodes put aside, maintenance mode. Raises `Unknown`."""
-    return notices_of(await live.read(cluster))
+    """Failures, constraints that tools left, nodes put aside or apart, maintenance mode. Raises `Unknown`."""
+    current = await live.read(cluster)
+    apart = sorted(node.name for node in current.monitor.nodes if not node.online)
+    alone = await cluster.each(_has_quorum, [name for name in apart if name in cluster.nodes])
+    return [*notices_of(current), *apart_of(apart, {name for name, quorate in alone.items() if quorate})]
+
+
+async def _has_quorum(node: Node) -> bool:
+    """As the node says itself: without fencing one that is not seen may well run the service too."""
+    try:
+        result = await node.run(monitor.query())
+        view = stack.parsed(node, result.exit_code, result.stdout)
+    except HostError:
+        return False
+    return view is not None and view.quorate
 
 
 async def mirror(cluster: Cluster) -> Mapping[str, MirrorView]:

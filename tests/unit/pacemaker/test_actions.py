@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from providers.connection.command import Command, Result
@@ -161,6 +163,19 @@ async def test_cleanup_forgets_failures_and_takes_back_what_tools_left() -> None
     acting.mirror = IN_STEP
     await runtime.cleanup(cluster)
     assert await runtime.notices(cluster) == [], "the node could never take over, though its half is up to date"
+
+
+async def test_a_node_that_is_not_seen_is_told_of_and_one_that_is_a_cluster_by_itself_the_more() -> None:
+    whole = Acting()
+    half = Acting(mon=re.sub('(name="qsp-a" id="1" online=)"true"', r'\1"false"', whole.mon))
+    other = Acting(mon=re.sub('(name="qsp-b" id="2" online=)"true"', r'\1"false"', whole.mon))
+    gone = FakeNode("qsp-a", lambda command: Result(command, 102, "", "not connected"))
+    active = FakeNode("qsp-b", half.answer)
+    (notice,) = await runtime.notices(fake_cluster(active, gone))
+    assert (notice.kind, notice.node) == ("apart", "qsp-a")
+    assert "takes no part" in notice.text
+    (notice,) = await runtime.notices(fake_cluster(active, FakeNode("qsp-a", other.answer)))
+    assert "may run the service too, with the virtual IP on both nodes" in notice.text
 
 
 async def test_cleanup_says_what_fails_again() -> None:
