@@ -152,7 +152,7 @@ async def test_fencing_writes_to_another_disk_before_anything_is_managed_on_it(
 
     async def change(_cluster: object, edit: Callable[[Live], Cib], **_named: object) -> None:
         nonlocal cib
-        cib = edit(cast("Live", Live(node=FakeNode("a"), cib=cib, monitor=cast("live.Monitor", None))))
+        cib = edit(Live(node=FakeNode("a"), cib=cib, monitor=cast("live.Monitor", None)))
         done.append("changed")
 
     async def restart(_cluster: object, before_managed: Callable[[], Awaitable[None]]) -> None:
