@@ -48,7 +48,7 @@ async def test_only_what_runs_with_other_settings_starts_anew(monkeypatch, befor
     async def found(node: FakeNode, _wanted: NodeSettings) -> NodeSettings:
         return before[node.name]
 
-    async def restart(_cluster: object) -> None:
+    async def restart(_cluster: object, _before_managed: object) -> None:
         done.append("restart")
 
     async def not_interrupted(_cluster: object) -> bool:
