@@ -66,9 +66,9 @@ def remove_dead() -> None:
 def _remove_dead() -> None:
     for parent in _own():
         for group in parent.glob(f"{_PREFIX}*"):
-            if group.name != _tree_name() and not any(_occupied(procs) for procs in group.rglob("cgroup.procs")):
-                for child in group.iterdir():
-                    if child.is_dir():
+            if group.name != _tree_name() and not _is_alive(group):
+                with contextlib.suppress(FileNotFoundError):
+                    for child in [each for each in group.iterdir() if each.is_dir()]:
                         remove(child)
 
 
@@ -104,6 +104,11 @@ def _mount(controllers: str) -> Path | None:
 def _tree_name() -> str:
     """The tree is told apart by its process namespace."""
     return _PREFIX + str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
+
+
+def _is_alive(group: Path) -> bool:
+    """Whether anything runs in it or below. A living tree's come and go meanwhile, which os.walk does not mind."""
+    return any(_occupied(Path(folder) / "cgroup.procs") for folder, _, _ in os.walk(group))
 
 
 def _occupied(procs: Path) -> bool:

@@ -32,7 +32,8 @@ FETCHING = """
 rm -f /var/lib/apt/lists/*Packages*
 systemd-run --quiet --collect --unit=fetching perl -e '
     open(my $lock, "+>>", "/var/lib/apt/lists/lock") or die;
-    fcntl($lock, 6, pack("s s x4 q q i x4", 1, 0, 0, 0, 0)) or die;
+    my $whole = pack("s s x4 q q i x4", 1, 0, 0, 0, 0);
+    fcntl($lock, 6, $whole) or die;
     open(my $taken, ">", "/run/fetching") or die;
     sleep 6'
 until [ -e /run/fetching ]; do sleep 0.1; done
