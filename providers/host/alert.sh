@@ -266,8 +266,8 @@ clock_offset() {
         case $line in
             *,*,*,*,*,*,*,*,*,*,*,*,*,'Not synchronised' | ,* | 00000000,* | 7F7F0101,*) echo 'chrony follows no source' ;;
             *,*,*,*,*,*,*,*,*,*,*,*,*,*)
-                # With all its sources silent, chronyd tracks what it last knew.
-                if timeout 20 chronyc -c -n sources 2>/dev/null | grep -q '^.,[*],'; then
+                # With all its sources silent, chronyd goes on with what it last knew; reach, the sixth field, is 0 then.
+                if timeout 20 chronyc -c -n sources 2>/dev/null | grep -q '^.,[*],[^,]*,[^,]*,[^,]*,[0-9]*[1-9]'; then
                     printf '%s\n' "$line" | cut -d, -f5
                 else
                     echo 'no source of chrony answers any more'

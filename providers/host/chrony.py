@@ -1,7 +1,7 @@
 """chronyd's own account of the clock. Facts: chronyc(1), options ``-c`` (CSV) and ``-n``.
 
-chronyd whose sources have all become silent goes on with what it last knew, and ``tracking`` looks as before; that none
-is selected any more stands only in ``sources``.
+chronyd whose sources have all become silent goes on with what it last knew: ``tracking`` looks as before, and the last
+one stays selected for days. That none of its eight last questions was answered (reach 0) stands only in ``sources``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def clock(results: Sequence[Result]) -> Clock:
     """What `ASK` gave."""
     tracking, sources = results
     found = parse_tracking(tracking.stdout or tracking.stderr, tracking.exit_code)
-    if found.problem or any(row[1] == _SELECTED for row in _rows(sources.stdout)):
+    if found.problem or any(row[1] == _SELECTED and row[5] != "0" for row in _rows(sources.stdout)):
         return found
     return Clock(problem=f"no source answers any more (the last was {found.source})")
 

@@ -72,16 +72,17 @@ def test_no_source_is_no_synchronisation_however_small_the_offset():
     assert not clock.within(1e9)
 
 
-def chrony_clock(state: str) -> Clock:
-    """With the selected source in another state."""
-    sources = recorded("chronyc-sources.synchronised.txt").replace("^,*,192.0.2.1", f"^,{state},192.0.2.1")
+def chrony_clock(selected: str) -> Clock:
+    """With another line for the selected source."""
+    sources = recorded("chronyc-sources.synchronised.txt").replace("^,*,192.0.2.1,8,6,7,", selected)
     answers = (recorded("chronyc-tracking.synchronised.txt"), sources)
     return chrony.clock([Result(command("chronyc"), 0, answer, "") for answer in answers])
 
 
 def test_a_chronyd_whose_sources_have_become_silent_tracks_on_and_is_not_synchronised():
-    assert chrony_clock("*").within(0.5)
-    assert chrony_clock("?").problem == "no source answers any more (the last was 192.0.2.1)"
+    assert chrony_clock("^,*,192.0.2.1,8,6,10,").within(0.5)
+    for silent in ("^,*,192.0.2.1,8,6,0,", "^,?,192.0.2.1,8,6,7,"):
+        assert chrony_clock(silent).problem == "no source answers any more (the last was 192.0.2.1)"
 
 
 def test_the_hosts_own_clock_is_no_source():
