@@ -266,8 +266,10 @@ clock_offset() {
         case $line in
             *,*,*,*,*,*,*,*,*,*,*,*,*,'Not synchronised' | ,* | 00000000,* | 7F7F0101,*) echo 'chrony follows no source' ;;
             *,*,*,*,*,*,*,*,*,*,*,*,*,*)
-                # With all its sources silent, chronyd goes on with what it last knew; reach, the sixth field, is 0 then.
-                if timeout 20 chronyc -c -n sources 2>/dev/null | grep -q '^.,[*],[^,]*,[^,]*,[^,]*,[0-9]*[1-9]'; then
+                # With all its sources silent, chronyd goes on with what it last knew, and the last stays selected. Field 5
+                # is the interval at which it is asked, as a power of two, 7 the seconds since its last good answer.
+                if timeout 20 chronyc -c -n sources 2>/dev/null \
+                    | awk -F, '$2 == "*" && $7 <= 16 * 2 ^ $5 { heard = 1 } END { exit !heard }'; then
                     printf '%s\n' "$line" | cut -d, -f5
                 else
                     echo 'no source of chrony answers any more'

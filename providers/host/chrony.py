@@ -1,7 +1,8 @@
 """chronyd's own account of the clock. Facts: chronyc(1), options ``-c`` (CSV) and ``-n``.
 
 chronyd whose sources have all become silent goes on with what it last knew: ``tracking`` looks as before, and the last
-one stays selected for days. That none of its eight last questions was answered (reach 0) stands only in ``sources``.
+one stays selected for days. When it was last heard stands only in ``sources``; what it was asked in vain does not shift
+its reach where the asking itself fails, as without a network.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def clock(results: Sequence[Result]) -> Clock:
     """What `ASK` gave."""
     tracking, sources = results
     found = parse_tracking(tracking.stdout or tracking.stderr, tracking.exit_code)
-    if found.problem or any(row[1] == _SELECTED and row[5] != "0" for row in _rows(sources.stdout)):
+    if found.problem or any(row[1] == _SELECTED and _heard(row) for row in _rows(sources.stdout)):
         return found
     return Clock(problem=f"no source answers any more (the last was {found.source})")
 
@@ -52,6 +53,8 @@ def parse_tracking(text: str, exit_code: int = 0) -> Clock:
 
 
 _SELECTED = "*"
+_MISSED = 16
+"""Questions without an answer after which a source is silent: 17 min at first, 4.5 h at chronyd's slowest."""
 _STATES = {
     _SELECTED: "selected",
     "+": "combined",
@@ -69,7 +72,15 @@ def parse_sources(text: str, exit_code: int = 0) -> list[str]:
     return [f"{row[2]} ({_STATES.get(row[1], row[1])}, stratum {row[3]}, reach {row[5]})" for row in _rows(text)]
 
 
+def _heard(row: Sequence[str]) -> bool:
+    """Whether the last good answer of a source came within `_MISSED` of its intervals (2 to the power of its poll)."""
+    try:
+        return int(row[6]) <= _MISSED * 2.0 ** int(row[4])
+    except ValueError:
+        return False
+
+
 def _rows(text: str) -> list[list[str]]:
-    """The fields of each source: mode, state, address, stratum, poll, reach, …."""
+    """The fields of each source: mode, state, address, stratum, poll, reach, seconds since the last good answer, …."""
     rows = (line.split(",") for line in text.splitlines())
     return [row for row in rows if len(row) == _SOURCE_FIELDS]

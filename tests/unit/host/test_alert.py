@@ -253,10 +253,10 @@ def looks(stub: Stub, times: int = 1) -> list[str]:
     return [each["text"].split(": ", 1)[1].split("\n")[0] for each in stub.posted()]
 
 
-def clock(stub: Stub, offset: str, state: str = "*", reach: str = "10") -> None:
+def clock(stub: Stub, offset: str, state: str = "*", ago: str = "1000") -> None:
     stub.tool("systemctl", '#!/bin/sh\n[ "$3" = chrony.service ]\n')
     line = f"C0000201,192.0.2.1,3,1795,{offset},0,0,0,0,0,0,0,0,Normal"
-    source = f"^,{state},192.0.2.1,2,6,{reach},10,0,0,0"
+    source = f"^,{state},192.0.2.1,2,6,377,{ago},0,0,0"
     stub.tool("chronyc", f"#!/bin/sh\ncase $* in *sources) echo '{source}' ;; *) echo '{line}' ;; esac\n")
 
 
@@ -296,7 +296,7 @@ def test_a_clock_without_a_source_is_told(stub, answer, sentence):
     assert sentence in looks(stub, 2)[0]
 
 
-@pytest.mark.parametrize("source", [{"reach": "0"}, {"state": "?"}])
+@pytest.mark.parametrize("source", [{"ago": "1025"}, {"state": "?"}])
 def test_a_clock_whose_sources_have_become_silent_is_told_although_it_tracks_on(stub, source):
     stub.configure(max_offset="0.5")
     clock(stub, "0.0001", **source)

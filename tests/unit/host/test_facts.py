@@ -74,14 +74,15 @@ def test_no_source_is_no_synchronisation_however_small_the_offset():
 
 def chrony_clock(selected: str) -> Clock:
     """With another line for the selected source."""
-    sources = recorded("chronyc-sources.synchronised.txt").replace("^,*,192.0.2.1,8,6,7,", selected)
+    sources = recorded("chronyc-sources.synchronised.txt").replace("^,*,192.0.2.1,8,6,7,1,", selected)
     answers = (recorded("chronyc-tracking.synchronised.txt"), sources)
     return chrony.clock([Result(command("chronyc"), 0, answer, "") for answer in answers])
 
 
 def test_a_chronyd_whose_sources_have_become_silent_tracks_on_and_is_not_synchronised():
-    assert chrony_clock("^,*,192.0.2.1,8,6,10,").within(0.5)
-    for silent in ("^,*,192.0.2.1,8,6,0,", "^,?,192.0.2.1,8,6,7,"):
+    for heard in ("^,*,192.0.2.1,8,6,10,1024,", "^,*,192.0.2.1,8,10,377,16000,", "^,*,192.0.2.1,8,-1,377,8,"):
+        assert chrony_clock(heard).within(0.5)
+    for silent in ("^,*,192.0.2.1,8,6,377,1025,", "^,*,192.0.2.1,8,6,0,4294967295,", "^,?,192.0.2.1,8,6,7,1,"):
         assert chrony_clock(silent).problem == "no source answers any more (the last was 192.0.2.1)"
 
 
