@@ -74,7 +74,10 @@ def test_daemon_logging_on_a_slow_disk_loses_records(deployed_pair: Machines) ->
         asyncio.run(deployed_pair.sudo(name, f"sed -i 's|stdio:/mnt/mirror|daemon:/mnt/mirror|' {conf}"))
     hosts = lab_site.reach()
     active = lab_site.until(lambda: lab_site.active(hosts), "an active node")
-    asyncio.run(deployed_pair.sudo(active, "squid -k reconfigure"))
+    # What a disk that takes nothing does to the log daemon: it hangs in its writing, and what Squid gives it waits.
+    hangs = "pkill -STOP -f '^.logfile-daemon. /mnt/mirror'"
+    waiting = f"squid -k reconfigure; for _ in $(seq 300); do ! {hangs} || exit 0; sleep 0.2; done; exit 1"
+    asyncio.run(deployed_pair.sudo(active, waiting))
     report = drilled("squid-killed")
     assert "lost" in names(report, "squid-killed"), "the queue of the killed log daemon was not lost"
     assert any("daemon:" in finding for finding in report.scenarios[0].findings)
