@@ -47,12 +47,6 @@ while [ "${p:-0}" -gt 1 ]; do
 done
 exit 0
 """
-# $1 table, $2 file of the rules that were seen to let the operator in
-_TAKE_BACK = r"""
-if [ -s "$2" ] && nft --file "$2"; then exit 0; fi
-nft list table inet "$1" >/dev/null 2>&1 || exit 0
-nft delete table inet "$1"
-"""
 # $1 unit, $2 seconds, $3 what it runs, $4 and $5 the words of that
 _ARM = r"""
 systemctl stop "$1.timer" "$1.service" 2>/dev/null || :
@@ -72,6 +66,8 @@ command -v nft >/dev/null || exit 0
 nft list table inet "$1" >/dev/null 2>&1 || exit 0
 nft delete table inet "$1"
 """
+# $1 table, $2 file of other rules, which were seen to let the operator in, '' for none
+_TAKE_BACK = '[ -s "$2" ] && nft --file "$2" && exit 0' + _DELETE
 
 
 class NodeFirewall(State):
@@ -174,7 +170,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
         found = await _read(node, declared, wanted.table)
         if found.rules != LOADED:
             await _refuse_lockout(node, declared)
-            await _load(cluster, node, declared, wanted.table)
+            await _load(cluster, node, declared, wanted.table, found.settings)
         await converge_settings(cluster, node, declared.settings, found.settings)
         await prune_settings(cluster, node, declared.settings)
 
@@ -191,18 +187,20 @@ async def _refuse_lockout(node: Node, wanted: NodeFirewall) -> None:
         )
 
 
-async def _load(cluster: Cluster, node: Node, wanted: NodeFirewall, table: str) -> None:
+async def _load(cluster: Cluster, node: Node, wanted: NodeFirewall, table: str, found: NodeSettings) -> None:
     """Load the table under the guard of a timer that takes it back. Raises `NotVerified` once it is taken back."""
     path, text = _rules_file(wanted.settings)
+    # The same rules would be as wrong again.
+    before = "" if found.files[path].content == text else path
     await node.run(command("nft", "--check", "--file", "-", stdin=text, label="nft --check"))
-    await node.run(script(_ARM, UNDO, str(UNDO_AFTER), _TAKE_BACK, table, path, label=f"arm {UNDO}.timer"))
+    await node.run(script(_ARM, UNDO, str(UNDO_AFTER), _TAKE_BACK, table, before, label=f"arm {UNDO}.timer"))
     cluster.progress(f"{node.name}: loading the firewall; it is taken back unless a new connection gets in")
     await node.run(command("nft", "--file", "-", stdin=text, label="nft --file (the site's table)"))
     try:
         await answers_afresh(node)
     except HostError as error:
         # This connection is older than the table, and goes on.
-        await node.run(script(_TAKE_BACK, table, path, label="take the firewall back"))
+        await node.run(script(_TAKE_BACK, table, before, label="take the firewall back"))
         raise NotVerified(
             f"with the firewall loaded no new connection got in ({error}), so it was taken back",
             node=node.name,
