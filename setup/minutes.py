@@ -15,9 +15,15 @@ FIRST_RUN = {
 }
 
 STAGES = {
-    "check": 2.0,
-    "thorough": 4.0,
-    "hosts": 16.0,
-    "cluster": 35.0,
+    "check": 1.5,
+    "thorough": 3.0,
+    "hosts": 11.0,
+    "cluster": 19.5,
 }
-"""The stages of `make test`; with what a fresh machine builds first they must stay under 70 minutes together."""
+"""The stages of `make test`: 35 minutes together. What a stage has no time for, another run takes (`SPARE`)."""
+
+SPARE = {
+    "hosts": 8.0,
+    "cluster": 15.5,
+}
+"""After how many minutes of its stage no further test that is marked ``spare`` is begun; such a one takes 2 to 4."""

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from setup.minutes import STAGES
+from setup.minutes import SPARE, STAGES
 from setup.places import PROJECT, VENV
 
 BIN = VENV / "bin"
@@ -38,8 +38,8 @@ HOW = {
 # What fails a whole run is seen in the first few failures; the rest would only bury them. Each is told at once: a run
 # that is ended from outside has said by then why it took so long.
 ON_HOSTS = ["-v", "--tb=short", "--instafail", "--maxfail=12", "--durations=25"]
-LATE = 1.3
-"""How many times its budget a stage of `make test` may take before no further test of it is begun."""
+LATE = 2
+"""How many times its budget a stage of `make test` may take before no further test of it is begun, and it fails."""
 
 
 @dataclass(frozen=True)
@@ -178,26 +178,26 @@ def told(outcomes: list[Outcome]) -> bool:
     return all(outcome.passed for outcome in outcomes)
 
 
-def limit(name: str, expression: list[str]) -> list[str]:
-    """The option that ends a stage which is far over its budget with a report of what it did until then.
+def limits(name: str, expression: list[str]) -> list[str]:
+    """The options that keep a stage to its budget: what it leaves out, and when it ends with a report.
 
     None where the budget is not meant for what is run: `make test-all`, and tests that somebody picks.
     """
     if os.environ.get("SQUID_HA_ALL_CUTS") or expression:
         return []
-    return [f"--session-timeout={STAGES[name] * 60 * LATE:.0f}"]
+    return [f"--spare={SPARE[name]}", f"--session-timeout={STAGES[name] * 60 * LATE:.0f}"]
 
 
 def run_stage(name: str, expression: list[str]) -> Outcome:
     """Run a stage under a heading that says how long it may take."""
-    print(f"\n== {name}: at most {STAGES[name]:.0f} min", flush=True)
+    print(f"\n== {name}: at most {STAGES[name]:g} min", flush=True)
     began = time.monotonic()
     if name == "check":
         passed = told(check(expression))
     elif name == "thorough":
         passed = told(thorough(expression))
     else:
-        options = [*ON_HOSTS, *HOW[name], *limit(name, expression), *expression]
+        options = [*ON_HOSTS, *HOW[name], *limits(name, expression), *expression]
         passed = aloud(name, pytest([f"tests/{name}"], options)).passed
     return Outcome(name, passed, time.monotonic() - began)
 
@@ -209,7 +209,7 @@ def summary(outcomes: list[Outcome]) -> str:
         minutes, budget = outcome.seconds / 60, STAGES[outcome.name]
         verdict = "passed" if outcome.passed else "FAILED"
         late = ", over its budget" if minutes > budget else ""
-        lines.append(f"  {verdict:<7} {outcome.name:<8} {minutes:5.1f} of {budget:.0f} min{late}")
+        lines.append(f"  {verdict:<7} {outcome.name:<8} {minutes:5.1f} of {budget:g} min{late}")
     return "\n".join(lines)
 
 

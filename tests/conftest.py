@@ -1,4 +1,4 @@
-"""What holds for all tests: of those that take turns, one of each kind at each run."""
+"""What holds for all tests: of those that take turns, one of each kind at each run; some only while there is time."""
 
 import os
 import random
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies
 
+from tests.support import spare
 from tests.support.cuts import ALL, SEED
 
 # The workers of one run draw alike.
@@ -14,6 +15,25 @@ os.environ.setdefault("SQUID_HA_SEED", str(SEED))
 
 
 UNIT = Path(__file__).parent / "unit"
+TIME = pytest.StashKey[spare.Time]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long tests marked ``spare`` are begun."""
+    parser.addoption("--spare", type=float, metavar="MINUTES", help="after these, begin no further test marked spare")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The time runs from here."""
+    config.stash[TIME] = spare.Time(config.option.spare)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out what there is no time for, before anything is made for it."""
+    name = spare.unit(item)
+    if name is not None and not item.config.stash[TIME].lets(name):
+        pytest.skip(f"no time left for {name}; `make test-all` runs it, and so does another `make test`")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -24,6 +44,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if not item.path.is_relative_to(UNIT):
             item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
+    if config.option.spare is not None:
+        items[:] = spare.arranged(items, SEED)
     if ALL or config.option.keyword:
         return
     pools: dict[str, list[pytest.Item]] = {}

@@ -7,6 +7,8 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from lab import control, demo, load
 from tests.cluster import lab_site
 
@@ -18,6 +20,7 @@ FENCED = r"Peer {node} was terminated \((?:reboot|off)\) by .*: OK"
 """What pacemaker-controld of Pacemaker 2.1 writes when fencing has succeeded."""
 
 
+@pytest.mark.spare
 def test_a_node_without_power_is_fenced_and_replaced_and_rejoins(deployed_pair: Machines) -> None:
     hosts = lab_site.reach()
     status = lab_site.until(lambda: lab_site.healthy(hosts), "the pair is healthy")
@@ -36,6 +39,7 @@ def test_a_node_without_power_is_fenced_and_replaced_and_rejoins(deployed_pair: 
     lab_site.until(lambda: standby_is_in(hosts, lost) or None, f"{lost} is the mirror's other half again")
 
 
+@pytest.mark.spare
 def test_a_reboot_of_the_active_node_lets_squid_end_by_itself(deployed_pair: Machines) -> None:
     """Squid that is killed loses the records of what is under way: an open tunnel has none until it ends."""
     hosts = lab_site.reach()

@@ -43,6 +43,7 @@ async def test_the_sbd_disk_is_one_disk(bare: Machines) -> None:
     assert read == "written-by-a"
 
 
+@pytest.mark.spare
 async def test_a_snapshot_brings_back_disks_memory_and_clock(bare: Machines) -> None:
     await bare.sudo(
         "qsp-a", "echo disk > /etc/kept; echo memory > /run/kept; echo data > /dev/disk/by-id/virtio-data; sync"

@@ -48,6 +48,7 @@ def settle(pair: Machines) -> Machines:
     return pair
 
 
+@pytest.mark.spare
 @pytest.mark.usefixtures("kept_pair")
 def test_after_up_nothing_is_left_to_do() -> None:
     stack = LabStack()
@@ -56,6 +57,7 @@ def test_after_up_nothing_is_left_to_do() -> None:
     assert gate.code == 0, gate.output
 
 
+@pytest.mark.spare
 def test_changes_by_hand_are_drift_by_property_and_node_and_only_they_are_repaired(kept_pair: Machines) -> None:
     """All four at once on the standby: a run is long in an emulated guest, and they must not hide each other."""
     stack, hosts = LabStack(), lab_site.reach()

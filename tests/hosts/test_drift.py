@@ -20,7 +20,7 @@ from tests.support.stack import PROJECT, Stack
 from tests.support.things import Site, difference, site
 
 NAME = "test-drift"
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.spare, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

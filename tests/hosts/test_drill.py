@@ -26,7 +26,7 @@ from providers.connection.loop import run_sync
 from tests.support.sites import on_containers
 from tests.support.things import Site, site
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.spare, pytest.mark.timeout(1200)]
 
 NAME = "test-drill"
 OWNER = f"squid-ha/{NAME}"

@@ -10,6 +10,8 @@ from providers.host import firewall
 from tests.support.sites import on_containers
 from tests.support.things import HostError, Site, difference, site
 
+pytestmark = pytest.mark.spare
+
 RULES = "/etc/squid-ha/firewall.nft"
 FOREIGN = (
     "add table inet somebody; add chain inet somebody input { type filter hook input priority 10; policy accept; }"

@@ -15,7 +15,7 @@ import pytest_asyncio
 from lab import control, lifekeeper
 from lab.shell import Result
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.spare, pytest.mark.asyncio(loop_scope="module")]
 
 A, B = "qsp-a", "qsp-b"
 ADDRESSES = {A: ("192.0.2.11", "172.16.77.11"), B: ("192.0.2.12", "172.16.77.12")}

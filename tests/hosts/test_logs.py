@@ -20,6 +20,8 @@ from providers.storage import volume
 from tests.support.sites import reference
 from tests.support.things import OWNER, Site, site
 
+pytestmark = pytest.mark.spare
+
 NODE, OTHER = "qsp-a", "qsp-b"
 NODES = (NODE, OTHER)
 CONF, AGENT = "/etc/squid/squid.conf", "/usr/lib/ocf/resource.d/squid-ha/squid"

@@ -24,6 +24,8 @@ from tests.support import sites
 from tests.support.moving_mirror import ADDRESS, MOUNT_POINT, MovingMirror
 from tests.support.things import OWNER, Site, site
 
+pytestmark = pytest.mark.spare
+
 NODES = ("qsp-a", "qsp-b")
 PACKAGES = packages.Wanted(
     nodes={node: {"squid": "installed", "logrotate": "installed"} for node in NODES}, quiet_units=["squid.service"]

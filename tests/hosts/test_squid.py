@@ -10,6 +10,8 @@ from providers.host.settings import FileState, NodeSettings, UnitState
 from providers.squid import agent, config
 from tests.support.things import OWNER, HostError, Site, difference, site
 
+pytestmark = pytest.mark.spare
+
 CONF = "/etc/squid/squid.conf"
 DROPIN = "/etc/systemd/system/squid.service.d/squid-ha.conf"
 AGENT = "/usr/lib/ocf/resource.d/squid-ha/squid"

@@ -17,6 +17,8 @@ from providers.squid import config
 from tests.support.sites import without_mirror
 from tests.support.things import OWNER, HostError, Site, site
 
+pytestmark = pytest.mark.spare
+
 CONF = "/etc/squid/squid.conf"
 USERS = "/etc/squid/squid-ha.users"
 NODES = ("qsp-a", "qsp-b")

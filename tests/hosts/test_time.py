@@ -8,6 +8,8 @@ from providers.host import packages, time
 from providers.host.settings import FileState, NodeSettings, UnitState
 from tests.support.things import OWNER, HostError, Site, site
 
+pytestmark = pytest.mark.spare
+
 CONF = "/etc/chrony/chrony.conf"
 NODES = ("qsp-a", "qsp-b")
 PACKAGES = packages.Wanted(

@@ -44,6 +44,17 @@ def test_a_stage_over_its_budget_is_marked() -> None:
     assert "over its budget" not in stages.summary([Outcome("check", True, 60 * stages.STAGES["check"] - 1)])
 
 
+def test_the_whole_keeps_its_promise_and_what_somebody_picks_is_not_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sum(stages.STAGES.values()) <= 35
+    monkeypatch.delenv("SQUID_HA_ALL_CUTS", raising=False)
+    for name, minutes in stages.SPARE.items():
+        assert f"--spare={minutes}" in stages.limits(name, [])
+        assert minutes < stages.STAGES[name]
+        assert stages.limits(name, ["-k", "mirror"]) == []
+    monkeypatch.setenv("SQUID_HA_ALL_CUTS", "1")
+    assert stages.limits("cluster", []) == []
+
+
 def test_shell_scripts_are_known_by_their_first_line(tmp_path: Path) -> None:
     for name, text in {
         "a": "#!/bin/sh\n",
