@@ -35,6 +35,10 @@ class Hosts:
         """The site's cluster; connections are opened on first use and shared."""
         return self.access.cluster(self.owner, progress=progress)
 
+    def everybody(self, progress: Callable[[str], None] = print) -> Cluster:
+        """The cluster with the nodes that are declared away too: for asking whether they really are off."""
+        return self.access.with_everybody().cluster(self.owner, progress=progress)
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine over the cluster where its connections live."""
         return run_sync(work)

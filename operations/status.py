@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -55,7 +56,7 @@ def render(status: Status) -> RenderableType:
         table.add_row(f"{'  ' * depth}{member}", *(_state(states.get(name, "-")) for name in names))
     where = f"runs on {status.tree.active}" if status.whole else "[red]does not run as a whole on any node[/red]"
     address = f"{status.site.virtual_ip}:{status.site.squid.port}"
-    heading = Text.from_markup(f"The proxy {address} {where}.\n")
+    heading = Text.from_markup(f"The proxy {escape(address)} {where}.\n")
     return Group(heading, table, *([Text(), _mirror(status)] if status.mirror else []))
 
 
@@ -70,7 +71,7 @@ def _mirror(status: Status) -> Table:
         table.add_column(column, no_wrap=column != "connection")
     for name, view in status.mirror.items():
         if view.trouble:
-            table.add_row(name, "-", f"[red]{view.trouble}[/red]", "-", "-", "-")
+            table.add_row(name, "-", f"[red]{escape(view.trouble)}[/red]", "-", "-", "-")
         else:
             percent = "-" if view.percent is None else f"{view.percent:.1f} %"
             table.add_row(name, view.role or "-", view.connection, _data(view.data), _data(view.peer_data), percent)

@@ -13,7 +13,7 @@ from typing import Literal
 UP_TO_DATE = "up to date"
 """What `MirrorView.data` says of a half that has everything; all other words are the engine's own."""
 
-NoticeKind = Literal["failure", "constraint", "fence", "standby", "maintenance", "apart"]
+NoticeKind = Literal["failure", "ban", "constraint", "fence", "standby", "maintenance", "apart"]
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,11 @@ class MirrorView:
 class Notice:
     """Something that the engine or its tools noted for a while: no drift, but worth knowing.
 
-    ``failure``: an earlier failure that may keep the service off a node. ``constraint``: one that a tool left.
-    ``fence``: the mirror forbids a node to become its source until it has caught up. ``standby``: a node that was put
-    aside. ``maintenance``: the engine starts, stops and moves nothing. ``apart``: a node that takes no part, or is a
-    cluster by itself. ``text`` is a sentence for people, ``node`` and ``member`` what it is about, empty if all.
+    ``failure``: an earlier failure. ``ban``: failures or a constraint that keep the service off a node until somebody
+    takes them back, or they expire. ``constraint``: another one that a tool left. ``fence``: the mirror forbids a node
+    to become its source until it has caught up. ``standby``: a node that was put aside. ``maintenance``: the engine
+    starts, stops and moves nothing. ``apart``: a node that takes no part, or is a cluster by itself. ``text`` is a
+    sentence for people, ``node`` and ``member`` what it is about, empty if all.
     """
 
     kind: NoticeKind

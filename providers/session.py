@@ -68,12 +68,18 @@ class SiteAccess:
     def __init__(self, site: Site, secret: Secrets, patience: float = BOOT) -> None:
         self.site = site
         self._secret = secret
+        self._patience = patience
         self._connections = connections(site, secret, patience)
 
     @classmethod
     def from_config(cls, declared: Mapping[str, Any], secret: Secrets) -> SiteAccess:
         """From the stack's configuration. Raises `declaration.errors.DeclarationError`."""
         return cls(read(declared, source="the stack's configuration"), secret)
+
+    def with_everybody(self) -> SiteAccess:
+        """The same with the nodes that are declared away too: for asking whether they really are off."""
+        nodes = [node.model_copy(update={"away": False}) for node in self.site.nodes]
+        return SiteAccess(self.site.model_copy(update={"nodes": nodes}), self._secret, self._patience)
 
     def cluster(self, owner: str, thing: str = "", progress: Callable[[str], None] = print) -> Cluster:
         """The site's cluster for ``owner`` (project/stack); connections are opened on first use and shared."""

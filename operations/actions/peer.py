@@ -34,7 +34,10 @@ async def refuse_peer(cluster: Cluster, node: str) -> None:
         )
 
 
-async def start_alone(cluster: Cluster, site: Site, node: str) -> None:
-    """Start the service on ``node`` alone. Raises `Refused` where the other node can be seen in any way."""
-    await refuse_peer(cluster, node)
+async def start_alone(cluster: Cluster, site: Site, node: str, everybody: Cluster) -> None:
+    """Start the service on ``node`` alone. Raises `Refused` where the other node can be seen in any way.
+
+    ``everybody`` has the nodes that are declared away too, which ``cluster`` leaves out.
+    """
+    await refuse_peer(everybody, node)
     await engine_of(site).runtime.start_alone(cluster, node)

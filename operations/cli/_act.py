@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from operations.cli._console import err, out
+from operations.cli._console import err, out, tell
 
 if TYPE_CHECKING:
     from operations.actions.do import Outcome
@@ -23,7 +23,7 @@ def run(hosts: Hosts, action: str, work: Work, done: str, *, node: str = "", as_
     from operations.actions import act  # noqa: PLC0415 slow
     from operations.engines import engine_of  # noqa: PLC0415 slow
 
-    cluster = hosts.cluster(progress=lambda text: err.print(escape(text)))
+    cluster = hosts.cluster(progress=tell)
     engine = engine_of(hosts.site).runtime
     outcome = hosts.run(act(cluster, hosts.site, hosts.stack, action, lambda: work(engine, cluster), node))
     if as_json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import typer
 from rich.markup import escape
 
 from operations.cli._console import err
@@ -24,6 +23,10 @@ def typed(question: str, word: str, option: str) -> None:
     if not somebody():
         raise Refused("nobody is there to be asked", remedy=f"`{option}` says it without being asked")
     err.print(escape(question))
-    answer = typer.prompt(f"Type `{word}` to go on", default="", show_default=False, err=True)
+    # Not typer's prompt, for which Ctrl-C is an answer like the end of the input.
+    try:
+        answer = err.input(escape(f"Type `{word}` to go on: "))
+    except EOFError:
+        answer = ""
     if answer.strip() != word:
         raise Refused("not confirmed, so nothing was changed")

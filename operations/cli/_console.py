@@ -19,3 +19,8 @@ def _console(*, stderr: bool = False) -> Console:
 # `:name:` in what a host says is no emoji: ocf:heartbeat:IPaddr2, root:x:0:0, addresses of IPv6.
 out = _console()
 err = _console(stderr=True)
+
+
+def tell(text: str) -> None:
+    """A line of progress: the words of hosts and errors, in which brackets are no markup."""
+    err.print(text, markup=False)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from operations.cli._arguments import AsJson
-from operations.cli._console import err, out
+from operations.cli._console import err, out, tell
 from operations.cli._exit import REFUSED
 from operations.stacks import Misused, ensure_stack, stack_file
 
@@ -106,6 +106,6 @@ def _adopt(name: str, reached: dict[str, tuple[str, str, int]], ssh: dict[str, A
         for node, (user, host, port) in reached.items()
     ]
     owner = f"{project()}/{name}"
-    cluster = open_cluster(settings, site=name, owner=owner, progress=err.print)
+    cluster = open_cluster(settings, site=name, owner=owner, progress=tell)
     ways = {node: (host, port) for node, (_, host, port) in reached.items()}
     return run_sync(adopt(cluster, name, ways, ssh, engine))

@@ -7,7 +7,7 @@ import json
 import typer
 
 from operations.cli._arguments import AsJson, StackName
-from operations.cli._console import err, out
+from operations.cli._console import out, tell
 from operations.cli._exit import FAILED, UNREACHABLE
 
 app = typer.Typer(help="Alerts of a site.", no_args_is_help=True)
@@ -28,7 +28,7 @@ def send(stack: StackName, as_json: AsJson = False) -> None:
     hosts = hosts_of(stack)
     if hosts.site.alerts is None:
         raise Refused(f"stack `{stack}` declares no alerts", remedy="add the section `alerts` (docs/alerts.md)")
-    tries = hosts.run(alerts.test(hosts.cluster(progress=err.print)))
+    tries = hosts.run(alerts.test(hosts.cluster(progress=tell)))
     if as_json:
         out.print(json.dumps([each.model_dump() for each in tries], indent=2), markup=False)
     else:

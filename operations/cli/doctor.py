@@ -9,7 +9,7 @@ import typer
 
 from operations.cli._arguments import AsJson
 from operations.cli._arguments import stacks as known
-from operations.cli._console import err, out
+from operations.cli._console import out, tell
 from operations.cli._exit import DIFFERS, UNREACHABLE
 from operations.stacks import Misused
 
@@ -27,7 +27,7 @@ def command(
     from operations.site import Hosts, hosts_of  # noqa: PLC0415 slow
 
     def look(hosts: Hosts) -> Report:
-        return hosts.run(examine(hosts.cluster(progress=err.print), hosts.site, hosts.stack))
+        return hosts.run(examine(hosts.cluster(progress=tell), hosts.site, hosts.stack))
 
     if len(set(stacks)) < len(stacks):
         raise Misused("a stack is named twice.")

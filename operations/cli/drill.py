@@ -10,7 +10,7 @@ import typer
 
 from operations.cli._console import err, out
 from operations.cli._exit import DIFFERS, INTERRUPTED
-from operations.stacks import Misused, stack_names
+from operations.stacks import Misused, StackTrouble, stack_names
 
 if TYPE_CHECKING:
     from operations.drill.model import DrillReport
@@ -64,7 +64,6 @@ def command(  # noqa: PLR0917 the options of a command
     is healthy. Exit code 3 where a verdict is red. Ctrl-C undoes what is broken.
     """
     from operations.drill.interruptible import Interrupted, run_in_order  # noqa: PLC0415 slow
-    from operations.drill.show import render  # noqa: PLC0415 slow
     from operations.drill.site import Options, drill  # noqa: PLC0415 slow
     from operations.site import hosts_of  # noqa: PLC0415 slow
 
@@ -83,23 +82,40 @@ def command(  # noqa: PLR0917 the options of a command
     except Interrupted as ended:
         _tell(str(ended))
         raise typer.Exit(INTERRUPTED) from None
-    keep(report)
-    if as_json:
-        out.print(report.model_dump_json(indent=2), markup=False)
-    else:
-        out.print(render(report))
+    try:
+        keep(report)
+    finally:
+        # A file that cannot be written does not hide what was found.
+        _print(report, as_json=as_json)
     if report.verdict != "green":
         raise typer.Exit(DIFFERS)
 
 
+def _print(report: DrillReport, *, as_json: bool) -> None:
+    from operations.drill.show import render  # noqa: PLC0415 slow
+
+    if as_json:
+        out.print(report.model_dump_json(indent=2), markup=False)
+    else:
+        out.print(render(report))
+
+
 def _keep(report: DrillReport, junit_file: Path | None, chart: Path | None) -> None:
+    """Keep a report, and write the files that are wanted. Raises `StackTrouble` for one that cannot be written."""
+    try:
+        _write(report, junit_file, chart)
+    except OSError as error:
+        raise StackTrouble(f"{error.filename} cannot be written: {error.strerror}.") from error
+
+
+def _write(report: DrillReport, junit_file: Path | None, chart: Path | None) -> None:
     from operations.drill.saved import save  # noqa: PLC0415 slow
 
     _tell(f"the report is {save(report)}")
     if junit_file is not None:
-        from operations.drill.junit import junit  # noqa: PLC0415 slow
+        from operations.drill import junit  # noqa: PLC0415 slow
 
-        junit_file.write_text(junit(report), encoding="utf-8")
+        junit.write(report, junit_file)
     if chart is not None:
         from operations.drill.chart import write  # noqa: PLC0415 slow
 
@@ -123,11 +139,11 @@ def _list(hosts: Hosts, plug: Plug, *, as_json: bool) -> None:
 
     from operations.drill.scenarios import scenarios  # noqa: PLC0415 slow
     from operations.drill.show import listing  # noqa: PLC0415 slow
+    from operations.drill.site import refuse_single  # noqa: PLC0415 slow
     from operations.drill.steps import View  # noqa: PLC0415 slow
 
     site, known = hosts.site, scenarios()
-    if site.virtual_ip is None:
-        raise Misused("the site has a single node, so there is nothing to fail over to.")
+    refuse_single(site)
     view = View(site, site.nodes[0].name, site.nodes[1].name, frozenset(plug.can))
     lacking = {name: why for name, each in known.items() if (why := each.lacks(view))}
     if as_json:

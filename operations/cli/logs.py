@@ -7,10 +7,9 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from operations.cli._arguments import StackName, nodes
-from operations.cli._console import err
+from operations.cli._console import tell
 from operations.stacks import Misused
 
 if TYPE_CHECKING:
@@ -41,10 +40,11 @@ def command(
     from operations.site import hosts_of  # noqa: PLC0415 slow
 
     hosts = hosts_of(stack)
-    follower = Follower(_source(hosts, local), lambda text: err.print(escape(text)))
+    source = _source(hosts, local)
+    follower = Follower(source, tell)
     last = hosts.run(follower.last(lines))
     if not follow:
-        _refuse_nowhere(follower.node)
+        _refuse_nowhere(follower.node, source)
         if as_json:
             records = [line.decode(errors="replace") for line in last]
             sys.stdout.write(json.dumps({"stack": stack, "node": follower.node, "records": records}, indent=2) + "\n")
@@ -62,13 +62,12 @@ def command(
     hosts.run(following(follower, show))
 
 
-def _refuse_nowhere(node: str) -> None:
+def _refuse_nowhere(node: str, source: Source) -> None:
     from providers.connection.errors import Unknown  # noqa: PLC0415 slow
 
     if not node:
-        raise Unknown(
-            "the mirror is mounted on no node", remedy="see `squid-ha status`; `--local NODE` reads local logs"
-        )
+        known = next((error.remedy for error in source.silent.values() if error.remedy), "see `squid-ha status`")
+        raise Unknown(source.nowhere, remedy=f"{known}; `--local NODE` reads local logs")
 
 
 def _show(lines: list[bytes]) -> None:
@@ -83,7 +82,7 @@ def _source(hosts: Hosts, local: str) -> Source:
     from providers.connection.errors import Refused  # noqa: PLC0415 slow
 
     site = hosts.site
-    cluster = hosts.cluster(progress=lambda text: err.print(escape(text)))
+    cluster = hosts.cluster(progress=tell)
     names = [node.name for node in site.nodes]
     if local and local not in names:
         raise Misused(f"`{local}` is no node of stack `{hosts.stack}`; its nodes are {' and '.join(names)}.")

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from operations.cli._arguments import AsJson, StackName, nodes, pair_of
-from operations.cli._console import err, out
+from operations.cli._console import err, out, tell
 
 if TYPE_CHECKING:
     from operations.actions import Saved
@@ -41,7 +41,7 @@ def split_brain(
     from operations.cli._ask import typed  # noqa: PLC0415 slow
 
     hosts = pair_of(stack, victim)
-    cluster = hosts.cluster(progress=lambda text: err.print(escape(text)))
+    cluster = hosts.cluster(progress=tell)
     hosts.run(hold(cluster))
     saved = hosts.run(save(cluster, hosts.site, victim))
     if saved:

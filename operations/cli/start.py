@@ -8,7 +8,7 @@ import typer
 
 from operations.cli._act import run
 from operations.cli._arguments import AsJson, NodeName, StackName, pair_of
-from operations.cli._console import err
+from operations.cli._console import tell
 from operations.stacks import Misused
 
 
@@ -26,12 +26,19 @@ def command(
     """
     from operations.actions import refuse_peer, start_alone  # noqa: PLC0415 slow
     from operations.cli._ask import typed  # noqa: PLC0415 slow
+    from providers.connection.errors import Refused  # noqa: PLC0415 slow
 
     if not alone:
         raise Misused("a pair starts by itself as soon as both nodes are on; `--alone` starts one without the other.")
     hosts = pair_of(stack, node)
+    if any(each.name == node and each.away for each in hosts.site.nodes):
+        raise Refused(
+            f"{node} is declared away, so nothing is started on it",
+            remedy="if it is back, take `away: true` out of its stack file and run `pulumi up` first",
+        )
     others = " and ".join(each.name for each in hosts.site.nodes if each.name != node)
-    hosts.run(refuse_peer(hosts.cluster(progress=err.print), node))
+    everybody = hosts.everybody(progress=tell)
+    hosts.run(refuse_peer(everybody, node))
     if not peer_is_off:
         question = (
             f"{others} does not answer over SSH. That does not tell that it is off: it may run the service where\n"
@@ -43,7 +50,7 @@ def command(
     run(
         hosts,
         "start alone",
-        lambda _, cluster: start_alone(cluster, hosts.site, node),
+        lambda _, cluster: start_alone(cluster, hosts.site, node, everybody),
         done,
         node=node,
         as_json=as_json,

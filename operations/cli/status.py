@@ -12,7 +12,7 @@ import typer
 
 from declaration.errors import DeclarationError
 from operations.cli._arguments import AsJson, pair_of, stacks
-from operations.cli._console import err, out
+from operations.cli._console import err, out, tell
 from operations.cli._exit import DIFFERS, DONE, FAILED, REFUSED, UNREACHABLE, code_of
 from operations.stacks import Misused, StackTrouble, project_root
 
@@ -48,9 +48,9 @@ def command(
         _watch(hosts, every, html)
         return
     found = _read(hosts, drift=html is not None)
+    _print(found, as_json=as_json)
     if html is not None:
         _write(html, found, None)
-    _print(found, as_json=as_json)
     if code := max((overview.exit_code for _, overview in found), key=_WORST.index):
         raise typer.Exit(code)
 
@@ -91,14 +91,14 @@ def _one(hosts: Hosts | Overview, *, drift: bool) -> Found:
     if isinstance(hosts, Overview):
         return None, hosts
     try:
-        status, overview = hosts.run(read(hosts.cluster(progress=err.print), hosts.site, hosts.stack))
+        status, overview = hosts.run(read(hosts.cluster(progress=tell), hosts.site, hosts.stack))
     except HostError as error:
         return None, unread(hosts.stack, str(error), code_of(error))
     except Exception as error:  # noqa: BLE001 one site that cannot be read hides no other
         return None, unread(hosts.stack, str(Unforeseen.of(error)), FAILED)
     extra: dict[str, object] = {"exit_code": DONE if overview.healthy else DIFFERS}
     if drift:
-        subject = Subject(hosts.stack, hosts.owner, hosts.site, lambda: hosts.cluster(progress=err.print))
+        subject = Subject(hosts.stack, hosts.owner, hosts.site, lambda: hosts.cluster(progress=tell))
         extra |= {"drift": hosts.run(scan([subject])).sites[0], "drill": last_drill(project_root(), hosts.stack)}
     return status, overview.model_copy(update=extra)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from operations.cli._arguments import AsJson, StackName, nodes, pair_of
-from operations.cli._console import err, out
+from operations.cli._console import out, tell
 
 
 def command(
@@ -26,7 +25,7 @@ def command(
     from operations.switchover import planned  # noqa: PLC0415 slow
 
     hosts = pair_of(stack, to)
-    done = hosts.run(planned(hosts.cluster(progress=lambda text: err.print(escape(text))), hosts.site, to))
+    done = hosts.run(planned(hosts.cluster(progress=tell), hosts.site, to))
     if as_json:
         out.print(done.model_dump_json(indent=2), markup=False)
     elif done.source == done.target:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from operations.cli._console import err, out
+from operations.cli._console import out, tell
 from operations.cli._exit import DIFFERS
 from operations.stacks import Misused, stack_names
 
@@ -65,7 +65,7 @@ def command(
     hosts = hosts_of(stack)
     if (move or rotation) and hosts.site.virtual_ip is None:
         raise Refused(f"stack `{stack}` has a single node, so there is nowhere to move to.")
-    cluster = hosts.cluster(progress=err.print)
+    cluster = hosts.cluster(progress=tell)
     options = Options(sender=sender, url=url, requests=requests, move=move)
     if rotation:
         report = hosts.run(verify_rotation(cluster, hosts.site, stack, hosts.owner, options))

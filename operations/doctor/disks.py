@@ -6,11 +6,11 @@ from operations.doctor.model import Asked, Finding
 from providers.connection.command import Result
 
 
-def unreadable(asked: Asked, check: str, path: str, signatures: Result) -> Finding | None:
-    """The problem that a disk which is there cannot be read; ``signatures`` answers `device.read_signatures`."""
-    if signatures.exit_code == 0:
+def unreadable(asked: Asked, check: str, path: str, reading: Result) -> Finding | None:
+    """The problem that a disk which is there cannot be read; ``reading`` is of a command that fails only then."""
+    if reading.exit_code == 0:
         return None
-    why = " ".join(signatures.stderr.split()) or f"wipefs ended with {signatures.exit_code}"
+    why = " ".join(reading.stderr.split()) or f"`{reading.command}` ended with exit code {reading.exit_code}"
     return asked.problem(
         check, f"{path} cannot be read: {why}", "see the kernel's messages (`dmesg`); replace the disk"
     )

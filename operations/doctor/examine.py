@@ -14,7 +14,7 @@ from declaration.site import Site
 from operations.doctor import checks, ports, reach
 from operations.doctor.model import Asked, Check, Finding, Report
 from providers.connection.cluster import Cluster, Node
-from providers.connection.command import Command, Result
+from providers.connection.command import TIMED_OUT, Command, Result
 from providers.connection.errors import HostError, TimedOut
 from providers.connection.journal import read_owners
 
@@ -70,18 +70,18 @@ async def _one(site: Site, node: Node, every: Mapping[str, Check]) -> dict[str, 
               for name, check in every.items()}  # fmt: skip
     try:
         results = iter(await node.batch([each for asked in wanted.values() for each in asked]))
-    except TimedOut as slow:
+    except TimedOut:
         # One command that hangs would hide what all the others say.
-        return await _singly(node, wanted, slow)
+        return await _singly(node, wanted)
     return {name: [next(results) for _ in asked] for name, asked in wanted.items()}
 
 
-async def _singly(node: Node, wanted: Mapping[str, Sequence[Command]], slow: TimedOut) -> dict[str, Sequence[Result]]:
+async def _singly(node: Node, wanted: Mapping[str, Sequence[Command]]) -> dict[str, Sequence[Result]]:
     async def one(command: Command) -> Result:
         try:
             return await node.run(command)
-        except HostError:
-            return Result(command, 124, "", str(slow))
+        except HostError as error:
+            return Result(command, TIMED_OUT, "", error.message)
 
     return {name: [await one(each) for each in asked] for name, asked in wanted.items()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from blueprint.thing import Thing
@@ -33,6 +33,11 @@ class Nodes:
         """All of them."""
         return [*self.answering, *self.silent]
 
+    def without(self, node: str, why: HostError) -> Nodes:
+        """The same, where ``node`` counts as one that does not answer."""
+        left = {name: each for name, each in self.answering.items() if name != node}
+        return replace(self, answering=left, silent={**self.silent, node: why})
+
     def last(self, thing: str, node: str) -> Digests | None:
         """What was last applied of a thing, to a node or, for ``''``, to the cluster; None if nothing is recorded."""
         if node:
@@ -55,8 +60,11 @@ async def look(cluster: Cluster, nodes: Nodes, thing: Thing) -> list[Case]:
         observed = await load_kind(thing.kind).observe(cluster.of(thing.name), wanted)
     except Exception as error:  # noqa: BLE001 one thing that cannot be read hides no other
         failure = error if isinstance(error, HostError) else Unforeseen.of(error)
-        affected = [failure.node] if failure.node in where else where or [""]
-        return [*silent, *(_case(thing, name, failure) for name in affected)]
+        if len(where) > 1 and failure.node in where:
+            # One node's trouble hides nothing of the others: once more, as if it were silent.
+            left = nodes.without(failure.node, failure)
+            return await look(replace(cluster, nodes=left.answering), left, thing)
+        return [*silent, *(_case(thing, name, failure) for name in where or [""])]
     findings = _findings(nodes, thing.name, wanted, observed, where, own=places[0] if len(places) == 1 else "")
     if silent:
         # Half of it was looked at: what the two halves have between them cannot be told.
@@ -136,7 +144,14 @@ def _node_of(path: str, names: Sequence[str]) -> str:
 
 def _case(thing: Thing, node: str, error: HostError) -> Case:
     outcome = Outcome.UNREACHABLE if isinstance(error, _CANNOT_TELL) else Outcome.ERROR
-    return Case(thing=thing.name, kind=thing.kind, node=node, outcome=outcome, message=error.message)
+    return Case(thing=thing.name, kind=thing.kind, node=node, outcome=outcome, message=_why(node, error))
+
+
+def _why(node: str, error: HostError) -> str:
+    """Why there is nothing to say of a thing on ``node``: its own trouble, or that of another one."""
+    if not error.node or error.node == node:
+        return error.message
+    return f"{error.node}: {error.message}" if not node else f"because of {error.node}: {error.message}"
 
 
 def _found(thing: Thing, node: str, findings: Sequence[Finding]) -> Case:

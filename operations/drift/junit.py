@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from lxml import etree
@@ -10,8 +9,7 @@ from lxml import etree
 from operations.drift.model import ORIGINS, Case, Outcome, Report, SiteReport
 from operations.drift.show import CLUSTER, described
 from operations.files import write_whole
-
-_UNFIT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from operations.xml_text import fit
 
 
 def write(report: Report, path: Path) -> None:
@@ -41,9 +39,9 @@ def _suite(site: SiteReport, started: str) -> etree._Element:  # pyright: ignore
         made = etree.SubElement(suite, "testcase", classname=f"{site.stack}.{case.thing}", name=name)
         if case.outcome == Outcome.DRIFT:
             first, *_ = (said := [_line(case, number) for number in range(len(case.findings))])
-            etree.SubElement(made, "failure", type="drift", message=_fit(first)).text = _fit("\n".join(said))
+            etree.SubElement(made, "failure", type="drift", message=fit(first)).text = fit("\n".join(said))
         elif case.outcome != Outcome.CLEAN:
-            etree.SubElement(made, "error", type=case.outcome.value, message=_fit(case.message))
+            etree.SubElement(made, "error", type=case.outcome.value, message=fit(case.message))
     return suite
 
 
@@ -51,8 +49,3 @@ def _line(case: Case, number: int) -> str:
     finding = case.findings[number]
     name, declared, live = described(finding)
     return f"{name}: declared {declared}, live {live} ({ORIGINS[finding.origin]})"
-
-
-def _fit(text: str) -> str:
-    """Without what XML cannot say (XML 1.0, "Characters")."""
-    return _UNFIT.sub("\ufffd", text)

@@ -17,6 +17,8 @@ from markupsafe import Markup
 
 from operations.drill.model import DrillReport, Sample, ScenarioReport
 from operations.drill.show import seconds, way
+from operations.files import write_whole
+from operations.xml_text import fit
 
 WIDTH = 960
 LEFT, RIGHT, TOP = 70, 20, 68
@@ -93,10 +95,10 @@ def html(report: DrillReport) -> str:
 
 
 def write(report: DrillReport, path: Path) -> None:
-    """A page, or a drawing for a name that ends in `.svg`."""
+    """A page, or a drawing for a name that ends in `.svg`; whole or not at all."""
     text = svg(report) if path.suffix == ".svg" else html(report)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, fit(text).encode())
 
 
 def panel(report: ScenarioReport, y: float) -> Panel:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeVar
 
+from operations.stacks import StackTrouble
+from providers.connection.errors import HostError, NotVerified
 from providers.connection.loop import the_loop
 
 T = TypeVar("T")
@@ -44,8 +46,18 @@ def run_in_order(work: Coroutine[Any, Any, T], tell: Callable[[str], None]) -> T
             future.result()
         except CancelledError as ended:
             raise Interrupted("the drill was interrupted; what it had broken is undone") from ended
-        except Exception as ended:
+        except NotVerified as ended:
             raise Interrupted(f"the drill was interrupted, and not all is undone: {ended}") from ended
+        except (HostError, StackTrouble) as ended:
+            # Whatever could not be undone would be `NotVerified` (`Runner.run`).
+            raise Interrupted(
+                f"the drill was interrupted; what it had broken is undone; it ended by: {ended}"
+            ) from ended
+        except Exception as ended:
+            raise Interrupted(
+                "the drill was interrupted, and ended by a fault of this program, so perhaps not all is undone: "
+                f"{type(ended).__name__}: {ended}"
+            ) from ended
     raise Interrupted("the drill had ended when it was interrupted")
 
 

@@ -1,26 +1,39 @@
-"""A drill's report as JUnit's XML: a case per scenario, a failure with all findings for one that is red."""
+"""A drill's report as JUnit's XML: a case per scenario, a failure with all findings for one that is red.
+
+A drill that is red though none of its scenarios is has a case of its own, which is an error.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lxml import etree
 
 from operations.drill.model import DrillReport, ScenarioReport
+from operations.files import write_whole
+from operations.xml_text import fit
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element  # pyright: ignore[reportPrivateUsage] it has no other name
 
 
+def write(report: DrillReport, path: Path) -> None:
+    """Write the file whole or not at all, in a folder that need not be there yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, junit(report).encode())
+
+
 def junit(report: DrillReport) -> str:
     """The document."""
     red = sum(each.verdict == "red" for each in report.scenarios)
+    cut_short = report.verdict == "red" and not red
     suite = etree.Element(
         "testsuite",
         name=f"squid-ha drill {report.site}",
-        tests=str(len(report.scenarios) + len(report.left_out)),
+        tests=str(len(report.scenarios) + len(report.left_out) + cut_short),
         failures=str(red),
-        errors="0",
+        errors=str(int(cut_short)),
         skipped=str(len(report.left_out)),
         timestamp=report.started,
     )
@@ -28,7 +41,9 @@ def junit(report: DrillReport) -> str:
         _case(suite, report, each)
     for name, why in report.left_out.items():
         case = etree.SubElement(suite, "testcase", classname=f"drill.{report.site}", name=name, time="0")
-        etree.SubElement(case, "skipped", message=why)
+        etree.SubElement(case, "skipped", message=fit(why))
+    if cut_short:
+        _cut_short(suite, report)
     return etree.tostring(suite, pretty_print=True, xml_declaration=True, encoding="UTF-8").decode()
 
 
@@ -36,9 +51,17 @@ def _case(suite: Element, report: DrillReport, each: ScenarioReport) -> None:
     seconds = f"{each.ended - each.started:.3f}"
     case = etree.SubElement(suite, "testcase", classname=f"drill.{report.site}", name=each.name, time=seconds)
     if each.findings:
-        etree.SubElement(case, "failure", message=each.findings[0]).text = "\n".join(each.findings)
+        etree.SubElement(case, "failure", message=fit(each.findings[0])).text = fit("\n".join(each.findings))
     out = (
         f"sent {each.sent}, answered {each.answered}, failed {each.failed}, lost {each.lost}, doubled {each.doubled}, "
         f"longest gap {each.longest_gap} s, recovery {each.recovery} s, active after {each.active_after}"
     )
     etree.SubElement(case, "system-out").text = out
+
+
+def _cut_short(suite: Element, report: DrillReport) -> None:
+    count = len(report.scenarios)
+    done = f"the drill was cut short after {count} scenario{'s' if count > 1 else ''}" if count else "nothing was done"
+    case = etree.SubElement(suite, "testcase", classname=f"drill.{report.site}", name="drill", time="0")
+    left_out = "\n".join(f"{name} was left out: {why}" for name, why in report.left_out.items())
+    etree.SubElement(case, "error", message=f"{done}, so it proves nothing of what was left out").text = fit(left_out)

@@ -28,7 +28,7 @@ from operations.verify.requests import HERE, Target
 from operations.verify.site import default_url
 from providers.connection.cluster import Cluster
 from providers.connection.command import command
-from providers.connection.errors import HostError, Refused
+from providers.connection.errors import HostError, Refused, TimedOut, Unreachable
 from providers.host.waiting import until
 
 RECORDED_WITHIN = 10.0
@@ -73,8 +73,10 @@ async def drill(
     """
     chosen = named(options)
     _refuse_breaking(chosen, options)
-    # Before anything is looked at: what another operator does meanwhile would make it untrue.
-    await cluster.hold()
+    refuse_single(site)
+    # Before anything is looked at: what another operator does meanwhile would make it untrue. A node that is off is
+    # for `readiness` to name.
+    await cluster.hold(without_lost=True)
     ready = await readiness(cluster, site)
     doable, left_out = sorted_out(chosen, _view(site, ready, options), options)
     done = _Drill(cluster, site, stack, options, doable, left_out)
@@ -83,9 +85,17 @@ async def drill(
     except BaseException:
         if done.reports:
             done.leave_out("the drill was ended before this was over")
-            cut_short(done.report())
+            _hand_over(done.report(), cut_short, cluster.progress)
         raise
     return done.report()
+
+
+def _hand_over(report: DrillReport, cut_short: Callable[[DrillReport], None], tell: Callable[[str], None]) -> None:
+    """A report that cannot be written is told, and does not hide why the drill ends and what is not undone."""
+    try:
+        cut_short(report)
+    except Exception as trouble:  # noqa: BLE001
+        tell(f"what was found until then could not be written everywhere: {' '.join(str(trouble).split())}")
 
 
 @dataclass
@@ -180,14 +190,18 @@ def sorted_out(chosen: Sequence[Scenario], view: View, options: Options) -> tupl
     return [each for each in chosen if each.name not in lacking], lacking
 
 
-async def readiness(cluster: Cluster, site: Site) -> Stand:
-    """The healthy site. Raises `Refused` for one that is not: what breaks next would say nothing, or do harm."""
+def refuse_single(site: Site) -> None:
+    """Raises `Refused` for a site with a single node."""
     if site.virtual_ip is None:
         raise Refused("the site has a single node, so there is nothing to fail over to")
+
+
+async def readiness(cluster: Cluster, site: Site) -> Stand:
+    """The healthy site. Raises `Refused` for one that is not: what breaks next would say nothing, or do harm."""
     away = [node.name for node in site.nodes if node.away]
     if away:
         raise Refused("the node is declared away, so there is nothing to fail over to", node=away[0])
-    if found := await pending(cluster):
+    if found := await _still_to_come(cluster):
         name, unit = next(iter(found.items()))
         raise Refused(
             f"another drill is at work, or its undo is still to come: {unit}", node=name, remedy="wait for it"
@@ -200,6 +214,16 @@ async def readiness(cluster: Cluster, site: Site) -> Stand:
     if stand.notices:
         raise Refused(f"the site is not ready: {'; '.join(stand.notices)}", remedy="see `squid-ha cleanup`")
     return stand
+
+
+async def _still_to_come(cluster: Cluster) -> dict[str, str]:
+    try:
+        return await pending(cluster)
+    except (Unreachable, TimedOut) as silent:
+        raise Refused(
+            f"the site is not ready: {silent.node or 'a node'} does not answer: {' '.join(silent.message.split())}",
+            remedy=silent.remedy or "see `squid-ha status`",
+        ) from silent
 
 
 def _view(site: Site, ready: Stand, options: Options) -> View:

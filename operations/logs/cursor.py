@@ -196,4 +196,18 @@ def begun(file: File, head: bytes, region: bytes, lines: int) -> tuple[Cursor, l
     whole, newline, rest = region.rpartition(b"\n")
     found = whole.split(b"\n") if newline else []
     cursor = Cursor(head=head[:HEAD], inode=file.inode, offset=file.size, tail=region[-TAIL:], rest=rest)
-    return cursor, found[-lines:] if lines else []
+    return cursor, _newest(found, file, region, lines)
+
+
+def finished(file: File, region: bytes, lines: int) -> list[bytes]:
+    """The last ``lines`` records of a file that is finished, of which ``region`` is the end.
+
+    Its last line counts as a record even without its end.
+    """
+    return _newest(region.removesuffix(b"\n").split(b"\n"), file, region, lines)
+
+
+def _newest(found: list[bytes], file: File, region: bytes, lines: int) -> list[bytes]:
+    # Where the region does not begin with the file, its first line is the end of a record.
+    whole = found[1:] if len(region) < file.size else found
+    return whole[-lines:] if lines else []

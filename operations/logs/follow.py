@@ -13,18 +13,22 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from operations.logs import ask
-from operations.logs.cursor import CHUNK, HEAD, Check, Cursor, File, Idle, Lost, Read, begun, ordered
+from operations.logs.cursor import CHUNK, HEAD, Check, Cursor, File, Idle, Lost, Read, begun, finished, ordered
 from providers.connection.cluster import Cluster, Node
-from providers.connection.errors import HostError, TimedOut, Unreachable
+from providers.connection.errors import HostError, TimedOut, Unknown, Unreachable
 
 PAUSE = 1.0
 """Seconds between looks while there is nothing new."""
-BACK = 4 * CHUNK
-"""Bytes in which the last records of a file are looked for at the start."""
+ATTEMPTS = 3
+"""Times that the last records are looked for, while files get other names in the middle of it."""
 
 
 class Gone(Exception):
     """The log is not on this node any more."""
+
+
+class Rotated(Exception):
+    """A file is not any more what the list of files had under its name."""
 
 
 @dataclass
@@ -39,24 +43,36 @@ class Source:
     mount_point: str = ""
     only: str = ""
     choose: Callable[[], Awaitable[str | None]] | None = None
+    silent: dict[str, HostError] = field(default_factory=dict[str, HostError], init=False)
+    """Nodes that did not answer when it was looked for last, and why."""
+
+    @property
+    def nowhere(self) -> str:
+        """Why no node was found that has it: a node that did not answer may be the one."""
+        if not self.silent:
+            return "the mirror is mounted on no node"
+        heard = " and ".join(name for name in self.cluster.nodes if name not in self.silent)
+        why = " and ".join(f"{name} did not answer: {_line(error.message)}" for name, error in self.silent.items())
+        return f"the mirror is not mounted on {heard}, and {why}"
 
     async def find(self) -> str | None:
         """The node that has it now; None while none has. Raises `Unreachable` where no node answers at all."""
         if self.only:
             return self.only
         there: list[str] = []
-        silent: list[HostError] = []
+        silent: dict[str, HostError] = {}
 
         async def look(node: Node) -> None:
             try:
                 if (await node.run(ask.mounted(self.mount_point))).stdout.strip() == "yes":
                     there.append(node.name)
             except (Unreachable, TimedOut) as error:
-                silent.append(error)
+                silent[node.name] = error
 
         await self.cluster.each(look)
+        self.silent = silent
         if len(silent) == len(self.cluster.nodes):
-            raise silent[0]
+            raise next(iter(silent.values()))
         if len(there) > 1 and self.choose is not None:
             return await self.choose()
         return there[0] if len(there) == 1 else None
@@ -84,7 +100,7 @@ class Follower:
     async def last(self, lines: int) -> list[bytes]:
         """The last records of the log where it is now; following goes on behind them.
 
-        Raises `HostError` where it is on no node. Compressed files are not gone back into.
+        None of them where it was found on no node (`Source.nowhere`). Compressed files are not gone back into.
         """
         self._first = lines
         node = await self.source.find()
@@ -92,34 +108,53 @@ class Follower:
             return []
         self.node = node
         try:
-            shown = await self._last(lines)
+            self.cursor, shown = await self._last(lines)
         except Gone:
             self.node, self.cursor = "", Cursor()
             return []
         self._first = None
         return shown
 
-    async def _last(self, lines: int) -> list[bytes]:
+    async def _last(self, lines: int) -> tuple[Cursor, list[bytes]]:
+        for _ in range(ATTEMPTS):
+            with contextlib.suppress(Rotated):
+                return await self._back(lines)
+        raise Unknown(
+            f"the files of {self.source.log} were others each time that they were read",
+            node=self.node,
+            remedy="run it again; if it stays so, see what rotates them all the time",
+        )
+
+    async def _back(self, lines: int) -> tuple[Cursor, list[bytes]]:
+        """A cursor at the end of the newest file, and the last records of it and of those before it."""
         row = [file for file in ordered(await self._list(), self._name) if file.size > 0]
-        shown: list[bytes] = []
+        cursor, shown = Cursor(), list[bytes]()
         for file in reversed(row):
-            start = max(0, file.size - BACK)
-            head = await self._read(file, 0, min(HEAD, file.size))
-            region = await self._all(file, start, file.size - start)
-            cursor, found = begun(
-                File(file.inode, start + len(region), "", file.name), head, region, lines - len(shown)
-            )
-            if not self.cursor.inode:
-                self.cursor = cursor
-            shown = [*found, *shown]
+            region = await self._end_of(file, lines - len(shown))
+            if cursor.inode:
+                shown = [*finished(file, region, lines - len(shown)), *shown]
+            else:
+                cursor, shown = begun(file, await self._exactly(file, 0, min(HEAD, file.size)), region, lines)
             if len(shown) >= lines:
                 break
-        return shown
+        return cursor, shown
 
-    async def _all(self, file: File, start: int, count: int) -> bytes:
-        data = b""
-        while len(data) < count and (more := await self._read(file, start + len(data), min(CHUNK, count - len(data)))):
-            data += more
+    async def _end_of(self, file: File, lines: int) -> bytes:
+        """The end of a file, as far back as its last records reach and little more."""
+        pieces: list[bytes] = []
+        start, ends = file.size, 0
+        # One more than records are wanted: what is before the first may be the end of another.
+        while start and ends <= lines:
+            count = min(CHUNK, start)
+            start -= count
+            pieces.append(await self._exactly(file, start, count))
+            ends += pieces[-1].count(b"\n")
+        return b"".join(reversed(pieces))
+
+    async def _exactly(self, file: File, offset: int, count: int) -> bytes:
+        data = await self._read(file, offset, count)
+        if len(data) < count:
+            raise Rotated
         return data
 
     async def lines(self) -> AsyncGenerator[list[bytes], None]:
@@ -152,7 +187,7 @@ class Follower:
         """Find the log, and see that it still has what was shown of it."""
         node = await self.source.find()
         if node is None:
-            self._wait("the mirror is mounted on no node; waiting")
+            self._wait(f"{self.source.nowhere}; waiting")
             return
         self.node, self._waiting = node, ""
         self.told(f"following on {node}")
@@ -198,6 +233,10 @@ class Follower:
             return b""
         asking = ask.reading(self._path(file), file.inode, offset, count)
         return ask.parse_reading((await self.source.cluster.node(self.node).run(asking)).stdout)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 async def follow(follower: Follower, show: Callable[[list[bytes], str], None]) -> None:

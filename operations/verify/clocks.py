@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from declaration.quantities import Duration
 from declaration.site import Site
 from declaration.time import Time
+from operations.verify.asking import Answers, ask, in_a_line, require_all
 from operations.verify.model import Check
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command
+from providers.connection.errors import HostError
 from providers.host import clocks
 
 _PAIR = 2
@@ -26,21 +29,42 @@ class Difference:
 
 
 async def checks(cluster: Cluster, site: Site) -> list[Check]:
-    """A check per node, where the site declares time; and one of the pair."""
-    made: list[Check] = []
-    service = site.time.service if site.time is not None else clocks.EXISTING
-    readings = await cluster.each(lambda node: clocks.read(node, service))
-    limit = site.time.max_offset if site.time is not None else _default_offset()
-    for name, reading in readings.items():
-        if site.time is not None:
-            good = reading.clock.within(limit.seconds)
-            made.append(Check(name="clock", where=name, passed=good, seen=str(reading)))
-    if len(readings) == _PAIR:
-        made.append(apart(await cluster.each(difference), 2 * limit.seconds))
+    """A check per node, where the site declares time; and one of the pair. Raises `HostError` where one is silent."""
+    made, silent = await look(cluster, site)
+    require_all(silent)
     return made
 
 
-def apart(found: dict[str, Difference], limit: float) -> Check:
+async def look(cluster: Cluster, site: Site) -> tuple[list[Check], Mapping[str, HostError]]:
+    """The same checks, failed where a node could not be asked; and node → why it could not."""
+    limit = site.time.max_offset if site.time is not None else _default_offset()
+    made: list[Check] = []
+    silent: dict[str, HostError] = {}
+    if site.time is not None:
+        service = site.time.service
+        readings = await ask(cluster, lambda node: clocks.read(node, service))
+        made += [_right(name, readings, limit.seconds) for name in cluster.nodes]
+        silent |= readings.silent
+    if len(cluster.nodes) == _PAIR:
+        found = await ask(cluster, difference)
+        made.append(_not_compared(cluster, found.silent) if found.silent else apart(found.told, 2 * limit.seconds))
+        silent |= {name: error for name, error in found.silent.items() if name not in silent}
+    return made, silent
+
+
+def _right(name: str, readings: Answers[clocks.Reading], limit: float) -> Check:
+    if name in readings.silent:
+        return Check(name="clock", where=name, passed=False, seen=in_a_line(readings.silent[name], name))
+    reading = readings.told[name]
+    return Check(name="clock", where=name, passed=reading.clock.within(limit), seen=str(reading))
+
+
+def _not_compared(cluster: Cluster, silent: Mapping[str, HostError]) -> Check:
+    why = "; ".join(f"{name} could not be asked: {in_a_line(error, name)}" for name, error in silent.items())
+    return Check(name="clocks of both", where=", ".join(cluster.nodes), passed=False, seen=f"not compared: {why}")
+
+
+def apart(found: Mapping[str, Difference], limit: float) -> Check:
     """Two clocks that are each right are at most twice as far apart as one may be off.
 
     What cannot be told that exactly has not been seen to be right.

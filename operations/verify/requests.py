@@ -25,11 +25,15 @@ DENIED = 403
 
 @dataclass(frozen=True)
 class Target:
-    """The proxy, and the page's address below which every request has a path of its own."""
+    """The proxy, and the page's address below which every request has a path of its own.
+
+    ``node`` is the site's own node that the page is asked of, where no web server is known; else empty.
+    """
 
     address: str
     port: int
     url: str
+    node: str = ""
 
     def page(self, name: str) -> str:
         """The address to ask for."""

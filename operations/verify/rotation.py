@@ -13,12 +13,13 @@ from blueprint.render.rotation import Rotation
 from blueprint.rotation import rendered
 from declaration.site import Site
 from operations.actions.do import hold
+from operations.verify.asking import in_a_line
 from operations.verify.model import Check, FileChange, Report
-from operations.verify.site import Options, other, service_checks, start
+from operations.verify.site import Options, other, require_sender, service_checks, start
 from operations.verify.walk import Walk
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, Result, command, script
-from providers.connection.errors import Refused, Unknown
+from providers.connection.errors import HostError, Refused, Unknown
 from providers.host.waiting import until
 
 LOGROTATE = "/usr/sbin/logrotate"
@@ -53,34 +54,70 @@ Listing = Mapping[str, LogFile]
 async def verify_rotation(cluster: Cluster, site: Site, stack: str, owner: str, options: Options) -> Report:
     """Dry and forced, here and on the other node, and the service back where it was.
 
-    A move that fails is the last check. Raises `Refused` for a site without a mirror, or whose service does not run,
-    and `Locked`.
+    A move that fails, and where it left the service, come last. On a node that is declared away nothing is rotated,
+    which is a failed check. Raises `Misused` for a sender that there is not, `Refused` for a site without a log on a
+    mirror, or whose service does not run, and `Locked`.
     """
-    if site.mirror is None:
-        raise Refused("the site has no mirror, so there is no log whose rotation is ours")
+    require_sender(cluster, options.sender)
+    wanted = _wanted(site, owner)
     await hold(cluster)
-    wanted = rendered(site, owner)
     checks, active = await service_checks(cluster, site)
-    if active is None or not wanted.logs:
-        raise Refused("the service does not run, so nothing can be rotated", remedy="see `squid-ha status`")
+    if active is None:
+        raise Refused(f"nothing can be rotated, because the service {checks[0].seen}")
     walk = await start(cluster, site, active, replace(options, move=False))
     files: list[FileChange] = []
-    await walk.ask(active, options.requests)
-    files += await rotate(walk, cluster.nodes[active], wanted)
-    await walk.ask(active, options.requests)
-    second, proof = other(site, active), None
-    if await walk.move(second):
-        await walk.ask(second, options.requests)
-        files += await rotate(walk, cluster.nodes[second], wanted)
-        await walk.ask(second, options.requests)
-        if await walk.move(active):
-            await walk.ask(active, options.requests)
+    proof = None
+    with walk.telling():
+        files += await _stand(walk, active, wanted, options.requests)
+        second = other(site, active)
+        if second is None:
+            walk.checks += [_left_out(node.name) for node in site.nodes if node.name != active]
             proof = await walk.proof(active)
+        elif await walk.move(second):
+            files += await _stand(walk, second, wanted, options.requests)
+            if await walk.move(active):
+                await walk.ask(active, options.requests)
+                proof = await walk.proof(active)
+        await walk.whereabouts()
     return Report(stack=stack, phase=site.phase, checks=[*checks, *walk.checks], files=files, proof=proof)
 
 
+def _wanted(site: Site, owner: str) -> Rotation:
+    if site.mirror is None:
+        raise Refused("the site has no mirror, so there is no log whose rotation is ours")
+    wanted = rendered(site, owner)
+    if not wanted.logs:
+        raise Refused("the site writes no log to its mirror, so there is none whose rotation is ours")
+    return wanted
+
+
+def _left_out(node: str) -> Check:
+    seen = "it is declared away, so nothing was rotated there; declare it back and verify again"
+    return Check(name="rotation", where=node, passed=False, seen=seen)
+
+
+async def _stand(walk: Walk, node: str, wanted: Rotation, requests: int) -> list[FileChange]:
+    """The rotation on the active node, with requests before and after it."""
+    await walk.ask(node, requests)
+    files = await rotate(walk, walk.cluster.nodes[node], wanted)
+    await walk.ask(node, requests)
+    return files
+
+
 async def rotate(walk: Walk, node: Node, wanted: Rotation) -> list[FileChange]:
-    """Once dry, once for real; adds the checks to the walk, and returns what became of the files."""
+    """Once dry, once for real; adds the checks to the walk, and returns what became of the files.
+
+    A node that cannot be asked is a failed check.
+    """
+    try:
+        return await _rotate(walk, node, wanted)
+    except HostError as trouble:
+        seen = in_a_line(trouble, node.name)
+        walk.checks.append(Check(name="rotation", where=node.name, passed=False, seen=seen))
+        return []
+
+
+async def _rotate(walk: Walk, node: Node, wanted: Rotation) -> list[FileChange]:
     before = await list_files(node, wanted)
     walk.cluster.progress(f"{node.name}: rotating, dry and then by force")
     dry = await node.run(logrotate(wanted, "--debug"))

@@ -9,13 +9,15 @@ from blueprint.platforms import PLATFORMS
 from declaration.site import Site
 from operations.actions.do import hold
 from operations.proof import Proof
+from operations.stacks import Misused
 from operations.status import read_status
 from operations.verify import clocks
 from operations.verify.model import Check, Report
 from operations.verify.requests import DENIED, HERE, FromHere, FromNode, Sender, Target
 from operations.verify.walk import Walk
 from providers.connection.cluster import Cluster
-from providers.connection.errors import Refused
+from providers.connection.command import command
+from providers.connection.errors import HostError, Refused
 from providers.host.systemd import read_units
 
 _TRIED_FOR = 5.0
@@ -36,21 +38,27 @@ class Options:
 
 
 async def verify(cluster: Cluster, site: Site, stack: str, options: Options) -> Report:
-    """All checks of the site's phase; a move that fails is the last one before the clocks.
+    """All checks of the site's phase; a move that fails, and where it left the service, come before the clocks.
 
-    With a move, nobody else writes meanwhile. Raises `HostError` where a node cannot be asked, `Locked`.
+    With a move, nobody else writes meanwhile. A node that cannot be asked is a failed check. Raises `Misused` for a
+    sender that there is not, `Refused` where there is nowhere to move to, `HostError` where nobody can tell of the
+    service, `Locked`.
     """
+    require_sender(cluster, options.sender)
     if options.move:
         await hold(cluster)
     checks, active = await service_checks(cluster, site)
     proof: Proof | None = None
     if active is not None:
+        targets = [_second(site, active), active] if options.move else []
         walk = await start(cluster, site, active, options)
-        await walk.ask(active, options.requests)
-        if await _moved(walk, [other(site, active), active] if options.move else [], options.requests):
-            proof = await walk.proof(active)
+        with walk.telling():
+            await walk.ask(active, options.requests)
+            if await _moved(walk, targets, options.requests):
+                proof = await walk.proof(active)
+            await walk.whereabouts()
         checks += walk.checks
-    checks += await clocks.checks(cluster, site)
+    checks += (await clocks.look(cluster, site))[0]
     return Report(stack=stack, phase=site.phase, checks=checks, proof=proof)
 
 
@@ -68,36 +76,66 @@ async def service_checks(cluster: Cluster, site: Site) -> tuple[list[Check], str
         return await _single(cluster, site)
     status = await read_status(cluster, site)
     active = status.tree.active
-    seen = f"runs on {active}" if status.whole else "does not run as a whole on any node; see `squid-ha status`"
-    checks = [Check(name="service", where=active or "-", passed=status.whole, seen=seen)]
+    whole = status.whole and active in cluster.nodes
+    if whole:
+        seen = f"runs on {active}"
+    elif status.whole:
+        seen = f"runs on {active}, which is declared away, so that it cannot be asked; declare it back"
+    else:
+        seen = "does not run as a whole on any node; see `squid-ha status`"
+    checks = [Check(name="service", where=active or "-", passed=whole, seen=seen)]
     for name, view in status.mirror.items():
         told = f"{view.role or 'no mirror'}, data here {view.data or '-'}, there {view.peer_data or '-'}"
         good = view.up_to_date and view.peer_up_to_date
         checks.append(Check(name="mirror", where=name, passed=good, seen=view.trouble or told))
-    return checks, active if status.whole else None
+    return checks, active if whole else None
+
+
+def require_sender(cluster: Cluster, sender: str) -> None:
+    """Raises `Misused` for a node that is not there, before anything is asked."""
+    if sender and sender != HERE and sender not in cluster.nodes:
+        raise Misused(
+            f"--from: `{sender}` is no node of this site that can be asked; {HERE}, or {', '.join(cluster.nodes)}."
+        )
 
 
 async def start(cluster: Cluster, site: Site, active: str, options: Options) -> Walk:
-    """A walk with a sender that gets through, as far as there is one. Raises `Refused` for a node that is not there."""
-    address = site.virtual_ip or site.node(active).address
-    target = Target(str(address), site.squid.port, options.url or default_url(site))
+    """A walk with a sender that gets through, as far as there is one. Raises `Misused` for a node that is not there."""
+    require_sender(cluster, options.sender)
+    target = _target(site, active, options)
     if options.sender and options.sender != HERE:
-        if options.sender not in cluster.nodes:
-            raise Refused(
-                f"`{options.sender}` is no node of this site that can be asked",
-                remedy=f"its nodes are {' and '.join(cluster.nodes)}; `{HERE}` sends from this machine",
-            )
         return Walk(cluster, site, FromNode(cluster.nodes[options.sender]), target)
     here = Walk(cluster, site, FromHere(), target)
     if options.sender == HERE or await _gets_through(FromHere(timeout=_TRIED_FOR), target, here.run):
         return here
-    node = next((name for name in cluster.nodes if name != active), active)
+    node = await _standby_or(cluster, active)
     cluster.progress(f"{target} does not serve this machine, so requests are sent from {node}")
     return Walk(cluster, site, FromNode(cluster.nodes[node]), target)
 
 
+async def _standby_or(cluster: Cluster, active: str) -> str:
+    """The standby node; the active one where there is none, or it does not answer."""
+    for name in (each for each in cluster.nodes if each != active):
+        try:
+            await cluster.nodes[name].run(command("true", reads=True))
+        except HostError:
+            continue
+        return name
+    return active
+
+
+def _target(site: Site, active: str, options: Options) -> Target:
+    address = site.virtual_ip or site.node(active).address
+    # Where nothing better is declared, the page is the first node's own.
+    own = "" if options.url or site.squid.probe_url or site.network.public.reachable else site.nodes[0].name
+    return Target(str(address), site.squid.port, options.url or default_url(site), own)
+
+
 def default_url(site: Site) -> str:
-    """The probe's page, else the address that the site calls reachable: a web server is likely near it."""
+    """The probe's page, else the address that the site calls reachable: a web server is likely near it.
+
+    Where neither is declared, the first node itself.
+    """
     if site.squid.probe_url:
         return site.squid.probe_url
     reachable = [str(each) for each in site.network.public.reachable]
@@ -105,11 +143,17 @@ def default_url(site: Site) -> str:
     return f"http://[{host}]/" if ":" in host else f"http://{host}/"
 
 
-def other(site: Site, active: str) -> str:
-    """The node to move to. Raises `Refused` where there is none."""
-    found = next((node.name for node in site.nodes if node.name != active and not node.away), None)
+def other(site: Site, active: str) -> str | None:
+    """The node to move to; None where there is none, or it is declared away."""
+    return next((node.name for node in site.nodes if node.name != active and not node.away), None)
+
+
+def _second(site: Site, active: str) -> str:
+    found = other(site, active)
     if found is None:
-        raise Refused("there is no second node to move the service to", remedy="leave out --move")
+        names = " and ".join(node.name for node in site.nodes if node.away)
+        why = f"{names} is declared away" if names else "there is no second node"
+        raise Refused(f"{why}, so there is nowhere to move the service to", remedy="leave out --move")
     return found
 
 

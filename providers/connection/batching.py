@@ -16,6 +16,8 @@ from providers.connection.errors import CommandFailed, TimedOut
 
 MOMENT = 0.005
 """Seconds within which commands count as asked at the same time."""
+_ANY = frozenset(range(256))
+"""Exit codes, all of them: one command that fails, or does not end in time, must not hide what the others say."""
 
 
 class BatchingNode:
@@ -40,7 +42,7 @@ class BatchingNode:
 
     async def batch(self, commands: Sequence[Command]) -> list[Result]:
         """Run commands that only read, together with all that others ask for now."""
-        asked = [self._ask(replace(command, ok=None, writes=False)) for command in commands]
+        asked = [self._ask(replace(command, ok=_ANY, writes=False)) for command in commands]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         return [self._judged(command, answer) for command, answer in zip(commands, answers, strict=True)]
 
@@ -72,8 +74,8 @@ class BatchingNode:
         if isinstance(answer, BaseException):
             raise answer
         result = replace(answer, command=command)
+        if answer.exit_code == TIMED_OUT and TIMED_OUT not in (command.ok or ()):
+            raise TimedOut(f"`{command}` did not finish within {command.timeout:g} s", node=self.name)
         if result.ok:
             return result
-        if answer.exit_code == TIMED_OUT:
-            raise TimedOut(f"`{command}` did not finish within {command.timeout:g} s", node=self.name)
         raise CommandFailed(self.name, str(command), answer.exit_code, answer.stderr)

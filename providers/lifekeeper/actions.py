@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified, Refused, Unreachable
 from providers.host.waiting import until
@@ -9,7 +11,7 @@ from providers.lifekeeper import live, speaking, views
 from providers.lifekeeper.hierarchy import active, roots, service
 from providers.lifekeeper.move import MOVE_LIMIT, switchover
 from providers.lifekeeper.speaking import Line
-from providers.lifekeeper.views import ALIVE
+from providers.lifekeeper.views import ALIVE, View
 
 
 async def aside(cluster: Cluster, node: str) -> None:
@@ -40,14 +42,25 @@ async def back(cluster: Cluster, node: str) -> None:
 
 
 async def maintenance(cluster: Cluster, on: bool) -> None:
-    """Stop LifeKeeper everywhere and leave what it protects running (``lkstop -f``); or start it again."""
+    """Stop LifeKeeper everywhere and leave what it protects running (``lkstop -f``); or start it again.
+
+    A node that does not answer holds up no other. Raises `Unreachable` for it at the end: whether LifeKeeper runs
+    there, and acts, nobody here can tell.
+    """
+    silent: list[Unreachable] = []
     for name in cluster.nodes:
-        running = (await views.read(cluster, [name]))[name].running
-        if on and running:
-            line = Line(name, "lkstop", "Stop LifeKeeper, leaving the service running", {"running": True})
-            await speaking.say_plainly(cluster, line)
-        elif not on:
-            await _start(cluster, name)
+        try:
+            await (_pause if on else _start)(cluster, name)
+        except Unreachable as error:
+            silent.append(error)
+    if silent:
+        raise silent[0]
+
+
+async def _pause(cluster: Cluster, name: str) -> None:
+    if (await views.read(cluster, [name]))[name].running:
+        line = Line(name, "lkstop", "Stop LifeKeeper, leaving the service running", {"running": True})
+        await speaking.say_plainly(cluster, line)
 
 
 async def _start(cluster: Cluster, name: str) -> None:
@@ -65,7 +78,8 @@ async def _start(cluster: Cluster, name: str) -> None:
 async def cleanup(cluster: Cluster) -> None:
     """A resource that failed (OSF) on the standby is taken out of service there, so that it is standby again (OSU).
 
-    LifeKeeper keeps no other failures that bar a node; one of the active node is put in service by `switchover`.
+    LifeKeeper keeps no other failures that bar a node. Raises `NotVerified` for what stays failed: where it runs is
+    not for this to say.
     """
     seen = await live.read(cluster)
     here = active(seen)
@@ -76,6 +90,19 @@ async def cleanup(cluster: Cluster) -> None:
             if view.state(tag) == "OSF":
                 values = {"tag": tag, "action": "remove"}
                 await speaking.say(cluster, Line(name, "perform_action", f"Take {tag} out of service", values))
+    _refuse_failed(await live.read(cluster))
+
+
+def _refuse_failed(seen: Mapping[str, View]) -> None:
+    members = service(seen)
+    failed = [f"{tag} on {name}" for name, view in seen.items() for tag in members if view.state(tag) == "OSF"]
+    if failed:
+        tops = " ".join(roots(seen, members))
+        raise NotVerified(
+            f"failed, and LifeKeeper does not put it in service by itself: {', '.join(failed)}",
+            remedy="correct the cause (/var/log/lifekeeper.log there), then put it in service on the node that shall "
+            f"run it: `/opt/LifeKeeper/bin/perform_action -t {tops} -a restore`",
+        )
 
 
 async def start_alone(cluster: Cluster, node: str) -> None:
@@ -86,7 +113,8 @@ async def start_alone(cluster: Cluster, node: str) -> None:
     seen = await live.read(cluster)
     if node not in seen:
         raise Refused("LifeKeeper does not run on this node", node=node, remedy="`lkcli start` there")
-    heard = [name for name in cluster.nodes if name != node and seen[node].machines.get(name) == ALIVE]
+    # All that LifeKeeper knows: a node that is declared away is none of the cluster's here.
+    heard = [name for name, state in seen[node].machines.items() if name != node and state == ALIVE]
     if heard:
         raise Refused(f"{', '.join(heard)} is alive to LifeKeeper here", node=node, remedy="`squid-ha switchover`")
     for root in roots({node: seen[node]}, service({node: seen[node]})):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from providers.pacemaker.cib import Cib
 from providers.pacemaker.live import Live
 from providers.pacemaker.model import Constraint, Location
-from providers.roles import Notice
+from providers.pacemaker.options import SECTIONS
+from providers.roles import Notice, NoticeKind
 
 FENCE = "drbd-fence-by-handler-"
 """Begins the ids of constraints by which DRBD's fencing keeps a half that is behind from becoming the source."""
@@ -50,10 +52,30 @@ def _failures(current: Live) -> Iterator[Notice]:
             told.add((failure.resource, failure.node))
             count = current.monitor.fail_counts.get((failure.resource, failure.node), 0)
             times = f" ({_times(count)})" if count > 1 else ""
-            yield Notice("failure", f"{failure}{times}", node=failure.node, member=failure.resource)
+            # What a look found to be impossible there has no count.
+            banned = failure.operation == "probe" or _bans(current.cib, failure.resource, count)
+            yield _failure(f"{failure}{times}", failure.node, failure.resource, banned=banned)
     for (member, node), count in current.monitor.fail_counts.items():
         if count and (member, node) not in told:
-            yield Notice("failure", f"{member} failed on {node} ({_times(count)})", node=node, member=member)
+            banned = _bans(current.cib, member, count)
+            yield _failure(f"{member} failed on {node} ({_times(count)})", node, member, banned=banned)
+
+
+def _failure(text: str, node: str, member: str, *, banned: bool) -> Notice:
+    kind: NoticeKind = "ban" if banned else "failure"
+    away = f"; until that is forgotten (`squid-ha cleanup`) {member} does not run on {node}" if banned else ""
+    return Notice(kind, text + away, node=node, member=member)
+
+
+def _bans(cib: Cib, member: str, count: int) -> bool:
+    """Whether so many failures keep the member off the node: ``migration-threshold`` of Pacemaker Explained."""
+    found = cib.find(member)
+    own = [each.meta.get("migration-threshold") for each in (found.primitive, found.clone) if each]
+    default = cib.options(*SECTIONS["resource_defaults"]).get("migration-threshold", "INFINITY")
+    said = next((value for value in own if value), default).lstrip("+")
+    threshold = int(said) if said.isdecimal() else _INFINITY
+    # 0 means that no number of failures does.
+    return 0 < threshold <= count
 
 
 def _times(count: int) -> str:
@@ -70,6 +92,9 @@ def _constraints(current: Live) -> Iterator[Notice]:
                 "where it has, `squid-ha cleanup` takes this back"
             )
             yield Notice("fence", text, node=node, member=member)
+        elif isinstance(constraint, Location) and constraint.score == "-INFINITY":
+            text = f"`{name}` was left by a tool and keeps {member} off {node or 'a node'}: `squid-ha cleanup`"
+            yield Notice("ban", text, node, member)
         else:
             yield Notice("constraint", f"`{name}` was left by a tool and binds {member or 'the service'}", node, member)
 

@@ -75,6 +75,12 @@ def refusal(previous: Wanted, wanted: Wanted) -> str | None:
 
     The engine would mount it elsewhere while Squid's configuration still names the old place, or the other way round.
     """
+    if previous.type != wanted.type:
+        return (
+            f"the mirror has a filesystem of type {previous.type}, and nothing makes {wanted.type} of it in place. "
+            f"Declare {previous.type} again; or copy the logs elsewhere, run `pulumi destroy`, blank both disks and "
+            f"run `pulumi up`"
+        )
     if previous.mount_point == wanted.mount_point:
         return None
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from blueprint import names
 from blueprint.site import things
@@ -11,8 +12,10 @@ from declaration.nodes import Node
 from declaration.site import Site
 from operations.doctor.disks import unreadable
 from operations.doctor.model import Asked, Finding
-from providers.connection.command import Command, command, script
+from providers.connection.command import Command, Result, command, script
+from providers.pacemaker.sbd import AREA
 from providers.storage import device
+from providers.storage.device import Disk
 
 NAME = "fencing"
 
@@ -22,6 +25,19 @@ _WATCHDOG = r"""
 n=${1#/dev/}; [ "$n" = watchdog ] && n=watchdog0
 echo there; cat "/sys/class/watchdog/$n/identity" 2>/dev/null
 """
+# $1 device, $2 bytes: what its beginning holds. Needs no sbd, which comes with the first `up`; the magic is that of
+# sbd's own source (`sbd_magic`). What the kernel has kept is forgotten first: another node may have written since.
+_BEGINNING = r"""
+[ -b "$1" ] || exit 0
+blockdev --flushbufs "$1" 2>/dev/null
+magic=$(head -c 8 -- "$1" | tr -d '\000')
+[ "$magic" != SBD_SBD_ ] || { echo slots; exit 0; }
+cmp -s -n "$2" -- "$1" /dev/zero
+case $? in 0) echo blank ;; 1) echo data ;; *) exit 2 ;; esac
+"""
+
+Beginning = Literal["slots", "blank", "data"]
+"""What a fencing disk holds where the slots are: those of a cluster, nothing, or anything else."""
 
 
 def commands(site: Site, node: Node) -> Sequence[Command]:  # noqa: ARG001
@@ -34,6 +50,7 @@ def commands(site: Site, node: Node) -> Sequence[Command]:  # noqa: ARG001
         script(_WATCHDOG, sbd.watchdog, reads=True, label=f"look at {sbd.watchdog}"),
         *device.read(sbd.device),
         command("sbd", "-d", sbd.device, "dump", reads=True),
+        script(_BEGINNING, sbd.device, str(AREA), reads=True, label=f"look at the beginning of {sbd.device}"),
     ]
 
 
@@ -50,21 +67,51 @@ def judge(asked: Asked) -> Iterator[Finding]:
         return
     yield _watchdog(asked, sbd)
     disk = device.parse(sbd.device, "", asked.out[1], asked.out[2])
-    slots = asked.results[3].exit_code == 0
     if disk.identity is None:
         yield asked.problem(
             NAME, f"there is no block device {sbd.device}", "attach the shared disk, or correct `fencing.sbd.device`"
         )
     elif trouble := unreadable(asked, NAME, sbd.device, asked.results[2]):
         yield trouble
-    elif disk.uses or disk.content:
-        found = ", ".join([*disk.uses, *(each.type for each in disk.content)])
+    elif disk.uses or disk.signatures:
+        found = ", ".join([*disk.uses, *(each.type for each in disk.signatures)])
         yield asked.problem(NAME, f"{sbd.device} is not blank: {found}", "declare a small disk for fencing alone")
-    # The disk is shared: a node that was replaced owns nothing yet, and the survivor fences with these slots.
-    elif slots and not (asked.ours or asked.pair_is_ours):
-        yield _slots_of_whom(asked, sbd)
     else:
-        yield asked.ok(NAME, f"{sbd.device} {'bears slots of this site' if slots else 'is blank'}")
+        yield _content(asked, sbd, disk)
+
+
+def _content(asked: Asked, sbd: Sbd, disk: Disk) -> Finding:
+    """Slots are this site's or somebody's; `up` makes them only where there is nothing, and room for them."""
+    _, _, _, dump, look = asked.results
+    beginning = _beginning(dump, look)
+    if beginning is None:
+        return unreadable(asked, NAME, sbd.device, look) or asked.problem(
+            NAME, f"nobody could tell what is on {sbd.device}", "run this again"
+        )
+    # The disk is shared: a node that was replaced owns nothing yet, and the survivor fences with these slots.
+    if beginning == "slots" and not (asked.ours or asked.pair_is_ours):
+        return _slots_of_whom(asked, sbd)
+    if beginning == "slots":
+        return asked.ok(NAME, f"{sbd.device} bears slots of this site")
+    if disk.identity is not None and int(disk.identity.size) < AREA:
+        return asked.problem(
+            NAME, f"{sbd.device} has only {disk.identity.size} bytes", f"declare a disk of at least {AREA} bytes"
+        )
+    if beginning == "data":
+        return asked.problem(
+            NAME,
+            f"{sbd.device} is not blank: something is at its beginning, though nothing that has a name",
+            "see what it is (`hexdump -C -n 4096 DISK`); declare a small disk for fencing alone",
+        )
+    return asked.ok(NAME, f"{sbd.device} is blank")
+
+
+def _beginning(dump: Result, look: Result) -> Beginning | None:
+    """None where nobody could look. A node that has sbd knows its slots best."""
+    if dump.exit_code == 0:
+        return "slots"
+    found: dict[str, Beginning] = {"slots": "slots", "blank": "blank", "data": "data"}
+    return found.get(look.stdout.strip()) if look.exit_code == 0 else None
 
 
 def _slots_of_whom(asked: Asked, sbd: Sbd) -> Finding:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from declaration.nodes import Node
 from declaration.site import Site
 from operations.doctor.model import Asked, Finding
-from providers.connection.command import Command, script
+from providers.connection.command import TIMED_OUT, Command, Result, script
 from providers.host import facts
 
 NAME = "virtual-ip"
+LIMIT = 10.0
+"""Seconds that asking may take."""
 
 # $1 address. A host that refuses pings still answers who has the address, and that is in the neighbours' table then;
-# what the kernel remembers from before is forgotten first.
+# what the kernel remembers from before is forgotten first. Ends with 0 where the question went out: that nobody
+# answers (1) is an answer.
 _LOOK = r"""
 ip neighbour flush to "$1" 2>/dev/null
-ping -n -c 1 -W 1 "$1" >/dev/null 2>&1 && echo answers
-ip neighbour show to "$1"
+ping -n -c 1 -W 1 "$1" >/dev/null
+asked=$?
+[ "$asked" -ne 0 ] || echo answers
+ip neighbour show to "$1" || exit
+[ "$asked" -le 1 ] || exit "$asked"
 """
 
 
@@ -25,14 +31,15 @@ def commands(site: Site, node: Node) -> Sequence[Command]:  # noqa: ARG001
     """Ask who has it, and see what is on the node itself."""
     if site.virtual_ip is None:
         return []
-    return [script(_LOOK, str(site.virtual_ip), timeout=10, reads=True, label="look who has it"), facts.ADDRESSES]
+    return [script(_LOOK, str(site.virtual_ip), timeout=LIMIT, reads=True, label="look who has it"), facts.ADDRESSES]
 
 
 def judge(asked: Asked) -> Iterator[Finding]:
-    """On one of the nodes it may be this site's own; elsewhere it is somebody's."""
+    """On one of the nodes it may be this site's own; elsewhere it is somebody's. Nobody asked is nothing found."""
     address = str(asked.site.virtual_ip)
-    holders = [name for name, results in {asked.node.name: asked.results, **asked.others}.items()
-               if any(address in each for each in facts.parse_addresses(results[1].stdout).values())]  # fmt: skip
+    all_of = {asked.node.name: asked.results, **asked.others}
+    unread = [name for name, results in all_of.items() if results[1].exit_code != 0]
+    holders = _holders(address, {name: results[1] for name, results in all_of.items() if name not in unread})
     taken = "answers" in asked.out[0].split() or "lladdr" in asked.out[0]
     if holders and asked.ours:
         yield asked.ok(NAME, f"{address} is on {' and '.join(holders)}, which this stack owns")
@@ -42,11 +49,45 @@ def judge(asked: Asked) -> Iterator[Finding]:
             f"{address} is on this node already",
             "take it off its network configuration, because the engine puts it there (or see `squid-ha adopt`)",
         )
-    elif taken and not holders:
-        yield asked.problem(
+    elif holders:
+        yield asked.ok(NAME, f"{address} is on {' and '.join(holders)}")
+    else:
+        yield _elsewhere(asked, address, taken=taken, unread=unread)
+
+
+def _holders(address: str, told: Mapping[str, Result]) -> list[str]:
+    return [name for name, result in told.items()
+            if any(address in each for each in facts.parse_addresses(result.stdout).values())]  # fmt: skip
+
+
+def _elsewhere(asked: Asked, address: str, *, taken: bool, unread: Sequence[str]) -> Finding:
+    """No node that could tell has it."""
+    if unread:
+        whose = " and ".join(unread)
+        answer = "somebody has" if taken else "nobody can tell who has"
+        return asked.note(
+            NAME, f"{answer} {address}; the addresses of {whose} could not be read", "see there: `ip address`"
+        )
+    if taken:
+        return asked.problem(
             NAME,
             f"another host has {address}",
             "find it (`ip neighbour` shows its hardware address), or declare a free address",
         )
-    else:
-        yield asked.ok(NAME, f"{address} is free" if not holders else f"{address} is on {' and '.join(holders)}")
+    if asked.results[0].exit_code != 0:
+        return asked.note(
+            NAME,
+            f"whether another host has {address} could not be asked: {_why(asked.results[0])}",
+            f"ask for it yourself, from a host in its network: `ping {address}`, then `ip neighbour`",
+        )
+    return asked.ok(NAME, f"{address} is free")
+
+
+def _why(result: Result) -> str:
+    # The last line: what comes before it may be about something else.
+    said = result.stderr.strip().splitlines()[-1:]
+    if said:
+        return said[0]
+    if result.exit_code == TIMED_OUT:
+        return f"it took longer than {LIMIT:g} s"
+    return f"`{result.command}` ended with exit code {result.exit_code}"

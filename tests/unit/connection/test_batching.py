@@ -34,6 +34,9 @@ class Counting:
         self.sent.append([str(each) for each in commands])
         if self.gone:
             raise Unreachable("no connection", node=self.name)
+        if any(each.ok is None and CODES.get(each.argv[1]) == 124 for each in commands):
+            # As `SshNode` does: what did not end in time has given no answer.
+            raise TimedOut("a command did not finish", node=self.name)
         return [Result(each, CODES.get(each.argv[1], 0), each.argv[1], "") for each in commands]
 
 

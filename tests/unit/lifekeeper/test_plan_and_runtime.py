@@ -11,8 +11,8 @@ import pytest
 from declaration.load import read
 from operations.engines import ENGINES, Runtime
 from operations.plan import as_data, rows
-from providers.connection.errors import Refused, Unknown, Unreachable
-from providers.connection.fake import FakeNode
+from providers.connection.errors import NotVerified, Refused, Unknown, Unreachable
+from providers.connection.fake import FakeNode, fake_cluster
 from providers.lifekeeper import grammar, runtime
 from providers.lifekeeper.mirror_view import parse_mdstat, seen_from_both
 from providers.roles import MirrorView
@@ -99,16 +99,43 @@ def test_what_failed_on_the_standby_is_standby_again_after_a_cleanup():
     assert pair.lcds["proxy-b"].instances["datarep-mirror"][4] == "OSU"
 
 
-def test_a_cleanup_leaves_the_active_node_and_a_service_that_runs_nowhere_alone():
+def test_a_cleanup_starts_nothing_and_says_what_is_still_failed():
     pair = fresh()
     up(pair, members(2))
     pair.lcds["proxy-a"].instances["ip-192.0.2.10"][4] = "OSF"
     pair.said.clear()
-    asyncio.run(runtime.cleanup(pair.cluster()))
+    with pytest.raises(NotVerified, match=r"ip-192\.0\.2\.10 on proxy-a"):
+        asyncio.run(runtime.cleanup(pair.cluster()))
     for lcd in pair.lcds.values():
         lcd.instances["qsp-squid"][4] = "OSF"
-    asyncio.run(runtime.cleanup(pair.cluster()))
+    with pytest.raises(NotVerified, match="qsp-squid on proxy-b") as caught:
+        asyncio.run(runtime.cleanup(pair.cluster()))
+    assert "perform_action -t ip-192.0.2.10 -a restore" in (caught.value.remedy or "")
     assert pair.said == []
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_a_node_that_is_off_holds_up_no_other_in_maintenance_mode(on: bool):
+    pair = fresh()
+    up(pair, members(2))
+    if not on:
+        asyncio.run(runtime.maintenance(pair.cluster(), on=True))
+
+    def gone(_command):
+        raise Unreachable("no route to host", node="proxy-a")
+
+    survivor = FakeNode("proxy-b", lambda command: pair.answer("proxy-b", command))
+    with pytest.raises(Unreachable):
+        asyncio.run(runtime.maintenance(fake_cluster(FakeNode("proxy-a", gone), survivor), on=on))
+    assert pair.lcds["proxy-b"].running is not on
+
+
+def test_a_node_that_is_alive_to_lifekeeper_is_not_off_though_it_is_declared_away():
+    pair = fresh()
+    up(pair, members(2))
+    alone = fake_cluster(FakeNode("proxy-b", lambda command: pair.answer("proxy-b", command)))
+    with pytest.raises(Refused, match="proxy-a is alive to LifeKeeper"):
+        asyncio.run(runtime.start_alone(alone, "proxy-b"))
 
 
 def test_where_no_node_can_tell_nobody_guesses():

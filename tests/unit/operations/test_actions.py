@@ -74,6 +74,9 @@ class Hosts:
     def cluster(self, progress: object) -> Cluster:
         return fake_cluster(*self.nodes)
 
+    def everybody(self, progress: object) -> Cluster:
+        return fake_cluster(*self.nodes)
+
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return run_sync(work)
 
@@ -216,6 +219,35 @@ def test_start_alone_is_refused_where_nobody_can_be_asked_or_the_peer_answers(en
     shown = run("start", "--alone", "lab", "qsp-a")
     assert "--peer-is-off" in str(shown.exception)
     assert engine.asked == []
+
+
+def test_a_node_that_is_declared_away_is_asked_whether_it_is_off(engine: Engine) -> None:
+    declared = engine.hosts.site
+    nodes = [declared.nodes[0], declared.nodes[1].model_copy(update={"away": True})]
+    engine.hosts.site = declared.model_copy(update={"nodes": nodes})
+    engine.hosts.cluster = lambda progress: fake_cluster(engine.hosts.nodes[0])
+    shown = run("start", "--alone", "lab", "qsp-a", "--peer-is-off")
+    assert "answers over SSH" in str(shown.exception)
+    shown = run("start", "--alone", "lab", "qsp-b", "--peer-is-off")
+    assert "declared away, so nothing is started on it" in str(shown.exception)
+    assert engine.asked == []
+    engine.hosts.nodes[1].answer = off
+    assert run("start", "--alone", "lab", "qsp-a", "--peer-is-off").exit_code == 0
+
+
+def test_ctrl_c_at_a_question_is_an_interruption_and_the_end_of_input_no_answer(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.hosts.nodes[1].answer = off
+    monkeypatch.setattr(ask, "somebody", lambda: True)
+    for raised, seen in ((KeyboardInterrupt, KeyboardInterrupt), (EOFError, Refused)):
+
+        def answer(*_: object, raised: type[BaseException] = raised) -> str:
+            raise raised
+
+        monkeypatch.setattr("builtins.input", answer)
+        with pytest.raises(seen):
+            ask.typed("Is it off?", "qsp-b is off", "--peer-is-off")
 
 
 # Split brain

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from operations.logs import follow as following
+from operations.logs.cursor import File
 from operations.logs.follow import Follower, Source, follow
 from providers.connection.command import Command, Result
-from providers.connection.errors import Unreachable
+from providers.connection.errors import Unknown, Unreachable
 from providers.connection.fake import fake_cluster
 from tests.unit.local import LocalNode
 
@@ -191,6 +192,76 @@ async def test_the_last_records_reach_into_files_that_were_rotated(mirror: Mirro
     mirror.append("3")
     assert await mirror.follower().last(2) == [b"2", b"3"]
     assert await mirror.follower().last(0) == []
+
+
+async def test_last_records_beyond_a_few_mebibytes_have_no_gap_and_none_is_cut(mirror: Mirror) -> None:
+    records = [f"{number:05d} {'x' * 1000}" for number in range(6500)]
+    mirror.append(*records[:1000])
+    mirror.rotate("1")
+    mirror.append(*records[1000:])
+    shown = await mirror.follower().last(6000)
+    assert [line[:5] for line in shown] == [record[:5].encode() for record in records[500:]]
+    assert all(len(line) == 1006 for line in shown)
+
+
+@pytest.mark.parametrize("lines", [0, 1, 9, 10, 11, 29, 30, 31, 60, 99])
+async def test_however_many_records_are_asked_for_and_whatever_a_look_brings(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch, lines: int
+) -> None:
+    monkeypatch.setattr(following, "CHUNK", 30)
+    records = [f"{number:09d}" for number in range(60)]
+    mirror.append(*records[:30])
+    with mirror.log.open("a") as file:
+        file.write("without an end")
+    mirror.rotate("1")
+    mirror.append(*records[30:])
+    with mirror.log.open("a") as file:
+        file.write("half ")
+    everything = [*records[:30], "without an end", *records[30:]]
+    follower = mirror.follower()
+    shown = [line.decode() for line in await follower.last(lines)]
+    assert shown == everything[max(0, len(everything) - lines) :]
+    async with followed(mirror, follower):
+        mirror.append("a record")
+        await mirror.until(lambda: bool(mirror.shown))
+    assert mirror.shown == ["half a record"]
+
+
+async def test_a_rotation_in_the_middle_of_it_is_looked_at_again(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = Follower._list
+    times: list[int] = []
+
+    async def rotated_after(follower: Follower) -> list[File]:
+        listed = await listing(follower)
+        if len(times) < rotations:
+            times.append(len(times))
+            mirror.rotate(str(len(times)))
+            mirror.append("3")
+        return listed
+
+    monkeypatch.setattr(Follower, "_list", rotated_after)
+    mirror.append("1", "2")
+    rotations = 1
+    assert await mirror.follower().last(3) == [b"1", b"2", b"3"]
+    rotations = 99
+    with pytest.raises(Unknown, match="others each time"):
+        await mirror.follower().last(3)
+
+
+async def test_a_node_that_does_not_answer_may_be_the_one_that_has_it(mirror: Mirror) -> None:
+    mirror.append("1")
+    mirror.nodes["qsp-a"].off = True
+    follower = mirror.follower()
+    assert await follower.last(1) == []
+    said = "the mirror is not mounted on qsp-b, and qsp-a did not answer: no route to host"
+    assert follower.source.nowhere == said
+    async with followed(mirror, follower):
+        await mirror.until(lambda: f"{said}; waiting" in mirror.told)
+        mirror.nodes["qsp-a"].off = False
+        await mirror.until(lambda: mirror.shown == ["1"])
+    assert follower.source.nowhere == "the mirror is mounted on no node"
 
 
 async def test_every_look_only_reads_and_ends_by_itself(mirror: Mirror) -> None:

@@ -134,12 +134,34 @@ def test_a_clock_without_a_source_is_not_good(site: Site, runtime: FakeRuntime) 
     assert "no source is selected" in shown((status, overview))
 
 
-@pytest.mark.parametrize("kind", ["standby", "maintenance", "fence"])
+@pytest.mark.parametrize("kind", ["standby", "maintenance", "fence", "ban"])
 def test_a_site_that_would_not_fail_over_is_not_well(site: Site, runtime: FakeRuntime, kind: NoticeKind) -> None:
     runtime.said = [Notice(kind, "the service would not move by itself", "qsp-b")]
     _, overview = seen(site)
     assert not overview.healthy
     assert overview.health == "degraded"
+
+
+@pytest.mark.parametrize(
+    "halves",
+    [
+        {"qsp-a": MirrorView("target", data="up to date"), "qsp-b": MirrorView("target", data="up to date")},
+        {"qsp-a": MirrorView(trouble="no [answer]"), "qsp-b": MirrorView(trouble="no [answer]")},
+        {"qsp-b": MirrorView("source", data="up to date")},
+        {"qsp-b": MirrorView()},
+    ],
+)
+def test_a_mirror_without_a_source_or_with_one_half_shows_on_page_and_terminal(
+    site: Site, runtime: FakeRuntime, halves: dict[str, MirrorView], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def mirror(_cluster: object) -> dict[str, MirrorView]:
+        return halves
+
+    monkeypatch.setattr(runtime, "mirror", mirror)
+    status, overview = seen(site)
+    written = page([overview])
+    assert all(f"<strong>{name}</strong>" in written for name in halves)
+    assert all(view.trouble in shown((status, overview)) for view in halves.values())
 
 
 def test_nor_is_one_whose_standby_is_gone(site: Site, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,10 +174,10 @@ def test_nor_is_one_whose_standby_is_gone(site: Site, runtime: FakeRuntime, monk
 
 
 def test_notices_show_and_are_no_fault(site: Site, runtime: FakeRuntime) -> None:
-    runtime.said = [Notice("constraint", "cli-ban-squid keeps squid off [qsp-b]", "qsp-b")]
+    runtime.said = [Notice("constraint", "cli-prefer-squid binds squid to [qsp-b]", "qsp-b")]
     status, overview = seen(site)
     assert overview.health == "good"
-    assert "notice: cli-ban-squid keeps squid off [qsp-b]" in shown((status, overview))
+    assert "notice: cli-prefer-squid binds squid to [qsp-b]" in shown((status, overview))
 
 
 def test_the_last_drill_is_read_from_its_file(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from providers.connection.errors import NotVerified, Refused, TimedOut
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.pacemaker import actions, live, runtime
 from providers.pacemaker.model import Expression, Location
+from providers.pacemaker.options import SECTIONS
 from tests.unit.pacemaker.acting import Acting, with_failure
 
 
@@ -152,7 +153,7 @@ async def test_cleanup_forgets_failures_and_takes_back_what_tools_left() -> None
     assert [(each.kind, each.node, each.member) for each in notices] == [
         ("failure", "qsp-a", "squid"),
         ("failure", "qsp-b", "squid"),
-        ("constraint", "qsp-a", "mirror-clone"),
+        ("ban", "qsp-a", "mirror-clone"),
         ("fence", "qsp-b", "mirror-clone"),
     ]
     assert notices[1].text == "squid failed on qsp-b (2 times)"
@@ -163,6 +164,33 @@ async def test_cleanup_forgets_failures_and_takes_back_what_tools_left() -> None
     acting.mirror = IN_STEP
     await runtime.cleanup(cluster)
     assert await runtime.notices(cluster) == [], "the node could never take over, though its half is up to date"
+
+
+@pytest.mark.parametrize(
+    ("default", "own", "failures", "kind"),
+    [
+        ("3", None, 2, "failure"),
+        ("3", None, 3, "ban"),
+        ("3", "5", 3, "failure"),
+        ("3", "INFINITY", 1_000_000, "ban"),
+        (None, None, 999_999, "failure"),
+        (None, None, 1_000_000, "ban"),
+        ("0", None, 1_000_000, "failure"),
+    ],
+)
+async def test_failures_that_keep_a_member_off_a_node_are_told_apart(
+    default: str | None, own: str | None, failures: int, kind: str
+) -> None:
+    acting = with_failure(Acting())
+    acting.mon = acting.mon.replace('fail-count="2"', f'fail-count="{failures}"')
+    name, section = "migration-threshold", SECTIONS["resource_defaults"]
+    cib = live.Cib.parse(acting.cib).with_options(
+        *section, {name: default} if default else {}, drop=() if default else (name,)
+    )
+    acting.cib = cib.with_meta("squid", name, own).text() if own else cib.text()
+    found = {each.node: each for each in await runtime.notices(fake_cluster(*acting.nodes()))}
+    assert found["qsp-b"].kind == kind
+    assert ("does not run on qsp-b" in found["qsp-b"].text) == (kind == "ban")
 
 
 async def test_a_node_that_is_not_seen_is_told_of_and_one_that_is_a_cluster_by_itself_the_more() -> None:

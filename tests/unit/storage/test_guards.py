@@ -43,6 +43,12 @@ async def test_a_volume_that_cannot_be_read_is_never_taken_for_a_blank_one():
     assert world.boxes["qsp-a"].directories == {}, "nothing was made on it"
 
 
+def test_another_type_or_place_of_the_filesystem_is_refused_at_the_preview():
+    assert filesystem.refusal(FILESYSTEM, FILESYSTEM) is None
+    for changed, named in (({"type": "xfs"}, "type ext3"), ({"mount_point": "/mnt/other"}, "/mnt/other")):
+        assert named in (filesystem.refusal(FILESYSTEM, FILESYSTEM.model_copy(update=changed)) or "")
+
+
 async def test_foreign_metadata_needs_a_takeover():
     world = World()
     for box in world.boxes.values():

@@ -6,6 +6,7 @@ import pytest
 
 from declaration.site import Site
 from operations.proof.model import LogLine, Request
+from operations.stacks import Misused
 from operations.verify import clocks
 from operations.verify import site as verifying
 from operations.verify.clocks import Difference
@@ -13,7 +14,7 @@ from operations.verify.model import Check, Report
 from operations.verify.records import count, places, read_records
 from operations.verify.site import Options, start
 from providers.connection.command import Command, Result
-from providers.connection.errors import Refused, Unknown
+from providers.connection.errors import Unknown
 from providers.connection.fake import FakeNode, fake_cluster
 
 
@@ -101,7 +102,7 @@ async def test_requests_come_from_where_one_says(site: Site) -> None:
     cluster = fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b"))
     assert (await start(cluster, site, "qsp-a", Options(sender="qsp-b"))).sender.place == "qsp-b"
     assert (await start(cluster, site, "qsp-a", Options(sender="here"))).sender.place == "here"
-    with pytest.raises(Refused, match="`qsp-c` is no node"):
+    with pytest.raises(Misused, match="--from: `qsp-c` is no node"):
         await start(cluster, site, "qsp-a", Options(sender="qsp-c"))
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from declaration.load import read
 from declaration.site import Site
+from operations.doctor.checks import fencing, virtual_ip
 from operations.doctor.examine import found
 from operations.doctor.model import Asked, Finding
 from providers.host.clocks import UNITS
+from providers.pacemaker.sbd import AREA
 from tests.support.sites import lab_settings
 
 Ask = Callable[..., Asked]
@@ -81,6 +87,41 @@ def test_virtual_ip(ask: Ask) -> None:
     clean(judged("virtual_ip", ask("answers\n", nothing, others={"qsp-b": ["", held]})))
 
 
+def test_nobody_asked_about_the_virtual_ip_is_nothing_found(ask: Ask) -> None:
+    nothing = addresses(eth0=["192.0.2.11"])
+    for code, said in ((127, "exit code 127"), (2, "exit code 2"), (124, "longer than 10 s")):
+        found = judged("virtual_ip", ask(("", code), nothing))
+        only(found, "note", "could not be asked", said)
+        assert {each.level for each in found} == {"note"}
+        assert found[0].remedy
+    # Whoever answers is there, whatever became of the rest.
+    only(judged("virtual_ip", ask(("answers\n", 124), nothing)), "problem", "another host has 192.0.2.10")
+
+
+def test_addresses_that_could_not_be_read_are_not_taken_for_none(ask: Ask) -> None:
+    nothing = addresses(eth0=["192.0.2.11"])
+    for silent in (("", 127), ("[{", 124)):
+        only(judged("virtual_ip", ask("", silent)), "note", "192.0.2.10", "the addresses of qsp-a could not be read")
+        there = ask("answers\n", nothing, others={"qsp-b": ["", silent]})
+        only(judged("virtual_ip", there), "note", "somebody has 192.0.2.10", "qsp-b could not be read")
+
+
+@pytest.mark.parametrize(("ping", "code"), [("exit 0", 0), ("exit 1", 0), ("echo why >&2; exit 2", 2), ("", 127)])
+def test_the_exit_code_of_the_look_tells_whether_the_question_went_out(
+    site: Site, tmp_path: Path, ping: str, code: int
+) -> None:
+    for name, does in (("ip", "exit 0"), ("ping", ping)):
+        if does:
+            (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+            (tmp_path / name).chmod(0o755)
+    (tmp_path / "sh").symlink_to("/bin/sh")
+    look = virtual_ip.commands(site, site.nodes[0])[0]
+    done = subprocess.run(look.argv, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ("answers\n" if ping == "exit 0" else "")
+    assert bool(done.stderr) is (code != 0), "there is nothing to tell people why"
+
+
 def disk(**more: Any) -> str:
     top = {"name": "/dev/vdb", "type": "disk", "size": 5_000_000_000, "serial": "data", "ro": False, **more}
     return json.dumps({"blockdevices": [{"mountpoints": [None], **top}]})
@@ -119,23 +160,67 @@ def test_a_disk_by_order_of_discovery_is_a_note(ask: Ask, site: Site) -> None:
     only(judged("disk", ask(disk(), signed(), of=by_order)), "note", "order of discovery")
 
 
+HARD = "there\niTCO_wdt\n"
+DUMPED = ("==Header\n", "slots\n")
+NONE: tuple[str, int] = ("", 1)
+"""What `sbd dump` says of a disk without slots."""
+
+
 def test_fencing(ask: Ask) -> None:
-    hard = "there\niTCO_wdt\n"
-    clean(judged("fencing", ask(hard, disk(), signed(), ("", 1))))
-    only(judged("fencing", ask(hard, disk(), ("", 1), ("", 1))), "problem", "cannot be read")
-    only(judged("fencing", ask("absent\n", disk(), signed(), ("", 1))), "problem", "no watchdog /dev/watchdog")
-    only(judged("fencing", ask("there\nSoftware Watchdog\n", disk(), signed(), ("", 1))), "note", "software")
-    only(judged("fencing", ask(hard, "", "", ("", 1))), "problem", "no block device /dev/disk/by-id/virtio-sbd")
-    only(judged("fencing", ask(hard, disk(), signed("xfs"), ("", 1))), "problem", "not blank: xfs")
-    slots = [hard, disk(), signed(), "==Header\n"]
+    blank = (NONE, "blank\n")
+    clean(judged("fencing", ask(HARD, disk(), signed(), *blank)))
+    only(judged("fencing", ask(HARD, disk(), ("", 1), *blank)), "problem", "cannot be read")
+    only(judged("fencing", ask("absent\n", disk(), signed(), *blank)), "problem", "no watchdog /dev/watchdog")
+    only(judged("fencing", ask("there\nSoftware Watchdog\n", disk(), signed(), *blank)), "note", "software")
+    only(judged("fencing", ask(HARD, "", "", NONE, "")), "problem", "no block device /dev/disk/by-id/virtio-sbd")
+    for kind in ("xfs", "drbd"):
+        only(judged("fencing", ask(HARD, disk(), signed(kind), *blank)), "problem", f"not blank: {kind}")
+    slots = [HARD, disk(), signed(), *DUMPED]
     foreign = judged("fencing", ask(*slots, others={"qsp-b": slots}))
     only(foreign, "problem", "another cluster's slots")
-    clean(judged("fencing", ask(hard, disk(), signed(), "==Header\n", ours=True)))
-    clean(judged("fencing", ask(hard, disk(), signed(), "==Header\n", pair_is_ours=True)))
+    clean(judged("fencing", ask(*slots, ours=True)))
+    clean(judged("fencing", ask(*slots, pair_is_ours=True)))
+
+
+def test_before_the_first_up_there_is_no_sbd_to_ask_and_the_fencing_disk_is_looked_at_all_the_same(ask: Ask) -> None:
+    def seen(beginning: str | tuple[str, int], **more: Any) -> list[Finding]:
+        there = [HARD, disk(), signed(), ("", 127), beginning]
+        return judged("fencing", ask(*there, others={"qsp-b": there}, **more))
+
+    clean(seen("blank\n"))
+    only(seen("slots\n"), "problem", "another cluster's slots")
+    clean(seen("slots\n", pair_is_ours=True))
+    only(seen("data\n"), "problem", "is not blank")
+    only(seen("data\n", ours=True), "problem", "is not blank")
+    for unseen in (("", 2), ("", 124), ""):
+        assert [each.level for each in seen(unseen)] == ["ok", "problem"], (
+            "the watchdog is there, the disk is not known"
+        )
+
+
+def test_a_fencing_disk_without_room_for_the_slots_is_told(ask: Ask) -> None:
+    tiny = ask(HARD, disk(size=65536), signed(), NONE, "data\n")
+    only(judged("fencing", tiny), "problem", "has only 65536 bytes")
+
+
+@pytest.mark.parametrize(
+    ("at", "written", "said"),
+    [(0, b"", "blank"), (0, b"SBD_SBD_\x02", "slots"), (700_000, b"x", "data"), (0, b"xSBD_SBD", "data"),
+     (1_500_000, b"x", "blank")],
+)  # fmt: skip
+def test_the_beginning_of_a_disk_is_told_by_its_bytes(tmp_path: Path, at: int, written: bytes, said: str) -> None:
+    file = tmp_path / "disk"
+    content = bytearray(2 * 1024 * 1024)
+    content[at : at + len(written)] = written
+    file.write_bytes(content)
+    # A file stands in for the device.
+    look = fencing._BEGINNING.replace("[ -b ", "[ -f ")
+    done = subprocess.run(["sh", "-c", look, "sh", str(file), str(AREA)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"{said}\n"), done.stderr
 
 
 def test_nobody_is_told_to_blank_a_fencing_disk_that_a_node_which_was_not_asked_may_use(ask: Ask) -> None:
-    told = judged("fencing", ask("there\niTCO_wdt\n", disk(), signed(), "==Header\n"))
+    told = judged("fencing", ask(HARD, disk(), signed(), *DUMPED))
     only(told, "problem", "qsp-b was not asked")
     assert not any("blank" in each.remedy for each in told)
 

@@ -6,6 +6,8 @@ import json
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pytest
 from rich.console import Console
@@ -20,7 +22,7 @@ from operations.doctor.model import Finding, Report
 from operations.doctor.show import render
 from providers.connection.access import ConnectionSettings
 from providers.connection.command import Command, Result, command
-from providers.connection.errors import HostError, SudoRefused
+from providers.connection.errors import HostError, SudoRefused, TimedOut
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.translate import as_host_error, host_key_refused
 from tests.support.terminal import alone
@@ -107,6 +109,22 @@ async def test_nobody_is_told_to_blank_the_fencing_disk_while_the_survivor_does_
     (found,) = [each for each in report.findings if each.check == "fencing" and "virtio-sbd" in each.sentence]
     assert "qsp-b was not asked" in found.sentence
     assert "blank" not in found.remedy
+
+
+async def test_each_command_that_does_not_end_is_told_by_its_own_limit(site: Site) -> None:
+    @dataclass
+    class Slow(FakeNode):
+        async def batch(self, commands: Sequence[Command]) -> list[Result]:
+            raise TimedOut("`wipefs` did not finish within 60 s", node=self.name)
+
+    def answer(command: Command) -> str:
+        if str(command) == "look who has it":
+            raise TimedOut("`look who has it` did not finish within 10 s", node="qsp-a")
+        return "[]" if command.argv[0] == "ip" else ""
+
+    report = await examine(fake_cluster(Slow("qsp-a", answer)), site, "lab")
+    (found,) = [each for each in report.findings if each.check == "virtual-ip"]
+    assert (found.level, "`look who has it` did not finish within 10 s" in found.sentence) == ("note", True)
 
 
 def test_every_port_of_the_engine_is_a_door(site: Site) -> None:

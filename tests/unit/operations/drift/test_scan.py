@@ -8,7 +8,7 @@ import pytest
 
 from declaration.types import Secret
 from operations.drift import Outcome, Subject, scan, worst
-from providers.connection.errors import CommandFailed, Unknown, Unreachable
+from providers.connection.errors import CommandFailed, TimedOut, Unknown, Unreachable
 from providers.connection.loop import run_sync
 from providers.roles import Notice
 from tests.support.sites import lab_site
@@ -140,7 +140,60 @@ def test_what_cannot_be_read_is_never_clean(world: World, look, error, outcome) 
     report = look()
     assert report.outcome.value == outcome
     assert cases(report)["files", "qsp-b"] == outcome
-    assert ("files", "qsp-a") not in cases(report) or cases(report)["files", "qsp-a"] == outcome
+    assert cases(report)["files", "qsp-a"] == outcome
+
+
+def reading_fails_for(node: str, error: Exception):
+    """A kind whose reading fails as soon as it has to do with ``node``, as all of `Cluster.each` does."""
+
+    def observed(wanted: Any) -> Any:
+        if node in wanted.nodes:
+            raise error
+        return wanted.model_copy(update={"nodes": {name: {"/etc/x": "by hand"} for name in wanted.nodes}})
+
+    return observed
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (CommandFailed("qsp-b", "cat", 1, "no"), "error"),
+        (Unreachable("gone", node="qsp-b"), "unreachable"),
+        (TimedOut("`cat` did not finish within 60 s", node="qsp-b"), "unreachable"),
+    ],
+)
+def test_a_reading_that_fails_on_one_node_hides_nothing_of_the_other(world: World, look, error, outcome) -> None:
+    world.deploy()
+    world.live["files"] = reading_fails_for("qsp-b", error)
+    report = look()
+    assert cases(report) == {**ALL_CLEAN, ("files", "qsp-a"): "drift", ("files", "qsp-b"): outcome}
+    assert found(report) == [("files", "qsp-a", 'nodes.qsp-a["/etc/x"]', "host")]
+    assert world.kinds["files"].asked == [["qsp-a", "qsp-b"], ["qsp-a"]]
+    assert world.kinds["options"].asked == [["qsp-a", "qsp-b"]], "only what failed is looked at once more"
+    (message,) = {case.message for case in report.sites[0].cases if case.message}
+    assert message == error.message
+
+
+def test_what_fails_because_of_a_node_says_so_where_it_is_not_that_nodes_own(world: World, look) -> None:
+    def raising(wanted: object) -> None:
+        raise CommandFailed("qsp-b", "crm_mon", 1, "no")
+
+    world.live |= {"files": raising, "options": raising}
+    said = {(case.thing, case.node): case.message for case in look().sites[0].cases if case.message}
+    assert set(said) == {("files", "qsp-a"), ("files", "qsp-b"), ("options", "")}
+    assert said["files", "qsp-a"].startswith("because of qsp-b: `crm_mon` ended with exit code 1")
+    assert said["files", "qsp-b"].startswith("`crm_mon` ended")
+    assert said["options", ""].startswith("qsp-b: `crm_mon` ended")
+
+
+def test_each_of_two_nodes_that_cannot_be_read_has_its_own_reason(world: World, look) -> None:
+    def raising(wanted: Any) -> None:
+        name = list(wanted.nodes)[-1]
+        raise CommandFailed(name, f"cat on {name}", 1, "no")
+
+    world.live["files"] = raising
+    said = {case.node: case.message for case in look().sites[0].cases if case.thing == "files"}
+    assert {name: f"cat on {name}" in message for name, message in said.items()} == {"qsp-a": True, "qsp-b": True}
 
 
 def test_what_nobody_foresaw_is_an_error_of_one_thing_or_one_site_and_tells_nothing_of_what_was_read(

@@ -12,14 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from declaration.site import Site
 from operations import site as sites
 from operations.cli import drill as cli
+from operations.cli._exit import REFUSED, code_of
 from operations.drill import interruptible, saved
 from operations.drill import site as drilling
 from operations.drill.interruptible import Interrupted, run_in_order
 from operations.drill.model import DrillReport
-from operations.stacks import Misused
-from providers.connection.errors import NotVerified
+from operations.stacks import Misused, StackTrouble
+from providers.connection.errors import Locked, NotVerified, Refused
 from tests.support.terminal import alone
 from tests.unit.operations.drill.test_reports import scenario
 
@@ -74,6 +76,28 @@ def test_exit_codes_json_and_files(asked: list[drilling.Options], tmp_path: Path
     assert asked[-1].names == ["squid-hung"]
 
 
+def test_files_may_be_in_folders_that_are_still_to_be_made(asked: list[drilling.Options], tmp_path: Path) -> None:
+    page, xml = tmp_path / "a/b/drill.svg", tmp_path / "c/d/drill.xml"
+    ended = run("lab", "--junit", str(xml), "--chart", str(page))
+    assert ended.exit_code == 0, ended.output
+    assert "<testsuite" in xml.read_text()
+    assert "<svg" in page.read_text()
+
+
+@pytest.mark.parametrize("option", ["--junit", "--chart"])
+def test_a_file_that_cannot_be_written_is_a_sentence_and_hides_no_report(
+    asked: list[drilling.Options], tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for where, why in ((tmp_path / "file/x", "exists"), (tmp_path, "directory")):
+        ended = run("lab", option, str(where), "--json")
+        assert isinstance(ended.exception, StackTrouble), ended.exception
+        assert "cannot be written: " in str(ended.exception)
+        assert why in str(ended.exception)
+        assert json.loads(ended.stdout)["verdict"] == "green"
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".")] == [".state"]
+
+
 def test_calls_that_make_no_sense_are_refused(asked: list[drilling.Options]) -> None:
     for arguments in (("lab", "--power", "x", "--plug", "lab.plug:plug"), ("lab", "--url", "https://x/")):
         assert isinstance(run(*arguments).exception, Misused)
@@ -85,6 +109,17 @@ def test_the_list_touches_no_host(asked: list[drilling.Options]) -> None:
     assert {each["name"] for each in listed if each["lacks"]} == {"peers-disk-frozen"}
     assert "planned-move" in run("lab", "--list", "--plug", "lab.plug:plug").stdout
     assert not asked
+
+
+def test_the_list_refuses_what_the_drill_refuses(
+    asked: list[drilling.Options], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    single = FakeHosts(site.model_copy(update={"virtual_ip": None}))
+    monkeypatch.setattr(sites, "hosts_of", lambda stack: single)
+    ended = run("lab", "--list").exception
+    assert isinstance(ended, Refused)
+    assert "single node" in str(ended)
+    assert code_of(ended) == REFUSED
 
 
 @pytest.fixture
@@ -134,6 +169,30 @@ def test_ctrl_c_names_what_could_not_be_undone() -> None:
     threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT)).start()
     with pytest.raises(Interrupted, match="not all is undone: the rule is still there"):
         run_in_order(work(), print)
+
+
+@pytest.mark.usefixtures("_interruptible")
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (StackTrouble("x.xml cannot be written."), "what it had broken is undone; it ended by: x.xml cannot"),
+        (Locked("another run"), "what it had broken is undone; it ended by: another run"),
+        (KeyError("x"), "by a fault of this program, so perhaps not all is undone: KeyError: 'x'"),
+    ],
+)
+def test_ctrl_c_takes_no_other_error_for_what_could_not_be_undone(error: Exception, said: str) -> None:
+    async def work() -> None:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            raise error from None
+
+    main = threading.main_thread().ident
+    assert main is not None
+    threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT)).start()
+    with pytest.raises(Interrupted) as ended:
+        run_in_order(work(), print)
+    assert said in str(ended.value)
 
 
 def test_what_is_not_interrupted_has_its_result() -> None:

@@ -10,8 +10,7 @@ import pytest
 from lxml import etree
 from rich.console import Console
 
-from operations.drill import chart, saved
-from operations.drill.junit import junit
+from operations.drill import chart, junit, saved
 from operations.drill.model import Bounds, DrillReport, Moment, Sample, ScenarioReport
 from operations.drill.scenarios import scenarios
 from operations.drill.show import listing, render
@@ -71,13 +70,45 @@ def test_it_is_kept_by_time_and_as_the_latest(report: DrillReport, tmp_path: Pat
 
 
 def test_junit_has_a_case_per_scenario_and_the_findings(report: DrillReport) -> None:
-    suite = etree.fromstring(junit(report).encode())
-    assert {name: suite.get(name) for name in ("tests", "failures", "skipped")} == {
-        "tests": "3", "failures": "1", "skipped": "1",
+    suite = etree.fromstring(junit.junit(report).encode())
+    assert {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "3", "failures": "1", "errors": "0", "skipped": "1",
     }  # fmt: skip
     failure = suite.find("testcase[@name='node-off']/failure")
     assert failure is not None
     assert failure.text == "lost: 1 request (d1-7) answered, without a record\ngap: <x>"
+
+
+def test_what_xml_cannot_say_breaks_no_file(report: DrillReport, tmp_path: Path) -> None:
+    said = "went wrong: `power off` ended with exit code 1: \x1b[31mno\x00\x1b[0m \ud800"
+    red = scenario("node-off", verdict="red", findings=[said], moments=[Moment(time=BEGIN, text="\x1b[31m")])
+    odd = report.model_copy(update={"scenarios": [red], "left_out": {"clock-off": "\x1b[31mno clock"}})
+    files = [tmp_path / name for name in ("drill.xml", "drill.svg", "drill.html")]
+    junit.write(odd, files[0])
+    for each in files[1:]:
+        chart.write(odd, each)
+    assert [each for each in files if "\x1b" in each.read_text()] == []
+    etree.fromstring(files[1].read_bytes())
+    suite = etree.fromstring(files[0].read_bytes())
+    failure = suite.find("testcase[@name='node-off']/failure")
+    assert failure is not None
+    assert failure.text == "went wrong: `power off` ended with exit code 1: \ufffd[31mno\ufffd\ufffd[0m \ufffd"
+
+
+def test_a_drill_that_was_cut_short_is_no_success_for_junit(report: DrillReport) -> None:
+    why = "after squid-killed, the site is not ready: squid failed on qsp-b"
+    cut = report.model_copy(update={"scenarios": report.scenarios[:1], "left_out": {"node-off": why}})
+    suite = etree.fromstring(junit.junit(cut).encode())
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["3", "0", "1", "1"]
+    assert len(suite) == 3
+    error = suite.find("testcase[@name='drill']/error")
+    assert error is not None
+    assert str(error.get("message")).startswith("the drill was cut short after 1 scenario, ")
+    assert error.text == f"node-off was left out: {why}"
+    nothing = etree.fromstring(junit.junit(cut.model_copy(update={"scenarios": []})).encode())
+    assert nothing.get("errors") == "1"
+    green = cut.model_copy(update={"verdict": "green", "left_out": {}})
+    assert etree.fromstring(junit.junit(green).encode()).get("errors") == "0"
 
 
 def test_the_chart_shows_every_request_and_moment_and_loads_nothing(report: DrillReport, tmp_path: Path) -> None:

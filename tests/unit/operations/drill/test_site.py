@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,10 +18,10 @@ from operations.drill.scenarios import scenarios
 from operations.drill.site import Options, clients_for, drill, hints_of, named
 from operations.drill.steps import Stand, View
 from operations.proof.model import Logs
-from operations.stacks import Misused
+from operations.stacks import Misused, StackTrouble
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
-from providers.connection.errors import Refused, Unreachable
+from providers.connection.errors import Refused, TimedOut, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
 from tests.unit.operations.drill.world import World, logs
 
@@ -103,6 +103,28 @@ async def test_a_site_that_is_not_ready_is_refused_and_left_alone(
     assert world.number == 0
 
 
+@pytest.mark.parametrize("error", [Unreachable, TimedOut])
+async def test_a_node_that_does_not_answer_is_named_and_the_drill_refused(
+    site: Site, world: World, error: type[Unreachable | TimedOut]
+) -> None:
+    """With the lock that a pair with a node off can have."""
+    held: list[bool] = []
+
+    async def hold(*, without_lost: bool = False) -> None:
+        held.append(without_lost)
+        if not without_lost:
+            raise Unreachable("no SSH connection", node="qsp-b")
+
+    def off(_command: Command) -> Result:
+        raise error("no SSH connection", node="qsp-b", remedy="check that the node is up")
+
+    pair = fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b", off))
+    with pytest.raises(Refused, match="not ready: qsp-b does not answer: no SSH connection\n  → check that"):
+        await drill(replace(pair, hold=hold), site, "lab", Options())
+    assert held == [True]
+    assert world.did == []
+
+
 async def test_what_an_earlier_drill_left_is_waited_for(site: Site, world: World) -> None:
     there = FakeNode("qsp-a", lambda _command: "squid-ha-drill-hang.timer loaded active waiting\n")
     with pytest.raises(Refused, match="still to come: squid-ha-drill-hang"):
@@ -126,8 +148,14 @@ async def test_what_does_not_exist_or_cannot_be_done_is_refused(
 
 async def test_a_single_node_has_nowhere_to_go(site: Site, world: World) -> None:
     alone = site.model_copy(update={"virtual_ip": None})
+    off = FakeNode("qsp-a")
+
+    async def unreachable(*, without_lost: bool = False) -> None:
+        raise Unreachable("no SSH connection", node="qsp-a")
+
     with pytest.raises(Refused, match="single node"):
-        await drill(cluster(), alone, "lab", Options())
+        await drill(replace(fake_cluster(off), hold=unreachable), alone, "lab", Options())
+    assert off.commands == []
 
 
 async def test_after_a_site_that_is_not_whole_again_nothing_more_is_broken(
@@ -182,6 +210,28 @@ async def test_what_was_found_before_an_interrupt_is_kept(
     assert [each.name for each in report.scenarios] == ["planned-move"]
     assert list(report.left_out) == ["squid-killed"]
     assert report.verdict == "red", "a drill that was ended proves nothing of what it left out"
+
+
+@pytest.mark.parametrize("trouble", [StackTrouble("x.xml cannot be written."), ValueError("no XML")])
+async def test_a_report_that_cannot_be_written_does_not_hide_how_the_drill_ended(
+    site: Site, world: World, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    real = drilling.readiness
+
+    async def interrupted_later(*seams: Any) -> Any:
+        if world.ended:
+            raise asyncio.CancelledError
+        return await real(*seams)
+
+    def cut_short(_report: DrillReport) -> None:
+        raise trouble
+
+    monkeypatch.setattr(drilling, "readiness", interrupted_later)
+    told: list[str] = []
+    options = Options(["planned-move", "squid-killed"], knows=True, patience=20)
+    with pytest.raises(asyncio.CancelledError):
+        await drill(cluster(told), site, "lab", options, cut_short)
+    assert told[-1] == f"what was found until then could not be written everywhere: {trouble}"
 
 
 async def test_clients_that_are_lost_make_the_report_red_and_not_none(

@@ -1,0 +1,62 @@
+"""`squid-ha logs` as it is called, where the log is found on no node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from declaration.site import Site
+from operations import site as sites
+from operations.cli import logs
+from providers.connection.cluster import Cluster
+from providers.connection.command import Command
+from providers.connection.errors import Unknown, Unreachable
+from providers.connection.fake import Answer, FakeNode, fake_cluster
+from tests.support.terminal import alone
+
+
+@dataclass
+class FakeHosts:
+    site: Site
+    nodes: list[FakeNode]
+    stack: str = "lab"
+    told: list[str] = field(default_factory=list[str])
+
+    def cluster(self, progress: object) -> Cluster:
+        return fake_cluster(*self.nodes)
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run(work)
+
+
+def not_mounted(_command: Command) -> str:
+    return "no\n"
+
+
+def silent(_command: Command) -> str:
+    raise Unreachable("no SSH connection", node="qsp-a", remedy="check that the node is up")
+
+
+@pytest.mark.parametrize(
+    ("active", "said", "remedy"),
+    [
+        (
+            silent,
+            "the mirror is not mounted on qsp-b, and qsp-a did not answer: no SSH connection",
+            "check that the node is up",
+        ),
+        (not_mounted, "the mirror is mounted on no node", "see `squid-ha status`"),
+    ],
+)
+def test_a_node_that_was_not_heard_is_named(
+    site: Site, monkeypatch: pytest.MonkeyPatch, active: Answer, said: str, remedy: str
+) -> None:
+    hosts = FakeHosts(site, [FakeNode("qsp-a", active), FakeNode("qsp-b", not_mounted)])
+    monkeypatch.setattr(sites, "hosts_of", lambda stack: hosts)
+    ended = alone(logs.command, ["lab"]).exception
+    assert isinstance(ended, Unknown)
+    assert (ended.message, ended.remedy) == (said, f"{remedy}; `--local NODE` reads local logs")
