@@ -72,6 +72,9 @@ def address(ip: str) -> Address:
 
 
 _SHARED = ipaddress.IPv4Network("100.64.0.0/10")
+_TUNNELS = (ipaddress.IPv6Network("2002::/16"), ipaddress.IPv6Network("2001::/32"))
+"""6to4 (RFC 3056) and Teredo (RFC 4380): anybody with an IPv4 address has one there. Python's `ipaddress` counts them
+as private or not by its patch level."""
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
@@ -87,4 +90,6 @@ def is_public(net: Network) -> bool:
     plain = without_mapping(net)
     if isinstance(plain, ipaddress.IPv4Network) and plain.subnet_of(_SHARED):
         return False
+    if isinstance(plain, ipaddress.IPv6Network) and any(plain.overlaps(tunnels) for tunnels in _TUNNELS):
+        return True
     return plain.prefixlen == 0 or not (plain.is_private or plain.is_link_local or plain.is_loopback)

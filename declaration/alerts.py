@@ -8,7 +8,7 @@ from pydantic import Field
 
 from declaration.addresses import Host
 from declaration.quantities import Duration
-from declaration.types import Many, Port, Secret, Settings, Some, is_host_name, matching, written
+from declaration.types import PORT_IN_TEXT, Many, Port, Secret, Settings, Some, is_host_name, matching, written
 
 Event = Literal["failover", "node_lost", "fencing", "split_brain", "mirror_unsynced", "mirror_full", "clock"]
 
@@ -29,7 +29,7 @@ HookUrl = Annotated[
     str,
     written(
         "an address without a login, such as `https://chat.example.org/hooks/squid` (letters, digits, `/:.?=&%_`)",
-        matching(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9/.:?=&%_-]*)?"),
+        matching(rf"https?://[A-Za-z0-9.-]+(:{PORT_IN_TEXT})?(/[A-Za-z0-9/.:?=&%_-]*)?"),
     ),
 ]
 Login = Annotated[

@@ -149,7 +149,8 @@ _TAGS = {
     "scalar": {"str", "int", "float", "bool", "null", "timestamp", "value", "merge"},
 }
 _OCTAL = re.compile(r"[-+]?0[0-9_]+")
-_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+"""A number that fits into 64 bits: longer ones are a fraction to some readers, and Python's `int` has a limit too."""
 _OTHERWISE = re.compile(r"[-+]?(0x[0-9A-Fa-f_]+|0o[0-7_]+|0b[01_]+|[0-9][0-9_]*)")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*")
 _TO_SIXTY = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")

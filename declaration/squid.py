@@ -56,7 +56,8 @@ class Squid(Settings):
     `action: deny` without conditions."""
 
     connect_ports: Some[Ports] = ("443",)
-    """Ports that tunnels (`CONNECT`) may go to, before any other rule."""
+    """Ports that tunnels (`CONNECT`) may go to, before any other rule; `safe_ports` must have them too, because what
+    goes to other ports is denied before this is asked."""
 
     safe_ports: Some[Ports] = ("80", "21", "443", "70", "210", "1025-65535", "280", "488", "591", "777")
     """Ports that requests may go to at all, before any other rule; Squid's own list unless said otherwise."""

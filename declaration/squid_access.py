@@ -113,7 +113,7 @@ class AccessRule(Settings):
     """Whether the client must have logged in, as whoever it is."""
 
     users: Some[User] = ()
-    """Users that the client must have logged in as one of."""
+    """Users that the client must have logged in as one of, in capital or small letters alike: `anna` is `Anna` too."""
 
     @property
     def asks_for_login(self) -> bool:

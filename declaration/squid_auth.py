@@ -9,9 +9,9 @@ from pydantic import Field
 
 from declaration.paths import PlainFile
 from declaration.quantities import Duration
-from declaration.types import Secret, Settings, is_host_name, matching, written
+from declaration.types import PORT_IN_TEXT, Secret, Settings, is_host_name, matching, written
 
-_URI = re.compile(r"ldaps?://([A-Za-z0-9.-]+)(:[1-9][0-9]{0,4})?")
+_URI = re.compile(rf"ldaps?://([A-Za-z0-9.-]+)(:{PORT_IN_TEXT})?")
 
 
 def _uri(text: str) -> str:
@@ -58,7 +58,8 @@ class Basic(Settings):
     """Names and passwords in a file (`htpasswd`)."""
 
     password_file: Secret
-    """The content of the file, `name:hash` in each line as `htpasswd` makes them, by the name of a secret."""
+    """The content of the file, `name:hash` in each line as `htpasswd` makes them, by the name of a secret. To log in,
+    a name must be given as it stands there, in capital or small letters; rules under `access` make no difference."""
 
 
 class Ldap(Settings):

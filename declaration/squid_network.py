@@ -35,10 +35,10 @@ class Dns(Settings):
     """What is put behind names without a dot."""
 
     longest: Duration | None = None
-    """How long an answer is kept at most."""
+    """How long an answer is kept at most; more than `failed`. Squid's own default is 6 hours."""
 
     failed: Duration | None = None
-    """How long a failure is kept, and any answer at least."""
+    """How long a failure is kept, and any answer at least. Squid's own default is 1 minute."""
 
 
 class SquidTimeouts(Settings):

@@ -7,13 +7,13 @@ from typing import Annotated
 
 from declaration.paths import LocalFile
 from declaration.quantities import Duration
-from declaration.types import Port, Secret, Settings, Text, UserName, written, wrong
+from declaration.types import PORT_IN_TEXT, Port, Secret, Settings, Text, UserName, written, wrong
 
 _TOKENS = re.compile(r"%(.?)")
 
 
 def _jump(text: str) -> str:
-    if not re.fullmatch(r"([a-z_][a-z0-9_-]*@)?[A-Za-z0-9.-]+(:[0-9]{1,5})?", text):
+    if not re.fullmatch(rf"([a-z_][a-z0-9_-]*@)?[A-Za-z0-9.-]+(:{PORT_IN_TEXT})?", text):
         raise ValueError(text)
     return text
 

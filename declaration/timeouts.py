@@ -26,7 +26,7 @@ class MirrorTimeouts(Settings):
     monitor: Duration = Duration("20s")
     """Limit for a look at the state."""
     monitor_interval: Duration = Duration("30s")
-    """How often the state is looked at."""
+    """How often the state is looked at, a second less on the source and a second more on the target; at least 2 s."""
 
 
 class FilesystemTimeouts(Settings):

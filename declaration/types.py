@@ -162,6 +162,9 @@ Text = Annotated[str, written("text on a single line", _text)]
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
+PORT_IN_TEXT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+"""A `Port` within a text, from 1 to 65535, as a regular expression."""
+
 RESERVED_NAMES = ("all", "active", "standby", "local", "localhost", "none")
 """Words that commands take in the place of a node's name."""
 

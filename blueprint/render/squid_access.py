@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 ANYBODY = ("REQUIRED",)
@@ -53,9 +54,25 @@ def _conditions(rule: Rule) -> list[tuple[str, str, tuple[str, ...]]]:
         ("methods", "method", rule.methods),
         ("ports", "port", rule.ports),
         ("times", "time", rule.times),
-        ("users", "proxy_auth", rule.users),
+        ("users", *_users(rule.users)),
     ]
     return [each for each in every if each[2]]
+
+
+def _users(users: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Squid's type and values for users, in capital or small letters alike.
+
+    ``proxy_auth -i`` cannot say this: Squid 6 makes its list small, and compares what stands in it with case
+    (src/acl/UserData.cc), so that names of Kerberos would fit none.
+    """
+    if users == ANYBODY:
+        return "proxy_auth", users
+    return "proxy_auth_regex -i", tuple(f"^{_literal(user)}$" for user in users)
+
+
+def _literal(user: str) -> str:
+    """A name as an extended regular expression: in brackets, which Squid's own reading of a line leaves alone."""
+    return re.sub(r"[^A-Za-z0-9@/_-]", r"[\g<0>]", user)
 
 
 def _name(number: int, condition: str) -> str:

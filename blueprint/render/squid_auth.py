@@ -54,6 +54,8 @@ def lines(auth: Auth) -> list[str]:
                 f"auth_param basic realm {auth.realm}",
                 f"auth_param basic {children}",
                 f"auth_param basic credentialsttl {auth.ttl} seconds",
+                # Names in the file may have capitals, and Squid would ask it for them in small letters.
+                *(["auth_param basic casesensitive on"] if auth.users else []),
             ]
             if basic
             else []

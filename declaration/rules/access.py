@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from declaration.addresses import is_public, network
@@ -81,6 +81,14 @@ def every_rule_is_reached(site: Site) -> Iterator[Mistake]:
 
 
 @rule("squid")
+def tunnels_reach_their_ports(site: Site) -> Iterator[Mistake]:
+    """The guard of all requests comes before that of tunnels: a port that only the latter lets pass is open to none."""
+    for index, ports in enumerate(site.squid.connect_ports):
+        if not access_cover.share_a_port([ports], site.squid.safe_ports):
+            yield Mistake(f"squid.connect_ports[{index}]", ports, "a port that `squid.safe_ports` has too")
+
+
+@rule("squid")
 def logins_are_possible(site: Site) -> Iterator[Mistake]:
     """A login needs a way to check it, and a way to check it wants a rule that asks."""
     asking = [index for index, each in enumerate(site.squid.access) if each.asks_for_login]
@@ -97,17 +105,19 @@ def conditions_have_no_repeats(site: Site) -> Iterator[Mistake]:
     """What stands twice is a slip; of a domain within another of the list, Squid says so itself."""
     for index, each in enumerate(site.squid.access):
         path = f"squid.access[{index}]"
-        for name in ("networks", "domains", "methods", "ports", "times", "users"):
+        for name in ("networks", "domains", "methods", "ports", "times"):
             yield from repeated(f"{path}.{name}", getattr(each, name))
+        yield from repeated(f"{path}.users", each.users, key=str.lower)
         yield from inner_domains(f"{path}.domains", each.domains)
     yield from repeated("squid.connect_ports", site.squid.connect_ports)
     yield from repeated("squid.safe_ports", site.squid.safe_ports)
 
 
-def repeated(path: str, values: tuple[str, ...]) -> Iterator[Mistake]:
-    """Mistakes for values that stand in the list before."""
+def repeated(path: str, values: tuple[str, ...], key: Callable[[str], str] = str) -> Iterator[Mistake]:
+    """Mistakes for values that stand in the list before; those of one ``key`` are the same."""
+    keys = [key(value) for value in values]
     for index, value in enumerate(values):
-        if value in values[:index]:
+        if keys[index] in keys[:index]:
             yield Mistake(f"{path}[{index}]", value, "each entry once")
 
 

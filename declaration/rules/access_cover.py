@@ -26,7 +26,7 @@ def covers(earlier: AccessRule, later: AccessRule) -> bool:
         and (not earlier.methods or _within(earlier.methods, later.methods))
         and (not earlier.ports or _ports(earlier.ports, later.ports or (_ALL_PORTS,)))
         and (not earlier.times or _times(earlier.times, later.times or ("sun-sat",)))
-        and (not earlier.users or _within(earlier.users, later.users))
+        and (not earlier.users or _within(_small(earlier.users), _small(later.users)))
         and (not earlier.authenticated or later.asks_for_login)
     )
 
@@ -38,12 +38,27 @@ def fits_all(rule: AccessRule) -> bool:
 
 def guarded(rule: AccessRule, *, safe: Sequence[str], connect: Sequence[str]) -> str:
     """Why no request that fits ``rule`` gets past the guards on ports; '' if one may."""
-    if rule.ports and not any(_overlap(one, other) for one in rule.ports for other in safe):
+    if not rule.ports:
+        return ""
+    if not share_a_port(rule.ports, safe):
         return "ports of which `squid.safe_ports` has one: requests to others are denied before this rule"
-    tunnels = rule.methods == ("CONNECT",)
-    if rule.ports and tunnels and not any(_overlap(one, other) for one in rule.ports for other in connect):
+    if rule.methods != ("CONNECT",):
+        return ""
+    if not share_a_port(rule.ports, connect):
         return "ports of which `squid.connect_ports` has one: tunnels to others are denied before this rule"
+    if not share_a_port(rule.ports, safe, connect):
+        return (
+            "ports of which `squid.safe_ports` and `squid.connect_ports` both have the same one:"
+            " tunnels to others are denied before this rule"
+        )
     return ""
+
+
+def share_a_port(*lists: Sequence[str]) -> bool:
+    """Whether there is a port that each of the lists has."""
+    # Spans that have a port in common have the first port of one of them in common.
+    starts = {ports_of(text)[0] for each in lists for text in each}
+    return any(all(any(_has(text, port) for text in each) for each in lists) for port in starts)
 
 
 def holds_domain(outer: str, inner: str) -> bool:
@@ -51,6 +66,11 @@ def holds_domain(outer: str, inner: str) -> bool:
     if not outer.startswith("."):
         return outer == inner
     return f".{inner.removeprefix('.')}".endswith(outer)
+
+
+def _small(users: Iterable[str]) -> list[str]:
+    """Names as rules compare them: in capital or small letters alike."""
+    return [user.lower() for user in users]
 
 
 def _within(outer: Iterable[str], inner: Iterable[str]) -> bool:
@@ -94,9 +114,9 @@ def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def _overlap(one: str, other: str) -> bool:
-    (first, last), (low, high) = ports_of(one), ports_of(other)
-    return first <= high and low <= last
+def _has(ports: str, port: int) -> bool:
+    first, last = ports_of(ports)
+    return first <= port <= last
 
 
 def _times(outer: Sequence[str], inner: Sequence[str]) -> bool:

@@ -82,10 +82,16 @@ def nodes_have_own_addresses(site: Site) -> Iterator[Mistake]:
                 yield Mistake(path, ip, f"an address of its own: `{seen[ip]}` is the same")
 
 
+def own_hosts(site: Site) -> frozenset[str]:
+    """What names a host of the site itself: its addresses and names, in small letters."""
+    found = {value for node in site.nodes for value in (node.address, node.replication_address, node.name)}
+    return frozenset(value.lower() for value in (*found, site.virtual_ip) if value)
+
+
 @rule("nodes", "network", "virtual_ip")
 def reachable_is_elsewhere(site: Site) -> Iterator[Mistake]:
     """What shows that the network is there must not be the site itself."""
-    own = {node.address for node in site.nodes} | ({site.virtual_ip} if site.virtual_ip else set[str]())
+    own = own_hosts(site)
     for index, ip in enumerate(site.network.public.reachable):
         if ip in own:
             yield Mistake(
@@ -93,10 +99,10 @@ def reachable_is_elsewhere(site: Site) -> Iterator[Mistake]:
             )
 
 
-@rule("nodes", "time")
+@rule("nodes", "virtual_ip", "time")
 def time_is_elsewhere(site: Site) -> Iterator[Mistake]:
     """Two clocks that follow each other follow nobody."""
-    own = {value for node in site.nodes for value in (node.address, node.replication_address, node.name)}
+    own = own_hosts(site)
     for index, server in enumerate(site.time.servers if site.time else ()):
-        if server in own:
+        if server.lower() in own:
             yield Mistake(f"time.servers[{index}]", server, "a time source outside of this site")

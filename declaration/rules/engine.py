@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 # Squid stops 2 s after its grace (measured), the agent kills what is left 10 s before the limit.
 _STOP_RESERVE_MS = 13_000
 
+_LEAST_MS = {("mirror", "monitor_interval"): 2_000}
+"""Limits that one second is too little for: the mirror's source is looked at a second more often than this, because
+Pacemaker wants its two monitors to differ, and an interval of nothing is none at all."""
+
 
 @rule("squid")
 def grace_is_whole(site: Site) -> Iterator[Mistake]:
@@ -46,8 +50,10 @@ def limits_are_sane(site: Site) -> Iterator[Mistake]:
         limits: Settings = getattr(site.timeouts, member)
         for name in type(limits).model_fields:
             value: Duration = getattr(limits, name)
-            if value.milliseconds < 1_000 or not value.is_whole:  # noqa: PLR2004
-                yield Mistake(f"timeouts.{member}.{name}", value, "whole seconds, at least `1s`")
+            least = _LEAST_MS.get((member, name), 1_000)
+            if value.milliseconds < least or not value.is_whole:
+                expected = f"whole seconds, at least `{Duration.of_milliseconds(least)}`"
+                yield Mistake(f"timeouts.{member}.{name}", value, expected)
 
 
 @rule("ssh")

@@ -25,12 +25,11 @@ def nodes_differ(site: Site) -> Iterator[Mistake]:
             yield Mistake(f"nodes[{index}].name", node.name, f"a name that differs from that of nodes[{first}]")
 
 
-@rule("squid", "mirror", "ssh", "nodes")
+@rule("squid", "mirror", "ssh", "nodes", "firewall")
 def ports_differ(site: Site) -> Iterator[Mistake]:
     """Whoever comes second to a port does not start."""
-    taken = {site.ssh.port: "ssh.port", PACEMAKER_REMOTE_PORT: "Pacemaker"}
-    taken |= {node.ssh_port: f"nodes[{i}].ssh_port" for i, node in enumerate(site.nodes) if node.ssh_port}
-    taken |= dict.fromkeys(COROSYNC_PORTS, "Corosync")
+    ssh = _ssh_ports(site)
+    taken = ssh | {PACEMAKER_REMOTE_PORT: "Pacemaker"} | dict.fromkeys(COROSYNC_PORTS, "Corosync")
     wanted = squid_ports(site)
     if site.mirror is not None:
         wanted["mirror.port"] = site.mirror.port
@@ -38,6 +37,17 @@ def ports_differ(site: Site) -> Iterator[Mistake]:
         if port in taken:
             yield Mistake(path, str(port), f"a port of its own: {port} is taken by {taken[port]}")
         taken[port] = path
+    # A port of SSH is let in from everywhere, so whatever else listens there would be open to everybody.
+    for index, port in enumerate(site.firewall.ssh_ports if site.firewall else ()):
+        if port in taken and port not in ssh:
+            expected = f"only ports of SSH servers: {port} is taken by {taken[port]}"
+            yield Mistake(f"firewall.ssh_ports[{index}]", str(port), expected)
+
+
+def _ssh_ports(site: Site) -> dict[int, str]:
+    """The ports that nodes are connected to, by which setting."""
+    ports = {site.ssh.port: "ssh.port"}
+    return ports | {node.ssh_port: f"nodes[{i}].ssh_port" for i, node in enumerate(site.nodes) if node.ssh_port}
 
 
 def squid_ports(site: Site) -> dict[str, int]:

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 from declaration.errors import Mistake
 from declaration.quantities import Duration, in_bytes
 from declaration.rules.access import inner_domains, repeated
+from declaration.rules.addresses import own_hosts
 from declaration.rules.registry import rule
 
 if TYPE_CHECKING:
     from declaration.site import Site
     from declaration.squid_auth import Auth
     from declaration.squid_cache import Cache
+    from declaration.squid_network import Dns
     from declaration.types import Settings
 
 _SMALLEST_CACHE = in_bytes("16M")
 _SMALLEST_MEMORY = in_bytes("1M")
+_LONGEST, _FAILED = Duration("6h"), Duration("1m")
+"""Squid's own positive_dns_ttl and negative_dns_ttl (https://www.squid-cache.org/Doc/config/positive_dns_ttl/)."""
 
 
 @rule("squid", "virtual_ip")
@@ -33,12 +37,11 @@ def parents_are_elsewhere(site: Site) -> Iterator[Mistake]:
     """A proxy that is its own parent passes a request round until it gives up; a parent stands once."""
     if site.squid.parents is None:
         return
-    own = {value for node in site.nodes for value in (node.address, node.replication_address, node.name)}
-    own |= {site.virtual_ip, site.squid.visible_hostname} - {None}
+    own = own_hosts(site) | {(site.squid.visible_hostname or "").lower()}
     seen: dict[tuple[str, int], int] = {}
     for index, parent in enumerate(site.squid.parents.proxies):
         path = f"squid.parents.proxies[{index}]"
-        if parent.host in own:
+        if parent.host.lower() in own:
             yield Mistake(f"{path}.host", parent.host, "a proxy outside of this site")
         first = seen.setdefault((parent.host.lower(), parent.port), index)
         if first != index:
@@ -79,11 +82,24 @@ def squid_waits_in_seconds(site: Site) -> Iterator[Mistake]:
             yield from _whole(path, section)
     if site.squid.auth is not None:
         yield from _whole("squid.auth", site.squid.auth)
-    dns = site.squid.dns
-    if dns is not None:
-        yield from repeated("squid.dns.servers", dns.servers)
-        if dns.longest is not None and dns.failed is not None and dns.longest.milliseconds <= dns.failed.milliseconds:
-            yield Mistake("squid.dns.failed", dns.failed, f"less than `longest`, {dns.longest}")
+    if site.squid.dns is not None:
+        yield from repeated("squid.dns.servers", site.squid.dns.servers)
+        yield from _kept(site.squid.dns)
+
+
+def _kept(dns: Dns) -> Iterator[Mistake]:
+    """An answer is kept at least as long as a failure: Squid raises `longest` to that, and tells nobody."""
+    longest, failed = dns.longest or _LONGEST, dns.failed or _FAILED
+    if longest.milliseconds > failed.milliseconds:
+        return
+    if dns.failed is not None:
+        yield Mistake("squid.dns.failed", failed, f"less than `longest`, {longest}{_unsaid(dns.longest)}")
+    elif dns.longest is not None:
+        yield Mistake("squid.dns.longest", longest, f"more than `failed`, {failed}{_unsaid(dns.failed)}")
+
+
+def _unsaid(value: Duration | None) -> str:
+    return " unless said otherwise" if value is None else ""
 
 
 def _whole(path: str, section: Settings) -> Iterator[Mistake]:

@@ -63,12 +63,19 @@ secret() {
     printf '%s' "$line"
 }
 
-# Run curl with the configuration on standard input; prints one line of what went wrong.
+# Run curl with the configuration on standard input and leave its last line in $said: what went wrong, or else what the
+# configuration has it write out. No file: a full disk must not make a success of it.
 run_curl() {
-    command -v curl >/dev/null || { echo 'there is no curl'; return 1; }
-    curl --config - --silent --show-error --max-time 20 --connect-timeout 10 2>&1 >/dev/null | tail -n 1 >"$work/said"
-    # Without pipefail the exit code is tail's: curl says something if, and only if, it failed.
-    [ ! -s "$work/said" ] || { cat "$work/said"; return 1; }
+    command -v curl >/dev/null || { said='there is no curl'; return 1; }
+    said=$(curl --config - --silent --show-error --max-time 20 --connect-timeout 10 --output /dev/null 2>&1)
+    code=$?
+    said=$(printf '%s\n' "$said" | tail -n 1)
+    [ "$code" -eq 0 ] || said=${said:-curl ended with $code}
+    return "$code"
+}
+
+no_room() {
+    echo "cannot write in $work: is its disk full?"
 }
 
 # $1 subject, $2 file with the body
@@ -82,10 +89,10 @@ send_mail() {
         printf 'Auto-Submitted: auto-generated\r\n'
         printf 'MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n'
         sed 's/$/\r/' "$2"
-    } >"$work/mail"
+    } >"$work/mail" || { no_room; return 1; }
     if [ -z "$mail_url" ]; then
         [ -x /usr/sbin/sendmail ] || { echo 'there is no /usr/sbin/sendmail: declare alerts.mail.relay'; return 1; }
-        tr -d '\r' <"$work/mail" >"$work/mail.unix"
+        tr -d '\r' <"$work/mail" >"$work/mail.unix" || { no_room; return 1; }
         # shellcheck disable=SC2086 # a list of addresses without blanks
         timeout 30 /usr/sbin/sendmail -oi -f "$mail_from" -- $mail_to <"$work/mail.unix" >"$work/said" 2>&1 && return 0
         tail -n 1 "$work/said"
@@ -96,22 +103,26 @@ send_mail() {
         for address in $mail_to; do printf 'mail-rcpt = "%s"\n' "$address"; done
         [ "$mail_tls" = none ] || printf 'ssl-reqd\n'
         [ -z "$mail_user" ] || printf 'user = "%s:%s"\n' "$(in_curl "$mail_user")" "$(in_curl "$(secret "$mail_password_file")")"
-    } | run_curl
+    } | { run_curl || { printf '%s\n' "$said"; exit 1; }; }
 }
 
 # $1 subject, $2 file with the body, $3 event
 send_webhook() {
     printf '{"text":"%s","site":"%s","node":"%s","event":"%s","time":"%s"}' \
         "$({ printf '%s\n\n' "$1"; cat "$2"; } | in_json)" "$(printf '%s' "$site" | in_json)" \
-        "$(printf '%s' "$node" | in_json)" "$3" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$work/json"
+        "$(printf '%s' "$node" | in_json)" "$3" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$work/json" || { no_room; return 1; }
     url=$webhook_url
     [ -z "$webhook_url_file" ] || url=$(secret "$webhook_url_file")
     case $url in http://?* | https://?*) ;; *) echo 'the webhook has no address that begins with http'; return 1 ;; esac
     {
-        printf 'url = "%s"\nfail\n' "$(in_curl "$url")"
+        printf 'url = "%s"\nfail\nwrite-out = "%%{http_code}"\n' "$(in_curl "$url")"
         printf 'header = "Content-Type: application/json"\ndata-binary = "@%s"\n' "$work/json"
         [ -z "$webhook_token_file" ] || printf 'header = "Authorization: Bearer %s"\n' "$(in_curl "$(secret "$webhook_token_file")")"
-    } | run_curl
+    } | {
+        run_curl || { printf '%s\n' "$said"; exit 1; }
+        # A redirection is followed by nobody, so what it was sent to has nothing.
+        case $said in 2??) ;; *) printf 'the webhook answered with %s instead of taking it\n' "$said"; exit 1 ;; esac
+    }
 }
 
 # One message over channel $1 about event $2, from the body in $3 with the first text $4; prints what went wrong.
@@ -180,7 +191,8 @@ send_queue() {
         { sed -n 1p "$file" | tr '\n' ' '; sed -n 2p "$file"; } >>"$work/body"
     done
     [ "$count" -le "$longest" ] || printf '... and %s more\n' "$((count - longest))" >>"$work/body"
-    printf '\nSent from %s by squid-ha. How the site is now: squid-ha status %s\n' "$node" "$stack" >>"$work/body"
+    printf '\nSent from %s by squid-ha. How the site is now: squid-ha status %s\n' "$node" "$stack" >>"$work/body" \
+        || { log "$event is not told by $channel yet: $(no_room)"; return 1; }
     if reason=$(send "$channel" "$event" "$work/body" "$first"); then
         rm -f "$@"
         : >"$spool/state/sent-$channel-$event"

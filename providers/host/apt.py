@@ -109,13 +109,18 @@ _NAMED = r"""
 accounts=$1 directories=$2
 shift 2
 cd /var/lib/dpkg/info || exit 1
-scripts=$(
+files() {
     for package; do
-        for kind in preinst postinst prerm postrm config; do cat "$package.$kind" 2>/dev/null; done
-        grep -sE '^/usr/lib/(sysusers|tmpfiles)\.d/' "$package.list" | xargs -r -d '\n' cat 2>/dev/null
+        for kind in $kinds; do [ ! -f "$package.$kind" ] || printf '%s\n' "$package.$kind"; done
     done
+}
+kinds=list
+lists=$(files "$@" | xargs -r -d '\n' cat)
+kinds='preinst postinst prerm postrm config'
+scripts=$(
+    files "$@" | xargs -r -d '\n' cat
+    printf '%s\n' "$lists" | grep -E '^/usr/lib/(sysusers|tmpfiles)\.d/.' | xargs -r -d '\n' cat 2>/dev/null
 )
-lists=$(for package; do cat "$package.list" 2>/dev/null; done)
 named() {
     [ -z "$1" ] || ! printf '%s\n' "$2" | grep -qP -- "(?<![\\w.$3-])\\Q$1\\E(?![\\w.$3-])" || printf '%s\n' "$1"
 }
@@ -163,7 +168,8 @@ def make_directories(lines: Sequence[str]) -> Command:
 async def brought(node: Node, names: Sequence[str], before: Snapshot, after: Snapshot) -> Snapshot:
     """``after`` with only those of the new things that an installation of ``names`` explains.
 
-    For one that was cut off, perhaps days ago: what somebody else has installed since then is not ours.
+    What somebody else has installed meanwhile is not ours: while apt waited for its lock, or since a run was cut off,
+    perhaps days ago.
     """
     # apt knows what is installed, and ends with an error where it knows none of the names.
     installed = set(names) & {without_architecture(name) for name in after.packages}

@@ -24,6 +24,8 @@ from providers.host.settings import NodeSettings, converge_settings, prune_setti
 from providers.host.settings_kind import any_there
 
 LOADED = "as declared"
+PENDING = "pending-load"
+"""In the journal from before the timer is armed until it is disarmed: a run that was cut off in between leaves it."""
 UNDO = "squid-ha-firewall-undo"
 UNDO_AFTER = 60
 """Seconds after which a table is taken back that nobody has been seen to get in by; a new connection takes less."""
@@ -165,12 +167,15 @@ def _line(kind: str, body: Mapping[str, Any]) -> str:
 
 async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
     """Load, be let in, then make it last; one node after the other, so that a mistake shuts at most one of them."""
+    entries = await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.nodes))
     for name, declared in wanted.nodes.items():
         node = cluster.node(name)
         found = await _read(node, declared, wanted.table)
         if found.rules != LOADED:
             await _refuse_lockout(node, declared)
             await _load(cluster, node, declared, wanted.table, found.settings)
+        elif PENDING in entries[name]:
+            await _keep(cluster, node, wanted.table, _before(declared, found.settings))
         await converge_settings(cluster, node, declared.settings, found.settings)
         await prune_settings(cluster, node, declared.settings)
 
@@ -189,13 +194,23 @@ async def _refuse_lockout(node: Node, wanted: NodeFirewall) -> None:
 
 async def _load(cluster: Cluster, node: Node, wanted: NodeFirewall, table: str, found: NodeSettings) -> None:
     """Load the table under the guard of a timer that takes it back. Raises `NotVerified` once it is taken back."""
-    path, text = _rules_file(wanted.settings)
-    # The same rules would be as wrong again.
-    before = "" if found.files[path].content == text else path
+    text, before = rules_of(wanted.settings), _before(wanted, found)
     await node.run(command("nft", "--check", "--file", "-", stdin=text, label="nft --check"))
+    await cluster.journal(node).put({PENDING: "yes"})
     await node.run(script(_ARM, UNDO, str(UNDO_AFTER), _TAKE_BACK, table, before, label=f"arm {UNDO}.timer"))
     cluster.progress(f"{node.name}: loading the firewall; it is taken back unless a new connection gets in")
     await node.run(command("nft", "--file", "-", stdin=text, label="nft --file (the site's table)"))
+    await _keep(cluster, node, table, before)
+
+
+def _before(wanted: NodeFirewall, found: NodeSettings) -> str:
+    """The file of the rules to take the table back to, '' for none: the same rules would be as wrong again."""
+    path, text = _rules_file(wanted.settings)
+    return "" if found.files[path].content == text else path
+
+
+async def _keep(cluster: Cluster, node: Node, table: str, before: str) -> None:
+    """Disarm the timer once a new connection got in. Raises `NotVerified` once the table is taken back."""
     try:
         await answers_afresh(node)
     except HostError as error:
@@ -207,6 +222,7 @@ async def _load(cluster: Cluster, node: Node, wanted: NodeFirewall, table: str, 
             remedy="see which way SSH takes to this node, and declare its ports under `firewall.ssh_ports`",
         ) from error
     await node.run(script(_DISARM, UNDO, label=f"disarm {UNDO}.timer"))
+    await cluster.journal(node).drop([PENDING])
 
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
@@ -216,5 +232,6 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
         await remove_settings(cluster, node, wanted.nodes[node.name].settings)
         await node.run(script(_DISARM, UNDO, label=f"disarm {UNDO}.timer"))
         await node.run(script(_DELETE, wanted.table, label=f"nft delete table inet {wanted.table}"))
+        await cluster.journal(node).drop([PENDING])
 
     await cluster.each(take_back, list(wanted.nodes))

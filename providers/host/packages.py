@@ -4,8 +4,9 @@ In a cluster that runs already this happens in maintenance mode (`providers.host
 
 Found stays found: what was installed before is neither journalled as made nor removed. What an installation brings
 (packages with dependencies, accounts, state directories) and what it displaces by a conflict is taken from two
-snapshots, before and after; the one before is in the journal until the one after has been written down, so that a
-run that was cut off in the middle is accounted for by the next: then with only what the packages themselves explain.
+snapshots, before and after, and of that only what the packages themselves explain: others may have been at work in
+between. The one before is in the journal until the one after has been written down, so that a run that was cut off in
+the middle is accounted for by the next.
 
 `remove` takes back exactly that. Logs under ``/var/log`` stay, as data does.
 """
@@ -107,9 +108,8 @@ async def _install(
             node.run(apt.install(missing)),
             lambda seconds: cluster.progress(f"{node.name}: still installing packages ({seconds:.0f} s)"),
         )
-    after = await apt.snapshot(node)
-    if cut_off:
-        after = await apt.brought(node, names, begun.before, after)
+    # Others install too, and daemons make directories, while this waits for apt.
+    after = await apt.brought(node, names, begun.before, await apt.snapshot(node))
     made = add(_made(entries), begun.before, after)
     await journal.put({MADE: made.model_dump_json()})
     await release(node, begun.quiet)

@@ -183,18 +183,24 @@ answers() {
 }
 
 # Ask for a URL of its own and find it in the log within $1 seconds. Only what was written since is read: the log may
-# grow by megabytes meanwhile. A log that was rotated meanwhile is read from its start.
+# grow by megabytes meanwhile. A rotation gives the file another name, and Squid writes on into it until it is told: so
+# that file is looked at too; and where it has no file yet, it is asked again until there is one with a record.
 recorded() {
-    local deadline=$((SECONDS + $1)) before inode now size url
+    local deadline=$((SECONDS + $1)) old='' size=0 url
     url=$record_url$(uname -n)-$(date +%s%N)-$$
-    before=$(stat -c '%i %s' -- "$record_log" 2>/dev/null)
-    inode=${before% *} size=${before#* }
+    if { exec 4<"$record_log"; } 2>/dev/null; then
+        old=/dev/fd/4 size=$(stat -L -c %s /dev/fd/4)
+    fi
     answers "$1" "$url" || return 1
     while :; do
-        now=$(stat -c %i -- "$record_log" 2>/dev/null)
-        [ "$now" = "$inode" ] || size=0
-        tail -c "+$((${size:-0} + 1))" -- "$record_log" 2>/dev/null | grep -qaF -e "${url#http://*/}" && return 0
+        if [ -n "$old" ]; then
+            tail -c "+$((size + 1))" "$old" 2>/dev/null | grep -qaF -e "${url#http://*/}" && return 0
+        fi
+        if [ -z "$old" ] || ! [ "$record_log" -ef "$old" ]; then
+            grep -qaF -e "${url#http://*/}" -- "$record_log" 2>/dev/null && return 0
+        fi
         [ "$SECONDS" -lt "$deadline" ] || return 1
+        [ -n "$old" ] || answers 1 "$url-again"
         sleep 0.3
     done
 }

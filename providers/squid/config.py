@@ -132,13 +132,25 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
     """Bring back what was there before; a Squid that goes on running reads it."""
     before = await read_all(cluster, wanted.nodes)
-    await cluster.each(lambda node: remove_settings(cluster, node, wanted.nodes[node.name]), list(wanted.nodes))
+    entries = await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.nodes))
+    await cluster.each(
+        lambda node: _take_back(cluster, node, wanted.nodes[node.name], before[node.name]), list(wanted.nodes)
+    )
     after = await read_all(cluster, wanted.nodes)
     for name in await _active(cluster, wanted):
-        restart = conf.needs_restart(admission.text_of(before[name]), admission.text_of(after[name]))
+        # A run that was cut off had taken the files back, and not told Squid.
+        restart = RESTART in entries[name] or conf.needs_restart(
+            admission.text_of(before[name]), admission.text_of(after[name])
+        )
         await act(cluster.node(name), "restart" if restart else "reload", wanted.unit)
     await cluster.each(lambda node: kernel.restore(cluster, node), list(wanted.nodes))
     await cluster.each(lambda node: cluster.journal(node).drop([PENDING, RESTART]), list(wanted.nodes))
+
+
+async def _take_back(cluster: Cluster, node: Node, wanted: NodeSettings, found: NodeSettings) -> None:
+    if conf.needs_restart(admission.text_of(found), ""):
+        await cluster.journal(node).put({RESTART: "yes"})
+    await remove_settings(cluster, node, wanted)
 
 
 async def _active(cluster: Cluster, wanted: Wanted) -> list[str]:

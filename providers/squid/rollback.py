@@ -1,4 +1,4 @@
-"""A configuration that did not serve goes back to the one before, on all nodes: files, settings of the kernel, journal.
+"""A configuration that did not serve goes back to the one before, on all nodes: files, units, kernel, journal.
 
 What the new declaration no longer names was taken back on the way to it, so that it comes back as well.
 """
@@ -13,7 +13,7 @@ from providers.connection.errors import HostError, NotVerified
 from providers.connection.files import Found, read_files, restore_file
 from providers.host import changes
 from providers.host.settings import NodeSettings
-from providers.host.systemd import act, read_units, reload_units
+from providers.host.systemd import UnitFound, act, read_units, reload_units, set_enabled
 from providers.squid import kernel, probe
 
 _UNIT_FILES = "/etc/systemd/system/"
@@ -38,9 +38,10 @@ class Serving:
 
 @dataclass(frozen=True)
 class Before:
-    """A node before the change: what stood where it may have written, the kernel's settings, and the journal."""
+    """A node before the change: what stood where it may have written, units, the kernel's settings, and the journal."""
 
     found: Mapping[str, Found]
+    units: Mapping[str, UnitFound]
     kernel: Mapping[str, str | None]
     entries: Mapping[str, str]
 
@@ -49,7 +50,12 @@ async def read(node: Node, wanted: NodeSettings, settings: Collection[str], entr
     """All that the way to ``wanted`` and the kernel's ``settings`` may change on a node; ``entries``: its journal."""
     paths = dict.fromkeys([*wanted.files, *wanted.directories, *changes.paths_of(entries)])
     names = dict.fromkeys([*settings, *kernel.names_of(entries)])
-    return Before(await read_files(node, list(paths)), await kernel.read(node, list(names)), entries)
+    return Before(
+        await read_files(node, list(paths)),
+        await read_units(node, list(wanted.units)),
+        await kernel.read(node, list(names)),
+        entries,
+    )
 
 
 async def roll_back(
@@ -93,6 +99,9 @@ async def _restore(cluster: Cluster, node: Node, before: Before) -> None:
         await restore_file(node, found)
     if any(found.path.startswith(_UNIT_FILES) for found in changed):
         await reload_units(node)
+    # Without an engine that has it yet, a Squid that is not enabled would be gone after a boot.
+    for name, unit in (await read_units(node, list(before.units))).items():
+        await set_enabled(node, unit, before.units[name].enabled)
     await kernel.put_back(node, before.kernel)
 
 

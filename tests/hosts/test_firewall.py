@@ -181,6 +181,28 @@ def test_a_first_table_that_lets_nobody_in_goes(hosts, loaded, wanted):
     assert hosts.drift("host.firewall", "firewall", wanted) == []
 
 
+def test_a_run_cut_off_under_the_timer_is_finished_by_the_next(hosts, loaded, wanted, monkeypatch):
+    """The rules are right by then, and so is the file: only the timer would still take them away."""
+
+    class Killed(Exception):
+        pass
+
+    async def killed(node: object) -> None:
+        raise Killed
+
+    hosts.sh("qsp-a", "nft delete table inet squid_ha")
+    with monkeypatch.context() as patched:
+        patched.setattr(firewall, "answers_afresh", killed)
+        with pytest.raises(Killed):
+            hosts.apply("host.firewall", "firewall", wanted)
+    assert hosts.drift("host.firewall", "firewall", wanted) == []
+    active = f"systemctl is-active {firewall.UNDO}.timer || :"
+    assert hosts.sh("qsp-a", active).strip() == "active"
+    hosts.apply("host.firewall", "firewall", wanted)
+    assert hosts.sh("qsp-a", active).strip() == "inactive"
+    assert hosts.drift("host.firewall", "firewall", wanted) == []
+
+
 def test_the_nodes_own_timer_takes_it_back_where_nobody_else_does(hosts, loaded, wanted, monkeypatch):
     """As when the run is killed while it waits for a new connection."""
 

@@ -61,7 +61,9 @@ def _product(standby: str) -> dict[str, Change]:
 
     untold = [Found(each, standby, UNTOLD) for each in (names.PATHS, GENERIC, names.TREE_SQUID, names.TREE_ADDRESS)]
     made = {
-        "LifeKeeper stopped": _change(Hand(standby, "lkstop -f"), on("running"), *untold),
+        "LifeKeeper stopped": _change(
+            Hand(standby, "lkstop -f"), on("running"), *untold, *_silent(standby)
+        ),
         "LifeKeeper's programs gone": _change(
             [Hand(standby, "lkstop -f"), system(standby, f"mv {BIN} /root/away")],
             on("installed"), on("running"), *_unheard(standby), *(_at(tag, standby) for tag in (APP, SQUID, ADDRESS)),
@@ -87,12 +89,21 @@ def _product(standby: str) -> dict[str, Change]:
     return made | {"setting taken out": _change(taken_out, on("settings.NOBCASTPING"))}
 
 
+def _ends(standby: str) -> list[tuple[str, str]]:
+    """The addresses of each path: the standby's, the other one's."""
+    return [(network[standby], network[_other(standby)]) for network in (REPLICATION, PUBLIC)]
+
+
+def _silent(standby: str) -> list[Found]:
+    """Every path as the other one sees it, where one node does not speak."""
+    peer = _other(standby)
+    return [Found(names.PATHS, peer, f'nodes.{peer}.sides["{far}/{own}"].alive') for own, far in _ends(standby)]
+
+
 def _unheard(standby: str) -> list[Found]:
     """Every path, where one node has none."""
-    peer = _other(standby)
-    ends = [(network[standby], network[peer]) for network in (REPLICATION, PUBLIC)]
-    here = [Found(names.PATHS, standby, f'nodes.{standby}.sides["{own}/{far}"]') for own, far in ends]
-    return here + [Found(names.PATHS, peer, f'nodes.{peer}.sides["{far}/{own}"].alive') for own, far in ends]
+    here = [Found(names.PATHS, standby, f'nodes.{standby}.sides["{own}/{far}"]') for own, far in _ends(standby)]
+    return here + _silent(standby)
 
 
 def _paths(standby: str) -> dict[str, Change]:

@@ -100,7 +100,7 @@ def test_rules_keep_their_order_and_the_login_comes_last_in_each():
     assert [line for line in found if line.startswith("acl rule_")] == [
         "acl rule_1_times time MTWHF 08:00-17:00",
         "acl rule_1_times time A 00:00-24:00",
-        "acl rule_1_users proxy_auth eve",
+        "acl rule_1_users proxy_auth_regex -i ^eve$",
         "acl rule_2_networks src 10.0.0.0/8",
         "acl rule_2_domains dstdomain -n .a.example",
         "acl rule_2_domains dstdomain -n b.example",
@@ -114,6 +114,27 @@ def test_rules_keep_their_order_and_the_login_comes_last_in_each():
     defined = min(i for i, line in enumerate(found) if line.startswith("acl rule_1_users"))
     assert max(i for i, line in enumerate(found) if line.startswith("auth_param")) < defined
     assert starting("http_access", found)[-1] == "http_access deny all"
+
+
+def test_a_name_fits_in_capital_and_small_letters_and_as_a_whole():
+    """Under `basic` as the file has it, under `ldap` as Squid makes it small, under Kerberos as the ticket has it."""
+    access = [{"action": "deny", "users": ["Mallory", "a.b+c-d_e/f@EXAMPLE.ORG"]}, DENY]
+    for auth in ({"basic": {"password_file": {"secret": "u"}}}, {"kerberos": {"keytab": "/k"}}):
+        found = [line.split() for line in lines(auth=auth, access=access) if line.startswith("acl rule_1_users")]
+        assert [words[2:4] for words in found] == [["proxy_auth_regex", "-i"]] * 2
+        mallory, other = (re.compile(words[4], re.IGNORECASE) for words in found)
+        assert all(mallory.search(name) for name in ("Mallory", "mallory", "MALLORY"))
+        assert not any(mallory.search(name) for name in ("mallory2", "xmallory", "mallory@EXAMPLE.ORG"))
+        assert other.search("a.b+c-d_e/f@example.org")
+        assert not any(other.search(name) for name in ("aXb+c-d_e/f@example.org", "a.bbc-d_e/f@example.org"))
+
+
+def test_names_of_a_file_of_passwords_may_have_capitals():
+    told = "auth_param basic casesensitive on"
+    ldap = {"uri": "ldaps://h.example", "base": "dc=x"}
+    assert told in lines(auth={"basic": {"password_file": {"secret": "u"}}})
+    assert told not in lines(auth={"ldap": ldap})
+    assert told not in lines(auth={"kerberos": {"keytab": "/k"}})
 
 
 def test_the_short_form_with_a_login_demands_it():

@@ -12,7 +12,7 @@ import yaml
 from declaration.cautions import cautions_of
 from declaration.firewall import Firewall, Opening
 from declaration.load import read
-from tests.unit.declaration.conftest import SITES, put, refused
+from tests.unit.declaration.conftest import SITES, put, refused, told
 
 # what is set of the site of phase 3, to what, and what the sentence says
 WRONG = [
@@ -28,6 +28,10 @@ WRONG = [
     ("firewall.ssh_ports", [0], "at least 1"),
     ("firewall.ssh_ports", [65536], "at most 65535"),
     ("firewall.ssh_ports", [2222, 2222], "each port once"),
+    ("firewall.ssh_ports", [3128], "taken by squid.port"),
+    ("firewall.ssh_ports", [7789], "taken by mirror.port"),
+    ("firewall.ssh_ports", [2222, 5405], "taken by Corosync"),
+    ("firewall.ssh_ports", [3121], "taken by Pacemaker"),
     ("firewall.openings", {"port": 9100}, "a list"),
     ("firewall.openings", [9100], "a section with `port`"),
     ("firewall.openings", [{}], "required"),
@@ -57,6 +61,18 @@ def test_wrong_settings_are_refused_with_a_sentence(site, path, value, sentence)
     put(site, path, value)
     mistakes = refused(site)
     assert [m for m in mistakes if m.path.startswith(path.partition(".")[0]) and sentence in m.expected], mistakes
+
+
+def test_a_further_port_of_squid_is_none_of_ssh(site):
+    put(site, "squid.more_ports", [8080])
+    put(site, "firewall", {"ssh_ports": [8080]})
+    assert told(site, "firewall.ssh_ports[0]", "taken by squid.more_ports[0]")
+
+
+def test_the_ports_that_nodes_are_reached_by_are_ports_of_ssh(site):
+    put(site, "nodes[1].ssh_port", 2222)
+    put(site, "firewall", {"ssh_ports": [22, 2222, 2223]})
+    assert read(site, "test").firewall == Firewall(ssh_ports=(22, 2222, 2223))
 
 
 def test_a_firewall_is_declared_in_a_word_or_as_a_section(site):

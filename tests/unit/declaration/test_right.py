@@ -90,6 +90,9 @@ def test_a_mirror_is_rotated_unless_told_otherwise(site):
         ("mirror.mount_point", "/srv/squid/mirror"),
         ("squid.include", ["/etc/squid/conf.d/*.conf"]),
         ("ssh", {"user": "ops", "sudo_password": {"secret": "ops-sudo"}}),
+        ("timeouts", {"mirror": {"monitor_interval": "2s"}}),
+        ("squid.allow", ["2001:db8::/32"]),
+        ("ssh.proxy_jump", "h:65535"),
         ("ssh.proxy_jump", "ops@bastion.example.org:2222"),
     ],
 )

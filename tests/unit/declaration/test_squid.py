@@ -106,7 +106,25 @@ WRONG = [
     (rules(ALLOW, {"action": "deny", "networks": ["192.0.2.128/25"]}, DENY), "squid.access[1]", "decides"),
     (rules({**ALLOW, "ports": [22]}, DENY), "squid.access[0].ports", "`squid.safe_ports`"),
     (rules({**ALLOW, "ports": [8443], "methods": ["CONNECT"]}, DENY), "squid.access[0].ports", "`squid.connect_ports`"),
+    (
+        rules({**ALLOW, "ports": [22, 8443], "methods": ["CONNECT"]}, DENY, connect_ports=["1-443"]),
+        "squid.access[0].ports",
+        "both have the same one",
+    ),
+    (
+        rules({"action": "deny", "users": ["Eve"]}, {"action": "allow", "users": ["eVe"]}, DENY, auth=AUTH),
+        "squid.access[1]",
+        "squid.access[0] decides",
+    ),
+    (
+        rules({"action": "allow", "users": ["Eve", "eve"]}, DENY, auth=AUTH),
+        "squid.access[0].users[1]",
+        "each entry once",
+    ),
     # ports of others
+    (squid(connect_ports=[443, 22]), "squid.connect_ports[1]", "`squid.safe_ports` has too"),
+    (squid(connect_ports=["81-200"]), "squid.connect_ports[0]", "`squid.safe_ports` has too"),
+    (squid(safe_ports=[80]), "squid.connect_ports[0]", "`squid.safe_ports` has too"),
     (squid(connect_ports=[]), "squid.connect_ports", "at least 1"),
     (squid(connect_ports=["all"]), "squid.connect_ports[0]", "such as `443`"),
     (squid(connect_ports=[443, 443]), "squid.connect_ports[1]", "each entry once"),
@@ -122,6 +140,7 @@ WRONG = [
     (squid(auth={**AUTH, "helpers": 0}), "squid.auth.helpers", "at least 1"),
     (squid(auth={**AUTH, "digest": {}}), "squid.auth.digest", "known here: `realm`"),
     (squid(auth={"ldap": {**LDAP, "uri": "ldap.example.org"}}), "squid.auth.ldap.uri", "such as `ldaps://"),
+    (squid(auth={"ldap": {**LDAP, "uri": "ldaps://h:65536"}}), "squid.auth.ldap.uri", "such as `ldaps://"),
     (squid(auth={"ldap": {**LDAP, "uri": "ldaps://h/; id"}}), "squid.auth.ldap.uri", "such as `ldaps://"),
     (squid(auth={"ldap": {**LDAP, "base": 'ou="x"'}}), "squid.auth.ldap.base", "a name in the directory"),
     (squid(auth={"ldap": {**LDAP, "filter": "(uid=*)"}}), "squid.auth.ldap.filter", "one `%s`"),
@@ -139,6 +158,7 @@ WRONG = [
     (squid(parents=[PARENT]), "squid.parents", "a section with `proxies`"),
     (squid(parents={"proxies": [{"host": "a b"}]}), "squid.parents.proxies[0].host", "a host name or an address"),
     (squid(parents={"proxies": [{"host": "192.0.2.10"}]}), "squid.parents.proxies[0].host", "outside of this site"),
+    (squid(parents={"proxies": [{"host": "PROXY-A"}]}), "squid.parents.proxies[0].host", "outside of this site"),
     (squid(parents={"proxies": [{"host": "proxy-a"}]}), "squid.parents.proxies[0].host", "outside of this site"),
     (squid(parents={"proxies": [PARENT, PARENT]}), "squid.parents.proxies[1].host", "proxies[0] is the same"),
     (squid(parents={"proxies": [{**PARENT, "port": 0}]}), "squid.parents.proxies[0].port", "at least 1"),
@@ -157,6 +177,9 @@ WRONG = [
     (squid(dns={"timeout": "500ms"}), "squid.dns.timeout", "whole seconds"),
     (squid(dns={"append_domain": "example.org"}), "squid.dns.append_domain", "a dot in front"),
     (squid(dns={"longest": "1m", "failed": "2m"}), "squid.dns.failed", "less than `longest`"),
+    (squid(dns={"longest": "30s"}), "squid.dns.longest", "more than `failed`, 1m unless"),
+    (squid(dns={"longest": "60s"}), "squid.dns.longest", "more than `failed`, 1m unless"),
+    (squid(dns={"failed": "6h"}), "squid.dns.failed", "less than `longest`, 6h unless"),
     (squid(timeouts={"connect": 60}), "squid.timeouts.connect", "has no unit"),
     (squid(timeouts={"connect": "0s"}), "squid.timeouts.connect", "at least `1s`"),
     (squid(timeouts={"idle": "1m"}), "squid.timeouts.idle", "known here: `connect`"),
@@ -202,6 +225,11 @@ RIGHT = [
     squid(1, outgoing="node"),
     squid(parents={"proxies": [PARENT, {**PARENT, "port": 8080}, {"host": "2001:db8::7"}], "choose": "in_turn"}),
     squid(forwarded_for="remove", via=False, dns={"servers": ["192.0.2.1", "2001:db8::1"], "timeout": "5s"}),
+    squid(dns={"longest": "61s"}),
+    squid(dns={"failed": "5h"}),
+    squid(dns={"longest": "30s", "failed": "10s"}),
+    squid(connect_ports=["22-80", "443-8443"]),
+    squid(auth={"ldap": {**LDAP, "uri": "ldaps://h:65535"}}),
     squid(timeouts={"connect": "30s"}, cache={"memory": "1G", "disk": {"size": "2G", "where": "mirror"}}),
 ]
 
@@ -241,6 +269,7 @@ COVERED = [
     ({"times": ["sun-sat"]}, {"networks": LOCAL}),
     ({"authenticated": True}, {"users": ["a"]}),
     ({"users": ["a", "b"]}, {"users": ["b"], "networks": LOCAL}),
+    ({"users": ["A"]}, {"users": ["a"]}),
     ({"methods": ["GET", "HEAD"]}, {"methods": ["GET"]}),
 ]
 

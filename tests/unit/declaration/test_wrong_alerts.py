@@ -23,6 +23,7 @@ WRONG = [
     ("mail.relay.password", {"secret": "x"}, "alerts.mail.relay.user", "whose `password`"),
     ("mail.relay.password", {"secret": "x"}, "alerts.mail.relay.tls", "never goes over the network in the clear"),
     ("webhook.url", "ftp://chat.example.org/", "alerts.webhook.url", "such as `https://chat.example.org"),
+    ("webhook.url", "https://chat.example.org:65536/", "alerts.webhook.url", "such as `https://chat.example.org"),
     ("webhook.url", "https://me:secret@chat.example.org/", "alerts.webhook.url", "without a login"),
     ("webhook.secret_url", {"secret": "x"}, "alerts.webhook.secret_url", "not both"),
     ("webhook", {}, "alerts.webhook.url", "an address, or a secret"),

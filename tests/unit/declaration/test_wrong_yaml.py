@@ -65,6 +65,14 @@ def test_a_trap_is_refused_where_it_stands(path, value, sentence):
     assert hits[0].line is not None
 
 
+@pytest.mark.parametrize("digits", [19, 5000])
+def test_a_number_longer_than_any_is_an_ordinary_mistake(digits):
+    """Python's own limit of digits is 4300."""
+    with pytest.raises(DeclarationError) as caught:
+        read(written(KEEP, "1" * digits), "x.yaml")
+    assert [m for m in caught.value.mistakes if m.path == KEEP and DIGITS in m.expected]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "path", "sentence"),
     [

@@ -25,6 +25,8 @@ for file in $(sed -n 's/^\\(upload-file\\|data-binary\\) = "@\\{0,1\\}\\([^"]*\\
 done
 if grep -q '^mail-from' "$STUB/sent/$n.config"; then kind=mail; else kind=webhook; fi
 [ ! -e "$STUB/$kind-fails" ] || { echo 'curl: (7) Failed to connect to mail.example.org port 25' >&2; exit 7; }
+[ ! -e "$STUB/dies" ] || exit 137
+if grep -q '^write-out = "%{http_code}"' "$STUB/sent/$n.config"; then cat "$STUB/answer" 2>/dev/null || echo 200; fi
 """
 PLAIN = "#!/bin/sh\nexit 0\n"
 TOKEN = 'to"ken\\of $(id)'
@@ -164,6 +166,39 @@ def test_what_cannot_be_sent_stays_and_is_tried_again(stub):
     (stub.folder / "webhook-fails").unlink()
     assert stub.run("deliver").returncode == 0
     assert stub.waiting() == []
+
+
+@pytest.mark.parametrize("answer", ["302", "308", "000"])
+def test_a_webhook_that_does_not_take_it_has_not_been_told(stub, answer: str):
+    (stub.folder / "answer").write_text(answer)
+    stub.run("raise", "failover", "x")
+    failed = stub.run("deliver")
+    assert failed.returncode == 1
+    assert f"the webhook answered with {answer}" in failed.stderr
+    assert len(stub.waiting()) == 1
+
+
+def test_a_curl_that_dies_without_a_word_has_told_nobody(stub):
+    stub.configure(channels=("mail", "webhook"))
+    (stub.folder / "dies").touch()
+    stub.run("raise", "failover", "x")
+    failed = stub.run("deliver")
+    assert failed.stderr.count("curl ended with 137") == 2
+    assert len(stub.waiting()) == 2
+
+
+@pytest.mark.parametrize("full", ["body", "json", "mail"])
+def test_what_a_full_disk_cuts_short_is_not_sent(stub, full: str):
+    stub.configure(channels=("mail", "webhook"))
+    stub.tool(
+        "mktemp",
+        '#!/bin/sh\n[ "$1" = -d ] || exec /usr/bin/mktemp "$@"\n'
+        f'folder=$(/usr/bin/mktemp -d) || exit 1\nln -s /dev/full "$folder/{full}"\necho "$folder"\n',
+    )
+    stub.run("raise", "failover", "x")
+    failed = stub.run("deliver")
+    assert "is its disk full?" in failed.stderr
+    assert len(stub.waiting()) == (2 if full == "body" else 1)
 
 
 def test_a_channel_that_fails_neither_holds_up_nor_doubles_the_other(stub):

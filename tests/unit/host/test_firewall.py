@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from providers import reconcile
 from providers.connection.command import Result
 from providers.connection.errors import HostError, NotVerified, Refused
-from providers.connection.fake import FakeNode, fake_cluster
+from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.contract import Absent
 from providers.host import firewall
 from providers.host.settings import FileState, NodeSettings
@@ -107,6 +108,25 @@ async def test_the_guard_is_armed_before_and_disarmed_after_a_new_connection_ans
     assert order == sorted(order)
     assert not host.armed
     assert host.loaded
+
+
+async def test_a_run_that_was_cut_off_under_the_guard_is_gone_on_with(monkeypatch: pytest.MonkeyPatch):
+    host, journals = Host(), FakeJournals()
+    cluster = fake_cluster(FakeNode("a", host), thing="firewall", journals=journals)
+
+    async def killed(_node: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(firewall, "answers_afresh", killed)
+        with pytest.raises(KeyboardInterrupt):
+            await firewall.converge(cluster, wanted(), Absent())
+    assert host.armed
+    pending = [name for name in journals.opened["a", "firewall"].values if name.startswith(reconcile.PENDING)]
+    assert pending, "the next run would see nothing to do"
+    await firewall.converge(cluster, wanted(), Absent())
+    assert not host.armed
+    assert firewall.PENDING not in journals.opened["a", "firewall"].values
 
 
 async def test_without_rules_there_is_nothing_to_load():

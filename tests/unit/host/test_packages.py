@@ -21,6 +21,8 @@ class Machine:
     needed_by: dict[str, str] = field(default_factory=dict)
     masked: set[str] = field(default_factory=set)
     fail: str = ""
+    meanwhile: set[str] = field(default_factory=set)
+    """What somebody else installs while apt waits for its lock."""
 
     def __call__(self, command: Command) -> Result | str:  # noqa: C901, PLR0911, PLR0912 - one case per command
         if self.fail and self.fail in str(command):
@@ -34,6 +36,7 @@ class Machine:
             case ["dpkg-query"]:
                 return "".join(f"{name}\tinstalled\n" for name in sorted(self.installed))
             case ["apt-get", "install"]:
+                self.installed |= self.meanwhile
                 for name in words[2:]:
                     assert "squid.service" in self.masked or name != "squid" or "squid.service" in self.units
                     self.installed |= self.brings.get(name, {name})
@@ -100,6 +103,15 @@ async def test_installed_once_and_then_left_alone():
     node.commands.clear()
     await converge(cluster)
     assert node.written == []
+
+
+async def test_what_others_install_while_this_waits_for_apt_is_not_ours():
+    machine = Machine(meanwhile={"postgresql"})
+    cluster, _, _ = at_work(machine)
+    await converge(cluster)
+    machine.meanwhile.clear()
+    await packages.remove(cluster, WANTED)
+    assert machine.installed == {"base", "timesyncd", "postgresql"}
 
 
 async def test_what_was_found_is_not_made():

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -92,8 +93,9 @@ class Handler(socketserver.StreamRequestHandler):
         # All of the request is read: what is left unread would turn the close into a reset.
         lines = list(iter(lambda: self.rfile.readline().decode(), "\r\n"))
         server.requests.append(lines[0])
+        server.asked()
         if server.log is not None:
-            with server.log.open("a") as log:
+            with (server.into or server.log).open("a") as log:
                 log.write(f"1795370634.1 {lines[0].strip()}\n")
         if server.answer:
             self.wfile.write(server.answer)
@@ -110,6 +112,9 @@ class Server(socketserver.ThreadingTCPServer):
         self.answer = answer
         self.requests: list[str] = []
         self.log: Path | None = None
+        self.into: Path | None = None
+        """Where records go while Squid has not been told of a rotation."""
+        self.asked: Callable[[], None] = lambda: None
         self.silent = threading.Event()
         self.port = str(self.server_address[1])
 
@@ -325,6 +330,37 @@ def test_a_log_that_is_not_there_yet_is_read_from_its_start(unit, serve, tmp_pat
     server.log = tmp_path / "access.log"
     unit.set("state", "active")
     assert unit.run("monitor", port=server.port, record_log=str(server.log), **RECORD) == (0, "")
+
+
+def test_a_rotation_between_request_and_record_is_no_lost_record(unit, serve, tmp_path):
+    server = serve(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+    log, renamed = tmp_path / "access.log", tmp_path / "access.log.1"
+    log.write_text("an older line\n")
+    server.log = log
+
+    def rotate() -> None:
+        if len(server.requests) == 2:
+            log.rename(renamed)
+            server.into = renamed
+
+    server.asked = rotate
+    unit.set("state", "active")
+    assert unit.run("monitor", port=server.port, record_log=str(log), **RECORD, record_lost="fail") == (0, "")
+    assert not log.exists()
+
+
+def test_a_look_while_the_log_has_its_new_name_already_waits_for_the_new_file(unit, serve, tmp_path):
+    server = serve(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+    log, renamed = tmp_path / "access.log", tmp_path / "access.log.1"
+    server.log, server.into = log, renamed
+
+    def told() -> None:
+        if len(server.requests) > 3:
+            server.into = None
+
+    server.asked = told
+    unit.set("state", "active")
+    assert unit.run("monitor", port=server.port, record_log=str(log), **RECORD, record_lost="fail") == (0, "")
 
 
 @pytest.mark.parametrize(("lost", "code"), [({}, 190), ({"record_lost": "degrade"}, 190), ({"record_lost": "fail"}, 1)])

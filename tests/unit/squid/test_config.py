@@ -9,7 +9,7 @@ from providers.connection.command import Command, Result
 from providers.connection.errors import CommandFailed, NotVerified
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.contract import Absent, Present
-from providers.host.settings import FileState, NodeSettings
+from providers.host.settings import FileState, NodeSettings, UnitState
 from providers.squid import config
 
 CONF = "/etc/squid/squid.conf"
@@ -30,6 +30,7 @@ class Machine:
     serving: str = "old"
     reads: int = 0
     fail: set[str] = field(default_factory=set)
+    enabled: str = "disabled"
 
     def __call__(self, command: Command) -> Result | str:  # noqa: PLR0911 - one case per command
         text = str(command)
@@ -47,7 +48,10 @@ class Machine:
             self.story.append(f"{self.name} write {self.content}")
         if text.startswith("systemctl show"):
             state = "active" if self.active else "inactive"
-            return f"LoadState=loaded\nUnitFileState=disabled\nActiveState={state}\nSubState=x\nNeedDaemonReload=no\n"
+            units = f"LoadState=loaded\nUnitFileState={self.enabled}\nActiveState={state}\n"
+            return f"{units}SubState=x\nNeedDaemonReload=no\n"
+        if text.startswith(("systemctl enable", "systemctl disable")):
+            self.enabled = f"{text.split()[1]}d"
         if text.startswith(("systemctl reload", "systemctl restart")):
             self.serving, self.reads = self.content or "", self.reads + 1
             self.story.append(f"{self.name} {command.argv[1]} {self.serving}")
@@ -206,6 +210,30 @@ async def test_absent_only_if_on_no_node():
     assert observed.facts == {"active": ["a"]}
     pair.machines["b"].content = None
     assert await config.observe(pair.cluster, wanted("new")) == Absent()
+
+
+async def test_a_squid_that_the_boot_started_does_so_again_after_a_roll_back():
+    pair = Pair()
+    for machine in pair.machines.values():
+        machine.enabled = "enabled"
+    unit = {"squid.service": UnitState(enabled="disabled")}
+    nodes = {name: settings.model_copy(update={"units": unit}) for name, settings in wanted("silent").nodes.items()}
+    declared = wanted("silent").model_copy(update={"nodes": nodes})
+    with pytest.raises(NotVerified, match="the old configuration is back"):
+        await config.converge(pair.cluster, declared, Absent())
+    assert [machine.enabled for machine in pair.machines.values()] == ["enabled", "enabled"]
+
+
+async def test_a_removal_that_was_cut_off_before_the_restart_restarts():
+    pair = Pair()
+    caching = "cache_dir ufs /mnt/mirror/cache 100 16 256\n"
+    await pair.converge(caching)
+    pair.machines["a"].fail.add("systemctl restart -- squid.service")
+    with pytest.raises(CommandFailed):
+        await config.remove(pair.cluster, wanted(caching))
+    pair.story.clear()
+    await config.remove(pair.cluster, wanted(caching))
+    assert pair.story == ["a restart old"]
 
 
 async def test_removal_brings_back_what_was_there_and_reloads():

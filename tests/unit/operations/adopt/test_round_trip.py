@@ -133,7 +133,7 @@ VARIED: dict[str, tuple[int, dict[str, Any]]] = {
     "listening": (2, {"squid": {"listen": "virtual_ip", "outgoing": "virtual_ip"}}),
     "outgoing": (2, {"squid": {"outgoing": "node", "shutdown_lifetime": "3s"}}),
     "allow": (1, {"squid": {"allow": ["192.0.2.0/24", "2001:db8::/32", "198.51.100.7/32"]}}),
-    "open ports": (1, {"squid": {"connect_ports": ["443", "8443"], "safe_ports": ["80", "1025-65535"]}}),
+    "open ports": (1, {"squid": {"connect_ports": ["443", "8443"], "safe_ports": ["80", "443", "1025-65535"]}}),
     "headers": (1, {"squid": {"forwarded_for": "remove", "via": False}}),
     "dns": (1, {"squid": {"dns": {"servers": ["192.0.2.1"], "timeout": "5s", "append_domain": ".example.org"}}}),
     "limits": (1, {"squid": {"timeouts": {"connect": "30s", "read": "5m", "client_lifetime": "1d"}}}),
