@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+from collections.abc import Mapping
 from typing import Any
 
+from declaration.rules.access_cover import share_a_port
+from declaration.squid import Squid
 from declaration.squid_access import DAYS
 from operations.adopt.directives import Reader, from_file
 from providers.squid.conf import Directive
 
 _LETTERS = "SMTWHFA"
+_USER = re.compile(r"\^(?:[A-Za-z0-9@/_-]|\[.\])+\$")
 _WHOLE_DAY = "00:00-24:00"
 _KINDS = {
     "src": "networks", "dstdomain": "domains", "method": "methods", "port": "ports", "time": "times",
@@ -35,20 +40,30 @@ def read(reader: Reader) -> tuple[dict[str, Any], list[tuple[Directive, str]]]:
     settings: dict[str, Any] = {}
     rules: list[tuple[Directive, dict[str, Any]]] = []
     lost: list[tuple[Directive, str]] = []
+    tunnels: Directive | None = None
     for each in reader.take("http_access"):
         words = tuple(word.lower() for word in each.words)
         if words in _GUARDS:
             reader.used(words[1:])
             continue
-        ports = _ports(reader, words)
-        if ports:
+        if ports := _ports(reader, words):
             settings |= ports
+            tunnels = each if "connect_ports" in ports else tunnels
             continue
         try:
             rules.append((each, rule(reader, each.words)))
         except NotSaid as reason:
             lost.append((each, str(reason)))
+    if tunnels and (void := _void(settings)):
+        settings["connect_ports"] = [each for each in settings["connect_ports"] if each not in void]
+        lost.append((tunnels, f"tunnels to {', '.join(map(str, void))}, which the guard of all ports denies before"))
     return settings | _form(reader, rules), lost
+
+
+def _void(settings: Mapping[str, Any]) -> list[Any]:
+    """Tunnel ports that no tunnel gets to, because they are no safe ports."""
+    safe = [str(each) for each in settings.get("safe_ports", Squid.model_fields["safe_ports"].default)]
+    return [each for each in settings.get("connect_ports", ()) if not share_a_port([str(each)], safe)]
 
 
 def _ports(reader: Reader, words: tuple[str, ...]) -> dict[str, Any]:
@@ -80,6 +95,8 @@ def _condition(reader: Reader, name: str) -> dict[str, Any]:
     if name in _BUILT_IN and name not in reader.lists:
         return _BUILT_IN[name]
     kind, values = reader.lists.get(name, ("", ()))
+    if kind == "proxy_auth_regex" and (users := _users(values)):
+        return {"users": users}
     if kind not in _KINDS:
         raise NotSaid(f"the access list {name}" + (f" of the kind {kind}" if kind else ", which is not in this file"))
     if from_file(values):
@@ -90,6 +107,13 @@ def _condition(reader: Reader, name: str) -> dict[str, Any]:
         return {"times": _times(values)}
     convert = {"src": network, "port": _port}.get(kind, str)
     return {_KINDS[kind]: [convert(each) for each in values]}
+
+
+def _users(values: tuple[str, ...]) -> list[str]:
+    """Users out of expressions for their whole names, as this program writes them; none if any is something else."""
+    if not all(_USER.fullmatch(each) for each in values):
+        return []
+    return [re.sub(r"\[(.)\]", r"\1", each[1:-1]) for each in values]
 
 
 def network(word: str) -> str:

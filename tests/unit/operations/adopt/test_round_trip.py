@@ -14,7 +14,9 @@ from blueprint.adopted import settings_of
 from blueprint.site import things
 from declaration.load import read
 from declaration.site import Site
+from operations.adopt import access
 from operations.adopt.describe import describe
+from operations.adopt.directives import Reader
 from operations.adopt.model import Draft, NodeFacts
 from providers.connection.command import Result, command
 from providers.pacemaker.cib import Cib
@@ -210,6 +212,26 @@ def test_rules_of_access_are_read_back() -> None:
     del raw["squid"]["allow"]
     raw["squid"]["access"] = RULES
     assert check(raw).notes == []
+
+
+def test_users_are_read_back_and_tunnels_that_reach_nothing_are_left_out() -> None:
+    raw = phase(1)
+    del raw["squid"]["allow"]
+    raw["squid"]["auth"] = AUTH
+    raw["squid"]["access"] = [
+        {"action": "deny", "users": ["Mallory", "a.b+c@EXAMPLE.ORG"]},
+        {"action": "allow", "networks": ["192.0.2.0/24"], "authenticated": True},
+        {"action": "deny"},
+    ]
+    assert check(raw).notes == []
+    reader = Reader(
+        "acl Safe port 80 443\nacl Tunnels port 443 22\nacl office src 192.0.2.0/24\nhttp_access deny !Safe\n"
+        "http_access deny CONNECT !Tunnels\nhttp_access allow office\nhttp_access deny all\n",
+        "squid.conf",
+    )
+    found, lost = access.read(reader)
+    assert found["connect_ports"] == [443]
+    assert ["22" in reason for _, reason in lost] == [True]
 
 
 @settings(max_examples=12, deadline=None)
