@@ -27,15 +27,7 @@ M = TypeVar("M", bound=Member)
 
 async def read(cluster: Cluster, wanted: Member) -> dict[str, View]:
     """The nodes' views. Raises `Unknown` where LifeKeeper is installed and does not run."""
-    seen = await views.read(cluster, list(wanted.nodes))
-    for name, view in seen.items():
-        if view.installed and not view.running:
-            raise Unknown(
-                f"LifeKeeper does not run, so it cannot tell about {wanted.tag}",
-                node=name,
-                remedy="start it: `lkcli start`",
-            )
-    return seen
+    return await views.telling(cluster, list(wanted.nodes), wanted.tag)
 
 
 async def observe(cluster: Cluster, wanted: M, kit: Kit) -> Observed[M]:
@@ -153,7 +145,10 @@ def _refuse_different(wanted: Member, seen: Views, kit: Kit) -> None:
 
 async def _begin(cluster: Cluster, wanted: Member, seen: Views) -> None:
     """Write down first what was there: only what this site makes is ever deleted."""
-    found = any(wanted.tag in view.instances for view in seen.values())
+    entries = await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.nodes))
+    # A node that was replaced has a new journal, and the other one knows whose the resource is.
+    known = {told[MADE] for told in entries.values() if MADE in told}
+    found = "yes" not in known and any(wanted.tag in view.instances for view in seen.values())
     for name in wanted.nodes:
         journal = cluster.journal(name)
         ours = {f"{_TIED}{child}": "made" for child in _missing_ties(wanted, name, seen)}
@@ -168,7 +163,7 @@ def _missing_ties(wanted: Member, name: str, seen: Views) -> list[str]:
 
 async def untie(cluster: Cluster, wanted: Member, *, all_of_them: bool = False) -> None:
     """Dependencies that this site made and no longer wants."""
-    seen = await views.read(cluster, list(wanted.nodes))
+    seen = await read(cluster, wanted)
     for name, node in wanted.nodes.items():
         journal = cluster.journal(name)
         entries = await journal.entries()

@@ -112,9 +112,10 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     await cluster.each(install, list(wanted.nodes))
     for name in wanted.nodes:
         await speaking.compare(cluster, name, wanted.assumed)
-    await _settings(cluster, wanted)
+    # What may fail comes before LifeKeeper is stopped for a setting.
     for name in wanted.nodes:
         await _license(cluster, wanted, name)
+    await _settings(cluster, wanted)
     await cluster.each(lambda node: _bring_up(cluster, node), list(wanted.nodes))
     await cluster.each(lambda node: cluster.journal(node).drop([PENDING, _AGAIN]), list(wanted.nodes))
 
@@ -133,7 +134,8 @@ async def _license(cluster: Cluster, wanted: Wanted, name: str) -> None:
     """Before the first start only; how an installed licence is looked at is not published."""
     journal, node = cluster.journal(name), cluster.node(name)
     given = wanted.license_file or wanted.license_secret
-    if not given or _LICENSED in await journal.entries() or await _runs(node):
+    entries = await journal.entries()
+    if not given or _LICENSED in entries or entries.get(_RAN) == "yes" or await _runs(node):
         return
     path = wanted.license_file or _LICENSE
     if wanted.license_secret:

@@ -204,7 +204,7 @@ async def _take_back(cluster: Cluster, wanted: Wanted, name: str, *, keep: bool)
     """Delete this site's own paths, or those of them that are no longer wanted; then systems nobody has a path to."""
     journal = cluster.journal(name)
     entries = await journal.entries()
-    view = (await views.read(cluster, [name]))[name]
+    view = (await views.telling(cluster, [name], "its paths"))[name]
     kept = set(wanted.nodes[name].sides) if keep else set[str]()
     if not keep and (needed := needed_by_others(view, wanted.nodes[name].peer, _made(entries))):
         peer = wanted.nodes[name].peer

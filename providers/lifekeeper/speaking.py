@@ -148,8 +148,12 @@ async def say_plainly(cluster: Cluster, line: Line) -> Result:
 
 
 def _locked_out(result: Result) -> bool:
-    """The admin lock was taken between the look and the line; how the product says so is unknown."""
-    return result.exit_code != 0 and "admin lock" in f"{result.stdout}{result.stderr}".lower()
+    """The admin lock was taken between the look and the line; how the product says so is unknown.
+
+    That it was released, an extension says in the middle of its work (SIOS's manuals).
+    """
+    lines = f"{result.stdout}\n{result.stderr}".lower().splitlines()
+    return result.exit_code != 0 and any("admin lock" in line and "released" not in line for line in lines)
 
 
 async def wait_idle(cluster: Cluster, node: Node) -> None:

@@ -48,7 +48,7 @@ async def walk(cluster: Cluster, steps: Sequence[Step], names: Sequence[str]) ->
 
     Raises `Refused`, `CommandFailed`, and `NotVerified` for a line that had no effect.
     """
-    seen = await views.read(cluster, names)
+    seen = await views.telling(cluster, names)
     await speaking.check(cluster, [step.line for step in steps if not step.done(seen)])
     for step in steps:
         if step.done(seen) or (step.unless is not None and await step.unless(cluster)):
@@ -57,7 +57,7 @@ async def walk(cluster: Cluster, steps: Sequence[Step], names: Sequence[str]) ->
             await step.ready(cluster, seen)
         cluster.progress(f"{step.line.node}: {step.line.page}")
         await speaking.say(cluster, step.line)
-        seen = await views.read(cluster, names)
+        seen = await views.telling(cluster, names)
         if not step.done(seen) and step.line.name:
             raise NotVerified(
                 f"`{' '.join(step.line.words)}` ended well, but LifeKeeper's lists do not show its effect",

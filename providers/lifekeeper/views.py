@@ -106,6 +106,20 @@ async def read(cluster: Cluster, names: Sequence[str]) -> dict[str, View]:
     return await cluster.each(look, names)
 
 
+async def telling(cluster: Cluster, names: Sequence[str], about: str = "its resources") -> dict[str, View]:
+    """The same of nodes that can tell: where LifeKeeper is stopped its lists are empty, and nothing is gone for that.
+
+    Raises `Unknown` where it is installed and does not run; ``about`` what nobody knows then.
+    """
+    seen = await read(cluster, names)
+    for name, view in seen.items():
+        if view.installed and not view.running:
+            raise Unknown(
+                f"LifeKeeper does not run, so it cannot tell about {about}", node=name, remedy="start it: `lkcli start`"
+            )
+    return seen
+
+
 def parse(node: str, results: Sequence[Result]) -> View:
     """The answers to `queries`. Raises `Unknown` for a list that failed while LifeKeeper runs."""
     test, instances, equivalents, dependencies, paths, systems, flags, status = results

@@ -16,7 +16,7 @@ from providers.pacemaker.model import Primitive
 from providers.pacemaker.monitor import NodeView
 from providers.pacemaker.move import switchover, under_way
 from providers.pacemaker.notices import FENCE
-from providers.pacemaker.service import active, arrived, promotable, service
+from providers.pacemaker.service import active, arrived, ids, promotable, service
 
 MODE = "maintenance-mode"
 SLACK = 60.0
@@ -198,7 +198,9 @@ async def cleanup(cluster: Cluster) -> None:
     if await under_way(cluster):
         raise Refused("a switchover is under way", remedy="wait until it has ended")
     current = await live.read(cluster)
-    left = [name for name in current.cib.transient() if not name.startswith(FENCE)]
+    # What binds somebody else's resources is somebody else's.
+    ours = current.cib.constraints_on(ids(current.cib))
+    left = [name for name in current.cib.transient() if not name.startswith(FENCE) and name in ours]
     if left:
         await live.change(cluster, lambda now: now.cib.without_constraints(left), live=current, verify=False)
     await fences.lift(cluster, current)

@@ -138,6 +138,13 @@ def _refuse_foreign(cluster: Cluster, wanted: Wanted, read: Mapping[str, _Readin
                 node=name,
                 remedy=f"remove {corosync_conf.PATH} if that cluster is gone, or declare `takeover: true`",
             )
+        if _is_default(node.conf) and node.view is not None and node.view.instances:
+            running = ", ".join(sorted({each.id for each in node.view.instances}))
+            raise Refused(
+                f"this node is a cluster of its own, by the package's configuration, and it has resources: {running}",
+                node=name,
+                remedy="remove them, or declare `takeover: true`: that cluster is stopped and forgotten then",
+            )
 
 
 def _is_default(text: str) -> bool:

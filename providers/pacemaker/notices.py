@@ -8,6 +8,7 @@ from providers.pacemaker.cib import Cib
 from providers.pacemaker.live import Live
 from providers.pacemaker.model import Constraint, Location
 from providers.pacemaker.options import SECTIONS
+from providers.pacemaker.service import ids, service
 from providers.roles import Notice, NoticeKind
 
 FENCE = "drbd-fence-by-handler-"
@@ -47,6 +48,7 @@ def _modes(current: Live) -> Iterator[Notice]:
 
 def _failures(current: Live) -> Iterator[Notice]:
     told: set[tuple[str, str]] = set()
+    members = service(current.cib)
     for failure in current.monitor.failures:
         if not failure.degraded:
             told.add((failure.resource, failure.node))
@@ -54,10 +56,11 @@ def _failures(current: Live) -> Iterator[Notice]:
             times = f" ({_times(count)})" if count > 1 else ""
             # What a look found to be impossible there has no count.
             banned = failure.operation == "probe" or _bans(current.cib, failure.resource, count)
+            banned = banned and failure.resource in members
             yield _failure(f"{failure}{times}", failure.node, failure.resource, banned=banned)
     for (member, node), count in current.monitor.fail_counts.items():
         if count and (member, node) not in told:
-            banned = _bans(current.cib, member, count)
+            banned = member in members and _bans(current.cib, member, count)
             yield _failure(f"{member} failed on {node} ({_times(count)})", node, member, banned=banned)
 
 
@@ -83,6 +86,7 @@ def _times(count: int) -> str:
 
 
 def _constraints(current: Live) -> Iterator[Notice]:
+    members = ids(current.cib)
     for name, constraint in current.cib.transient().items():
         node = _node(constraint)
         member = constraint.resource if isinstance(constraint, Location) else ""
@@ -92,7 +96,7 @@ def _constraints(current: Live) -> Iterator[Notice]:
                 "where it has, `squid-ha cleanup` takes this back"
             )
             yield Notice("fence", text, node=node, member=member)
-        elif isinstance(constraint, Location) and constraint.score == "-INFINITY":
+        elif isinstance(constraint, Location) and constraint.score == "-INFINITY" and member in members:
             text = f"`{name}` was left by a tool and keeps {member} off {node or 'a node'}: `squid-ha cleanup`"
             yield Notice("ban", text, node, member)
         else:

@@ -23,8 +23,10 @@ sectors each (sbd(8)) fit in with sectors of up to 2 KiB."""
 
 _DUMP = r"""
 [ -b "$1" ] || { echo missing; exit 0; }
+dd if="$1" of=/dev/null bs=4096 count=1 status=none 2>/dev/null || { echo unreadable; exit 0; }
 sbd -d "$1" dump 2>/dev/null || echo none
 """
+_UNTOLD = {"missing": "there is no such block device", "unreadable": "it cannot be read"}
 _BLANK = r"""
 set -eu
 real=$(readlink -f -- "$1")
@@ -68,9 +70,9 @@ def query(device: str) -> Command:
 
 
 def parse(text: str) -> Header | None:
-    """Read `sbd dump`; None where the device bears no header. Raises `ValueError` where there is no device."""
-    if text.strip() == "missing":
-        raise ValueError("there is no such block device")
+    """Read `sbd dump`; None where the device bears no header. Raises `ValueError` where it cannot be told."""
+    if text.strip() in _UNTOLD:
+        raise ValueError(_UNTOLD[text.strip()])
     values = dict(re.findall(r"^([^:\n=]+?)\s*: (.*)$", text, re.MULTILINE))
     if "UUID" not in values:
         return None
@@ -131,7 +133,8 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     restart = _RESTART in known or stale or await stack.interrupted(cluster)
     if restart:
         await stack.refuse_alone(cluster)
-    await _converge_header(cluster, wanted)
+    watched = any(before[name].files == wanted.nodes[name].files for name in running)
+    await _converge_header(cluster, wanted, watched=watched)
     if restart:
         await cluster.each(lambda node: cluster.journal(node).put({_RESTART: "yes"}))
     await cluster.each(
@@ -171,7 +174,8 @@ async def _require_watchdog(node: Node, settings: NodeSettings) -> None:
         )
 
 
-async def _converge_header(cluster: Cluster, wanted: Wanted) -> None:
+async def _converge_header(cluster: Cluster, wanted: Wanted, *, watched: bool) -> None:
+    """``watched``: daemons run that have this very disk in their file."""
     headers = await _headers(cluster, wanted)
     header = _shared(wanted, headers)
     known = await journals.entries(cluster)
@@ -182,10 +186,17 @@ async def _converge_header(cluster: Cluster, wanted: Wanted) -> None:
             await _note(cluster, found or "there", wanted.device)
         return
     first = next(iter(cluster.nodes.values()))
-    if found != "blank":
+    if header is None and watched:
+        raise Refused(
+            f"{wanted.device} bears no SBD header any more, and the cluster fences with it",
+            remedy="see what became of the disk; stop the cluster on both nodes (pacemaker first, then corosync), and "
+            "run this again",
+        )
+    # Without a header it may be another disk under the same path, or somebody has made something else of it.
+    if header is None or found != "blank":
         await _require_blank(first, wanted.device)
         await _note(cluster, "blank", wanted.device)
-    elif header and await _running(cluster):
+    elif await _running(cluster):
         raise Refused(
             f"the timeouts in the header of {wanted.device} cannot be changed while SBD runs on it",
             remedy="stop the cluster on both nodes (pacemaker first, then corosync), and run this again",

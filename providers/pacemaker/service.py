@@ -60,6 +60,12 @@ def service(cib: Cib) -> dict[str, Primitive]:
     return {name: members[name] for name in sorted(members, key=lambda name: len(below(name)))}
 
 
+def ids(cib: Cib) -> set[str]:
+    """What constraints may call the service's members: their own ids, and those of their clones."""
+    members = service(cib)
+    return {*members, *(cib.outer_id(name) for name in members)}
+
+
 def _with(family: set[str], together: Sequence[set[str]]) -> set[str]:
     grown = family.union(*(each for each in together if each & family))
     return grown if grown == family else _with(grown, together)

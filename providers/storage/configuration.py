@@ -58,10 +58,13 @@ cp -p "$1" "$1$2.new"
 mv -fT "$1$2.new" "$1$2"
 sync "$1$2" "$(dirname "$1")"
 """
-# $1 path, $2 suffix
+# $1 path, $2 suffix, $3 whether a file was saved. One that was is back already where a run was cut off after this.
 _RESTORE = r"""
 rm -f "$1.new" "$1$2.new"
-if [ -f "$1$2" ]; then mv -fT "$1$2" "$1"; else rm -f "$1"; fi
+case $3 in
+    saved) [ ! -f "$1$2" ] || mv -fT "$1$2" "$1" ;;
+    *) rm -f "$1" ;;
+esac
 """
 
 
@@ -150,6 +153,7 @@ async def _write(node: Node, path: str, wanted: FileState, secret: str) -> Resul
     return await node.run(script(_WRITE, *args, stdin=f"{secret}\n{content}", label=f"write {path}"))
 
 
-async def restore(node: Node, path: str) -> None:
-    """Bring back the file that was there before this site's, or take ours away."""
-    await node.run(script(_RESTORE, path, BACKUP, label=f"take back {path}"))
+async def restore(cluster: Cluster, node: Node, path: str, found: str) -> None:
+    """Bring back the file that was there before this site's, or take ours away; ``found`` is what `claim` noted."""
+    await node.run(script(_RESTORE, path, BACKUP, found, label=f"take back {path}"))
+    await cluster.journal(node).drop([CONFIGURATION])

@@ -291,7 +291,7 @@ async def _clean(cluster: Cluster, node: Node, wanted: Wanted) -> None:
     journal = cluster.journal(node)
     entries = await journal.entries()
     if configuration.CONFIGURATION in entries:
-        await configuration.restore(node, secret_file(settings))
+        await configuration.restore(cluster, node, secret_file(settings), entries[configuration.CONFIGURATION])
     await remove_settings(cluster, node, plain(settings))
     if entries.get(MODULE) == "absent":
         await node.run(drbd.unload(wanted.volume))

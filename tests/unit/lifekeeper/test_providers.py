@@ -1,6 +1,7 @@
 """This side of the conversation, against a pair in memory: made, adopted, drift, cut off, taken back."""
 
 import asyncio
+import contextlib
 import copy
 import json
 from typing import Any
@@ -9,7 +10,9 @@ import pytest
 
 from blueprint.site import things
 from providers import reconcile
+from providers.connection.command import Result
 from providers.connection.errors import CommandFailed, Refused, TimedOut, Unknown
+from providers.connection.fake import FakeNode, fake_cluster
 from providers.contract import Absent, Present
 from providers.kinds import load_kind
 from providers.lifekeeper import paths, speaking, steps, views
@@ -530,3 +533,59 @@ def test_an_info_string_with_the_separator_in_it_hides_no_state():
     row = ["a", "gen", "app", "tag", "id", "one", "two", "OSU", "AUTORES_ISP", "", "AUTOMATIC"]
     instance = views._instance(row)
     assert (instance.info, instance.state, instance.switchback) == ("one|two", "OSU", "automatic")
+
+
+def test_a_node_whose_lifekeeper_stops_meanwhile_has_not_lost_what_it_had():
+    pair = fresh()
+    up(pair, members(2))
+
+    def stop(_node, line):
+        if "resource create" in line:
+            pair.lcds["proxy-b"].running = False
+
+    pair.after = stop
+    pair.said.clear()
+    with pytest.raises(Unknown, match=r"proxy-b.*LifeKeeper does not run"):
+        up(pair, members(3))
+    assert not [line for _, line in pair.said if "eqv_remove" in line]
+    pair.after = lambda _node, _line: None
+    pair.lcds["proxy-b"].running = True
+    up(pair, members(3))
+    assert [differences(pair, thing) for thing in members(3)] == [[] for _ in members(3)]
+
+
+def test_what_one_node_made_is_not_found_on_one_that_was_replaced():
+    pair, listed = fresh(), members(2)
+    up(pair, listed)
+    journals = pair.journals.opened
+    for (node, _), journal in journals.items():
+        if node == "proxy-b":
+            journal.values.clear()
+    up(pair, [each for each in listed if each.name == "paths"])
+    pair.lcds["proxy-b"].instances.clear()
+    pair.lcds["proxy-a"].stale = set(pair.lcds["proxy-a"].instances)
+    up(pair, listed)
+    assert {journals[node, "tree-squid"].values["made"] for node in pair.names} == {"yes"}
+
+
+def test_a_licence_is_installed_on_no_node_that_ran_already_whatever_a_setting_needs():
+    pair = fresh()
+    for lcd in pair.lcds.values():
+        lcd.running = True
+    listed = members(2, license={"file": "/root/l"}, heartbeat={"interval": "3s", "misses": 9})
+    up(pair, listed)
+    assert [line for _, line in pair.said if "lkstop" in line], "the setting needs no stop"
+    assert not [line for _, line in pair.said if "lkkeyins" in line]
+
+
+@pytest.mark.parametrize(
+    ("said", "again"), [("Admin Lock is held: !action!7", True), ("LifeKeeper Admin Lock (t) Released\nfailed", False)]
+)
+def test_only_a_held_admin_lock_is_waited_for(said: str, again: bool, monkeypatch: pytest.MonkeyPatch):
+    answers = [(1, said), (0, "")]
+    node = FakeNode("proxy-a", lambda asked: Result(asked, *answers.pop(0), ""))
+    monkeypatch.setattr(speaking, "BUSY_LIMIT", 5.0)
+    line = speaking.system("proxy-a", "page", "true")
+    with contextlib.nullcontext() if again else pytest.raises(CommandFailed, match="Released"):
+        asyncio.run(speaking.say_plainly(fake_cluster(node), line))
+    assert len(answers) == (0 if again else 1)

@@ -10,7 +10,7 @@ from providers.connection.command import Command, Result
 from providers.connection.errors import NotVerified, Refused, TimedOut
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.pacemaker import actions, live, runtime
-from providers.pacemaker.model import Expression, Location
+from providers.pacemaker.model import Expression, Location, Primitive
 from providers.pacemaker.options import SECTIONS
 from tests.unit.pacemaker.acting import Acting, with_failure
 
@@ -164,6 +164,17 @@ async def test_cleanup_forgets_failures_and_takes_back_what_tools_left() -> None
     acting.mirror = IN_STEP
     await runtime.cleanup(cluster)
     assert await runtime.notices(cluster) == [], "the node could never take over, though its half is up to date"
+
+
+async def test_what_binds_somebody_elses_resource_is_left_and_is_no_ban_of_the_service() -> None:
+    acting = with_failure(Acting())
+    ban = Location(resource="db", score="-INFINITY", node="qsp-a")
+    cib = live.Cib.parse(acting.cib).with_member(Primitive(id="db", agent="ocf:heartbeat:Dummy"), None)
+    acting.cib = cib.with_constraints({"cli-ban-db-on-qsp-a": ban}).text()
+    cluster = fake_cluster(*acting.nodes())
+    assert ("constraint", "db") in [(each.kind, each.member) for each in await runtime.notices(cluster)]
+    await runtime.cleanup(cluster)
+    assert "cli-ban-db-on-qsp-a" in acting.cib
 
 
 @pytest.mark.parametrize(

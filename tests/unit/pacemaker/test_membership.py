@@ -81,6 +81,14 @@ def test_a_foreign_cluster_is_refused_and_the_packages_own_is_not(conf, refused)
         membership._refuse_foreign(fake_cluster(node), wanted(), read)
 
 
+def test_the_packages_own_cluster_is_not_discarded_where_somebody_runs_something_in_it():
+    view = monitor.parse(recorded("crm_mon-tree.xml"))
+    read = {"qsp-a": membership._Reading(settings(DISTRIBUTION), OURS, view)}
+    with pytest.raises(Refused, match=r"cluster of its own.*squid"):
+        membership._refuse_foreign(fake_cluster(FakeNode("qsp-a")), wanted(), read)
+    membership._refuse_foreign(fake_cluster(FakeNode("qsp-a"), takeover=True), wanted(), read)
+
+
 def test_a_key_is_shared_only_if_all_have_it_and_root_alone_may_read_it():
     assert authkey.shared({"a": OURS, "b": OURS}, "a")
     assert not authkey.shared({"a": OURS, "b": Key("def", safe=True)}, "a")

@@ -112,6 +112,50 @@ async def test_a_disk_whose_header_somebody_replaced_by_data_is_not_emptied(disk
     assert disks.found["/dev/one"] == "data"
 
 
+async def test_nor_is_it_written_over(disks: Disks, journals: FakeJournals):
+    await up(disks, journals, "/dev/one")
+    disks.found["/dev/one"] = "data"
+    with pytest.raises(Refused, match="/dev/one is not blank"):
+        await up(disks, journals, "/dev/one")
+    assert disks.found["/dev/one"] == "data"
+
+
+async def test_a_header_that_is_gone_is_not_made_anew_under_a_running_cluster(disks: Disks, journals: FakeJournals):
+    await up(disks, journals, "/dev/one")
+    disks.found["/dev/one"], disks.running = "", True
+    with pytest.raises(Refused, match="bears no SBD header any more"):
+        await up(disks, journals, "/dev/one")
+    assert disks.found["/dev/one"] == ""
+
+
+async def test_a_change_to_another_disk_that_was_cut_off_goes_on_while_the_cluster_runs(
+    disks: Disks, journals: FakeJournals, monkeypatch: pytest.MonkeyPatch
+):
+    await up(disks, journals, "/dev/one")
+
+    async def still_one(_node: object, _settings: NodeSettings) -> NodeSettings:
+        return wanted("/dev/one").nodes["a"]
+
+    async def done(_cluster: object, *_between: object) -> None:
+        pass
+
+    monkeypatch.setattr(sbd, "read_settings", still_one)
+    for name in ("restart", "refuse_alone"):
+        monkeypatch.setattr(sbd.stack, name, done)
+    disks.running = True
+    for node in ("a", "b"):
+        noted = {"found header": "blank", "disk": "/dev/three"}
+        await cluster(disks, journals).journal(cluster(disks, journals).node(node)).put(noted)
+    await up(disks, journals, "/dev/three")
+    assert disks.found["/dev/three"] == "uuid of /dev/three"
+
+
+def test_a_disk_that_cannot_be_read_is_not_one_without_a_header():
+    for said in ("missing\n", "unreadable\n"):
+        with pytest.raises(ValueError, match=r"there is no such|cannot be read"):
+            sbd.parse(said)
+
+
 async def test_what_a_release_before_wrote_down_names_no_disk_and_is_trusted_where_there_is_a_header(
     disks: Disks, journals: FakeJournals
 ):
