@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from operations.cli._console import err, out
+from operations.cli._console import out, tell
 from operations.cli._exit import DIFFERS, INTERRUPTED
 from operations.stacks import Misused, StackTrouble, stack_names
 
@@ -76,11 +76,11 @@ def command(  # noqa: PLR0917 the options of a command
     if list_only:
         _list(hosts, options.plug, as_json=as_json)
         return
-    cluster, keep = hosts.cluster(progress=_tell), partial(_keep, junit_file=junit_file, chart=chart)
+    cluster, keep = hosts.cluster(progress=tell), partial(_keep, junit_file=junit_file, chart=chart)
     try:
-        report = run_in_order(drill(cluster, hosts.site, stack, options, keep), _tell)
+        report = run_in_order(drill(cluster, hosts.site, stack, options, keep), tell)
     except Interrupted as ended:
-        _tell(str(ended))
+        tell(str(ended))
         raise typer.Exit(INTERRUPTED) from None
     try:
         keep(report)
@@ -111,7 +111,7 @@ def _keep(report: DrillReport, junit_file: Path | None, chart: Path | None) -> N
 def _write(report: DrillReport, junit_file: Path | None, chart: Path | None) -> None:
     from operations.drill.saved import save  # noqa: PLC0415 slow
 
-    _tell(f"the report is {save(report)}")
+    tell(f"the report is {save(report)}")
     if junit_file is not None:
         from operations.drill import junit  # noqa: PLC0415 slow
 
@@ -120,10 +120,6 @@ def _write(report: DrillReport, junit_file: Path | None, chart: Path | None) -> 
         from operations.drill.chart import write  # noqa: PLC0415 slow
 
         write(report, chart)
-
-
-def _tell(text: str) -> None:
-    err.print(text, markup=False)
 
 
 def _plug(power: str, name: str) -> Plug:
