@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from providers.connection.cluster import Cluster
-from providers.connection.errors import Refused, TimedOut, Unknown
+from providers.connection.errors import Refused, TimedOut
 from providers.contract import Absent, Observed, Present, State
 from providers.host.waiting import until
 from providers.lifekeeper import speaking, steps, views
@@ -54,11 +54,7 @@ async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
 
 
 async def _read(cluster: Cluster, wanted: Wanted) -> dict[str, View]:
-    seen = await views.read(cluster, list(wanted.nodes))
-    for name, view in seen.items():
-        if view.installed and not view.running:
-            raise Unknown("LifeKeeper does not run, so it cannot tell its paths", node=name, remedy="`lkcli start`")
-    return seen
+    return await views.telling(cluster, list(wanted.nodes), "its paths")
 
 
 def _live(declared: NodePaths, view: View) -> NodePaths:
