@@ -191,9 +191,8 @@ async def test_a_drill_that_could_not_go_on_is_not_green(
     assert report.verdict == "red"
 
 
-async def test_what_was_found_before_an_interrupt_is_kept(
-    site: Site, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def interrupt_after_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drill is interrupted between its first scenario and the second."""
     real = drilling.readiness
 
     async def interrupted_later(*seams: Any) -> Any:
@@ -202,6 +201,12 @@ async def test_what_was_found_before_an_interrupt_is_kept(
         return await real(*seams)
 
     monkeypatch.setattr(drilling, "readiness", interrupted_later)
+
+
+async def test_what_was_found_before_an_interrupt_is_kept(
+    site: Site, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_after_one(world, monkeypatch)
     kept: list[DrillReport] = []
     options = Options(["planned-move", "squid-killed"], knows=True, patience=20)
     with pytest.raises(asyncio.CancelledError):
@@ -216,17 +221,10 @@ async def test_what_was_found_before_an_interrupt_is_kept(
 async def test_a_report_that_cannot_be_written_does_not_hide_how_the_drill_ended(
     site: Site, world: World, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
-    real = drilling.readiness
-
-    async def interrupted_later(*seams: Any) -> Any:
-        if world.ended:
-            raise asyncio.CancelledError
-        return await real(*seams)
-
     def cut_short(_report: DrillReport) -> None:
         raise trouble
 
-    monkeypatch.setattr(drilling, "readiness", interrupted_later)
+    interrupt_after_one(world, monkeypatch)
     told: list[str] = []
     options = Options(["planned-move", "squid-killed"], knows=True, patience=20)
     with pytest.raises(asyncio.CancelledError):
