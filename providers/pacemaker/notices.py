@@ -55,8 +55,8 @@ def _failures(current: Live) -> Iterator[Notice]:
             count = current.monitor.fail_counts.get((failure.resource, failure.node), 0)
             times = f" ({_times(count)})" if count > 1 else ""
             # What a look found to be impossible there has no count.
-            banned = failure.operation == "probe" or _bans(current.cib, failure.resource, count)
-            banned = banned and failure.resource in members
+            hopeless = failure.operation == "probe" or _bans(current.cib, failure.resource, count)
+            banned = failure.resource in members and hopeless
             yield _failure(f"{failure}{times}", failure.node, failure.resource, banned=banned)
     for (member, node), count in current.monitor.fail_counts.items():
         if count and (member, node) not in told:
