@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,7 +23,7 @@ from providers.pacemaker.authkey import Key
 from providers.pacemaker.monitor import Monitor
 
 # No blank in these names: marks of settings, which have one, are struck off together with the units they are for.
-_APPLY, _FOUND, _LEFTOVERS = "pending-apply", "found cluster", "found leftovers"
+_APPLY, _DISCARD, _FOUND, _LEFTOVERS = "pending-apply", "pending-discard", "found cluster", "found leftovers"
 _COROSYNC = "corosync.service"
 _LEFTOVER_FOLDERS = (
     "/var/lib/pacemaker/cib",
@@ -114,9 +114,11 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     """
     read = await _read(cluster, wanted)
     _refuse_foreign(cluster, wanted, read)
-    how = await _begin(cluster, wanted, read)
+    known = await cluster.each(lambda node: cluster.journal(node).entries())
+    default = _default_ones(read, known)
+    how = await _begin(cluster, wanted, read, known, default)
     await _write(cluster, wanted, read)
-    await _discard_default(cluster, read)
+    await _discard(cluster, default)
     if how == "restart":
         await stack.restart(cluster)
     await _units(cluster, wanted)
@@ -154,11 +156,16 @@ def _is_default(text: str) -> bool:
         return False
 
 
-def _how(wanted: Wanted, read: Mapping[str, _Reading], source: str | None) -> str:
+def _default_ones(read: Mapping[str, _Reading], known: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Nodes whose daemons run by the package's configuration, although a run that was cut off has replaced the file."""
+    return [name for name, node in read.items() if _DISCARD in known[name] or (node.runs and _is_default(node.conf))]
+
+
+def _how(wanted: Wanted, read: Mapping[str, _Reading], source: str | None, default: Collection[str] = ()) -> str:
     """What running daemons need to take over what is about to be written: nothing, ``reload`` or ``restart``."""
     how = ""
     for name, node in read.items():
-        if not node.runs or _is_default(node.conf):
+        if not node.runs or name in default:
             continue
         new = wanted.nodes[name].settings.files[corosync_conf.PATH].content or ""
         if source is None or node.key.digest != read[source].key.digest:
@@ -181,10 +188,15 @@ def _source(read: Mapping[str, _Reading]) -> str | None:
     return next(iter([*running, *having]), None)
 
 
-async def _begin(cluster: Cluster, wanted: Wanted, read: Mapping[str, _Reading]) -> str:
+async def _begin(
+    cluster: Cluster,
+    wanted: Wanted,
+    read: Mapping[str, _Reading],
+    known: Mapping[str, Mapping[str, str]],
+    default: Collection[str],
+) -> str:
     """Journal what is there, and how the change will have to be applied; an interrupted run's worse need counts."""
-    how = _how(wanted, read, _source(read))
-    known = await cluster.each(lambda node: cluster.journal(node).entries())
+    how = _how(wanted, read, _source(read), default)
     found = _found(wanted, read, known)
 
     async def begin(node: Node) -> str:
@@ -204,7 +216,10 @@ async def _begin(cluster: Cluster, wanted: Wanted, read: Mapping[str, _Reading])
         worst = "restart"
     if worst == "restart":
         await stack.refuse_alone(cluster)
-    await cluster.each(lambda node: cluster.journal(node).put({_APPLY: worst}))
+    discard = {_DISCARD: ""}
+    await cluster.each(
+        lambda node: cluster.journal(node).put({_APPLY: worst, **(discard if node.name in default else {})})
+    )
     return worst
 
 
@@ -229,14 +244,18 @@ async def _write(cluster: Cluster, wanted: Wanted, read: Mapping[str, _Reading])
     )
 
 
-async def _discard_default(cluster: Cluster, read: Mapping[str, _Reading]) -> None:
-    """A cluster of one that the package started by itself: its memory would mix with ours."""
-    alone = [name for name, node in read.items() if node.runs and _is_default(node.conf)]
+async def _discard(cluster: Cluster, default: list[str]) -> None:
+    """End the clusters of one that the package started by itself: their memory would mix with ours."""
     for unit in ("pacemaker.service", _COROSYNC):
         stopping = command("systemctl", "stop", unit, timeout=stack.STOP_LIMIT)
-        await cluster.each(lambda node, stopping=stopping: node.run(stopping), alone)
+        await cluster.each(lambda node, stopping=stopping: node.run(stopping), default)
     clear = script(_CLEAR, *_LEFTOVER_FOLDERS, label="discard what the package's own cluster has stored")
-    await cluster.each(lambda node: node.run(clear), alone)
+
+    async def clear_store(node: Node) -> None:
+        await node.run(clear)
+        await cluster.journal(node).drop([_DISCARD])
+
+    await cluster.each(clear_store, default)
 
 
 async def _units(cluster: Cluster, wanted: Wanted) -> None:

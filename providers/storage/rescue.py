@@ -2,7 +2,8 @@
 
 A half that is not mounted cannot be: DRBD lets nobody read a secondary's volume, and making it primary while its other
 half is gone would have it fenced. Its filesystem lies at the beginning of the backing disk, so it is read there,
-through a read-only loop device and without its journal, in a mount namespace that ends with the script.
+through a read-only loop device and without its journal, in a mount namespace that ends with the script. Only then: such
+a namespace keeps the other mounts too, so a service that stops during a copy could not give its volume up.
 """
 
 from __future__ import annotations
@@ -15,32 +16,41 @@ from providers.storage import drbd
 LIMIT = 1800.0
 _NO_SPACE = 28
 
-# $1 mount point, $2 folder below it, $3 new folder, $4 resource
-_SAVE = r"""
-set -eu
-umask 077
-[ -d "$3" ] && exit 0
+# $1 where the half is mounted, $2 folder below it, $3 new folder
+_COPY = r"""
+[ -d "$1/$2" ] || { mkdir -p "$3"; exit 0; }
 mkdir -p "${3%/*}"
 rm -rf "$3.part"
-if ! mountpoint -q -- "$1"; then
-    device=$(drbdadm sh-ll-dev "$4" </dev/null)
-    # What DRBD has written went past this node's own cache of the disk.
-    blockdev --flushbufs "$device"
-    loop=$(losetup --find --show --read-only -- "$device")
-    trap 'losetup --detach "$loop" 2>/dev/null || :' EXIT
-    trap 'exit 1' HUP INT TERM
-    at=$(mktemp -d)
-    mount -t ext4 -o ro,noload "$loop" "$at" 2>/dev/null || mount -t xfs -o ro,norecovery,nouuid "$loop" "$at"
-    set -- "$at" "$2" "$3"
-fi
-[ -d "$1/$2" ] || { mkdir "$3"; exit 0; }
 needed=$(du -sk -- "$1/$2" | cut -f 1)
 free=$(df -Pk -- "${3%/*}" | awk 'NR == 2 { print $4 }')
 if [ "$needed" -ge "$free" ]; then echo "$needed KiB are needed and $free free below ${3%/*}" >&2; exit 28; fi
 cp -a -- "$1/$2" "$3.part"
 mv -T -- "$3.part" "$3"
-if [ -n "${at-}" ]; then umount "$at"; rmdir "$at"; fi
 """
+_BEGIN = r"""
+set -eu
+umask 077
+[ -d "$3" ] && exit 0
+"""
+# $1 mount point, $2 folder below it, $3 new folder
+_MOUNTED = f"""{_BEGIN}
+mountpoint -q -- "$1" || {{ echo "$1 is no longer mounted; try again" >&2; exit 1; }}
+{_COPY}"""
+# $1 resource, $2 folder, $3 new folder
+_NOT_MOUNTED = rf"""{_BEGIN}
+device=$(drbdadm sh-ll-dev "$1" </dev/null)
+# What DRBD has written went past this node's own cache of the disk.
+blockdev --flushbufs "$device"
+loop=$(losetup --find --show --read-only -- "$device")
+trap 'losetup --detach "$loop" 2>/dev/null || :' EXIT
+trap 'exit 1' HUP INT TERM
+at=$(mktemp -d)
+mount -t ext4 -o ro,noload "$loop" "$at" 2>/dev/null || mount -t xfs -o ro,norecovery,nouuid "$loop" "$at"
+set -- "$at" "$2" "$3"
+{_COPY}
+umount "$at"; rmdir "$at"
+"""
+_OWN_MOUNTS = ("unshare", "--mount", "--propagation", "private")
 
 
 async def save(node: Node, mount_point: str, source: str, to: str, resource: str = drbd.RESOURCE) -> None:
@@ -48,10 +58,13 @@ async def save(node: Node, mount_point: str, source: str, to: str, resource: str
 
     Raises `Refused` where the node's own disk has no room for it.
     """
-    words = ("sh", "-c", _SAVE, "sh", mount_point, source, to, resource)
+    mounted = await node.run(command("mountpoint", "-q", "--", mount_point, ok=None, reads=True))
+    if mounted.exit_code == 0:
+        words = ("sh", "-c", _MOUNTED, "sh", mount_point, source, to)
+    else:
+        words = (*_OWN_MOUNTS, "sh", "-c", _NOT_MOUNTED, "sh", resource, source, to)
     label = f"copy {source} of this half of the mirror to {to}"
-    saving = command("unshare", "--mount", "--propagation", "private", *words, ok={0, _NO_SPACE}, timeout=LIMIT,
-                     label=label)  # fmt: skip
+    saving = command(*words, ok={0, _NO_SPACE}, timeout=LIMIT, label=label)
     result = await node.run(saving)
     if result.exit_code == _NO_SPACE:
         raise Refused(

@@ -55,7 +55,8 @@ OTHER_CIPHER = PAIR.model_copy(update={"crypto_cipher": "aes128"})
 )
 def test_what_running_daemons_need(a, b, how):
     read = {"qsp-a": a, "qsp-b": b}
-    assert membership._how(wanted(), read, membership._source(read)) == how
+    default = membership._default_ones(read, {"qsp-a": {}, "qsp-b": {}})
+    assert membership._how(wanted(), read, membership._source(read), default) == how
 
 
 def test_the_key_of_the_running_node_is_the_clusters():
@@ -150,6 +151,27 @@ def test_a_node_that_joins_later_finds_what_the_first_ones_found():
     assert membership._found(wanted(), read, {"qsp-a": {}, "qsp-b": {}}) == "running"
     assert membership._found(wanted(), read, {"qsp-a": {membership._FOUND: "none"}, "qsp-b": {}}) == "none"
     assert membership._found(wanted(), read, {"qsp-a": {membership._FOUND: "running"}, "qsp-b": {}}) == "running"
+
+
+async def test_the_packages_cluster_is_still_discarded_after_a_cut_that_followed_our_file(monkeypatch):
+    """With our file in place nothing but the journal tells that the daemons run by the package's."""
+
+    async def nothing(*_: object) -> None: ...
+
+    monkeypatch.setattr(membership, "record_settings", nothing)
+    node, journals = FakeNode("qsp-a"), FakeJournals()
+    cluster = fake_cluster(node, thing="membership", journals=journals)
+    default = {"qsp-a": reading(DISTRIBUTION, Key())}
+    await membership._begin(cluster, wanted(), default, {"qsp-a": {}}, ["qsp-a"])
+    known = {"qsp-a": journals.opened["qsp-a", "membership"].values}
+    again = {"qsp-a": reading(OTHER_CIPHER)}
+    left = membership._default_ones(again, known)
+    assert left == ["qsp-a"]
+    assert membership._how(wanted(), again, "qsp-a", left) == ""
+    await membership._discard(cluster, left)
+    stopped = [command.argv[-1] for command in node.written if "stop" in command.argv]
+    assert stopped == ["pacemaker.service", "corosync.service"]
+    assert membership._default_ones(again, {"qsp-a": journals.opened["qsp-a", "membership"].values}) == []
 
 
 # SBD
