@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from operations.stacks import StackTrouble
@@ -27,6 +28,20 @@ def write_whole(path: Path, content: bytes) -> None:
         raise StackTrouble(f"{path} cannot be written: {error.strerror}.") from error
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def try_each(writes: Iterable[Callable[[], object]]) -> None:
+    """Every one, whatever becomes of the others; then raises `StackTrouble` with all that could not be written."""
+    troubles: list[str] = []
+    for write in writes:
+        try:
+            write()
+        except OSError as error:
+            troubles.append(f"{error.filename} cannot be written: {error.strerror}.")
+        except StackTrouble as trouble:
+            troubles.append(str(trouble))
+    if troubles:
+        raise StackTrouble("\n".join(troubles))
 
 
 def _umask() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,18 +39,32 @@ def command(
     What was changed on a host and what was edited and not yet deployed are told apart. Exit code 0: clean. 3: drift.
     4: something could not be reached. 1: an error. The last of these that occurs counts.
     """
-    from operations.drift import github as annotated  # noqa: PLC0415 slow
-    from operations.drift import junit as cases  # noqa: PLC0415 slow
-    from operations.drift import prometheus as metrics  # noqa: PLC0415 slow
-    from operations.drift.show import render  # noqa: PLC0415 slow
-
     if as_json and github:
         raise Misused("--json and --github both want standard output for themselves; take one of them.")
     report = _scanned(_chosen(names or [], everything))
-    if junit is not None:
-        cases.write(report, junit)
-    if prometheus is not None:
-        metrics.write(report, prometheus)
+    try:
+        _write(report, junit, prometheus)
+    finally:
+        # A file that cannot be written does not hide what was found.
+        _print(report, as_json=as_json, github=github)
+    if code := _code(report):
+        raise typer.Exit(code)
+
+
+def _write(report: Report, junit: Path | None, prometheus: Path | None) -> None:
+    """The files that are wanted. Raises `StackTrouble` for those that cannot be written."""
+    from operations.drift import junit as cases  # noqa: PLC0415 slow
+    from operations.drift import prometheus as metrics  # noqa: PLC0415 slow
+    from operations.files import try_each  # noqa: PLC0415 slow
+
+    wanted = ((cases.write, junit), (metrics.write, prometheus))
+    try_each(partial(write, report, path) for write, path in wanted if path is not None)
+
+
+def _print(report: Report, *, as_json: bool, github: bool) -> None:
+    from operations.drift import github as annotated  # noqa: PLC0415 slow
+    from operations.drift.show import render  # noqa: PLC0415 slow
+
     if as_json:
         out.print(report.model_dump_json(indent=2), markup=False)
     elif github:
@@ -59,8 +74,6 @@ def command(
             err.print(f"${annotated.SUMMARY} is not set, so there is no summary to add to.")
     else:
         out.print(render(report), soft_wrap=False)
-    if code := _code(report):
-        raise typer.Exit(code)
 
 
 def _chosen(names: list[str], everything: bool) -> list[str]:

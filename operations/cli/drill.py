@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ import typer
 
 from operations.cli._console import out, tell
 from operations.cli._exit import DIFFERS, INTERRUPTED
-from operations.stacks import Misused, StackTrouble, stack_names
+from operations.stacks import Misused, stack_names
 
 if TYPE_CHECKING:
     from operations.drill.model import DrillReport
@@ -101,25 +102,20 @@ def _print(report: DrillReport, *, as_json: bool) -> None:
 
 
 def _keep(report: DrillReport, junit_file: Path | None, chart: Path | None) -> None:
-    """Keep a report, and write the files that are wanted. Raises `StackTrouble` for one that cannot be written."""
-    try:
-        _write(report, junit_file, chart)
-    except OSError as error:
-        raise StackTrouble(f"{error.filename} cannot be written: {error.strerror}.") from error
-
-
-def _write(report: DrillReport, junit_file: Path | None, chart: Path | None) -> None:
+    """Keep a report, and write the files that are wanted. Raises `StackTrouble` for those that cannot be written."""
     from operations.drill.saved import save  # noqa: PLC0415 slow
+    from operations.files import try_each  # noqa: PLC0415 slow
 
-    tell(f"the report is {save(report)}")
+    writes: list[Callable[[], object]] = [lambda: tell(f"the report is {save(report)}")]
     if junit_file is not None:
         from operations.drill import junit  # noqa: PLC0415 slow
 
-        junit.write(report, junit_file)
+        writes.append(partial(junit.write, report, junit_file))
     if chart is not None:
         from operations.drill.chart import write  # noqa: PLC0415 slow
 
-        write(report, chart)
+        writes.append(partial(write, report, chart))
+    try_each(writes)
 
 
 def _plug(power: str, name: str) -> Plug:

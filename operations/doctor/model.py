@@ -71,6 +71,11 @@ class Asked:
     pair_is_ours: bool = False
 
     @property
+    def unasked(self) -> list[str]:
+        """The site's other nodes that were not asked: they do not answer, or are declared away."""
+        return [each.name for each in self.site.nodes if each.name not in {self.node.name, *self.others}]
+
+    @property
     def out(self) -> list[str]:
         """The standard output of each command."""
         return [result.stdout for result in self.results]

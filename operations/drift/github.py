@@ -13,6 +13,7 @@ from pathlib import Path
 
 from operations.drift.model import ORIGINS, Finding, Outcome, Report, SiteReport
 from operations.drift.show import CLUSTER, described, summary
+from operations.stacks import StackTrouble
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -47,12 +48,15 @@ def page(report: Report) -> str:
 
 
 def append_page(report: Report) -> bool:
-    """Append the page to the step's summary; False outside GitHub Actions, where there is none."""
+    """Append the page to the step's summary; False outside GitHub Actions, where there is none. Raises `StackTrouble`."""
     path = os.environ.get(SUMMARY)
     if not path:
         return False
-    with Path(path).open("a", encoding="utf-8") as file:
-        file.write(page(report))
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(page(report))
+    except OSError as error:
+        raise StackTrouble(f"{path}, which ${SUMMARY} names, cannot be written: {error.strerror}.") from error
     return True
 
 

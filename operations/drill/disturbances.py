@@ -13,12 +13,12 @@ from typing import Literal, TypeAlias
 
 from blueprint.platforms import PLATFORMS
 from declaration.site import Site
+from operations.mounted import NOT_MOUNTED, ONLY_MOUNTED
 from providers.connection.command import Command, script
 
 UNIT = "squid-ha-drill"
 """What the names of all units begin with that a drill leaves on a node for a while."""
 
-ELSEWHERE = 32
 FILL_WITHIN = 1500.0
 """Seconds: where a filesystem cannot set room aside, it is written full."""
 
@@ -32,7 +32,7 @@ class OnNode:
     ``lasts``: seconds until the node undoes it by itself; 0: there is nothing to undo. ``cut_off``: the node cannot be
     asked meanwhile. ``delayed``: seconds until it starts, so that the command's own answer gets out; as nobody hears
     then whether it worked, ``check`` is run before. ``undone_on``: where it may have to be undone, if not only on
-    ``node``; there exit code `ELSEWHERE` says that it was not. ``takes``: seconds for the start.
+    ``node``; there exit code `NOT_MOUNTED` says that it was not. ``takes``: seconds for the start.
     """
 
     name: str
@@ -61,7 +61,7 @@ class OnNode:
     @property
     def undoing(self) -> Command:
         """What undoes it."""
-        ok = {0, ELSEWHERE} if self.undone_on else {0}
+        ok = {0, NOT_MOUNTED} if self.undone_on else {0}
         return script(self.undo or ":", *self.arguments, ok=ok, label=f"drill: undo: {self.what}", timeout=120)
 
     @property
@@ -186,7 +186,6 @@ fallocate -l "$free" -- "$1/.squid-ha-drill-filler" 2>/dev/null ||
 """
 # Until its journal has been written, ext3 gives the blocks to nobody else: there is no room yet.
 _EMPTY = r"""
-mountpoint -q -- "$1" || exit 32
 fuser -s -k -- "$1/.squid-ha-drill-filler" 2>/dev/null || :
 rm -f -- "$1/.squid-ha-drill-filler"
 sync -f -- "$1"
@@ -201,7 +200,7 @@ def mirror_full(site: Site, node: str, both: tuple[str, ...], lasts: float) -> O
         f"the mirror is full, on {node}",
         node,
         _FILL,
-        _EMPTY,
+        ONLY_MOUNTED + _EMPTY,
         (site.mirror.mount_point,),
         lasts + FILL_WITHIN,
         undone_on=both,

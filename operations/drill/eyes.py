@@ -13,7 +13,7 @@ from operations.engines import engine_of, membership_of
 from operations.health import can_fail_over, is_sound, is_whole
 from operations.verify import clocks
 from providers.connection.cluster import Cluster
-from providers.connection.errors import HostError
+from providers.connection.errors import HostError, in_a_line
 from providers.roles import MirrorView
 
 PAIR = 2
@@ -51,7 +51,7 @@ class SiteEyes:
             notices = await self._runtime.notices(cluster)
             wrong = await self._wrong_clocks() if clocks else None
         except HostError as trouble:
-            return Stand(time=begun, trouble=" ".join(str(trouble).split()))
+            return Stand(time=begun, trouble=in_a_line(trouble))
         return Stand(
             time=begun,
             active=tree.active,

@@ -10,13 +10,14 @@ from typing import Protocol
 
 from declaration.site import Site
 from operations import switchover
-from operations.drill.disturbances import ELSEWHERE, UNIT, Aside, ByPlug, Disturbance, OnNode
+from operations.drill.disturbances import UNIT, Aside, ByPlug, Disturbance, OnNode
 from operations.drill.plug import Plug
 from operations.engines import engine_of
+from operations.mounted import NOT_MOUNTED
 from operations.proof.model import Move
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, script
-from providers.connection.errors import CommandFailed, HostError, NotVerified, Refused
+from providers.connection.errors import CommandFailed, HostError, NotVerified, Refused, in_a_line
 
 TRY_AGAIN = 1.0
 SLACK = 45.0
@@ -139,7 +140,7 @@ class SiteHands:
         except CommandFailed:
             raise
         except HostError as trouble:
-            self._cluster.progress(" ".join(str(trouble).split()))
+            self._cluster.progress(in_a_line(trouble))
 
     async def _undo_on_nodes(self, done: OnNode) -> None:
         last = max(self._due.get(done.name, 0.0), time.monotonic()) + SLACK
@@ -164,7 +165,7 @@ class SiteHands:
             except CommandFailed:
                 raise
             except HostError as trouble:
-                self._cluster.progress(" ".join(str(trouble).split()))
+                self._cluster.progress(in_a_line(trouble))
         return 0 in codes
 
     async def _repeat(self, name: str, wanted: Command, deadline: float) -> None:
@@ -183,9 +184,8 @@ class SiteHands:
 
 
 def _wherever_mounted(undo: str) -> str:
-    """The script, tried for ten minutes while it says (by `ELSEWHERE`) that what it is about is elsewhere, or on its
-    way."""
-    again = f'[ "$code" -eq {ELSEWHERE} ] && [ "$tries" -lt 60 ] || exit "$code"'
+    """The script, tried for ten minutes while it says `NOT_MOUNTED`: the mirror is elsewhere, or on its way."""
+    again = f'[ "$code" -eq {NOT_MOUNTED} ] && [ "$tries" -lt 60 ] || exit "$code"'
     return f"tries=0\nwhile :; do (\n{undo}\n)\ncode=$?; {again}; tries=$((tries + 1)); sleep 10; done"
 
 

@@ -31,7 +31,7 @@ from operations.drill.steps import (
 )
 from operations.proof.model import Move as Moved
 from operations.proof.model import Request
-from providers.connection.errors import HostError, NotVerified
+from providers.connection.errors import HostError, NotVerified, in_a_line
 
 PAUSE = 1.0
 """Seconds between two looks at the service."""
@@ -274,7 +274,7 @@ class Runner:
                 self._course.repaired = time.time()
             except HostError as trouble:
                 self._find("left behind", trouble, f"{disturbance.what}, not undone: ")
-                self._progress(f"NOT undone: {disturbance.what}: {' '.join(str(trouble).split())}")
+                self._progress(f"NOT undone: {disturbance.what}: {in_a_line(trouble)}")
         self._broken.clear()
 
     async def _end(self, limit: float) -> None:
@@ -298,7 +298,7 @@ class Runner:
         try:
             await self._hands.clear()
         except HostError as trouble:
-            self._progress(" ".join(str(trouble).split()))
+            self._progress(in_a_line(trouble))
 
     async def _watch(self) -> None:
         """A look now and then, also while a step takes its time."""
@@ -333,7 +333,7 @@ class Runner:
         self._progress(text)
 
     def _find(self, name: FindingName, trouble: Exception, before: str = "") -> None:
-        self._course.find(name, before + " ".join(str(trouble).split()))
+        self._course.find(name, before + in_a_line(trouble))
 
 
 def in_words(stand: Stand) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from operations.drill.model import DrillReport
-from operations.files import write_whole
+from operations.files import try_each, write_whole
 from operations.stacks import project_root
 
 
@@ -15,14 +16,16 @@ def folder(stack: str, root: Path | None = None) -> Path:
 
 
 def save(report: DrillReport, root: Path | None = None) -> Path:
-    """Keep a report; its file. Each file is complete or not there."""
+    """Keep a report; its file. Each file is complete or not there, and where one cannot be written the other is.
+
+    Raises `StackTrouble`, and `OSError` where the folder cannot be made.
+    """
     where = folder(report.site, root)
     where.mkdir(parents=True, exist_ok=True)
     name = report.started.replace(":", "").replace("+0000", "Z")
     text = (report.model_dump_json(indent=2) + "\n").encode()
     kept = where / f"{name}.json"
-    for path in (kept, where / "latest.json"):
-        write_whole(path, text)
+    try_each(partial(write_whole, path, text) for path in (kept, where / "latest.json"))
     return kept
 
 

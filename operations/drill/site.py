@@ -21,14 +21,15 @@ from operations.drill.runner import Course, Runner, in_words
 from operations.drill.scenarios import Scenario, scenarios
 from operations.drill.show import outcome
 from operations.drill.steps import Served, Stand, Steps, View
+from operations.logs.place import mirror_log
 from operations.proof.model import Logs, Request
 from operations.stacks import Misused
-from operations.verify.records import places, read_records
+from operations.verify.records import read_records
 from operations.verify.requests import HERE, Target
 from operations.verify.site import default_url
 from providers.connection.cluster import Cluster
 from providers.connection.command import command
-from providers.connection.errors import HostError, Refused, TimedOut, Unreachable
+from providers.connection.errors import HostError, Refused, TimedOut, Unreachable, in_a_line
 from providers.host.waiting import until
 
 RECORDED_WITHIN = 10.0
@@ -95,7 +96,7 @@ def _hand_over(report: DrillReport, cut_short: Callable[[DrillReport], None], te
     try:
         cut_short(report)
     except Exception as trouble:  # noqa: BLE001
-        tell(f"what was found until then could not be written everywhere: {' '.join(str(trouble).split())}")
+        tell(f"what was found until then could not be written everywhere: {in_a_line(trouble)}")
 
 
 @dataclass
@@ -125,7 +126,7 @@ class _Drill:
             try:
                 ready = await readiness(self.cluster, self.site)
             except HostError as trouble:
-                self.leave_out(f"after {scenario.name}, {' '.join(str(trouble).split())}")
+                self.leave_out(f"after {scenario.name}, {in_a_line(trouble)}")
                 return
 
     async def _one(self, scenario: Scenario, view: View) -> ScenarioReport:
@@ -221,7 +222,7 @@ async def _still_to_come(cluster: Cluster) -> dict[str, str]:
         return await pending(cluster)
     except (Unreachable, TimedOut) as silent:
         raise Refused(
-            f"the site is not ready: {silent.node or 'a node'} does not answer: {' '.join(silent.message.split())}",
+            f"the site is not ready: {silent.node or 'a node'} does not answer: {in_a_line(silent.message)}",
             remedy=silent.remedy or "see `squid-ha status`",
         ) from silent
 
@@ -272,7 +273,7 @@ async def _requests(clients: Clients, course: Course) -> list[Request]:
     try:
         return await clients.stop()
     except HostError as trouble:
-        course.find("went wrong", f"the clients cannot be asked any more: {' '.join(str(trouble).split())}")
+        course.find("went wrong", f"the clients cannot be asked any more: {in_a_line(trouble)}")
         return course.requests
 
 
@@ -305,7 +306,7 @@ async def _logs(cluster: Cluster, course: Course, site: Site, run: str) -> Logs 
 
     async def read() -> Logs:
         found = await read_records(cluster, site, active, run)
-        return found if places(site).mirror else single_log(found)
+        return found if mirror_log(site) else single_log(found)
 
     def complete(logs: Logs) -> bool:
         text = "\n".join(line.text for line in logs.mirror) + " "
@@ -314,7 +315,7 @@ async def _logs(cluster: Cluster, course: Course, site: Site, run: str) -> Logs 
     try:
         logs, _ = await until(read, complete, RECORDED_WITHIN)
     except HostError as trouble:
-        course.find("not counted", " ".join(str(trouble).split()))
+        course.find("not counted", in_a_line(trouble))
         return None
     return logs
 

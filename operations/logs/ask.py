@@ -5,17 +5,16 @@ from __future__ import annotations
 import base64
 
 from operations.logs.cursor import CHUNK, File
+from operations.mounted import NOT_MOUNTED, ONLY_MOUNTED
 from providers.connection.command import Command, script
 from providers.connection.errors import Unknown
 
-NOT_MOUNTED = 32
 _CHANGED = 44
 
 # $1 mount point or nothing, $2 log, $3 bytes at the beginning, $4 inode and $5 digest of the file that one is in.
 # Prints inode, size (-1: compressed), digest and name. Where the live file is that file, only that: the others do not
 # matter, and asking for all of them each second would be work.
 _LIST = r"""
-if [ -n "$1" ]; then mountpoint -q -- "$1" || exit 32; fi
 told() {
     { inode=$(stat -L -c %i /proc/self/fd/0); size=$(stat -L -c %s /proc/self/fd/0)
       case $1 in
@@ -46,7 +45,7 @@ def listing(log: str, mount_point: str, head: int, inode: int, digest: str) -> C
     """The files of the log. Exit code `NOT_MOUNTED` where the mirror is not there."""
     label = f"list the files of {log}"
     words = (mount_point, log, str(head), str(inode), digest)
-    return script(_LIST, *words, ok={0, NOT_MOUNTED}, timeout=30, reads=True, label=label)
+    return script(ONLY_MOUNTED + _LIST, *words, ok={0, NOT_MOUNTED}, timeout=30, reads=True, label=label)
 
 
 def parse_listing(output: str) -> list[File]:

@@ -14,8 +14,9 @@ from pathlib import PurePosixPath
 
 from operations.logs import ask
 from operations.logs.cursor import CHUNK, HEAD, Check, Cursor, File, Idle, Lost, Read, begun, finished, ordered
+from operations.mounted import NOT_MOUNTED
 from providers.connection.cluster import Cluster, Node
-from providers.connection.errors import HostError, TimedOut, Unknown, Unreachable
+from providers.connection.errors import HostError, TimedOut, Unknown, Unreachable, in_a_line
 
 PAUSE = 1.0
 """Seconds between looks while there is nothing new."""
@@ -52,7 +53,7 @@ class Source:
         if not self.silent:
             return "the mirror is mounted on no node"
         heard = " and ".join(name for name in self.cluster.nodes if name not in self.silent)
-        why = " and ".join(f"{name} did not answer: {_line(error.message)}" for name, error in self.silent.items())
+        why = " and ".join(f"{name} did not answer: {in_a_line(error.message)}" for name, error in self.silent.items())
         return f"the mirror is not mounted on {heard}, and {why}"
 
     async def find(self) -> str | None:
@@ -224,7 +225,7 @@ class Follower:
         source, cursor = self.source, self.cursor
         asking = ask.listing(source.log, source.mount_point, len(cursor.head), cursor.inode, cursor.digest)
         result = await source.cluster.node(self.node).run(asking)
-        if result.exit_code == ask.NOT_MOUNTED:
+        if result.exit_code == NOT_MOUNTED:
             raise Gone
         return ask.parse_listing(result.stdout)
 
@@ -233,10 +234,6 @@ class Follower:
             return b""
         asking = ask.reading(self._path(file), file.inode, offset, count)
         return ask.parse_reading((await self.source.cluster.node(self.node).run(asking)).stdout)
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
 
 
 async def follow(follower: Follower, show: Callable[[list[bytes], str], None]) -> None:

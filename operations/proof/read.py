@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from blueprint import paths
-from blueprint.platforms import PLATFORMS
+from collections.abc import Iterable, Mapping, Sequence
+
 from declaration.site import Site
+from operations.logs.place import local_log, mirror_log
+from operations.mounted import NOT_MOUNTED, ONLY_MOUNTED, require_mounted
 from operations.proof.model import LogLine, Logs
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, script
-from providers.connection.errors import Refused, Unknown
+from providers.connection.errors import Refused
 
-_NOT_MOUNTED = 32
-
-# $1: the log, $2: text to look for, $3: mount point that must be mounted, or empty. Prints file, NUL, line.
+# $1: mount point that must be mounted, or empty, $2: the log, $3: text to look for. Prints file, NUL, line.
 _FIND = r"""
 set -eu
-if [ -n "$3" ] && ! mountpoint -q -- "$3"; then exit 32; fi
 find_in() { grep -aHZF --label="$1" -e "$2" || [ $? -eq 1 ]; }
-for file in "$1"*; do
+for file in "$2"*; do
     [ -f "$file" ] || continue
     case $file in
-        *.gz) gzip -t -- "$file"; gzip -dc -- "$file" | find_in "$file" "$2" ;;
-        *) find_in "$file" "$2" <"$file" ;;
+        *.gz) gzip -t -- "$file"; gzip -dc -- "$file" | find_in "$file" "$3" ;;
+        *) find_in "$file" "$3" <"$file" ;;
     esac
 done
 """
+
+NodeLines = tuple[Sequence[LogLine], Sequence[LogLine]]
+"""A run's lines in a node's local log, and in the mirror's."""
 
 
 async def read_logs(cluster: Cluster, site: Site, active: str, run: str) -> Logs:
     """The lines of ``run`` in the mirror's log on the node ``active``, and in the local log of every node.
 
-    Raises `Unknown` when the mirror is not mounted there, and `Unreachable` when a node does not answer.
+    Raises `Refused` for a site that does not write both, and what `read_node` raises.
     """
     if site.mirror is None:
         raise Refused("the site has no mirror, so there is no log to hold requests against")
@@ -40,29 +42,35 @@ async def read_logs(cluster: Cluster, site: Site, active: str, run: str) -> Logs
             "logs to hold requests against",
             remedy="declare `access: both` under `log`",
         )
-    directory = PLATFORMS[site.platform].squid_log_directory
-    local = search(f"{directory}/{site.log.local_file}", run)
-    mirror = search(
-        paths.mirror_log(site.mirror.mount_point, site.log.mirror_file), run, mounted=site.mirror.mount_point
-    )
+    return as_logs(active, cluster.nodes, await cluster.each(lambda node: read_node(node, site, active, run)))
 
-    async def read(node: Node) -> list[list[LogLine]]:
-        commands = [local, mirror] if node.name == active else [local]
-        results = await node.batch(commands)
-        if results[-1].exit_code == _NOT_MOUNTED:
-            raise Unknown("the mirror is not mounted here, though the service is said to run here", node=node.name)
-        return [parse(result.stdout) for result in results]
 
-    found = await cluster.each(read)
-    return Logs(active=active, mirror=found[active][1], local={node: lists[0] for node, lists in found.items()})
+async def read_node(node: Node, site: Site, active: str, run: str) -> NodeLines:
+    """What the logs on this node have of ``run``: the mirror's is looked at on ``active`` only.
+
+    Raises `Unknown` when the mirror is not mounted there, `Unreachable` when the node does not answer.
+    """
+    local, mirror = local_log(site), mirror_log(site) if node.name == active else None
+    asked = [search(local, run)] if local else []
+    asked += [search(mirror, run, mounted=site.mirror.mount_point)] if mirror and site.mirror else []
+    results = await node.batch(asked) if asked else []
+    require_mounted(node.name, results)
+    lines = [parse(result.stdout) for result in results]
+    return lines[0] if local else [], lines[-1] if mirror else []
+
+
+def as_logs(active: str, nodes: Iterable[str], found: Mapping[str, NodeLines]) -> Logs:
+    """What `read_node` found; nothing of a node that it was not found on."""
+    nothing: NodeLines = ([], [])
+    local = {name: found.get(name, nothing)[0] for name in nodes}
+    return Logs(active=active, mirror=found.get(active, nothing)[1], local=local)
 
 
 def search(log: str, run: str, mounted: str = "") -> Command:
     """The command that finds a run's lines in ``log`` and what was rotated out of it; `parse` reads its output."""
-    ok = {0, _NOT_MOUNTED} if mounted else {0}
-    return script(
-        _FIND, log, f"/r/{run}-", mounted, ok=ok, timeout=120, label=f"search of {log}* for {run}", reads=True
-    )
+    ok = {0, NOT_MOUNTED} if mounted else {0}
+    words, label = (mounted, log, f"/r/{run}-"), f"search of {log}* for {run}"
+    return script(ONLY_MOUNTED + _FIND, *words, ok=ok, timeout=120, label=label, reads=True)
 
 
 def parse(output: str) -> list[LogLine]:

@@ -42,9 +42,3 @@ def require_all(silent: Mapping[str, HostError]) -> None:
     """Nothing where every node answered. Raises the first one's `HostError`."""
     if silent:
         raise next(iter(silent.values()))
-
-
-def in_a_line(error: HostError, where: str = "") -> str:
-    """An error with its remedy for a check; without the node's name where the check is ``where`` it happened."""
-    text = str(error).removeprefix(f"{where}: ") if where else str(error)
-    return " ".join(text.split())

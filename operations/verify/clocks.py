@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from declaration.quantities import Duration
 from declaration.site import Site
 from declaration.time import Time
-from operations.verify.asking import Answers, ask, in_a_line, require_all
+from operations.verify.asking import Answers, ask, require_all
 from operations.verify.model import Check
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command
-from providers.connection.errors import HostError
+from providers.connection.errors import HostError, in_a_line
 from providers.host import clocks
 
 _PAIR = 2

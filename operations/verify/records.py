@@ -1,4 +1,4 @@
-"""The records of requests in a site's logs: the local one of each node, and the mirror's on the active node."""
+"""The records of requests in a site's logs, as far as its nodes answer, and how they are counted."""
 
 from __future__ import annotations
 
@@ -6,34 +6,15 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from blueprint.logs import squid_logs
 from declaration.site import Site
 from operations.proof.count import ids_of
 from operations.proof.model import LogLine, Logs, Request
-from operations.proof.read import parse, search
+from operations.proof.read import as_logs, read_node
 from operations.verify.asking import ask, require_all
-from providers.connection.cluster import Cluster, Node
-from providers.connection.errors import HostError, Unknown
+from providers.connection.cluster import Cluster
+from providers.connection.errors import HostError
 
-_NOT_MOUNTED = 32
 _SHOWN = 3
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where the access log is written; None where it is not."""
-
-    local: str | None
-    mirror: str | None
-
-
-def places(site: Site) -> Places:
-    """Of several logs the first one on each side, which is the main access log."""
-    below = f"{site.mirror.mount_point}/" if site.mirror is not None else None
-    paths = [log.path for log in squid_logs(site).access]
-    local = next((path for path in paths if below is None or not path.startswith(below)), None)
-    mirror = next((path for path in paths if below is not None and path.startswith(below)), None)
-    return Places(local, mirror)
 
 
 @dataclass(frozen=True)
@@ -45,10 +26,7 @@ class Records:
 
 
 async def read_records(cluster: Cluster, site: Site, active: str, run: str) -> Logs:
-    """The lines of ``run`` in the logs of all nodes, rotated and compressed files included.
-
-    Raises `Unknown` when the mirror is not mounted on the node ``active``, `Unreachable` when a node does not answer.
-    """
+    """The lines of ``run`` in the logs of all nodes. Raises what `read_node` does on any of them."""
     found = await find_records(cluster, site, active, run)
     require_all(found.silent)
     return found.logs
@@ -56,23 +34,8 @@ async def read_records(cluster: Cluster, site: Site, active: str, run: str) -> L
 
 async def find_records(cluster: Cluster, site: Site, active: str, run: str) -> Records:
     """The same of the nodes whose logs can be read: the mirror's log only on ``active``."""
-    where = places(site)
-    mounted = site.mirror.mount_point if site.mirror is not None else ""
-
-    async def read(node: Node) -> tuple[list[LogLine], list[LogLine]]:
-        here = where.mirror if node.name == active else None
-        asked = [search(where.local, run)] if where.local else []
-        asked += [search(here, run, mounted=mounted)] if here else []
-        results = await node.batch(asked) if asked else []
-        if any(result.exit_code == _NOT_MOUNTED for result in results):
-            raise Unknown("the mirror is not mounted here, though the service is said to run here", node=node.name)
-        lines = [parse(result.stdout) for result in results]
-        return lines[0] if where.local else [], lines[-1] if here else []
-
-    found = await ask(cluster, read)
-    local = {name: found.told[name][0] if name in found.told else [] for name in cluster.nodes}
-    mirror = found.told[active][1] if active in found.told else []
-    return Records(Logs(active=active, mirror=mirror, local=local), found.silent)
+    found = await ask(cluster, lambda node: read_node(node, site, active, run))
+    return Records(as_logs(active, cluster.nodes, found.told), found.silent)
 
 
 @dataclass(frozen=True)

@@ -13,23 +13,21 @@ from blueprint.render.rotation import Rotation
 from blueprint.rotation import rendered
 from declaration.site import Site
 from operations.actions.do import hold
-from operations.verify.asking import in_a_line
+from operations.mounted import NOT_MOUNTED, ONLY_MOUNTED, require_mounted
 from operations.verify.model import Check, FileChange, Report
 from operations.verify.site import Options, other, require_sender, service_checks, start
 from operations.verify.walk import Walk
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, Result, command, script
-from providers.connection.errors import HostError, Refused, Unknown
+from providers.connection.errors import HostError, Refused, in_a_line
 from providers.host.waiting import until
 
 LOGROTATE = "/usr/sbin/logrotate"
 REOPENED_WITHIN = 30.0
 """Seconds until Squid has opened a new log: it is asked by a signal, and does it when it gets round to it."""
-_NOT_MOUNTED = 32
 
 # $1: mount point, then logs. Prints inode, size and name of each log's file and of those rotated out of it.
 _LIST = r"""
-mountpoint -q -- "$1" || exit 32
 shift
 for log; do
     for file in "$log" "$log"[-._]*; do
@@ -137,12 +135,10 @@ def logrotate(wanted: Rotation, *options: str) -> Command:
 
 async def list_files(node: Node, wanted: Rotation) -> dict[str, LogFile]:
     """The logs and what was rotated out of them, by path. Raises `Unknown` when the mirror is not mounted."""
-    look = script(
-        _LIST, wanted.mount_point, *wanted.logs, ok={0, _NOT_MOUNTED}, label="list the mirror's logs", reads=True
-    )
+    words, label = (wanted.mount_point, *wanted.logs), "list the mirror's logs"
+    look = script(ONLY_MOUNTED + _LIST, *words, ok={0, NOT_MOUNTED}, label=label, reads=True)
     result = await node.run(look)
-    if result.exit_code == _NOT_MOUNTED:
-        raise Unknown("the mirror is not mounted here, though the service is said to run here", node=node.name)
+    require_mounted(node.name, [result])
     return parse_files(result.stdout)
 
 

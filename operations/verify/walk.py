@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from declaration.site import Site
+from operations.logs.place import local_log, mirror_log
 from operations.proof import Proof, prove
 from operations.proof.model import Logs, Move, Request
 from operations.status import Status, read_status
 from operations.switchover import move
-from operations.verify.asking import in_a_line
 from operations.verify.model import Check
-from operations.verify.records import Count, Records, count, find_records, places
+from operations.verify.records import Count, Records, count, find_records
 from operations.verify.requests import DENIED, Sender, Target
 from providers.connection.cluster import Cluster
-from providers.connection.errors import HostError
+from providers.connection.errors import HostError, in_a_line
 from providers.host.waiting import until
 
 RECORDED_WITHIN = 10.0
@@ -111,7 +111,7 @@ class Walk:
 
         Neither where that log cannot be read now, which is a failed check.
         """
-        if places(self.site).mirror is None:
+        if mirror_log(self.site) is None:
             return None
         found = await find_records(self.cluster, self.site, active, self.run)
         self._name(found.silent)
@@ -131,11 +131,11 @@ class Walk:
         return sent
 
     async def _recorded(self, active: str, sent: Sequence[Request]) -> Records:
-        where = places(self.site)
+        local, mirror = local_log(self.site), mirror_log(self.site)
 
         def there(found: Records) -> bool:
             logs = found.logs
-            wanted = ([logs.local[active]] if where.local else []) + ([logs.mirror] if where.mirror else [])
+            wanted = ([logs.local[active]] if local else []) + ([logs.mirror] if mirror else [])
             return active not in found.silent and not any(count(self.run, sent, lines).lost for lines in wanted)
 
         found, _ = await until(lambda: find_records(self.cluster, self.site, active, self.run), there, RECORDED_WITHIN)
@@ -150,20 +150,19 @@ class Walk:
                 self.checks.append(check)
 
     def _look_for(self, active: str, sent: Sequence[Request], logs: Logs) -> None:
-        where = places(self.site)
-        if where.local:
-            self._add("local log", active, count(self.run, sent, logs.local[active]), where.local)
-        if where.mirror:
-            self._add("mirror's log", active, count(self.run, sent, logs.mirror), where.mirror)
+        if local := local_log(self.site):
+            self._add("local log", active, count(self.run, sent, logs.local[active]), local)
+        if mirror := mirror_log(self.site):
+            self._add("mirror's log", active, count(self.run, sent, logs.mirror), mirror)
 
     def _look_again(self, active: str, earlier: Sequence[Request], found: Records) -> None:
-        where = places(self.site)
-        if not where.mirror:
+        mirror = mirror_log(self.site)
+        if not mirror:
             lines = [line for lines in found.logs.local.values() for line in lines]
             what = "records of before, on either node"
-            self._add(what, active, count(self.run, earlier, lines), where.local or "", found.silent)
+            self._add(what, active, count(self.run, earlier, lines), local_log(self.site) or "", found.silent)
         elif active not in found.silent:
-            self._add("records of before", active, count(self.run, earlier, found.logs.mirror), where.mirror)
+            self._add("records of before", active, count(self.run, earlier, found.logs.mirror), mirror)
 
     def _add(self, name: str, node: str, found: Count, path: str, unread: Collection[str] = ()) -> None:
         self.checks.append(Check(name=name, where=node, passed=found.passed, seen=found.told(path, unread)))

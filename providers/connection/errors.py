@@ -94,3 +94,12 @@ class Locked(HostError):
 
 class NotVerified(HostError):
     """What was just made true does not read back as wanted."""
+
+
+def in_a_line(error: Exception | str, where: str = "") -> str:
+    """An error with its remedy, or a part of what it says, in one line: for what has no room for more.
+
+    Without the node's name where that line stands for ``where``, and so names it already.
+    """
+    text = str(error).removeprefix(f"{where}: ") if where else str(error)
+    return " ".join(text.split())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from providers.pacemaker.cib import Cib
 from providers.pacemaker.live import Live
@@ -23,13 +23,14 @@ def notices_of(current: Live) -> list[Notice]:
     return [*_modes(current), *_failures(current), *_constraints(current)]
 
 
-def apart_of(apart: Sequence[str], alone: Collection[str]) -> Iterator[Notice]:
-    """Nodes that the others do not see; ``alone`` are those of them that say they have a cluster, and quorum."""
+def apart_of(apart: Sequence[str], alone: Mapping[str, Sequence[str]]) -> Iterator[Notice]:
+    """Nodes that the others do not see; ``alone``: those that are a cluster with quorum, and which members run there."""
     for name in apart:
         if name in alone:
+            runs = f"runs {', '.join(alone[name])} too" if alone[name] else "may start the service too"
             text = (
-                f"{name} is a cluster by itself and may run the service too, with the virtual IP on both nodes: they "
-                "do not see each other (`corosync-cfgtool -s`), and nothing has fenced either"
+                f"{name} is a cluster by itself and {runs}: the nodes do not see each other (`corosync-cfgtool -s`), and "
+                "nothing has fenced either"
             )
         else:
             text = f"{name} takes no part in the cluster: it is off, or the cluster's software does not run there"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import HostError, Refused, Unknown
@@ -44,18 +45,22 @@ async def notices(cluster: Cluster) -> Sequence[Notice]:
     """Failures, constraints that tools left, nodes put aside or apart, maintenance mode. Raises `Unknown`."""
     current = await live.read(cluster)
     apart = sorted(node.name for node in current.monitor.nodes if not node.online)
-    alone = await cluster.each(_has_quorum, [name for name in apart if name in cluster.nodes])
-    return [*notices_of(current), *apart_of(apart, {name for name, quorate in alone.items() if quorate})]
+    own = await cluster.each(_own_view, [name for name in apart if name in cluster.nodes])
+    alone = {name: _runs(current, view, name) for name, view in own.items() if view is not None and view.quorate}
+    return [*notices_of(current), *apart_of(apart, alone)]
 
 
-async def _has_quorum(node: Node) -> bool:
+async def _own_view(node: Node) -> monitor.Monitor | None:
     """As the node says itself: without fencing one that is not seen may well run the service too."""
     try:
         result = await node.run(monitor.query())
-        view = stack.parsed(node, result.exit_code, result.stdout)
+        return stack.parsed(node, result.exit_code, result.stdout)
     except HostError:
-        return False
-    return view is not None and view.quorate
+        return None
+
+
+def _runs(current: live.Live, view: monitor.Monitor, name: str) -> list[str]:
+    return [member for member, nodes in where(replace(current, monitor=view)).items() if name in nodes]
 
 
 async def mirror(cluster: Cluster) -> Mapping[str, MirrorView]:

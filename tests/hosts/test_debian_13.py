@@ -19,6 +19,8 @@ from tests.support.things import Site, difference, site
 pytestmark = pytest.mark.long
 
 SOURCE = "packages-13"
+# The password `geheim`, as `openssl passwd -apr1 -salt 12345678 geheim` prints it.
+USERS = "".join(f"{name}:$apr1$12345678$RNLsTixqckTL7HJUmaL731\n" for name in ("anna", "Mallory", "MALLORY"))
 
 
 @pytest.fixture(scope="module")
@@ -64,17 +66,42 @@ def test_up_makes_the_site_of_this_release(deployed, stack):
     assert versions["pacemaker"].startswith("3.")
 
 
-def test_a_client_is_served_by_the_virtual_ip(deployed):
+def fetch(*options: str) -> str:
+    """The page that a client gets through the virtual IP, or what curl says, and the status."""
     proxy = f"http://{addresses.VIRTUAL_IP}:3128"
-    argv = ["curl", "-sS", "--max-time", "20", "--retry", "5", "--retry-connrefused", "-x", proxy]
+    argv = ["curl", "-sS", "--max-time", "20", "--retry", "5", "--retry-connrefused", "-x", proxy, *options]
     answer = control.call("run", namespace="client", argv=[*argv, f"http://{addresses.ORIGIN}/hello"])
-    assert (answer["code"], answer["out"]) == (0, "/hello\n"), answer
+    assert answer["code"] == 0, answer
+    return answer["out"]
+
+
+def test_a_client_is_served_by_the_virtual_ip(deployed):
+    assert fetch() == "/hello\n"
 
 
 def test_a_preview_afterwards_is_unchanged(deployed, stack):
     assert "unchanged" in stack.preview("--expect-no-changes").output
     run = stack.drift()
     assert run.code == 0, run.output
+
+
+def test_rules_for_users_fit_them_however_they_write_their_names(deployed, stack):
+    """Squid 6 hands names over in small letters where the site does not say otherwise, so a plain list fits nobody."""
+    before = dict(stack.site["squid"])
+    stack.pulumi("config", "set", "--secret", "proxy-users", stdin=USERS, check=True)
+    mallory, others = {"action": "deny", "users": ["Mallory"]}, {"action": "allow", "authenticated": True}
+    stack.site["squid"] |= {
+        "auth": {"basic": {"password_file": {"secret": "proxy-users"}}},
+        "access": [mallory, others, {"action": "deny"}],
+    }
+    del stack.site["squid"]["allow"]
+    stack.up()
+    status = ["--output", "/dev/null", "--write-out", "%{http_code}", "--proxy-user"]
+    expected = {"anna:geheim": "200", "Mallory:geheim": "403", "MALLORY:geheim": "403", "anna:falsch": "407"}
+    assert {login: fetch(*status, login) for login in expected} == expected
+    stack.site["squid"] = before
+    stack.up()
+    assert fetch() == "/hello\n"
 
 
 CHANGES = {

@@ -116,11 +116,10 @@ def _beginning(dump: Result, look: Result) -> Beginning | None:
 
 def _slots_of_whom(asked: Asked, sbd: Sbd) -> Finding:
     """A node that was not asked may be the one that fences with them."""
-    silent = [each.name for each in asked.site.nodes if each.name not in {asked.node.name, *asked.others}]
-    if silent:
+    if asked.unasked:
         return asked.problem(
             NAME,
-            f"{sbd.device} bears slots, and {' and '.join(silent)} was not asked whether they are this site's",
+            f"{sbd.device} bears slots, and {' and '.join(asked.unasked)} was not asked whether they are this site's",
             "see why (it does not answer, or is declared away), and leave the disk as it is: a node may fence with it",
         )
     return asked.problem(

@@ -68,6 +68,14 @@ def _elsewhere(asked: Asked, address: str, *, taken: bool, unread: Sequence[str]
         return asked.note(
             NAME, f"{answer} {address}; the addresses of {whose} could not be read", "see there: `ip address`"
         )
+    if taken and asked.unasked:
+        whose = " and ".join(asked.unasked)
+        return asked.problem(
+            NAME,
+            f"somebody has {address}, and {whose} was not asked whether it is there",
+            "see why (it does not answer, or is declared away), and look there: `ip address`; if it is not there, "
+            "`ip neighbour` shows the hardware address of who has it",
+        )
     if taken:
         return asked.problem(
             NAME,

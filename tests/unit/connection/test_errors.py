@@ -4,7 +4,7 @@ import asyncssh
 import pytest
 
 from providers.connection.access import ConnectionSettings
-from providers.connection.errors import HostError, HostKeyRefused
+from providers.connection.errors import CommandFailed, HostError, HostKeyRefused, in_a_line
 from providers.connection.translate import HOMES, as_host_error, home_of
 
 EXCEPTIONS = [each for _, each in inspect.getmembers(asyncssh, inspect.isclass) if issubclass(each, BaseException)]
@@ -31,3 +31,12 @@ def test_a_host_key_is_told_apart_from_other_failures():
     assert isinstance(refused, HostKeyRefused)
     assert "ssh-keygen -R 192.0.2.11 -f /k" in str(refused)
     assert "no answer in time" in str(as_host_error(settings, TimeoutError()))
+
+
+def test_an_error_is_a_line_with_its_remedy_and_names_its_node_once():
+    error = CommandFailed("qsp-a", "x", 1, "one\ntwo", remedy="do this")
+    assert in_a_line(error) == "qsp-a: `x` ended with exit code 1 one two → do this"
+    assert in_a_line(error, "qsp-a") == "`x` ended with exit code 1 one two → do this"
+    assert in_a_line(error, "qsp-b") == in_a_line(error)
+    assert in_a_line(error.message) == "`x` ended with exit code 1 one two"
+    assert in_a_line(HostError("no answer")) == "no answer"

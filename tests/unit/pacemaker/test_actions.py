@@ -214,7 +214,12 @@ async def test_a_node_that_is_not_seen_is_told_of_and_one_that_is_a_cluster_by_i
     assert (notice.kind, notice.node) == ("apart", "qsp-a")
     assert "takes no part" in notice.text
     (notice,) = await runtime.notices(fake_cluster(active, FakeNode("qsp-a", other.answer)))
-    assert "may run the service too, with the virtual IP on both nodes" in notice.text
+    assert "a cluster by itself and may start the service too" in notice.text
+    serving = Acting(
+        mon=other.mon.replace('<node name="qsp-b" id="2" cached="true"/>', '<node name="qsp-a" id="1" cached="true"/>')
+    )
+    (notice,) = await runtime.notices(fake_cluster(active, FakeNode("qsp-a", serving.answer)))
+    assert "a cluster by itself and runs mirror, filesystem, squid, address too" in notice.text
 
 
 async def test_cleanup_says_what_fails_again() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from declaration.site import Site
+from operations.logs.place import local_log, mirror_log
 from operations.proof.model import LogLine, Request
 from operations.stacks import Misused
 from operations.verify import clocks
 from operations.verify import site as verifying
 from operations.verify.clocks import Difference
 from operations.verify.model import Check, Report
-from operations.verify.records import count, places, read_records
+from operations.verify.records import count, read_records
 from operations.verify.site import Options, start
 from providers.connection.command import Command, Result
 from providers.connection.errors import Unknown
@@ -51,9 +52,9 @@ def test_a_line_of_a_longer_number_is_no_record() -> None:
 
 
 def test_the_logs_are_those_of_squid_conf(site: Site) -> None:
-    assert places(site).local == "/var/log/squid/access.log"
-    assert places(site).mirror == "/mnt/mirror/squid/access.log"
-    assert places(site.model_copy(update={"mirror": None})).mirror is None
+    assert local_log(site) == "/var/log/squid/access.log"
+    assert mirror_log(site) == "/mnt/mirror/squid/access.log"
+    assert mirror_log(site.model_copy(update={"mirror": None})) is None
 
 
 async def test_logs_are_read_on_all_nodes_and_the_mirrors_where_it_is_mounted(site: Site) -> None:

@@ -77,10 +77,11 @@ def test_interfaces(ask: Ask) -> None:
 
 def test_virtual_ip(ask: Ask) -> None:
     nothing, held = addresses(eth0=["192.0.2.11"]), addresses(eth0=["192.0.2.11", "192.0.2.10"])
-    clean(judged("virtual_ip", ask("192.0.2.10 dev eth0 FAILED\n", nothing)))
-    only(judged("virtual_ip", ask("answers\n", nothing)), "problem", "another host has 192.0.2.10")
+    other = {"qsp-b": ["", nothing]}
+    clean(judged("virtual_ip", ask("192.0.2.10 dev eth0 FAILED\n", nothing, others=other)))
+    only(judged("virtual_ip", ask("answers\n", nothing, others=other)), "problem", "another host has 192.0.2.10")
     # One that refuses pings is known by its hardware address all the same.
-    silent = ask("192.0.2.10 dev eth0 lladdr 02:00:00:00:00:01 REACHABLE\n", nothing)
+    silent = ask("192.0.2.10 dev eth0 lladdr 02:00:00:00:00:01 REACHABLE\n", nothing, others=other)
     only(judged("virtual_ip", silent), "problem", "another host")
     only(judged("virtual_ip", ask("answers\n", held)), "problem", "on this node already")
     clean(judged("virtual_ip", ask("answers\n", held, ours=True)))
@@ -95,7 +96,18 @@ def test_nobody_asked_about_the_virtual_ip_is_nothing_found(ask: Ask) -> None:
         assert {each.level for each in found} == {"note"}
         assert found[0].remedy
     # Whoever answers is there, whatever became of the rest.
-    only(judged("virtual_ip", ask(("answers\n", 124), nothing)), "problem", "another host has 192.0.2.10")
+    there = ask(("answers\n", 124), nothing, others={"qsp-b": ["", nothing]})
+    only(judged("virtual_ip", there), "problem", "another host has 192.0.2.10")
+
+
+def test_a_node_that_was_not_asked_may_have_the_virtual_ip(ask: Ask) -> None:
+    """As the active one whose sshd is down: no other host is to blame for what this site itself may be."""
+    nothing = addresses(eth0=["192.0.2.11"])
+    for look in ("answers\n", "192.0.2.10 dev eth0 lladdr 02:00:00:00:00:01 REACHABLE\n"):
+        found = judged("virtual_ip", ask(look, nothing, ours=True))
+        only(found, "problem", "somebody has 192.0.2.10", "qsp-b was not asked")
+        assert "another host" not in f"{found[0].sentence} {found[0].remedy}"
+    clean(judged("virtual_ip", ask("", nothing)))
 
 
 def test_addresses_that_could_not_be_read_are_not_taken_for_none(ask: Ask) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from operations.cli import drift
 from operations.drift import Outcome
+from operations.stacks import StackTrouble
 from tests.support.terminal import squid_ha
 from tests.unit.operations.drift.test_outputs import CLEAN, DRIFT, EVERY, SILENT, WRONG, report
 
@@ -43,6 +44,18 @@ def test_json_is_one_document_and_files_are_written_beside_it(run, tmp_path) -> 
     assert document["outcome"] == "error"
     assert [site["outcome"] for site in document["sites"]] == ["clean", "drift", "unreachable", "error"]
     assert {path.name for path in tmp_path.iterdir()} == {"j.xml", "d.prom"}
+
+
+def test_a_file_that_cannot_be_written_hides_no_other_and_no_report(run, tmp_path) -> None:
+    metrics, missing = tmp_path / "d.prom", tmp_path / "missing"
+    done = run(EVERY, "--all", "--json", "--junit", str(missing / "j.xml"), "--prometheus", str(metrics))
+    assert isinstance(done.exception, StackTrouble)
+    assert metrics.exists()
+    assert json.loads(done.stdout)["outcome"] == "error"
+    done = run(EVERY, "--all", "--junit", str(missing / "j.xml"), "--prometheus", str(missing / "d.prom"))
+    assert [each.split()[0] for each in str(done.exception).splitlines()] == [
+        str(missing / "j.xml"), str(missing / "d.prom"),
+    ]  # fmt: skip
 
 
 def test_github_gets_annotations(run, monkeypatch, tmp_path) -> None:

@@ -107,6 +107,9 @@ def test_the_step_summary_is_appended_to(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert github.append_page(EVERY)
     assert file.read_text().startswith("before\n## Drift\n")
     assert "| lyon | drift | 2 |" in file.read_text()
+    monkeypatch.setenv(github.SUMMARY, str(tmp_path / "none" / "summary"))
+    with pytest.raises(StackTrouble, match=r"none/summary, which \$GITHUB_STEP_SUMMARY names, cannot be written"):
+        github.append_page(EVERY)
 
 
 def test_metrics_say_one_outcome_per_site() -> None:

@@ -15,7 +15,7 @@ import pytest
 from declaration.site import Site
 from operations import site as sites
 from operations.cli import drill as cli
-from operations.cli._exit import REFUSED, code_of
+from operations.cli._exit import FAILED, REFUSED, code_of
 from operations.drill import interruptible, saved
 from operations.drill import site as drilling
 from operations.drill.interruptible import Interrupted, run_in_order
@@ -96,6 +96,27 @@ def test_a_file_that_cannot_be_written_is_a_sentence_and_hides_no_report(
         assert why in str(ended.exception)
         assert json.loads(ended.stdout)["verdict"] == "green"
     assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".")] == [".state"]
+
+
+def test_a_file_that_cannot_be_written_keeps_no_other_from_being_written(
+    asked: list[drilling.Options], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    blocked, page = tmp_path / "file/drill.xml", tmp_path / "drill.html"
+    ended = run("lab", "--junit", str(blocked), "--chart", str(page))
+    assert isinstance(ended.exception, StackTrouble)
+    assert code_of(ended.exception) == FAILED
+    assert "<svg" in page.read_text()
+    (tmp_path / ".state/drills/lab/latest.json").unlink()
+    (tmp_path / ".state/drills/lab/latest.json").mkdir()
+    page.unlink()
+    ended = run("lab", "--junit", str(blocked), "--chart", str(page), "--scenario", "squid-hung", "--i-know")
+    said = str(ended.exception).splitlines()
+    assert [each.partition(" cannot be written")[0] for each in said] == [
+        str(tmp_path / ".state/drills/lab/latest.json"), str(tmp_path / "file"),
+    ]  # fmt: skip
+    assert "<svg" in page.read_text()
+    assert "gap: too long" in ended.stdout
 
 
 def test_calls_that_make_no_sense_are_refused(asked: list[drilling.Options]) -> None:

@@ -15,6 +15,7 @@ from operations.drill.model import Bounds, DrillReport, Moment, Sample, Scenario
 from operations.drill.scenarios import scenarios
 from operations.drill.show import listing, render
 from operations.proof.gaps import gaps, longest
+from operations.stacks import StackTrouble
 from tests.unit.operations.drill.world import request
 
 BEGIN = 1_795_000_000.0
@@ -67,6 +68,18 @@ def test_it_is_kept_by_time_and_as_the_latest(report: DrillReport, tmp_path: Pat
     assert saved.latest("lab", tmp_path) == report
     assert saved.latest("paris", tmp_path) is None
     assert not list(path.parent.glob("*.new"))
+
+
+@pytest.mark.parametrize("name", ["2026-11-22T210000Z.json", "latest.json"])
+def test_of_the_two_files_that_are_kept_one_that_fails_leaves_the_other(
+    report: DrillReport, tmp_path: Path, name: str
+) -> None:
+    where = saved.folder("lab", tmp_path)
+    (where / name).mkdir(parents=True)
+    with pytest.raises(StackTrouble, match=f"{name} cannot be written: "):
+        saved.save(report, tmp_path)
+    (kept,) = [each for each in where.iterdir() if each.is_file()]
+    assert json.loads(kept.read_text())["site"] == "lab"
 
 
 def test_junit_has_a_case_per_scenario_and_the_findings(report: DrillReport) -> None:
