@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified, Refused, Unreachable
 from providers.host.waiting import until
-from providers.lifekeeper import live, speaking, views
+from providers.lifekeeper import live, speaking, stopping, views
 from providers.lifekeeper.hierarchy import active, roots, service
 from providers.lifekeeper.move import MOVE_LIMIT, switchover
 from providers.lifekeeper.speaking import Line
@@ -44,23 +44,25 @@ async def back(cluster: Cluster, node: str) -> None:
 async def maintenance(cluster: Cluster, on: bool) -> None:
     """Stop LifeKeeper everywhere and leave what it protects running (``lkstop -f``); or start it again.
 
-    A node that does not answer holds up no other. Raises `Unreachable` for it at the end: whether LifeKeeper runs
-    there, and acts, nobody here can tell.
+    It is stopped nowhere before every node has settled (`stopping.settled`). A node that does not answer holds up no
+    other. Raises `Unreachable` for it at the end: whether LifeKeeper runs there, and acts, nobody here can tell.
     """
-    silent: list[Unreachable] = []
-    for name in cluster.nodes:
-        try:
-            await (_pause if on else _start)(cluster, name)
-        except Unreachable as error:
-            silent.append(error)
+    silent: dict[str, Unreachable] = {}
+    for act in (stopping.settled, _pause) if on else (_start,):
+        for name in cluster.nodes:
+            try:
+                if name not in silent:
+                    await act(cluster, name)
+            except Unreachable as error:
+                silent[name] = error
     if silent:
-        raise silent[0]
+        raise next(iter(silent.values()))
 
 
 async def _pause(cluster: Cluster, name: str) -> None:
     if (await views.read(cluster, [name]))[name].running:
         line = Line(name, "lkstop", "Stop LifeKeeper, leaving the service running", {"running": True})
-        await speaking.say_plainly(cluster, line)
+        await speaking.say(cluster, line)
 
 
 async def _start(cluster: Cluster, name: str) -> None:

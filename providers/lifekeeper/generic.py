@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from providers.connection.cluster import Cluster, Node
@@ -123,15 +123,21 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
         await converge_settings(cluster, node, settings, await read_settings(node, settings))
     await members.converge(cluster, wanted, KIT)
     stale = [name for name, told in (await _compared(cluster, wanted)).items() if told != wanted.copies[name]]
-    for name in stale:
-        if (await cluster.journal(name).entries()).get(members.MADE) == "no":
-            raise Refused(
-                f"{wanted.tag} was found here, and the scripts that LifeKeeper runs for it are others than declared",
-                node=name,
-                remedy=f"declare those that are there (below {COPIES}, under the tag), or give this one another tag",
-            )
+    await _refuse_found(cluster, wanted, stale)
     renew = script(_COPY, *_words(wanted, wanted.scripts), label=f"give the kit the scripts of {wanted.tag}")
     await cluster.each(lambda node: node.run(renew), stale)
+
+
+async def _refuse_found(cluster: Cluster, wanted: Wanted, stale: Sequence[str]) -> None:
+    """The scripts of a resource that was found are somebody's. Raises `Refused` naming all of these nodes."""
+    entries = await cluster.each(lambda node: cluster.journal(node).entries(), stale)
+    found = [name for name, known in entries.items() if known.get(members.MADE) == "no"]
+    if found:
+        raise Refused(
+            f"{wanted.tag} was found on {' and '.join(found)}, and the scripts that LifeKeeper runs for it there are "
+            "others than declared",
+            remedy=f"declare those that are there (below {COPIES}, under the tag), or give this one another tag",
+        )
 
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:

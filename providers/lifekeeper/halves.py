@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import script
-from providers.connection.errors import HostError
+from providers.connection.errors import HostError, Refused
 from providers.lifekeeper import mirror_view, views
-from providers.lifekeeper.hierarchy import service
-from providers.lifekeeper.views import IN_SERVICE, View
+from providers.lifekeeper.hierarchy import service, squid
+from providers.lifekeeper.views import IN_SERVICE, Instance, View
 from providers.roles import MirrorView
 
 _MDSTAT = 'cat /proc/mdstat; echo; findmnt -rno SOURCE --mountpoint "$1"'
@@ -31,13 +31,43 @@ async def mirror(cluster: Cluster) -> Mapping[str, MirrorView]:
 async def _half(node: Node, view: View) -> MirrorView:
     if not view.running:
         return MirrorView(trouble=f"{node.name}: LifeKeeper does not run")
-    members = [view.instances[tag] for tag in service({node.name: view}) if tag in view.instances]
-    mount = next((each.id for each in members if each.type == "filesys"), "")
-    state = next((each.state for each in members if each.type == "netraid"), "")
-    if not state:
+    found = volume(node.name, view)
+    if found is None:
         return MirrorView()
-    if state not in IN_SERVICE:
+    filesystem, half = found
+    if half.state not in IN_SERVICE:
         # Only the source knows how far its target is.
-        return MirrorView("target", connection=state, data="Target", peer_data="-")
+        return MirrorView("target", connection=half.state, data="Target", peer_data="-")
+    mount = filesystem.id if filesystem else ""
     answer = await node.run(script(_MDSTAT, mount, ok=None, reads=True, label="read the mirror's state"))
     return mirror_view.parse_mdstat(answer.stdout)
+
+
+def volume(name: str, view: View) -> tuple[Instance | None, Instance] | None:
+    """The filesystem of the service on node ``name`` and the mirror that it lies on; None where there is no mirror.
+
+    Of several, the one that Squid needs itself, as every site has it. Raises `Unknown` as `hierarchy.service` does, and
+    `Refused` where that does not tell which one is meant.
+    """
+    members = service({name: view})
+    mirrors = [tag for tag in members if view.instances[tag].type == "netraid"]
+    if not mirrors:
+        return None
+    lying = [
+        (over, under)
+        for over, under in sorted(view.dependencies)
+        if over in members and under in mirrors and view.instances[over].type == "filesys"
+    ]
+    if len(mirrors) == 1 and not lying:
+        return None, view.instances[mirrors[0]]
+    needed = [each for each in lying if (squid({name: view}), each[0]) in view.dependencies]
+    chosen = needed or lying
+    if len(chosen) != 1:
+        raise Refused(
+            f"the service stands on {' and '.join(mirrors)}, and nobody can tell which of these mirrors is this site's",
+            node=name,
+            remedy="see `lcdstatus`: Squid's resource may depend on one filesystem only that lies on a mirror; or move "
+            "this hierarchy by LifeKeeper's own `perform_action`, once all its mirrors are the same on both nodes",
+        )
+    filesystem, half = chosen[0]
+    return view.instances[filesystem], view.instances[half]

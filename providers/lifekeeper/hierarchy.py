@@ -13,8 +13,8 @@ from providers.connection.errors import Unknown
 from providers.lifekeeper.views import IN_SERVICE, Instance, View
 
 _ROLES = {"ISP": "Started", "ISU": "Degraded", "OSU": "Stopped", "OSF": "Failed", "ILLSTATE": "Starting"}
-_CUSTOMARY = "qsp-squid"
 _WORD = re.compile(r"(?<![a-z])squid(?![a-z])", re.IGNORECASE)
+_SERVICE = re.compile(r"(?<![A-Za-z0-9])squid(?![A-Za-z0-9])")
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,15 @@ def squid(seen: Mapping[str, View]) -> str:
 
 
 def _squid(instances: Mapping[str, Instance]) -> str:
-    """The tag of Squid's resource; somebody else's (of `squidguard`, say) is never taken for it. Raises `Unknown`."""
-    found = [each.tag for each in instances.values() if _is_squid(each)]
-    if _CUSTOMARY in found:
-        return _CUSTOMARY
+    """The tag of Squid's resource; somebody else's (of `squidguard`, say) is never taken for it. Raises `Unknown`.
+
+    Of several, that of the service itself. No tag decides, the customary one no more than others: it may be
+    somebody else's, and which one the site declares is not known here.
+    """
+    candidates = [each for each in instances.values() if _is_squid(each)]
+    found = [each.tag for each in candidates if _protects_squid(each)]
+    if len(found) != 1:
+        found = [each.tag for each in candidates]
     if not found:
         raise Unknown(
             "LifeKeeper has no Quick Service Protection resource for Squid: none has the word in its tag, id or info",
@@ -73,6 +78,12 @@ def _squid(instances: Mapping[str, Instance]) -> str:
 def _is_squid(instance: Instance) -> bool:
     told = f"{instance.tag} {instance.id} {instance.info}"
     return (instance.app, instance.type) == ("gen", "qsp") and _WORD.search(told) is not None
+
+
+def _protects_squid(instance: Instance) -> bool:
+    """Whether id or info name just this service; where the kit stores it is unknown, and an id may repeat the tag."""
+    told = f"{instance.id if instance.id != instance.tag else ''} {instance.info}"
+    return _SERVICE.search(told) is not None
 
 
 def _depth(tag: str, ties: set[tuple[str, str]], seen: frozenset[str] = frozenset()) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from providers.lifekeeper import steps
+from providers.lifekeeper import speaking, steps
 from providers.lifekeeper.resource import Kit, Member, NodeMember
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Step, Views
@@ -31,7 +31,7 @@ def way(wanted: Member, source: str, kit: Kit) -> list[Step]:
 
 def lines(wanted: Member, kit: Kit) -> list[Line]:
     """What would be said on fresh nodes, in order."""
-    return steps.fresh(way(wanted, next(iter(wanted.nodes)), kit))
+    return [*steps.fresh(way(wanted, next(iter(wanted.nodes)), kit)), *speaking.syncs(wanted.nodes)]
 
 
 def there(tag: str, *names: str) -> steps.Done:
@@ -50,12 +50,18 @@ def extended(tag: str, source: str, target: str) -> steps.Done:
 
 
 def _in_service(wanted: Member, source: str) -> Step:
-    """A resource whose making was cut off may be left out of service; one that is on both nodes is an operator's."""
+    """A resource whose making was cut off may be left out of service; one that is on both nodes is an operator's.
+
+    That it is on a node that is away, where nobody looks, the equivalency here tells.
+    """
     line = Line(source, "perform_action", f"Put {wanted.tag} in service", {"tag": wanted.tag, "action": "restore"})
 
     def done(seen: Views) -> bool:
         view = seen[source]
-        whole = all(wanted.tag in each.instances for each in seen.values())
+        if len(seen) > 1:
+            whole = all(wanted.tag in each.instances for each in seen.values())
+        else:
+            whole = any(tag == wanted.tag for tag, _, _ in view.equivalents)
         return whole or wanted.tag not in view.instances or view.state(wanted.tag) in IN_SERVICE
 
     return Step(line, done, fresh=False)

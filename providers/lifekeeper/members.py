@@ -116,9 +116,11 @@ async def converge(cluster: Cluster, wanted: Member, kit: Kit, *, source: str = 
                 "LifeKeeper is not installed", node=name, remedy="see `lifekeeper.media` in docs/lifekeeper.md"
             )
     _refuse_different(wanted, seen, kit)
-    await _begin(cluster, wanted, seen)
-    await steps.walk(cluster, making.way(wanted, source_of(wanted, seen, source), kit), list(wanted.nodes))
-    await untie(cluster, wanted)
+    cut_off = await _begin(cluster, wanted, seen)
+    told = await steps.walk(cluster, making.way(wanted, source_of(wanted, seen, source), kit), list(wanted.nodes))
+    untied = await untie(cluster, wanted)
+    if told or untied or cut_off:
+        await speaking.sync(cluster, wanted.nodes)
     await cluster.each(lambda node: cluster.journal(node).drop([PENDING]), list(wanted.nodes))
 
 
@@ -143,8 +145,8 @@ def _refuse_different(wanted: Member, seen: Views, kit: Kit) -> None:
                 )
 
 
-async def _begin(cluster: Cluster, wanted: Member, seen: Views) -> None:
-    """Write down first what was there: only what this site makes is ever deleted."""
+async def _begin(cluster: Cluster, wanted: Member, seen: Views) -> bool:
+    """Write down first what was there: only what this site makes is ever deleted. Whether a run before was cut off."""
     entries = await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.nodes))
     # A node that was replaced has a new journal, and the other one knows whose the resource is.
     known = {told[MADE] for told in entries.values() if MADE in told}
@@ -154,6 +156,7 @@ async def _begin(cluster: Cluster, wanted: Member, seen: Views) -> None:
         ours = {f"{_TIED}{child}": "made" for child in _missing_ties(wanted, name, seen)}
         await journal.record({MADE: "no" if found else "yes", **ours})
         await journal.put({PENDING: wanted.tag})
+    return any(PENDING in told for told in entries.values())
 
 
 def _missing_ties(wanted: Member, name: str, seen: Views) -> list[str]:
@@ -161,9 +164,9 @@ def _missing_ties(wanted: Member, name: str, seen: Views) -> list[str]:
     return [child for child in (node.depends_on if node else ()) if (wanted.tag, child) not in seen[name].dependencies]
 
 
-async def untie(cluster: Cluster, wanted: Member, *, all_of_them: bool = False) -> None:
-    """Dependencies that this site made and no longer wants."""
-    seen = await read(cluster, wanted)
+async def untie(cluster: Cluster, wanted: Member, *, all_of_them: bool = False) -> bool:
+    """Delete dependencies that this site made and no longer wants. Returns whether there were any."""
+    seen, told = await read(cluster, wanted), False
     for name, node in wanted.nodes.items():
         journal = cluster.journal(name)
         entries = await journal.entries()
@@ -174,4 +177,6 @@ async def untie(cluster: Cluster, wanted: Member, *, all_of_them: bool = False) 
                 values = {"parent": wanted.tag, "child": child}
                 line = Line(name, "dep_remove", f"Delete Dependency: {wanted.tag} on {child}", values)
                 await speaking.say(cluster, line)
+                told = True
             await journal.drop([_TIED + child])
+    return told

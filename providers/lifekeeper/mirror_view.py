@@ -9,6 +9,8 @@ from dataclasses import replace
 from providers.roles import UP_TO_DATE, MirrorView
 
 _STANDBY = "OSU"
+_ARRAY = re.compile(r"^(md\S*) :.*\bnbd\d.*(?:\n[ \t].*)*", re.MULTILINE)
+_PROGRESS = re.compile(r"(recovery|resync) *= *(\S+)")
 
 
 def seen_from_both(halves: Mapping[str, MirrorView]) -> dict[str, MirrorView]:
@@ -24,6 +26,15 @@ def seen_from_both(halves: Mapping[str, MirrorView]) -> dict[str, MirrorView]:
         return replace(source, role="target", data=source.peer_data, peer_data=source.data)
 
     return {name: known(view) for name, view in halves.items()}
+
+
+def resynchronising(text: str) -> list[str]:
+    """Mirrors of which one half is getting what it lacks, from /proc/mdstat: ``md0: recovery 12.5%``.
+
+    DataKeeper's are the arrays with the other node's disk in them, a network block device (its manuals).
+    """
+    arrays = {match[1]: _PROGRESS.search(match[0]) for match in _ARRAY.finditer(text)}
+    return [f"{name}: {found[1]} {found[2]}" for name, found in arrays.items() if found]
 
 
 def parse_mdstat(text: str) -> MirrorView:

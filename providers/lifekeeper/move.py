@@ -8,7 +8,7 @@ from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified, Refused
 from providers.host.waiting import reporting, until
 from providers.lifekeeper import live, speaking
-from providers.lifekeeper.halves import mirror
+from providers.lifekeeper.halves import mirror, volume
 from providers.lifekeeper.hierarchy import arrived, role, roots, service
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.views import ALIVE, View
@@ -26,7 +26,7 @@ async def switchover(cluster: Cluster, to: str) -> None:
     if arrived(seen, tags, to):
         return
     _refuse_unfit(cluster, seen, tags, to)
-    await _refuse_stale_mirror(cluster)
+    await _refuse_stale_mirror(cluster, to, seen[to])
     cluster.progress(f"Moving {', '.join(tags)} to {to}")
     for root in roots(seen, tags):
         putting = Line(to, "perform_action", f"Put {root} in service", {"tag": root, "action": "restore"})
@@ -60,7 +60,8 @@ def _refuse_unfit(cluster: Cluster, seen: Mapping[str, View], tags: Sequence[str
         )
 
 
-async def _refuse_stale_mirror(cluster: Cluster) -> None:
+async def _refuse_stale_mirror(cluster: Cluster, to: str, there: View) -> None:
+    volume(to, there)  # raises where nobody can tell which mirror has to be whole
     for name, view in (await mirror(cluster)).items():
         if view.role == "source" and not view.whole:
             percent = "" if view.percent is None else f", {view.percent:.0f} %"

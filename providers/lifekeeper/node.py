@@ -16,7 +16,7 @@ from providers.connection.errors import CommandFailed, Refused, TimedOut
 from providers.connection.files import read_files, write_file
 from providers.contract import Absent, Observed, Present, State
 from providers.host.waiting import reporting, until
-from providers.lifekeeper import defaults, grammar, speaking, views
+from providers.lifekeeper import defaults, grammar, speaking, stopping, views
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.views import View, asks
 
@@ -213,17 +213,21 @@ async def _settings(cluster: Cluster, wanted: Wanted) -> None:
 
 
 async def _down_for(cluster: Cluster, changes: Mapping[str, Mapping[str, str | None]]) -> None:
-    """Stop LifeKeeper on all nodes if one of these settings needs that; their journals say that it must start again."""
+    """Stop LifeKeeper on all nodes if one of these settings needs that; their journals say that it must start again.
+
+    It is stopped nowhere before every node has settled (`stopping.settled`).
+    """
     both = {setting.key for setting in grammar.load().settings if setting.both}
     if not any(both & set(keys) for keys in changes.values()):
         return
     running = [name for name in changes if await _runs(cluster.node(name))]
     if running:
+        await cluster.each(lambda node: stopping.settled(cluster, node.name), running)
         cluster.progress("Stopping LifeKeeper on all nodes for a change of its heartbeat; the service runs on")
     for name in running:
         await cluster.journal(name).put({_AGAIN: "yes"})
         stop = Line(name, "lkstop", "Stop LifeKeeper, leaving what it protects running", {"running": True})
-        await speaking.say_plainly(cluster, stop)
+        await speaking.say(cluster, stop)
 
 
 async def _missing(node: Node, wanted: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -284,6 +288,8 @@ def _before(entries: Mapping[str, str]) -> dict[str, str | None]:
 
 
 async def _stop(cluster: Cluster, node: Node, *, disable: bool) -> None:
+    if await _runs(node):
+        await speaking.wait_idle(cluster, node)  # before the look: somebody may be making a resource
     view = (await views.read(cluster, [node.name]))[node.name]
     if view.running and view.instances:
         left = ", ".join(sorted(view.instances))

@@ -151,23 +151,35 @@ async def _wait_heard(cluster: Cluster, name: str, peer: str, addresses: str) ->
 
 def lines(wanted: Wanted) -> list[Line]:
     """What would be said on fresh nodes."""
-    return steps.fresh(_way(wanted))
+    return [*steps.fresh(_way(wanted)), *speaking.syncs(wanted.nodes)]
 
 
 async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
     """Both sides of every path, then wait until all are ALIVE; paths of ours that are no longer wanted go last."""
     seen = await _read(cluster, wanted)
+    entries = await _entries(cluster, wanted)
     for name, node in wanted.nodes.items():
-        found = await cluster.journal(name).entries()
+        found = entries[name]
         missing = [each for each in node.sides if (node.peer, each) not in seen[name].paths]
         new = {f"{_MADE_PATH}{each}": node.peer for each in missing if f"{_FOUND_PATH}{each}" not in found}
         system = {f"{_MADE_SYSTEM}{node.peer}": "made"} if node.peer not in seen[name].systems else {}
         await cluster.journal(name).record({**new, **system})
         await cluster.journal(name).put({PENDING: "communication paths"})
-    await steps.walk(cluster, _way(wanted), list(wanted.nodes))
+    told = await steps.walk(cluster, _way(wanted), list(wanted.nodes))
     await _wait_alive(cluster, wanted)
-    await cluster.each(lambda node: _take_back(cluster, wanted, node.name, keep=True), list(wanted.nodes))
+    gone = await cluster.each(lambda node: _take_back(cluster, wanted, node.name, keep=True), list(wanted.nodes))
+    await _sync(cluster, entries, told=told or any(gone.values()))
     await cluster.each(lambda node: cluster.journal(node).drop([PENDING]), list(wanted.nodes))
+
+
+async def _entries(cluster: Cluster, wanted: Wanted) -> dict[str, dict[str, str]]:
+    return await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.nodes))
+
+
+async def _sync(cluster: Cluster, entries: Mapping[str, Mapping[str, str]], *, told: bool) -> None:
+    """To disk, where LifeKeeper was ``told`` anything, by this run or maybe by one that was cut off."""
+    if told or any(PENDING in known for known in entries.values()):
+        await speaking.sync(cluster, entries)
 
 
 async def _wait_alive(cluster: Cluster, wanted: Wanted) -> None:
@@ -196,8 +208,12 @@ async def _wait_alive(cluster: Cluster, wanted: Wanted) -> None:
         )
 
 
-async def _take_back(cluster: Cluster, wanted: Wanted, name: str, *, keep: bool) -> None:
-    """Delete this site's own paths, or those of them that are no longer wanted; then systems nobody has a path to."""
+async def _take_back(cluster: Cluster, wanted: Wanted, name: str, *, keep: bool) -> bool:
+    """Delete this site's own paths, or those of them that are no longer wanted; then systems nobody has a path to.
+
+    Returns whether there was anything to delete.
+    """
+    told = False
     journal = cluster.journal(name)
     entries = await journal.entries()
     view = (await views.telling(cluster, [name], "its paths"))[name]
@@ -215,14 +231,17 @@ async def _take_back(cluster: Cluster, wanted: Wanted, name: str, *, keep: bool)
             page = f"Delete Comm Path: {local} to {remote}"
             values = {"dest": name, "system": peer, "remote": remote, "local": local}
             await speaking.say(cluster, Line(name, "net_remove", page, values))
+            told = True
         await journal.drop([entry])
     if keep:
-        return
+        return told
     view = (await views.read(cluster, [name]))[name]
     for peer in [entry.removeprefix(_MADE_SYSTEM) for entry in entries if entry.startswith(_MADE_SYSTEM)]:
         if peer in view.systems and not any(system == peer for system, _ in view.paths):
             line = Line(name, "sys_remove", f"Forget {peer}", {"dest": name, "system": peer})
             await speaking.say(cluster, line)
+            told = True
+    return told
 
 
 def _made(entries: Mapping[str, str]) -> list[str]:
@@ -250,9 +269,13 @@ def needed_by_others(view: View, peer: str, made: Sequence[str]) -> str | None:
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
     """Delete the paths that this site made, on both nodes; not the last one where others need it."""
-    if not any((await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.nodes))).values()):
+    entries = await _entries(cluster, wanted)
+    if not any(entries.values()):
         return
     await _read(cluster, wanted)
+    told = False
     for name in wanted.nodes:
-        await _take_back(cluster, wanted, name, keep=False)
-        await cluster.journal(name).forget()
+        await cluster.journal(name).put({PENDING: "communication paths"})
+        told |= await _take_back(cluster, wanted, name, keep=False)
+    await _sync(cluster, entries, told=told)
+    await cluster.each(lambda node: cluster.journal(node).forget(), list(wanted.nodes))

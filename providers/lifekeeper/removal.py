@@ -5,7 +5,7 @@ from __future__ import annotations
 from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified, Refused
 from providers.lifekeeper import speaking
-from providers.lifekeeper.members import MADE, read, untie
+from providers.lifekeeper.members import MADE, PENDING, read, untie
 from providers.lifekeeper.resource import Member
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Views
@@ -30,11 +30,14 @@ async def remove(
     if made and holders:
         _refuse_needed(wanted, seen, above)
         await speaking.check(cluster, [_deletion(holders[0], tag) for tag in filter(None, (above, wanted.tag))])
-    await untie(cluster, wanted, all_of_them=True)
+    await cluster.each(lambda node: cluster.journal(node).put({PENDING: wanted.tag}), list(wanted.nodes))
+    told = await untie(cluster, wanted, all_of_them=True)
     if made and holders:
         # LifeKeeper deletes nothing that something depends on: from the top down.
         for tag in filter(None, (above, wanted.tag)):
-            await _delete(cluster, wanted, tag)
+            told |= await _delete(cluster, wanted, tag)
+    if told or any(PENDING in known for known in entries.values()):
+        await speaking.sync(cluster, wanted.nodes)
     if forget:
         await cluster.each(lambda node: cluster.journal(node).forget(), list(wanted.nodes))
 
@@ -51,16 +54,17 @@ def _refuse_needed(wanted: Member, seen: Views, along: str) -> None:
             )
 
 
-async def _delete(cluster: Cluster, wanted: Member, tag: str) -> None:
-    """``tag`` is the resource's own, or of what goes along; nothing where it went with what stood on it.
+async def _delete(cluster: Cluster, wanted: Member, tag: str) -> bool:
+    """``tag`` is the resource's own, or of what goes along; False where it went with what stood on it.
 
     A deletion reaches the other node only where the two know each other's: what a cut-off extension left goes next.
     """
+    told = False
     for _ in wanted.nodes:
         seen = await read(cluster, wanted)
         holders = [name for name, view in seen.items() if tag in view.instances]
         if not holders:
-            return
+            return told
         active = next((name for name in holders if seen[name].state(tag) in IN_SERVICE), None)
         delete = _deletion(active or holders[0], tag)
         await speaking.check(cluster, [delete])
@@ -68,6 +72,7 @@ async def _delete(cluster: Cluster, wanted: Member, tag: str) -> None:
             values = {"tag": tag, "action": "remove"}
             await speaking.say(cluster, Line(active, "perform_action", f"Take {tag} out of service", values))
         await speaking.say(cluster, delete)
+        told = True
     left = [name for name, view in (await read(cluster, wanted)).items() if tag in view.instances]
     if left:
         raise NotVerified(
@@ -75,6 +80,7 @@ async def _delete(cluster: Cluster, wanted: Member, tag: str) -> None:
             node=left[0],
             remedy="see /var/log/lifekeeper.log there, then run this again",
         )
+    return told
 
 
 def _deletion(node: str, tag: str) -> Line:

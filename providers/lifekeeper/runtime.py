@@ -10,7 +10,7 @@ from providers.connection.errors import Refused, Unknown
 from providers.host.waiting import until
 from providers.lifekeeper import live, views
 from providers.lifekeeper.actions import aside, back, cleanup, maintenance, start_alone
-from providers.lifekeeper.halves import mirror
+from providers.lifekeeper.halves import mirror, volume
 from providers.lifekeeper.hierarchy import Tree, active, service, tree_of
 from providers.lifekeeper.move import switchover
 from providers.lifekeeper.views import IN_SERVICE, View
@@ -69,25 +69,24 @@ def _no(what: str, remedy: str) -> Refused:
 async def split_brain(cluster: Cluster) -> SplitBrain | None:
     """Refused where the mirror is in service on both nodes: how that is ended is not published. None otherwise."""
     seen = await live.read(cluster)
-    halves = [
-        (name, view.instances[tag]) for tag in service(seen) for name, view in seen.items() if tag in view.instances
-    ]
-    sources = [name for name, each in halves if each.type == "netraid" and each.state in IN_SERVICE]
-    if len(sources) > 1:
-        raise _no(
-            f"end a split brain (the mirror is in service on {' and '.join(sources)})",
-            "`mirror_action TAG fullresync SOURCE TARGET` overwrites the target: see SIOS's manual first",
-        )
+    for tag in service(seen):
+        halves = {name: view.instances[tag] for name, view in seen.items() if tag in view.instances}
+        sources = [name for name, each in halves.items() if each.type == "netraid" and each.state in IN_SERVICE]
+        if len(sources) > 1:
+            raise _no(
+                f"end a split brain (the mirror {tag} is in service on {' and '.join(sources)})",
+                "`mirror_action TAG fullresync SOURCE TARGET` overwrites the target: see SIOS's manual first",
+            )
     return None
 
 
 async def save_logs(cluster: Cluster, node: str, source: str, to: str) -> None:
     """Copy the folder ``source`` below the mount point where it is mounted."""
     view = (await views.read(cluster, [node]))[node]
-    mounts = [each.id for each in view.instances.values() if each.type == "filesys" and each.state in IN_SERVICE]
-    if not mounts:
+    filesystem = (volume(node, view) or (None, None))[0]
+    if filesystem is None or filesystem.state not in IN_SERVICE:
         raise _no("read a half of the mirror that is not in service", f"copy from the other node than {node}")
-    await cluster.node(node).run(command("cp", "-a", f"{mounts[0]}/{source}", to))
+    await cluster.node(node).run(command("cp", "-a", f"{filesystem.id}/{source}", to))
 
 
 async def resolve(cluster: Cluster, victim: str) -> None:

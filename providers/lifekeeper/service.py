@@ -67,7 +67,8 @@ def _extend(wanted: Member, source: str, target: str) -> list[Step]:
     page = f"Stop {qsp.service} on the standby node: LifeKeeper starts it there when it is needed"
     stop = system(target, page, "systemctl", "stop", f"{qsp.service}.service")
     extend = extension(wanted, source, target, "qsp", "Extend: Quick Service Protection")
-    return [Step(stop, extended(qsp.tag, source, target)), extend]
+    # Stopped only where the extension may follow: else Squid would be dead there for nothing.
+    return [Step(stop, extended(qsp.tag, source, target), extend.ready), extend]
 
 
 def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, str | None]:

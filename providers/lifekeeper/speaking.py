@@ -6,7 +6,7 @@ A line is built by the grammar only. What is not LifeKeeper's (systemctl, mount)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from weakref import WeakKeyDictionary
@@ -16,7 +16,7 @@ from providers.connection.command import Command, Result, command
 from providers.connection.errors import CommandFailed, Refused, TimedOut
 from providers.host.waiting import until
 from providers.lifekeeper import grammar
-from providers.lifekeeper.views import ACTION, asks
+from providers.lifekeeper.views import ACTION, asks, refuse_failed
 
 Certainty = Literal["confirmed", "documented", "assumed", "system"]
 
@@ -147,6 +147,17 @@ async def say_plainly(cluster: Cluster, line: Line) -> Result:
     return result
 
 
+def syncs(names: Iterable[str]) -> list[Line]:
+    """What ends all that is written on these nodes; SIOS's own scripts say it after a creation, too (AWSIA, GENAPP)."""
+    return [Line(name, "lcdsync", "Write LifeKeeper's configuration to disk") for name in names]
+
+
+async def sync(cluster: Cluster, names: Iterable[str]) -> None:
+    """Have what was written outlive a crash of the node. Raises `CommandFailed`."""
+    for line in syncs(names):
+        await say_plainly(cluster, line)
+
+
 def _locked_out(result: Result) -> bool:
     """The admin lock was taken between the look and the line; how the product says so is unknown.
 
@@ -157,10 +168,11 @@ def _locked_out(result: Result) -> bool:
 
 
 async def wait_idle(cluster: Cluster, node: Node) -> None:
-    """Wait until no hierarchy is being changed. Raises `TimedOut` naming the flag."""
+    """Wait until no hierarchy is being changed. Raises `TimedOut` naming the flag, `Unknown` where none can be read."""
 
     async def flag() -> str:
         told = await node.run(asks("flg_list"))
+        refuse_failed(node.name, told)
         return next((line.strip() for line in told.stdout.splitlines() if line.strip().startswith(ACTION)), "")
 
     held, free = await until(

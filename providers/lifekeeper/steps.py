@@ -43,12 +43,13 @@ def fresh(steps: Sequence[Step]) -> list[Line]:
     return [step.line for step in steps if step.fresh]
 
 
-async def walk(cluster: Cluster, steps: Sequence[Step], names: Sequence[str]) -> None:
+async def walk(cluster: Cluster, steps: Sequence[Step], names: Sequence[str]) -> bool:
     """Take those steps whose effect is not there, after every assumed line among them was looked up in the help.
 
+    Returns whether LifeKeeper was told anything, which the caller has to have written to disk then (`speaking.sync`).
     Raises `Refused`, `CommandFailed`, and `NotVerified` for a line that had no effect.
     """
-    seen = await views.telling(cluster, names)
+    seen, told = await views.telling(cluster, names), False
     await speaking.check(cluster, [step.line for step in steps if not step.done(seen)])
     for step in steps:
         if step.done(seen) or (step.unless is not None and await step.unless(cluster)):
@@ -57,6 +58,7 @@ async def walk(cluster: Cluster, steps: Sequence[Step], names: Sequence[str]) ->
             await step.ready(cluster, seen)
         cluster.progress(f"{step.line.node}: {step.line.page}")
         await speaking.say(cluster, step.line)
+        told |= bool(step.line.name)
         seen = await views.telling(cluster, names)
         if not step.done(seen) and step.line.name:
             raise NotVerified(
@@ -64,6 +66,7 @@ async def walk(cluster: Cluster, steps: Sequence[Step], names: Sequence[str]) ->
                 node=step.line.node,
                 remedy="see /var/log/lifekeeper.log there, then run this again",
             )
+    return told
 
 
 def extendable(tag: str, source: str, target: str) -> Ready:

@@ -128,13 +128,7 @@ def parse(node: str, results: Sequence[Result]) -> View:
     if test.exit_code != 0:
         return View(installed=True)
     for result in results[1:]:
-        if result.exit_code not in (0, _NO_MATCH):
-            name = result.command.argv[0].rsplit("/", 1)[-1]
-            raise Unknown(
-                f"`{result.command}` says: {grammar.explain(result.exit_code, name)}",
-                node=node,
-                remedy="see /var/log/lifekeeper.log there",
-            )
+        refuse_failed(node, result)
     told = parse_status(status.stdout)
     return View(
         installed=True,
@@ -150,6 +144,18 @@ def parse(node: str, results: Sequence[Result]) -> View:
         flags=tuple(line.strip() for line in flags.stdout.splitlines() if line.strip()),
         priorities=told.priorities,
         machines=told.machines,
+    )
+
+
+def refuse_failed(node: str, result: Result) -> None:
+    """Raises `Unknown` for a list that failed: what it did not print is not known to be empty."""
+    if result.exit_code in (0, _NO_MATCH):
+        return
+    name = result.command.argv[0].rsplit("/", 1)[-1]
+    raise Unknown(
+        f"`{result.command}` says: {grammar.explain(result.exit_code, name)}",
+        node=node,
+        remedy="see /var/log/lifekeeper.log there",
     )
 
 

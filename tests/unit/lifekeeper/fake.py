@@ -15,6 +15,7 @@ from providers.connection.files import Found
 from providers.lifekeeper import grammar
 from providers.lifekeeper.defaults import PATH
 
+MDSTAT = ("read the mirror's state", "look for a resynchronisation")
 KINDS = {"ip": ("comm", "ip"), "qsp": ("gen", "qsp"), "gen": ("gen", "app"), "dk": ("scsi", "netraid")}
 
 
@@ -46,6 +47,8 @@ class Lcd:
     """Tags of resources that this node believes to be on the other one, which lost them."""
     signatures: str = ""
     mounted: str = ""
+    mdstat: str = ""
+    """/proc/mdstat, where asked for with the device behind the mirror's mount point in the last line."""
 
 
 @cache
@@ -112,7 +115,7 @@ class Pair:
             where = f'"mountpoints": ["{lcd.mounted}"]' if lcd.mounted else '"mountpoints": [null]'
             disk = f'"name": "/dev/sdb", "type": "disk", "size": 5, "serial": "{name}", "ro": false, {where}'
             return say(0, f'{{"blockdevices": [{{{disk}}}]}}')
-        return say(0)
+        return say(0, lcd.mdstat if command.label in MDSTAT else "")
 
     @staticmethod
     def shown(lcd: Lcd) -> str:
@@ -165,6 +168,9 @@ class Pair:
         return (0,)
 
     def lkkeyins(self, name, values):
+        return (0,)
+
+    def lcdsync(self, name, values):
         return (0,)
 
     def lkcli_start(self, name, values):

@@ -80,9 +80,25 @@ def test_other_scripts_of_a_resource_that_was_found_are_left_alone(place: Path) 
     theirs = place / "kit/actions/!restore/app"
     theirs.parent.mkdir(parents=True)
     theirs.write_text("#!/bin/sh\necho theirs\n")
-    with pytest.raises(Refused, match="was found here"):
+    with pytest.raises(Refused, match="was found on qsp-a, and"):
         asyncio.run(generic.converge(cluster, wanted(place, "restore", "remove"), Absent()))
     assert "theirs" in theirs.read_text()
+
+
+def test_all_nodes_with_other_scripts_are_named_at_once(place: Path) -> None:
+    names = ("qsp-a", "qsp-b", "qsp-c")
+    nodes = [FakeNode(name, local) for name in names]
+    cluster = fake_cluster(*nodes, thing="generic-app", journals=FakeJournals())
+    for node, made in zip(nodes, ("no", "yes", "no"), strict=True):
+        asyncio.run(cluster.journal(node).put({members.MADE: made}))
+    one = wanted(place, "restore", "remove")
+    on_all = one.model_copy(
+        update={"settings": dict.fromkeys(names, one.settings["qsp-a"]), "copies": dict.fromkeys(names, "same")}
+    )
+    on_all.nodes.update(dict.fromkeys(names, NodeMember()))
+    with pytest.raises(Refused, match="was found on qsp-a and qsp-c, and"):
+        asyncio.run(generic.converge(cluster, on_all, Absent()))
+    assert copies(place) == set(), "nor is anything written on the third"
 
 
 def test_a_script_that_was_changed_is_told_of_the_one_that_was_changed_and_of_no_other(place: Path) -> None:

@@ -205,6 +205,31 @@ def test_of_two_that_may_be_squids_none_is_touched():
         asyncio.run(runtime.switchover(pair.cluster(), "proxy-b"))
 
 
+def test_the_customary_tag_makes_nobody_elses_resource_squids():
+    pair = fresh()
+    up(pair, members(tags={"squid": "my-squid"}))
+    foreign(pair, "qsp-squid")
+    pair.said.clear()
+    for act in (runtime.switchover, runtime.aside):
+        with pytest.raises(Unknown, match="my-squid, qsp-squid"):
+            asyncio.run(act(pair.cluster(), "proxy-b"))
+    assert pair.said == []
+
+
+def test_of_two_with_the_word_in_their_tags_squids_is_the_one_that_protects_it():
+    pair = fresh()
+    up(pair, members(2, tags={"squid": "my-squid"}))
+    foreign(pair, "qsp-squid")
+    for lcd in pair.lcds.values():
+        lcd.instances["my-squid"][2:4] = "QSP-squid", "squid"
+        lcd.instances["qsp-squid"][2:4] = "QSP-squid2", "squid2"
+    pair.said.clear()
+    asyncio.run(runtime.switchover(pair.cluster(), "proxy-b"))
+    assert asyncio.run(runtime.active_node(pair.cluster())) == "proxy-b"
+    assert [line for _, line in pair.said] == ["/opt/LifeKeeper/bin/perform_action -t ip-192.0.2.10 -a restore"]
+    assert pair.lcds["proxy-a"].instances["qsp-squid"][4] == "ISP"
+
+
 def test_another_services_mirror_is_no_split_brain():
     pair = fresh()
     up(pair, members())

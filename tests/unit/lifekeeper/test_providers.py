@@ -202,7 +202,7 @@ def test_half_an_equivalency_is_completed_and_nothing_taken_back(which, name):
     pair.said.clear()
     up(pair, listed)
     said = [line.split()[0] for _, line in pair.said if line.startswith("/opt/LifeKeeper")]
-    assert said == ["/opt/LifeKeeper/bin/eqv_create"] * len(which)
+    assert said == ["/opt/LifeKeeper/bin/eqv_create"] * len(which) + ["/opt/LifeKeeper/bin/lcdsync"] * 2
     assert pair.tables() == whole.tables()
 
 
@@ -451,12 +451,43 @@ def test_extending_needs_the_other_node_alive(monkeypatch):
         up(pair, listed[2:])
 
 
+@pytest.mark.parametrize("alive", [False, True])
+def test_squid_is_stopped_on_the_standby_only_where_the_extension_follows(alive, monkeypatch):
+    monkeypatch.setattr(steps, "ALIVE_LIMIT", 0.0)
+    pair, listed = fresh(), members(2)
+    up(pair, listed[:2])
+    for lcd in pair.lcds.values():
+        lcd.units["squid.service"] = "active"
+    if not alive:
+        pair.lcds["proxy-b"].paths.clear()
+    with contextlib.nullcontext() if alive else pytest.raises(Refused, match="proxy-b is DEAD"):
+        up(pair, listed[2:])
+    assert pair.lcds["proxy-b"].units["squid.service"] == ("inactive" if alive else "active")
+
+
 def test_somebody_elses_change_is_waited_for_and_then_named():
     pair, listed = fresh(), members(2)
     up(pair, listed[:2])
     pair.lcds["proxy-a"].flags.append("!action!123!456!proxy-a:create")
     with pytest.raises(TimedOut, match=r"!action!123"):
         up(pair, listed[2:])
+
+
+def test_flags_that_cannot_be_read_are_not_taken_for_none(monkeypatch):
+    pair, listed = fresh(), members(2)
+    up(pair, listed[:2])
+    pair.said.clear()
+
+    async def say_once():
+        answers = iter([(0, ""), (1, "", "no shared memory")])
+        monkeypatch.setattr(pair, "flg_list", lambda name, values: next(answers, (1, "")))
+        line = speaking.Line("proxy-a", "dep_create", "", {"parent": "a", "child": "b"})
+        for _ in range(2):
+            await speaking.say(pair.cluster(), line)
+
+    with pytest.raises(Unknown, match=r"proxy-a: `.*flg_list` says: .*exit code 1"):
+        asyncio.run(say_once())
+    assert [line.split()[0] for _, line in pair.said] == ["/opt/LifeKeeper/bin/dep_create"]
 
 
 def test_a_code_becomes_a_sentence(monkeypatch):
