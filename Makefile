@@ -17,10 +17,10 @@ setup: ## all that is needed: system packages, Python, Pulumi (again: only what 
 	@$(SYSTEM_PY) --install -m setup
 
 demo: setup ## everything at once: lab, `pulumi up`, moves under load, proof; ENGINE=lifekeeper with that engine's stand-in
-	@$(PY) -m lab.demo $(if $(ENGINE),--engine '$(ENGINE)')
+	@$(PY) -m setup.packages && $(PY) -m lab.demo $(if $(ENGINE),--engine '$(ENGINE)')
 
 lab-up: setup ## start the lab: two nodes, client, origin
-	@$(PY) -m lab up
+	@$(PY) -m setup.packages && $(PY) -m lab up
 
 lab-down: ready ## stop the lab
 	@$(PY) -m lab down
@@ -45,7 +45,7 @@ test-hosts: ready ## the tests on containers; K=expression picks some
 	@$(PY) -m setup.stages hosts $(if $(K),-k '$(K)')
 
 test-hooks: ready ## hooks by the real pulumi-command, on containers; needs its plugin, and says how to get it
-	@$(PY) -m pytest tests/hooks -v $(if $(K),-k '$(K)')
+	@$(PY) -m setup.packages && $(PY) -m pytest tests/hooks -v $(if $(K),-k '$(K)')
 
 test-cluster: ready ## the tests on the VM pair; K=expression picks some
 	@$(PY) -m setup.stages cluster $(if $(K),-k '$(K)')

@@ -11,7 +11,7 @@ import sys
 import time
 
 from setup import doctor, packages, places, pulumi_cli, python_env, stack
-from setup.steps import SetupError, fail, step
+from setup.steps import SetupError, fail, step, trouble
 
 
 def setup() -> int:
@@ -32,6 +32,8 @@ def setup() -> int:
             stack.provide(current)
     except SetupError as error:
         return fail(error)
+    except OSError as error:
+        return fail(trouble(error))
     except KeyboardInterrupt:
         return fail(SetupError("interrupted; run it again to go on."))
     print(f"setup: ready after {time.monotonic() - began:.1f} s. Next: . .venv/bin/activate")

@@ -5,17 +5,34 @@ Never removed: the Pulumi state and its passphrase, for what they describe may s
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from setup import places
-from setup.steps import SetupError, fail
+from setup.steps import SetupError, fail, trouble
 
 RUN = places.PROJECT / ".lab" / "run"
 CACHES = (".pytest_cache", ".ruff_cache", ".import_linter_cache", ".hypothesis", "build", "squid_ha.egg-info")
 STOP_SECONDS = 120
+MOUNTS = Path("/proc/self/mounts")
+KEY = "[0-9a-f]{16}"
+CACHED = {
+    "pulumi": r"(release|build)-\d.*|(build|download)-\w+|go",
+    "image": rf"(\.building-)?{KEY}|lock|failed\.log",
+    "release": rf"(\.building-)?\S+-{KEY}|lock|failed\.log",
+    "snapshots": rf"\S+-{KEY}(\.\d+)?|lock",
+    "kvm": KEY,
+    "tsc": KEY,
+    "pacemaker-tools": r"[0-9a-f]{12}|tmp\w+",
+    "postgresql": "etc|lib|usr|var",
+}
+"""The folders that setup, lab and tests make in the cache, and what alone they hold. Others may have folders of such
+names too, in a place that somebody chose by SQUID_HA_CACHE."""
 
 
 def stop_lab() -> None:
@@ -36,18 +53,23 @@ def stop_lab() -> None:
 def mounts_below(folder: Path) -> list[str]:
     """What is mounted in a folder; removing that would reach into something else."""
     try:
-        lines = Path("/proc/self/mounts").read_text().splitlines()
+        table = MOUNTS.read_bytes()
     except OSError:
         return []
-    points = (line.split()[1].encode().decode("unicode_escape") for line in lines)
+    points = (unescaped(line.split(b" ")[1]) for line in table.split(b"\n") if line)
     return [point for point in points if Path(point).is_relative_to(folder)]
+
+
+def unescaped(field: bytes) -> str:
+    """A path of the kernel's table: blanks and backslashes stand there in octal, all other bytes as they are."""
+    return os.fsdecode(re.sub(rb"\\([0-3][0-7]{2})", lambda found: bytes([int(found[1], 8)]), field))
 
 
 def remove(path: Path) -> None:
     """Remove a file or folder, if there; never through a mount."""
     mounted = mounts_below(path)
     if mounted:
-        raise SetupError(f"{mounted[0]} is still mounted; unmount it (umount {mounted[0]}) and try again.")
+        raise SetupError(f"{mounted[0]} is still mounted; unmount it (umount {shlex.quote(mounted[0])}) and try again.")
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, onerror=writable_then)
     else:
@@ -77,10 +99,27 @@ def clean() -> None:
 
 
 def distclean() -> None:
-    """Remove environment, tools, lab and cache too."""
-    for path in (places.VENV, places.TOOLS, places.PROJECT / ".lab", places.cache()):
+    """Remove environment, tools, lab and what is cached too."""
+    for path in (places.VENV, places.TOOLS, places.PROJECT / ".lab"):
         remove(path)
+    remove_cached()
     print(f"environment, tools and cache are gone; kept: {places.STATE}")
+
+
+def remove_cached() -> None:
+    """Remove the cache; of a folder that somebody chose for it only what this project made there."""
+    cache = places.cache()
+    if cache == places.usual_cache():
+        remove(cache)
+        return
+    for name, ours in CACHED.items():
+        folder = cache / name
+        found = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        others = sorted(each for each in found if not re.fullmatch(ours, each))
+        if others:
+            print(f"left alone: {folder}, for {others[0]} in it is not this project's")
+        else:
+            remove(folder)
 
 
 def main(arguments: list[str]) -> int:
@@ -92,7 +131,7 @@ def main(arguments: list[str]) -> int:
     except SetupError as error:
         return fail(error)
     except OSError as error:
-        return fail(SetupError(f"{error.filename}: {error.strerror}."))
+        return fail(trouble(error))
     return 0
 
 

@@ -1,6 +1,7 @@
 """System packages: which are missing, and how they get installed.
 
-Installing needs Debian and root or passwordless sudo; elsewhere the missing ones are named in one line.
+Installing needs Debian and root or passwordless sudo; elsewhere the missing ones are named in one line, and only those
+that setup itself needs stop it. `python -m setup.packages` says what the lab lacks.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from setup import places
-from setup.steps import SetupError, Step, run
+from setup.steps import SetupError, Step, fail, run
 
 SEARCH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 """An ordinary user's PATH on Debian lacks the sbin folders, where half of the tools are."""
@@ -59,24 +61,59 @@ def privilege() -> list[str] | None:
 
 
 def install(current: Step) -> None:
-    """Install what is missing. Raises SetupError, naming the packages, where that cannot be done here."""
+    """Install what is missing. Raises SetupError where it cannot be installed here and setup needs it."""
     wanted = missing(read_list())
     if not wanted:
         current.result = "all there"
         return
-    names = [package.name for package in wanted]
-    by_hand = f"apt-get install --no-install-recommends {' '.join(names)}"
-    root = privilege()
-    if not shutil.which("apt-get"):
-        raise SetupError(f"This is no Debian; install what these Debian packages contain: {' '.join(names)}.")
+    root = privilege() if shutil.which("apt-get") else None
     if root is None:
-        raise SetupError(f"System packages are missing, and there is no root or passwordless sudo: sudo {by_hand}")
-    current.say(f"installing {' '.join(names)}")
-    apt_install(root, names)
+        go_without(wanted, current)
+        return
+    names = names_of(wanted)
+    current.say(f"installing {names}")
+    apt_install(root, names.split())
     left = missing(wanted)
     if left:
-        raise SetupError(f"Still missing after installation: {' '.join(p.name for p in left)}; try: {by_hand}")
-    current.result = f"installed {len(names)}: {' '.join(names)}"
+        raise SetupError(f"Still missing after installation: {names_of(left)}; try: {by_hand(wanted)}")
+    current.result = f"installed {len(wanted)}: {names}"
+
+
+def go_without(lacking: list[Package], current: Step) -> None:
+    """Name what is missing and cannot be installed here. Raises SetupError for what setup itself needs."""
+    needed = needed_by_setup(lacking)
+    rest = [package for package in lacking if package not in needed]
+    if rest:
+        current.say(f"missing, and needed only for the lab and the tests: {names_of(rest)}")
+        current.say(f"to have these too: {by_hand(rest)}")
+    if needed:
+        why = "there is no root or passwordless sudo" if shutil.which("apt-get") else "this is no Debian"
+        raise SetupError(f"Setup needs system packages that it cannot install, for {why}: {by_hand(needed)}")
+    current.result = "all that deploying needs"
+
+
+def needed_by_setup(packages: list[Package]) -> list[Package]:
+    """Those without which nothing goes, the rest being for the lab and the tests."""
+    return [package for package in packages if package.purpose == "setup"]
+
+
+def names_of(packages: list[Package]) -> str:
+    """Their names, for a command line."""
+    return " ".join(package.name for package in packages)
+
+
+def by_hand(packages: list[Package]) -> str:
+    """How a person gets them."""
+    if shutil.which("apt-get"):
+        return f"sudo apt-get install --no-install-recommends {names_of(packages)}"
+    return f"install what these Debian packages contain: {names_of(packages)}"
+
+
+def require_lab() -> None:
+    """Raise SetupError where packages of the lab are missing."""
+    lacking = missing([package for package in read_list() if package.purpose == "lab"])
+    if lacking:
+        raise SetupError(f"The lab needs system packages that are not there: {by_hand(lacking)}")
 
 
 def apt_install(root: list[str], names: list[str]) -> None:
@@ -96,3 +133,16 @@ def apt_install(root: list[str], names: list[str]) -> None:
     except SetupError:
         run([*root, "apt-get", "update", "-qq"], remedy="Check the machine's package sources.")
         run(command, remedy="Check the machine's package sources.")
+
+
+def main() -> int:
+    """Say what the lab lacks. Returns 1 if it lacks something."""
+    try:
+        require_lab()
+    except SetupError as error:
+        return fail(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -17,7 +17,12 @@ PULUMI = TOOLS / "pulumi"
 def cache() -> Path:
     """The folder for what takes long to make; shared by all checkouts of one user."""
     chosen = os.environ.get("SQUID_HA_CACHE")
-    return Path(chosen).expanduser().absolute() if chosen else Path.home() / ".cache" / "squid-ha"
+    return Path(chosen).expanduser().absolute() if chosen else usual_cache()
+
+
+def usual_cache() -> Path:
+    """The cache of a user who chose no other; all in it is this project's."""
+    return Path.home() / ".cache" / "squid-ha"
 
 
 def keep(made: Path, place: Path) -> None:

@@ -50,13 +50,14 @@ def python() -> Finding:
 
 def system_packages() -> Finding:
     """The system packages; those that setup can install itself are no reason to stop."""
-    names = [package.name for package in packages.missing(packages.read_list())]
-    if not names:
+    lacking = packages.missing(packages.read_list())
+    names = packages.names_of(lacking)
+    if not lacking:
         return Finding("system packages", Verdict.OK, "all there")
     if shutil.which("apt-get") and packages.privilege() is not None:
-        return Finding("system packages", Verdict.NOTE, f"`make setup` will install: {' '.join(names)}")
-    remedy = f"sudo apt-get install --no-install-recommends {' '.join(names)}"
-    return Finding("system packages", Verdict.MISSING, " ".join(names), remedy)
+        return Finding("system packages", Verdict.NOTE, f"`make setup` will install: {names}")
+    whose = "" if packages.needed_by_setup(lacking) else " (for the lab and the tests only)"
+    return Finding("system packages", Verdict.MISSING, f"{names}{whose}", packages.by_hand(lacking))
 
 
 def disk() -> Finding:
@@ -64,7 +65,7 @@ def disk() -> Finding:
     spots = {places.PROJECT, existing(places.cache())}
     free = min(shutil.disk_usage(spot).free for spot in spots) / GIB
     enough = free >= DISK_GIB or (places.cache() / "image").exists()
-    remedy = "make room, or set SQUID_HA_CACHE to a folder on another disk"
+    remedy = "make room, or set SQUID_HA_CACHE to a folder of its own on another disk"
     return Finding(f"disk >= {DISK_GIB} GiB free", required(enough), f"{free:.0f} GiB", remedy)
 
 

@@ -8,8 +8,9 @@ find_python() {
         # Of a virtual environment's Python, the one it was made from: setup may have to replace the environment.
         "$candidate" -c '
 import sys
-print(getattr(sys, "_base_executable", sys.executable))
-sys.exit(sys.version_info < (3, 11))' 2>/dev/null && return 0
+if sys.version_info < (3, 11):
+    sys.exit(1)
+print(getattr(sys, "_base_executable", sys.executable))' 2>/dev/null && return 0
     done
     return 1
 }

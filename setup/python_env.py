@@ -63,12 +63,10 @@ def own_uv() -> Path:
 
 
 def find_uv() -> Path | None:
-    """A uv that is there already: on PATH and new enough, else the one setup made."""
+    """A uv that is there already, runs and is new enough: on PATH, else the one setup made."""
     on_path = shutil.which("uv")
-    for candidate in [Path(on_path)] if on_path else []:
-        if version_of(candidate) >= MINIMUM_UV:
-            return candidate
-    return own_uv() if own_uv().exists() else None
+    candidates = [*([Path(on_path)] if on_path else []), own_uv()]
+    return next((each for each in candidates if version_of(each) >= MINIMUM_UV), None)
 
 
 def provide_uv(current: Step) -> Path:

@@ -30,16 +30,57 @@ def write_launcher() -> Path:
 
 
 def write_passphrase() -> bool:
-    """Make the passphrase of the local state, if there is none. Says whether it was made."""
+    """Make the passphrase of the local state, if there is none. Says whether it was made.
+
+    An empty one, as earlier versions left when they were cut off, is none; but where something may be encrypted with
+    it, another would lock its owner out.
+    """
     places.STATE.mkdir(mode=0o700, exist_ok=True)
     path = places.STATE / "passphrase"
+    if path.exists():
+        if not is_empty(path) or something_encrypted():
+            return False
+        path.unlink()
+    fresh = path.with_name("passphrase.new")
+    fresh.unlink(missing_ok=True)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_private(fresh, secrets.token_urlsafe(32))
+        os.link(fresh, path)
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(32))
+    finally:
+        fresh.unlink(missing_ok=True)
     return True
+
+
+def is_empty(passphrase: Path) -> bool:
+    """Whether Pulumi reads an empty passphrase there; it cuts off blanks."""
+    return not passphrase.read_bytes().strip()
+
+
+def something_encrypted() -> bool:
+    """Whether there is a stack that may be encrypted with the passphrase: in the state, or by its stack file."""
+    if any((places.STATE / ".pulumi" / "stacks").rglob("*.json")):
+        return True
+    files = (places.PROJECT / "stacks").glob("Pulumi.*.yaml")
+    return any(b"encryptionsalt:" in file.read_bytes() for file in files)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a new file for its owner only, onto the disk."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def warn_of_empty(passphrase: Path, current: Step) -> None:
+    """Say so where secrets are open to everybody who has the stack files, and how that ends."""
+    if passphrase.exists() and is_empty(passphrase):
+        current.say(f"{passphrase} is empty, and stacks may be encrypted with that: anybody can read their secrets.")
+        current.say(
+            "Give each the same new one (pulumi stack change-secrets-provider passphrase -s NAME), then write it there."
+        )
 
 
 def lab_is_ready(own_backend: bool) -> bool:
@@ -55,6 +96,7 @@ def provide(current: Step) -> None:
     """Do what is still to be done of it."""
     write_launcher()
     notes = ["new passphrase"] if write_passphrase() else []
+    warn_of_empty(places.STATE / "passphrase", current)
     if not lab_is_ready(launcher.own_backend(os.environ, launcher.home_folder(), places.PROJECT)):
         said = run([places.VENV / "bin" / "python", "-m", "operations.stacks", LAB], cwd=places.PROJECT)
         # Not written where it said the right thing already: then this is what makes it as new as the template.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -16,8 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from setup import packages
 from setup.minutes import SPARE, STAGES
 from setup.places import PROJECT, VENV
+from setup.steps import SetupError, fail, run
 
 BIN = VENV / "bin"
 PRODUCT = ["declaration", "blueprint", "components", "providers", "operations", "__main__.py"]
@@ -53,10 +56,13 @@ class Outcome:
 
 
 def shell_scripts() -> list[str]:
-    """The shell scripts among the project's files."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split("\n")
-    return [name for name in names if name and is_shell(PROJECT / name)]
+    """The shell scripts among the project's files. Raises SetupError where git does not tell these."""
+    remedy = (
+        "Shell scripts are found by git: install it, and use a clone that it trusts "
+        f"(git config --global --add safe.directory {shlex.quote(str(PROJECT))})."
+    )
+    names = run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=PROJECT, remedy=remedy)
+    return [name for name in names.split("\n") if name and is_shell(PROJECT / name)]
 
 
 def is_shell(path: Path) -> bool:
@@ -75,8 +81,17 @@ def tools() -> dict[str, list[str | Path]]:
         "ruff format": [BIN / "ruff", "format", "--check", "--quiet", "."],
         "types": [BIN / "basedpyright", *PRODUCT],
         "import arrows": [BIN / "lint-imports", "--no-cache", "--no-logo"],
-        "shellcheck": [BIN / "shellcheck", *shell_scripts()],
     }
+
+
+def shellcheck() -> Outcome:
+    """The check of the shell scripts; where they cannot be found, it has failed, and the others go on."""
+    began = time.monotonic()
+    try:
+        scripts = shell_scripts()
+    except SetupError as error:
+        return Outcome("shellcheck", passed=False, seconds=time.monotonic() - began, output=str(error))
+    return quiet("shellcheck", [BIN / "shellcheck", *scripts])
 
 
 def environment() -> dict[str, str]:
@@ -139,7 +154,7 @@ def check(expression: list[str]) -> list[Outcome]:
     """The inner loop: static checks, and unit tests in two halves, all at once; or those that somebody picks."""
     options = ["-q", "-m", "not thorough", *expression]
     if expression:
-        return beside(tools(), lambda: aloud(UNIT, pytest([UNIT], options)))
+        return beside(tools(), lambda: aloud(UNIT, pytest([UNIT], options)), shellcheck)
     half, rest = halves()
     # Two that write down at once what failed last would lose half of it.
     apart = pytest(half, [*options, "-p", "no:cacheprovider"])
@@ -147,6 +162,7 @@ def check(expression: list[str]) -> list[Outcome]:
         tools(),
         lambda: aloud(f"{UNIT}, the rest", pytest(rest, options)),
         lambda: quiet(f"{UNIT}: {', '.join(HALF)}", apart),
+        shellcheck,
     )
 
 
@@ -188,6 +204,17 @@ def limits(name: str, expression: list[str]) -> list[str]:
     return [f"--spare={SPARE[name]}", f"--session-timeout={STAGES[name] * 60 * LATE:.0f}"]
 
 
+def on_hosts(name: str, expression: list[str]) -> bool:
+    """Run a stage that needs the lab; whether it passed."""
+    try:
+        packages.require_lab()
+    except SetupError as error:
+        fail(error)
+        return False
+    options = [*ON_HOSTS, *HOW[name], *limits(name, expression), *expression]
+    return aloud(name, pytest([f"tests/{name}"], options)).passed
+
+
 def run_stage(name: str, expression: list[str]) -> Outcome:
     """Run a stage under a heading that says how long it may take."""
     print(f"\n== {name}: at most {STAGES[name]:g} min", flush=True)
@@ -197,8 +224,7 @@ def run_stage(name: str, expression: list[str]) -> Outcome:
     elif name == "thorough":
         passed = told(thorough(expression))
     else:
-        options = [*ON_HOSTS, *HOW[name], *limits(name, expression), *expression]
-        passed = aloud(name, pytest([f"tests/{name}"], options)).passed
+        passed = on_hosts(name, expression)
     return Outcome(name, passed, time.monotonic() - began)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import subprocess
@@ -11,6 +12,8 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from setup import places
 
 TITLE_WIDTH = 18
 TICK = 15.0
@@ -84,6 +87,36 @@ def run(
         ended = f"`{shown}` ended with exit code {done.returncode}. {remedy}".rstrip()
         raise SetupError(f"{ended}\n    {last}")
     return done.stdout
+
+
+def trouble(error: OSError) -> SetupError:
+    """What the system refused, as a sentence: the file, its words, what to do."""
+    # Writing to a file that is open already names none.
+    named = isinstance(error.filename, str | bytes | os.PathLike)
+    path = Path(os.fsdecode(error.filename)) if named else None
+    return SetupError(f"{path or 'a file'}: {error.strerror or error}. {remedy_for(error, path)}".rstrip())
+
+
+def remedy_for(error: OSError, path: Path | None) -> str:
+    """What helps against the two usual reasons: files of another user, and no room."""
+    if error.errno in (errno.EACCES, errno.EPERM) and path:
+        return (
+            "Is it another user's, as after `sudo make setup`? Then take it back: "
+            f'sudo chown -R "$(id -u)" {shlex.quote(str(top_of(path)))}'
+        )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "Make room there (`df -h` shows where), or set SQUID_HA_CACHE to a folder of its own on another disk."
+    return ""
+
+
+def top_of(path: Path) -> Path:
+    """What has to change hands with a file, so that the next one is no trouble either."""
+    if path.is_relative_to(places.PROJECT):
+        return places.PROJECT
+    cache = places.cache()
+    if path.is_relative_to(cache) and path != cache:
+        return cache / path.relative_to(cache).parts[0]
+    return path
 
 
 def fail(error: SetupError) -> int:

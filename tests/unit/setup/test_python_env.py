@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from setup import python_env
+from setup import places, python_env
+from setup.steps import Step
 
 INDEX = "https://index.example/simple"
 
@@ -56,3 +57,25 @@ def test_a_uv_that_does_not_run_is_no_uv(tmp_path: Path) -> None:
     (tmp_path / "uv").chmod(0o755)
     assert python_env.version_of(tmp_path / "uv") == ()
     assert python_env.version_of(tmp_path / "none") == ()
+
+
+def test_a_uv_of_its_own_that_is_half_installed_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "TOOLS", tmp_path / "tools")
+    monkeypatch.setenv("PATH", "/no/such")
+    own = python_env.own_uv()
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"\x7fELF")
+    own.chmod(0o755)
+    made: list[str] = []
+
+    def run(argv: list[object], **_options: object) -> str:
+        made.append(str(argv[1]))
+        return ""
+
+    monkeypatch.setattr(python_env, "run", run)
+    python_env.provide_uv(Step("uv"))
+    assert made == ["-m", "install"]
+    own.parent.mkdir(parents=True)
+    own.write_text("#!/bin/sh\necho uv 0.13.9\n")
+    own.chmod(0o755)
+    assert python_env.find_uv() == own

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from setup import stages
+from setup import packages, stages
+from setup.packages import Package
 from setup.places import PROJECT
 from setup.stages import Outcome
 
@@ -65,6 +67,35 @@ def test_shell_scripts_are_known_by_their_first_line(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     assert [name for name in "abcde" if stages.is_shell(tmp_path / name)] == ["a", "b"]
     assert {".ci/run", "setup/python.sh"} <= set(stages.shell_scripts())
+
+
+def test_without_git_the_shell_scripts_fail_in_its_own_words_and_the_rest_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "git").write_text("#!/bin/sh\necho 'fatal: detected dubious ownership' >&2\nexit 128\n")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(stages, "quiet", lambda name, _command: Outcome(name, True, 0.0))
+    monkeypatch.setattr(stages, "aloud", lambda name, _command: Outcome(name, True, 0.0))
+    outcomes = stages.check([])
+    (failed,) = [outcome for outcome in outcomes if not outcome.passed]
+    assert "fatal: detected dubious ownership" in failed.output
+    assert "safe.directory" in failed.output
+    assert len(outcomes) == 7
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "git").unlink()
+    assert "could not be started" in stages.shellcheck().output
+
+
+def test_a_stage_on_hosts_says_what_the_lab_lacks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(packages, "read_list", lambda: [Package("lab", "qemu", "no-such-command")])
+    monkeypatch.setattr(stages, "aloud", lambda name, _command: Outcome(name, True, 0.0))
+    assert not stages.run_stage("hosts", []).passed
+    assert "qemu" in capsys.readouterr().err
+    monkeypatch.setattr(packages, "read_list", list[Package])
+    assert stages.run_stage("hosts", []).passed
 
 
 def test_tests_find_code_that_is_compiled_already(monkeypatch: pytest.MonkeyPatch) -> None:
