@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from blueprint.traits import traits
 from declaration.mirror import Mirror
 from declaration.site import Site
 
@@ -70,7 +71,7 @@ def outputs(site: Site) -> dict[str, str]:
         return {}
     full = {
         "stop": "Squid stops; what it answered until then is in the local log",
-        "drop": "Squid serves on and drops records, which the probe notices",
+        "drop": f"Squid serves on and drops records, which {'the probe' if traits(site).agent else 'nothing'} notices",
     }
     return {
         "setting": mirror.durability,

@@ -84,7 +84,8 @@ class Hooks(pulumi.ComponentResource):
     def _secret(self, name: str) -> pulumi.Output[str]:
         value = self._config.get_secret(name)
         if value is None:
-            raise pulumi.RunError(f"a hook names the secret `{name}`; set it: pulumi config set --secret {name}")
+            way = f"pulumi config set -s {pulumi.get_stack()} --secret {name}"
+            raise pulumi.RunError(f"a hook names the secret `{name}`; set it: {way}")
         return value
 
     def _options(self, *, secret: bool) -> pulumi.ResourceOptions:

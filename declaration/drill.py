@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from declaration.quantities import Duration
+from declaration.squid import Url
 from declaration.types import Settings, matching, section, written
 
 _SECTION = "a section of scenarios and times, such as `{squid-killed: 20s}`"
@@ -22,6 +23,11 @@ ScenarioName = Annotated[
 
 class Drill(Settings):
     """What clients may notice, and what the log may lose, at most."""
+
+    url: Url | None = None
+    """The web server whose paths `/r/...` `squid-ha drill` and `squid-ha verify` ask the proxy for; that it has no such
+    page (404) is an answer too. Without it that of `squid.probe_url`, else port 80 of the first of
+    `network.public.reachable`: a gateway rarely has one."""
 
     planned_gap: Duration = Duration("30s")
     """The longest time without an answer when the service is moved on purpose."""

@@ -49,9 +49,9 @@ class Mirror(Settings):
     """Type of the filesystem, made once."""
 
     durability: Literal["relaxed", "1s", "sync"] = "relaxed"
-    """What a crash of the active node may cost of the log: what the filesystem has not written yet (`relaxed`), about
-    the last second (`1s`, which implies `data_journal`), or nothing that was written to the log (`sync`). The stack's
-    outputs tell the bound, docs/logs.md the cost."""
+    """What a crash of the active node may cost of the log: what the filesystem has not written yet (`relaxed`), two
+    seconds (`1s`, which implies `data_journal`), or nothing that was written to the log (`sync`). The stack's outputs
+    tell the bound, docs/logs.md the cost."""
 
     data_journal: bool = False
     """Write the log through the filesystem's journal: no zeros at the log's end after a crash, at the cost of writing

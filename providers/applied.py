@@ -1,6 +1,6 @@
 """What was last applied, as digests on the nodes: tells what was changed there from what was edited and not deployed.
 
-Every node's journal has a place `JOURNAL` with one value per thing: a map from each property's path to a digest of its
+Every node's journal has a place `APPLIED` with one value per thing: a map from each property's path to a digest of its
 value (JSON). The paths are those of `providers.reconcile.differences`. What is None or empty has none, so that a new
 property of a later release, which is not used, is no edit.
 """
@@ -13,11 +13,10 @@ from collections.abc import Collection, Mapping
 from typing import Literal, TypeAlias, cast
 
 from providers.connection.cluster import Cluster, Node
+from providers.connection.journal import APPLIED
 from providers.contract import State
 from providers.reconcile import Difference, join
 
-JOURNAL = "applied"
-"""In the place of a thing's name; no thing may be called so."""
 _LENGTH = 16
 
 Digests: TypeAlias = Mapping[str, str]
@@ -80,14 +79,20 @@ def by_node(value: object, names: Collection[str]) -> bool:
     return bool(keys) and keys <= set(names)
 
 
+def _noted_on(cluster: Cluster, wanted: State) -> list[str]:
+    """Where it is noted that a thing was applied; nowhere while the one node that it is about is declared away."""
+    found = places(wanted, cluster.nodes)
+    return found if found or getattr(wanted, "node", None) else list(cluster.nodes)
+
+
 async def record(cluster: Cluster, wanted: State) -> None:
     """Write down that the cluster's thing was applied so, on the nodes it belongs to; nothing where it stands already.
 
     Never on other nodes: they may not have been claimed yet.
     """
     text = json.dumps(digests(wanted), sort_keys=True, ensure_ascii=False)
-    book = cluster.of(JOURNAL)
-    where = places(wanted, cluster.nodes) or list(cluster.nodes)
+    book = cluster.of(APPLIED)
+    where = _noted_on(cluster, wanted)
     known = await cluster.each(lambda node: book.journal(node).entries(), where)
     stale = [name for name, entries in known.items() if entries.get(cluster.thing) != text]
     if stale:
@@ -95,14 +100,20 @@ async def record(cluster: Cluster, wanted: State) -> None:
         await cluster.each(lambda node: book.journal(node).put({cluster.thing: text}), stale)
 
 
+async def edited(cluster: Cluster, wanted: State) -> bool:
+    """Whether the cluster's thing was last applied otherwise than it is wanted now; not where nothing is recorded."""
+    known = await cluster.each(lambda node: read(cluster, node), _noted_on(cluster, wanted))
+    return any(edits(wanted, things[cluster.thing]) for things in known.values() if cluster.thing in things)
+
+
 async def forget(cluster: Cluster, wanted: State) -> None:
     """Strike off what was recorded of the cluster's thing."""
-    book = cluster.of(JOURNAL)
-    where = places(wanted, cluster.nodes) or list(cluster.nodes)
+    book = cluster.of(APPLIED)
+    where = _noted_on(cluster, wanted)
     await cluster.each(lambda node: book.journal(node).drop([cluster.thing]), where)
 
 
 async def read(cluster: Cluster, node: Node) -> dict[str, Digests]:
     """All that is recorded on a node, by thing; one round trip."""
-    entries = await cluster.of(JOURNAL).journal(node).entries()
+    entries = await cluster.of(APPLIED).journal(node).entries()
     return {thing: json.loads(text) for thing, text in entries.items()}

@@ -2,7 +2,8 @@
 
 The state refers to a provider as ``providers.binding.load(kind)`` (by ``__reduce__``), never to a class, so classes may
 move. ``check`` and ``diff`` never open a connection. A thing's properties are its kind's ``Wanted`` on the wire, plus
-``identity`` (project/stack/thing) and, as an output that is never compared, ``facts``.
+``identity`` (project/stack/thing) and two outputs: ``facts``, which are never compared, and ``unfinished``, which is
+there after a read that found a change begun and never finished, and makes a difference until an update has finished it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from providers.kinds import KINDS, load_kind
 
 IDENTITY = "identity"
 FACTS = "facts"
+UNFINISHED = "unfinished"
 
 Props = dict[str, Any]
 Refusal = Callable[[State, State], "str | None"]
@@ -57,7 +59,7 @@ class KindProvider(dynamic.ResourceProvider):
         """Whether wanted and last known state differ; nothing is ever replaced. Never opens a connection."""
         differs = reconcile.differences(self._wanted(_news), self._wanted(_olds))
         moved = _olds.get(IDENTITY) != _news.get(IDENTITY)
-        return dynamic.DiffResult(changes=bool(differs) or moved, delete_before_replace=True)
+        return dynamic.DiffResult(changes=bool(differs) or moved or UNFINISHED in _olds, delete_before_replace=True)
 
     def create(self, props: Props) -> dynamic.CreateResult:
         """Make it true, adopting what fits already: with the state lost, this changes nothing on the nodes."""
@@ -70,11 +72,12 @@ class KindProvider(dynamic.ResourceProvider):
     def read(self, id_: str, props: Props) -> dynamic.ReadResult:
         """What is there now, as inputs, so that drift shows as the properties that differ. Unknown raises."""
         wanted = self._wanted(props)
-        observed = self._access.observe(props[IDENTITY], self.kind, wanted)
+        observed, unfinished = self._access.observe(props[IDENTITY], self.kind, wanted)
         if isinstance(observed, Absent):
             return dynamic.ReadResult("", {})
         inputs = self._props(props[IDENTITY], observed.values)
-        return dynamic.ReadResult(id_, {**inputs, FACTS: dict(observed.facts)}, inputs)
+        outputs = {**inputs, FACTS: dict(observed.facts), **({UNFINISHED: "yes"} if unfinished else {})}
+        return dynamic.ReadResult(id_, outputs, inputs)
 
     def delete(self, _id: str, _props: Props) -> None:
         """Take back what this declaration made."""
@@ -99,7 +102,7 @@ class KindProvider(dynamic.ResourceProvider):
             return None
 
     def _wanted(self, props: Mapping[str, Any]) -> State:
-        inputs = {key: value for key, value in props.items() if key not in (IDENTITY, FACTS)}
+        inputs = {key: value for key, value in props.items() if key not in (IDENTITY, FACTS, UNFINISHED)}
         return wire.decode(load_kind(self.kind).Wanted, inputs)
 
     @staticmethod

@@ -54,22 +54,18 @@ def join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-async def apply(kind: str | Kind[W], cluster: Cluster, wanted: W, *, previous: W | None = None) -> Present[W]:
+async def apply(
+    kind: str | Kind[W], cluster: Cluster, wanted: W, *, previous: W | None = None, edited: bool = False
+) -> Present[W]:
     """Make ``wanted`` true and return what is then there; writes nothing and takes no lock where it is true already.
 
     ``previous`` is what was applied before: where it differs from ``wanted``, converge is called even if nothing seems
-    to differ, so that what the new declaration no longer names can be taken back; likewise where an earlier run was
-    cut off with something pending. Raises `NotVerified`.
+    to differ, so that what the new declaration no longer names can be taken back; likewise if it was ``edited`` since,
+    as far as the nodes tell, and where an earlier run was cut off with something pending. Raises `NotVerified`.
     """
     module = _module(kind)
-    observed, pending = await asyncio.gather(
-        module.observe(cluster, wanted), _is_pending(cluster), return_exceptions=True
-    )
-    for answer in (observed, pending):
-        if isinstance(answer, BaseException):
-            raise answer
-    seen = cast("Observed[W]", observed)
-    same = previous is None or not differences(wanted, previous)
+    seen, pending = await look(kind, cluster, wanted)
+    same = not edited and (previous is None or not differences(wanted, previous))
     if isinstance(seen, Present) and same and not pending and not differences(wanted, seen.values):
         return seen
     if isinstance(seen, Present):
@@ -77,6 +73,17 @@ async def apply(kind: str | Kind[W], cluster: Cluster, wanted: W, *, previous: W
     await cluster.hold()
     await module.converge(cluster, wanted, seen)
     return _verified(cluster, wanted, await module.observe(cluster, wanted))
+
+
+async def look(kind: str | Kind[W], cluster: Cluster, wanted: W) -> tuple[Observed[W], bool]:
+    """What is there, and whether a change of it was begun and never finished."""
+    observed, pending = await asyncio.gather(
+        _module(kind).observe(cluster, wanted), _is_pending(cluster), return_exceptions=True
+    )
+    for answer in (observed, pending):
+        if isinstance(answer, BaseException):
+            raise answer
+    return cast("Observed[W]", observed), cast("bool", pending)
 
 
 async def remove(kind: str | Kind[W], cluster: Cluster, wanted: W) -> None:

@@ -18,7 +18,6 @@ from providers.connection.cluster import Cluster
 from providers.connection.loop import run_sync
 from providers.connection.pool import open_cluster
 from providers.contract import Observed, Present, State
-from providers.kinds import load_kind
 
 Secrets = Callable[[str], str | None]
 """The value of a configuration key that was set with ``pulumi config set --secret``, or None."""
@@ -39,7 +38,8 @@ def connections(site: Site, secret: Secrets, patience: float = BOOT) -> list[Con
         name = ssh.sudo_password.secret
         password = secret(name)
         if password is None:
-            raise ValueError(f"ssh.sudo_password names the secret `{name}`; set it: pulumi config set --secret {name}")
+            way = f"pulumi config set -s STACK --secret {name}"
+            raise ValueError(f"ssh.sudo_password names the secret `{name}`; set it: {way}")
     return [
         ConnectionSettings(
             name=node.name,
@@ -96,16 +96,18 @@ class SiteAccess:
         """``wanted`` with digests of its secrets, so that a changed one shows. Raises `ValueError` for one not set."""
         return reconcile.sealed(kind, wanted, self._secret)
 
-    def observe(self, identity: str, kind: str, wanted: State) -> Observed[State]:
-        """What is there now."""
-        return run_sync(load_kind(kind).observe(self._of(identity), self.sealed(kind, wanted)))
+    def observe(self, identity: str, kind: str, wanted: State) -> tuple[Observed[State], bool]:
+        """What is there now, and whether a change of it was begun and never finished."""
+        return run_sync(reconcile.look(kind, self._of(identity), self.sealed(kind, wanted)))
 
     def apply(self, identity: str, kind: str, wanted: State, previous: State | None = None) -> Present[State]:
         """Make it true, note on the nodes what was applied, and tell what is then there."""
         sealed, cluster = self.sealed(kind, wanted), self._of(identity)
 
         async def work() -> Present[State]:
-            present = await reconcile.apply(kind, cluster, sealed, previous=previous)
+            # With the state lost, the nodes alone know what was declared before.
+            edited = previous is None and await applied.edited(cluster, sealed)
+            present = await reconcile.apply(kind, cluster, sealed, previous=previous, edited=edited)
             await applied.record(cluster, sealed)
             return present
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from blueprint.thing import Thing
@@ -18,15 +18,22 @@ from providers.reconcile import Difference
 
 _CANNOT_TELL = (Unreachable, Unknown, TimedOut)
 NOT_READ = "declared now, not yet deployed; looking at the host cannot tell it"
+UNFINISHED = "a change was begun and never finished; `pulumi up --refresh` finishes it"
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """The nodes that answer, what was last applied to each (node → thing → digests), and why the others do not."""
+    """The nodes that answer, what was last applied to each (node → thing → digests), and why the others do not.
+
+    ``journalled``: node → thing → names in its journal.
+    """
 
     answering: Mapping[str, Node]
     recorded: Mapping[str, Mapping[str, Digests]]
     silent: Mapping[str, HostError]
+    journalled: Mapping[str, Mapping[str, Sequence[str]]] = field(
+        default_factory=dict[str, Mapping[str, Sequence[str]]]
+    )
 
     @property
     def names(self) -> list[str]:
@@ -37,6 +44,15 @@ class Nodes:
         """The same, where ``node`` counts as one that does not answer."""
         left = {name: each for name, each in self.answering.items() if name != node}
         return replace(self, answering=left, silent={**self.silent, node: why})
+
+    def unfinished(self, thing: str, where: Sequence[str]) -> list[str]:
+        """Where a change of the thing was begun and never finished; ``['']`` if so and it belongs to no node."""
+        begun = [
+            node
+            for node, things in self.journalled.items()
+            if any(name.startswith(reconcile.PENDING) for name in things.get(thing, ()))
+        ]
+        return begun if where or not begun else [""]
 
     def last(self, thing: str, node: str) -> Digests | None:
         """What was last applied of a thing, to a node or, for ``''``, to the cluster; None if nothing is recorded."""
@@ -95,6 +111,10 @@ def _findings(
         ]
     differing = reconcile.differences(wanted, observed.values)
     found = [_finding(nodes, thing, each, own) for each in differing]
+    found += [
+        Finding(thing=thing, node=node, property="", live="there", origin="unknown", note=UNFINISHED)
+        for node in nodes.unfinished(thing, where)
+    ]
     return found + _edited(nodes, thing, wanted, differing, where, own)
 
 

@@ -48,7 +48,7 @@ def page(report: Report) -> str:
 
 
 def append_page(report: Report) -> bool:
-    """Append the page to the step's summary; False outside GitHub Actions, where there is none. Raises `StackTrouble`."""
+    """Append the page to the step's summary; False outside GitHub Actions, without one. Raises `StackTrouble`."""
     path = os.environ.get(SUMMARY)
     if not path:
         return False

@@ -1,4 +1,4 @@
-"""Things that were deployed and are no longer declared: the next `pulumi up` will remove them."""
+"""Things that are no longer declared, and of which the nodes still have something."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ from collections.abc import Collection
 
 from operations.drift.compare import Nodes
 from operations.drift.model import Case, Finding, Outcome
+from providers.connection.journal import APPLIED, KEPT
+
+_DEPLOYED = "no longer declared; `pulumi up` removes it"
+_BEGUN = "begun by a run that failed, and no longer declared; declare it again and `pulumi up`, then take it out"
 
 
 def undeclared(nodes: Nodes, declared: Collection[str]) -> list[Case]:
     """A case per such thing and node."""
-    return [_case(thing, node) for node, things in nodes.recorded.items() for thing in things if thing not in declared]
+    known = {APPLIED, KEPT, *declared}
+    deployed = [(thing, node) for node, things in nodes.recorded.items() for thing in things if thing not in known]
+    begun = [
+        (thing, node)
+        for node, things in nodes.journalled.items()
+        for thing in things
+        if thing not in known and thing not in nodes.recorded.get(node, {})
+    ]
+    return [*(_case(*each, _DEPLOYED) for each in deployed), *(_case(*each, _BEGUN) for each in begun)]
 
 
-def _case(thing: str, node: str) -> Case:
-    finding = Finding(
-        thing=thing,
-        node=node,
-        property="",
-        live="there",
-        origin="edited",
-        note="no longer declared; `pulumi up` removes it",
-    )
+def _case(thing: str, node: str, note: str) -> Case:
+    finding = Finding(thing=thing, node=node, property="", live="there", origin="edited", note=note)
     return Case(thing=thing, kind="", node=node, outcome=Outcome.DRIFT, findings=[finding])

@@ -21,6 +21,7 @@ from providers import applied, reconcile
 from providers.connection.batching import BatchingNode
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import HostError, Refused, Unforeseen, Unreachable
+from providers.connection.journal import journalled
 
 AT_ONCE = 40
 """Sites that are looked at at the same time: two connections each."""
@@ -108,19 +109,23 @@ def _reading(cluster: Cluster) -> Cluster:
 
 
 async def _ask(cluster: Cluster) -> Nodes:
-    """Which nodes answer, and what was last applied to them."""
+    """Which nodes answer, what was last applied to them, and what their journals have."""
 
     recorded: dict[str, Mapping[str, applied.Digests]] = {}
+    names: dict[str, Mapping[str, Sequence[str]]] = {}
     silent: dict[str, HostError] = {}
 
     async def ask(node: Node) -> None:
         try:
-            recorded[node.name] = await applied.read(cluster, node)
+            recorded[node.name], names[node.name] = await asyncio.gather(
+                applied.read(cluster, node), journalled(node, cluster.site)
+            )
         except HostError as error:
             silent[node.name] = error
 
     await cluster.each(ask)
-    return Nodes({name: node for name, node in cluster.nodes.items() if name in recorded}, recorded, silent)
+    answering = {name: node for name, node in cluster.nodes.items() if name in recorded}
+    return Nodes(answering, recorded, silent, names)
 
 
 async def _notices(cluster: Cluster, site: Site) -> list[str]:

@@ -12,6 +12,9 @@ ReasonName = Literal[
 ]
 
 
+OK, DENIED, LOGIN, SERVER_ERROR = 200, 403, 407, 500
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,8 +38,11 @@ class Request(_Frozen):
 
     @property
     def answered(self) -> bool:
-        """Whether the client got what it asked for."""
-        return self.status is not None and 200 <= self.status < 400  # noqa: PLR2004 what HTTP calls no error
+        """Whether the proxy served the client, be it with what the page's server says of a page that it has not (404).
+
+        What it says itself where it does not is 403, 407 or 5xx (RFC 9110, 15.5 and 15.6).
+        """
+        return self.status is not None and self.status not in (DENIED, LOGIN) and OK <= self.status < SERVER_ERROR
 
 
 class Move(_Frozen):

@@ -20,7 +20,6 @@ from providers.connection.command import Command, command
 TIMEOUT = 15.0
 """Seconds that a request may take in all."""
 HERE = "here"
-DENIED = 403
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from blueprint.platforms import PLATFORMS
 from declaration.site import Site
 from operations.actions.do import hold
 from operations.proof import Proof
+from operations.proof.model import DENIED
 from operations.stacks import Misused
 from operations.status import read_status
 from operations.verify import clocks
 from operations.verify.model import Check, Report
-from operations.verify.requests import DENIED, HERE, FromHere, FromNode, Sender, Target
+from operations.verify.requests import HERE, FromHere, FromNode, Sender, Target
 from operations.verify.walk import Walk
 from providers.connection.cluster import Cluster
 from providers.connection.command import command
@@ -127,20 +128,24 @@ async def _standby_or(cluster: Cluster, active: str) -> str:
 def _target(site: Site, active: str, options: Options) -> Target:
     address = site.virtual_ip or site.node(active).address
     # Where nothing better is declared, the page is the first node's own.
-    own = "" if options.url or site.squid.probe_url or site.network.public.reachable else site.nodes[0].name
+    own = "" if options.url or _declared_url(site) or site.network.public.reachable else site.nodes[0].name
     return Target(str(address), site.squid.port, options.url or default_url(site), own)
 
 
 def default_url(site: Site) -> str:
-    """The probe's page, else the address that the site calls reachable: a web server is likely near it.
+    """The page that the site declares, else the address that it calls reachable: a web server is likely near it.
 
     Where neither is declared, the first node itself.
     """
-    if site.squid.probe_url:
-        return site.squid.probe_url
+    if declared := _declared_url(site):
+        return declared
     reachable = [str(each) for each in site.network.public.reachable]
     host = reachable[0] if reachable else str(site.nodes[0].address)
     return f"http://[{host}]/" if ":" in host else f"http://{host}/"
+
+
+def _declared_url(site: Site) -> str | None:
+    return site.drill.url or site.squid.probe_url
 
 
 def other(site: Site, active: str) -> str | None:

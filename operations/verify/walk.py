@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from declaration.site import Site
 from operations.logs.place import local_log, mirror_log
 from operations.proof import Proof, prove
-from operations.proof.model import Logs, Move, Request
+from operations.proof.model import DENIED, LOGIN, SERVER_ERROR, Logs, Move, Request
 from operations.status import Status, read_status
 from operations.switchover import move
 from operations.verify.model import Check
 from operations.verify.records import Count, Records, count, find_records
-from operations.verify.requests import DENIED, Sender, Target
+from operations.verify.requests import Sender, Target
 from providers.connection.cluster import Cluster
 from providers.connection.errors import HostError, in_a_line
 from providers.host.waiting import until
@@ -24,8 +24,6 @@ RECORDED_WITHIN = 10.0
 """Seconds until a record has to be in the log: Squid writes it when the request ends, after the client's last byte."""
 REQUEST = "client's request"
 AFTERWARDS = "service afterwards"
-_SERVER_ERROR = 500
-_LOGIN = 407
 
 
 @dataclass
@@ -198,9 +196,7 @@ def request_check(site: Site, target: Target, place: str, sent: Sequence[Request
 
 def serves(site: Site, request: Request) -> bool:
     """Whether the answer is one that a proxy gives that works as declared; one that asks for a login may be that."""
-    if request.status is None or request.status == DENIED or request.status >= _SERVER_ERROR:
-        return False
-    return request.status != _LOGIN or getattr(site.squid, "auth", None) is not None
+    return request.answered or (request.status == LOGIN and getattr(site.squid, "auth", None) is not None)
 
 
 def why_not(target: Target, request: Request) -> str:
@@ -210,7 +206,7 @@ def why_not(target: Target, request: Request) -> str:
         return f"{request.error}; is {target} reached from there{doubt if target.node else '?'}"
     if request.status == DENIED:
         return "HTTP status 403, the proxy does not allow this client; --from NODE sends from a node"
-    if request.status >= _SERVER_ERROR:
+    if request.status >= SERVER_ERROR:
         what = f"HTTP status {request.status}, the proxy could not fetch {target.url}"
         if target.node:
             return f"{what} of {target.node} itself, where usually no web server runs; --url URL asks for another page"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 
@@ -41,7 +41,7 @@ class ConnectionSettings:
         return [_fill(word, values) for word in shlex.split(self.proxy_command)]
 
     def jumps(self) -> list[ConnectionSettings]:
-        """The hosts to go through, in order, reached with the same key and the same known hosts."""
+        """The hosts to go through, in order, reached with the same key, known hosts and timeouts."""
         return [self._jump(text.strip()) for text in self.proxy_jump.split(",") if text.strip()]
 
     def _jump(self, text: str) -> ConnectionSettings:
@@ -49,8 +49,15 @@ class ConnectionSettings:
         host, colon, port = place.rpartition(":")
         if not colon or not port.isdigit():
             host, port = place, "22"
-        return ConnectionSettings(
-            self.name, host.strip("[]"), int(port), user or self.user, self.identity, self.known_hosts
+        return replace(
+            self,
+            address=host.strip("[]"),
+            port=int(port),
+            user=user or self.user,
+            # What leads to the node, and what makes one root there, is nothing to a host on the way.
+            proxy_jump="",
+            proxy_command="",
+            sudo_password=None,
         )
 
 

@@ -26,7 +26,10 @@ class Node(Protocol):
         ...
 
     async def run(self, command: Command) -> Result:
-        """Run one command. Raises `CommandFailed`, `TimedOut`, `Unreachable`, `SudoRefused`."""
+        """Run one command. Raises `CommandFailed`, `TimedOut`, `Unreachable`, `SudoRefused`.
+
+        One that writes raises `Locked` where the cluster's lock was held, was lost, and another run has taken it.
+        """
         ...
 
     async def batch(self, commands: Sequence[Command]) -> list[Result]:
@@ -48,6 +51,10 @@ class Journal(Protocol):
 
     async def entries(self) -> dict[str, str]:
         """All that is recorded for this thing on this node; empty if nothing."""
+        ...
+
+    async def elsewhere(self, names: Collection[str]) -> dict[str, list[str]]:
+        """What the site's other things have recorded under these names on this node; without those nobody has."""
         ...
 
     async def record(self, values: Mapping[str, str]) -> None:

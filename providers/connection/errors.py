@@ -8,7 +8,7 @@ HostError                 anything below; one sentence for people
 ├── TimedOut              a command, or a condition waited for, did not finish within its limit
 ├── Unknown               observing could not tell; never to be taken for absent
 ├── Refused               a guard said no: foreign owner, foreign cluster, a device that is not blank
-├── Locked                somebody else is changing this cluster
+├── Locked                somebody else is changing this cluster, or has while our lock was lost
 ├── NotVerified           after a change the host still differs from what is wanted
 └── Unforeseen            a fault of this program, where one host's must not hide the others
 """
@@ -89,7 +89,7 @@ class Refused(HostError):
 
 
 class Locked(HostError):
-    """Another run holds the cluster's lock."""
+    """Another run holds the cluster's lock, or has had it since this one lost it."""
 
 
 class NotVerified(HostError):

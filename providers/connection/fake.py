@@ -66,13 +66,19 @@ class FakeNode:
 
 @dataclass
 class FakeJournal:
-    """A journal in memory; ``values`` is what it holds."""
+    """A journal in memory; ``values`` is what it holds, ``others`` gives those of the other things on its node."""
 
     values: dict[str, str] = field(default_factory=dict[str, str])
+    others: Callable[[], Sequence[FakeJournal]] = field(default=lambda: (), repr=False, compare=False)
 
     async def entries(self) -> dict[str, str]:
         """All that is recorded."""
         return dict(self.values)
+
+    async def elsewhere(self, names: Collection[str]) -> dict[str, list[str]]:
+        """What the others have under these names."""
+        found = {name: [each.values[name] for each in self.others() if name in each.values] for name in names}
+        return {name: texts for name, texts in found.items() if texts}
 
     async def record(self, values: Mapping[str, str]) -> None:
         """Record what is not recorded yet."""
@@ -100,7 +106,11 @@ class FakeJournals:
 
     def __call__(self, node: Node, thing: str) -> Journal:
         """The journal of ``thing`` on ``node``."""
-        return self.opened.setdefault((node.name, thing), FakeJournal())
+
+        def others() -> list[FakeJournal]:
+            return [each for (name, other), each in self.opened.items() if name == node.name and other != thing]
+
+        return self.opened.setdefault((node.name, thing), FakeJournal(others=others))
 
 
 def fake_cluster(

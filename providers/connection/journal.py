@@ -18,6 +18,8 @@ from providers.connection.command import script
 from providers.connection.errors import Refused
 
 ROOT = "/var/lib/squid-ha"
+APPLIED, KEPT = "applied", "kept"
+"""In the place of a thing's name: what was last applied of each, and data that outlives the declaration."""
 
 # $1 directory
 _ENTRIES = r"""
@@ -25,6 +27,18 @@ cd "$1" 2>/dev/null || exit 0
 for f in *; do
   [ -f "$f" ] || continue
   printf '%s ' "$f"; base64 -w0 <"$f"; echo
+done
+"""
+# $1 the things of a site, $2 a thing's directory that is left out, then names; a line for each that has such a name
+_ELSEWHERE = r"""
+cd "$1" 2>/dev/null || exit 0
+own=$2; shift 2
+for d in */; do
+  [ "$d" != "$own/" ] || continue
+  for name; do
+    text=$(base64 -w0 "$d$name" 2>/dev/null) || continue
+    printf '%s %s\n' "$name" "$text"
+  done
 done
 """
 # What follows is done by one process at a time.
@@ -76,7 +90,8 @@ class NodeJournal:
     def __init__(self, node: Node, site: str, thing: str, *, root: str = ROOT) -> None:
         self._node = node
         self._root = root
-        self._directory = f"{root}/{_encode(site)}/things/{_encode(thing)}"
+        self._things = f"{root}/{_encode(site)}/things"
+        self._directory = f"{self._things}/{_encode(thing)}"
         self._thing = thing
 
     async def entries(self) -> dict[str, str]:
@@ -85,6 +100,17 @@ class NodeJournal:
         lines = (await self._node.run(read)).stdout.splitlines()
         pairs = (line.partition(" ") for line in lines)
         return {unquote(name): base64.b64decode(value).decode() for name, _, value in pairs}
+
+    async def elsewhere(self, names: Collection[str]) -> dict[str, list[str]]:
+        """What the site's other things have recorded under these names, on this node; one round trip."""
+        own, asked = _encode(self._thing), [_encode(name) for name in names]
+        label = f"look in other journals for {' '.join(names)}"
+        read = script(_ELSEWHERE, self._things, own, *asked, reads=True, label=label)
+        found: dict[str, list[str]] = {}
+        for line in (await self._node.run(read)).stdout.splitlines():
+            name, _, value = line.partition(" ")
+            found.setdefault(unquote(name), []).append(base64.b64decode(value).decode())
+        return found
 
     async def record(self, values: Mapping[str, str]) -> None:
         """Record what is not recorded yet; one round trip."""
@@ -118,28 +144,60 @@ class NodeJournal:
         )
 
 
+# $1 the things of a site
+_NAMES = """
+cd "$1" 2>/dev/null || exit 0
+for f in */*; do if [ -f "$f" ]; then echo "$f"; fi; done
+"""
+
+
+async def journalled(node: Node, site: str, *, root: str = ROOT) -> dict[str, list[str]]:
+    """What a node's journal has of each of the site's things, by name and without the values; one round trip."""
+    read = script(_NAMES, f"{root}/{_encode(site)}/things", reads=True, label="list what is journalled")
+    found: dict[str, list[str]] = {}
+    for line in (await node.run(read)).stdout.splitlines():
+        thing, _, name = line.partition("/")
+        found.setdefault(unquote(thing), []).append(unquote(name))
+    return found
+
+
 def _encode(name: str) -> str:
     encoded = quote(name, safe="")
     # A name that begins with a dot would be hidden from the listing and taken for a temporary file.
     return f"%2E{encoded[1:]}" if encoded.startswith(".") else encoded
 
 
-# $1 root, $2 site
-_READ_OWNERS = r"""
-for f in "$1"/*/owner; do [ -f "$f" ] && printf '%s %s\n' "${f#"$1"/}" "$(head -n 1 "$f")"; done; true
+_FOREIGN = 65
+# A line `site/owner project/stack` for each claim.
+_OWNERS = r"""
+for f in "$root"/*/owner; do if [ -f "$f" ]; then printf '%s %s\n' "${f#"$root"/}" "$(head -n 1 "$f")"; fi; done
 """
-# $1 root, $2 site directory, $3 owner
+# $1 root
+_READ_OWNERS = f"root=$1; {_OWNERS}"
+# $1 root, $2 site directory, $3 owner, $4 lines of claims that are no obstacle: ours, and those to be taken over. They
+# are looked at again, because somebody may have claimed the node since. Ours is there before the others go: a cut in
+# between leaves both, with which nobody but a takeover gets further.
 _CLAIM = rf"""
 set -eu
 umask 077
 root=$1
 {_ALONE}
+foreign=$({_OWNERS}) || exit 1
+foreign=$(printf '%s' "$foreign" | grep -vxF -e "$4") || [ $? -eq 1 ]
+if [ -n "$foreign" ]; then printf '%s\n' "$foreign"; exit {_FOREIGN}; fi
 mkdir -p "$2"
 cd "$2"
 printf '%s\n' "$3" >.owner.new
 sync .owner.new
 mv -fT .owner.new owner
 sync . .. ../..
+for f in "$root"/*/owner; do
+  d=${{f%/owner}}
+  [ "$d" != "$2" ] || continue
+  rm -f -- "$f" "$d/.owner.new"
+  sync "$d"
+  rmdir -- "$d" 2>/dev/null || true
+done
 """
 # $1 root, $2 site directory
 _RELEASE = rf"""
@@ -155,7 +213,11 @@ rmdir "$2" "$1" 2>/dev/null || true
 async def read_owners(node: Node, *, root: str = ROOT) -> dict[str, str]:
     """Who claims this node: site → ``project/stack``; normally one entry, or none."""
     read = script(_READ_OWNERS, root, reads=True, label="read the node's owner")
-    pairs = (line.partition(" ") for line in (await node.run(read)).stdout.splitlines())
+    return _owners((await node.run(read)).stdout)
+
+
+def _owners(text: str) -> dict[str, str]:
+    pairs = (line.partition(" ") for line in text.splitlines())
     return {unquote(path.removesuffix("/owner")): owner.strip() for path, _, owner in pairs}
 
 
@@ -168,19 +230,33 @@ def foreign_owner(owners: Mapping[str, str], *, site: str, owner: str) -> str:
 async def claim(cluster: Cluster, node: Node, *, root: str = ROOT) -> None:
     """Write down that this stack owns the node. Raises `Refused` where another does, unless ``takeover`` is declared.
 
-    A takeover of the same site replaces the owner and keeps its journal; another site's journal is left where it is.
+    A takeover replaces the owners that were there when it began, of this site or of another, and leaves their journals
+    where they are. Of two stacks that claim a node at once one is refused, also with ``takeover``.
     """
     owners = await read_owners(node, root=root)
     other = foreign_owner(owners, site=cluster.site, owner=cluster.owner)
     if other and not cluster.takeover:
-        raise Refused(
-            f"this node belongs to {other}, not to {cluster.owner} (site {cluster.site})",
-            node=node.name,
-            remedy="destroy it from there, or declare `takeover: true` if that stack is gone",
-        )
-    if owners.get(cluster.site) != cluster.owner:
-        place = f"{root}/{_encode(cluster.site)}"
-        await node.run(script(_CLAIM, root, place, cluster.owner, label=f"claim the node for {cluster.owner}"))
+        raise _foreign(cluster, node, other)
+    if not other and owners.get(cluster.site) == cluster.owner:
+        return
+    place = f"{root}/{_encode(cluster.site)}"
+    known = [*owners.items(), (cluster.site, cluster.owner)]
+    lines = "\n".join(f"{_encode(site)}/owner {owner}" for site, owner in known)
+    label = f"claim the node for {cluster.owner}"
+    result = await node.run(script(_CLAIM, root, place, cluster.owner, lines, ok={0, _FOREIGN}, label=label))
+    if result.exit_code == _FOREIGN:
+        others = foreign_owner(_owners(result.stdout), site=cluster.site, owner=cluster.owner)
+        raise _foreign(cluster, node, others)
+
+
+def _foreign(cluster: Cluster, node: Node, others: str) -> Refused:
+    return Refused(
+        f"this node belongs to {others}, not to {cluster.owner} (site {cluster.site})",
+        node=node.name,
+        remedy="it was claimed from there just now: see which of the two shall have it, then run again"
+        if cluster.takeover
+        else "destroy it from there, or declare `takeover: true` if that stack is gone",
+    )
 
 
 async def release(cluster: Cluster, node: Node, *, root: str = ROOT) -> None:

@@ -7,7 +7,9 @@ never deleted: a lock file that is deleted can be held twice, and what is in /ru
 
 Locks are taken in the order of the nodes' names; who finds one taken gives back those he has and begins again, so
 that two who wait cannot wait for each other. A node that reboots during the run loses its lock: it is taken again at
-the next change; while that node is away, the locks on the others keep everybody else out.
+the next change; while that node is away, the locks on the others keep everybody else out. Once none is held any more,
+because every connection broke, no command that writes goes to a node until they are taken again. The file tells whether
+somebody else has had one meanwhile: what was seen before is then worth nothing, and this run writes no more.
 """
 
 from __future__ import annotations
@@ -37,8 +39,9 @@ _SCRIPT = r"""
 umask 077
 mkdir -p "$1" && exec 9>>"$2" || exit 1
 if ! flock -n 9; then printf 'taken %s\n' "$(head -n 1 "$2")"; exit 0; fi
+before=$(head -n 1 "$2")
 printf '%s\n' "$3" >"$2"
-echo held
+printf 'held %s\n' "$before"
 while [ -n "$(timeout "$4" head -c 1 9>&-)" ]; do :; done
 """
 
@@ -58,7 +61,10 @@ def _user() -> str:
 
 
 class NodeLock:
-    """The lock on one node; ``held`` turns False by itself when the session ends."""
+    """The lock on one node; ``held`` turns False by itself when the session ends.
+
+    ``successor`` is who had it between the last two times that it was taken here; '' if nobody is known to have.
+    """
 
     def __init__(self, node: SshNode, site: str, *, directory: str = DIRECTORY, silence: float = 60.0) -> None:
         self.node = node
@@ -66,30 +72,52 @@ class NodeLock:
         self._silence = silence
         self._process: asyncssh.SSHClientProcess[bytes] | None = None
         self._beat: asyncio.Task[None] | None = None
+        self._who = ""
+        self.successor = ""
 
     @property
     def held(self) -> bool:
         """Whether the session that holds the lock is alive as far as is known."""
-        return self._process is not None and self._process.exit_status is None and not self._process.is_closing()
+        process = self._process
+        return (
+            process is not None
+            and process.exit_status is None
+            and not process.is_closing()
+            and self.node.carries(process)
+        )
 
     async def take(self) -> str:
-        """Try once. '' when held, else who holds it. Raises `Unreachable`."""
-        process = await self.node.start([*self._argv, who_am_i(), f"{self._silence:g}"])
+        """Try once. '' when held, else who holds it. Raises `Unreachable`, `HostError` where there can be no lock."""
+        who = who_am_i()
+        process = await self.node.start([*self._argv, who, f"{self._silence:g}"])
+        held = False
+        try:
+            held, other = await self._answer(process)
+        finally:
+            if not held:
+                process.close()
+        if not held:
+            return other or "somebody who has not said"
+        self.successor = other if self._who and other != self._who else ""
+        self._who = who
+        self._process = process
+        self._beat = asyncio.get_running_loop().create_task(self._heartbeats(process))
+        return ""
+
+    async def _answer(self, process: asyncssh.SSHClientProcess[bytes]) -> tuple[bool, str]:
+        """Whether it is held now, and who had it before; or who has it."""
+        import asyncssh  # noqa: PLC0415 - connected, so it is loaded
+
         try:
             answer = (await asyncio.wait_for(process.stdout.readline(), ANSWER_WITHIN)).decode(errors="replace")
-        except OSError as error:
-            process.close()
+            stderr = b"" if answer else await process.stderr.read()
+        except (OSError, asyncssh.Error) as error:
             raise Unreachable(f"no answer when taking the lock: {error}", node=self.node.name) from error
-        if answer.strip() == "held":
-            self._process = process
-            self._beat = asyncio.get_running_loop().create_task(self._heartbeats(process))
-            return ""
-        stderr = b"" if answer else await process.stderr.read()
-        process.close()
-        if not answer.startswith("taken"):
+        verdict, _, who = answer.partition(" ")
+        if verdict not in ("held", "taken"):
             text = stderr.decode(errors="replace").strip() or "the session ended"
             raise HostError(f"the cluster's lock cannot be taken: {text}", node=self.node.name)
-        return answer.removeprefix("taken").strip() or "somebody who has not said"
+        return verdict == "held", who.strip()
 
     async def release(self) -> None:
         """Give it back; silently nothing if it is not held."""
@@ -110,13 +138,20 @@ class NodeLock:
 
 
 class ClusterLock:
-    """The locks of all nodes together; `hold` is what a writer calls before every change."""
+    """The locks of all nodes together; `hold` is what a writer calls before every change.
+
+    From then on no node runs a command that writes while none of the locks is held.
+    """
 
     def __init__(self, locks: Sequence[NodeLock], progress: Callable[[str], None], *, limit: float = 60.0) -> None:
         self._locks = sorted(locks, key=lambda lock: lock.node.name)
         self._progress = progress
         self._limit = limit
         self._taking = asyncio.Lock()
+        self._holding = False
+        self._overtaken: tuple[str, str] | None = None
+        for lock in self._locks:
+            lock.node.before_writing = self._keep
 
     async def hold(self, *, without_lost: bool = False) -> None:
         """Have the lock on every node, waiting up to the limit. Raises `Locked`, `Unreachable`.
@@ -140,32 +175,53 @@ class ClusterLock:
                     self._progress(f"waiting for another run on this cluster: {holder[1]}")
                     told = True
                 await asyncio.sleep(RETRY_AFTER)
+            self._holding = True
 
     async def release(self) -> None:
         """Give all of them back."""
+        self._holding, self._overtaken = False, None
         await asyncio.gather(*(lock.release() for lock in self._locks))
+
+    async def _keep(self) -> None:
+        """Before a node is written to. One lock that is still held is enough: nobody else can have all of them."""
+        if self._holding and not any(lock.held for lock in self._locks):
+            await self.hold(without_lost=True)
+
+    def _refuse_overtaken(self) -> None:
+        if self._overtaken is not None:
+            node, who = self._overtaken
+            raise Locked(
+                f"the connections that kept this cluster locked broke, and another run has had the lock since: {who}",
+                node=node,
+                remedy="let that run end, then run this again",
+            )
 
     async def _attempt(self, *, without_lost: bool) -> tuple[str, str] | None:
         """None when held everywhere it can be, else (node, holder); then nothing that was taken here is kept.
 
         All are tried: that one node cannot be reached does not hide who holds the lock on the other.
         """
+        self._refuse_overtaken()
         survivors = any(lock.held for lock in self._locks)
         taken: list[NodeLock] = []
         gone: Unreachable | None = None
-        for lock in self._locks:
-            if lock.held:
-                continue
-            try:
-                holder = await lock.take()
-            except Unreachable as error:
-                gone = error
-                continue
-            if holder:
-                await asyncio.gather(*(each.release() for each in taken))
-                return lock.node.name, holder
-            taken.append(lock)
-        if gone is not None and not (survivors or (without_lost and taken)):
-            await asyncio.gather(*(each.release() for each in taken))
-            raise gone
+        async with contextlib.AsyncExitStack() as giving_back:
+            for lock in self._locks:
+                if lock.held:
+                    continue
+                try:
+                    holder = await lock.take()
+                except Unreachable as error:
+                    gone = error
+                    continue
+                if holder:
+                    return lock.node.name, holder
+                giving_back.push_async_callback(lock.release)
+                taken.append(lock)
+                if self._holding and not survivors and lock.successor:
+                    self._overtaken = lock.node.name, lock.successor
+                    self._refuse_overtaken()
+            if gone is not None and not (survivors or (without_lost and taken)):
+                raise gone
+            giving_back.pop_all()
         return None

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from providers.connection.access import ConnectionSettings
@@ -41,6 +41,8 @@ class SshNode:
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self.settings = settings
+        self.before_writing: Callable[[], Awaitable[None]] | None = None
+        """Called before each command that writes; set by who keeps other writers out (`providers.connection.lock`)."""
         self._link: Link | None = None
         self._opening: asyncio.Task[Link] | None = None
         self._sessions = asyncio.Semaphore(SESSIONS)
@@ -96,6 +98,10 @@ class SshNode:
                 remedy="raise MaxSessions in its sshd_config (sshd's own default is 10)",
             ) from error
 
+    def carries(self, process: asyncssh.SSHClientProcess[bytes]) -> bool:
+        """Whether a session that `start` gave runs over the connection that commands take now."""
+        return self._link is not None and process.get_extra_info("connection") is self._link.connection
+
     async def close(self) -> None:
         """Close the connection; the next command opens another."""
         link, self._link = self._link, None
@@ -108,6 +114,8 @@ class SshNode:
         async with self._sessions:
             for last in (writes, True):
                 link = await self._connected()
+                if writes and self.before_writing is not None:
+                    await self.before_writing()
                 try:
                     return await self._exec_once(link, commands, writes=writes)
                 except ShellRefused as error:

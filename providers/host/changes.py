@@ -3,6 +3,9 @@
 What was there is journalled before anything changes. A unit that must notice a changed file is journalled as pending
 *before* the file changes and struck off after it was restarted: a run that is cut off in between leaves a file that
 is right and a service that has not read it, and nothing but the pending mark would tell the next run.
+
+A unit of which neither part is declared is only told of changed files: how it is stays its administrator's to say, so
+that it is not journalled, nor brought back out of a journal in which an earlier release recorded it.
 """
 
 from __future__ import annotations
@@ -27,8 +30,9 @@ from providers.host.systemd import SETTLE_WITHIN, UnitFound, act, read_units, re
 _FILE, _DIRECTORY, _UNIT, _PENDING = "file ", "directory ", "unit ", "pending "
 _DAEMON = f"{_PENDING}daemon-reload"
 _UNIT_PLACES = ("/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/", "/run/systemd/system/")
+# Another thing may have made it since it was looked for.
 _MAKE_DIRECTORY = r"""
-mkdir -m 0700 -- "$1" && chown -- "$3" "$1" && chmod -- "$2" "$1" && sync "$1/.."
+{ mkdir -m 0700 -- "$1" || [ -d "$1" ]; } && chown -- "$3" "$1" && chmod -- "$2" "$1" && sync "$1/.."
 """
 # Not empty is no failure: what else is in there is not ours.
 _REMOVE_DIRECTORIES = r"""
@@ -49,7 +53,7 @@ async def record(cluster: Cluster, node: Node, wanted: NodeSettings) -> tuple[di
         refuse_odd(node, found[path])
     before = {f"{_FILE}{path}": found[path].to_text() for path in wanted.files}
     before |= {f"{_DIRECTORY}{path}": found[path].to_text() for path in wanted.directories}
-    before |= {f"{_UNIT}{name}": _unit_text(units[name]) for name in wanted.units}
+    before |= {f"{_UNIT}{name}": _unit_text(units[name]) for name, unit in wanted.units.items() if _is_ours(unit)}
     journal = cluster.journal(node)
     known = await journal.entries()
     await _record_new(journal, {name: text for name, text in before.items() if name not in known})
@@ -58,7 +62,17 @@ async def record(cluster: Cluster, node: Node, wanted: NodeSettings) -> tuple[di
 
 async def _record_new(journal: Journal, values: Mapping[str, str]) -> None:
     if values:
-        await journal.record(values)
+        await journal.record({**values, **await _made_for_others(journal, values)})
+
+
+async def _made_for_others(journal: Journal, values: Mapping[str, str]) -> dict[str, str]:
+    """Directories that are there because another thing of the site has made them, as that one found them: not there.
+
+    Whichever of the two goes last then removes them.
+    """
+    there = [name for name, text in values.items() if name.startswith(_DIRECTORY) and not _is_absent(text)]
+    others = await journal.elsewhere(there) if there else {}
+    return {name: text for name, texts in others.items() for text in texts if _is_absent(text)}
 
 
 async def converge(
@@ -101,9 +115,10 @@ async def take_back(cluster: Cluster, node: Node, *, keep: NodeSettings, restart
     undo = {name: text for name, text in ours.items() if name not in kept}
     if not undo:
         return
+    free = [name for name, unit in restart_on.items() if not _is_ours(unit)]
     files = {path: Found.from_text(path, undo[f"{_FILE}{path}"]) for path in _strip(undo, _FILE)}
     directories = {path: Found.from_text(path, undo[f"{_DIRECTORY}{path}"]) for path in _strip(undo, _DIRECTORY)}
-    units = {name: _unit_from(name, undo[f"{_UNIT}{name}"]) for name in _strip(undo, _UNIT)}
+    units = {name: _unit_from(name, undo[f"{_UNIT}{name}"]) for name in _strip(undo, _UNIT) if name not in free}
     found, now = await read_found(node, [*files, *directories], list(units), within=SETTLE_WITHIN)
 
     await _quieten(node, units, now)
@@ -115,8 +130,17 @@ async def take_back(cluster: Cluster, node: Node, *, keep: NodeSettings, restart
     await _restore_directories(node, directories, found)
     await _reload_if(node, pending)
     await _restore_units(node, units, pending)
+    await _tell(node, [name for name in free if name not in keep.units], pending)
     finished = [name for name in pending if not kept or name.removeprefix(_PENDING) not in keep.units]
     await journal.drop([*undo, *finished])
+
+
+def _is_ours(unit: UnitState) -> bool:
+    return unit.enabled is not None or unit.active is not None
+
+
+def _is_absent(text: str) -> bool:
+    return Found.from_text("", text).kind == "absent"
 
 
 def _strip(names: Collection[str], prefix: str) -> list[str]:
@@ -235,6 +259,13 @@ async def _restore_units(node: Node, before: Mapping[str, UnitFound], pending: M
             active = "active" if old.state == "active" else "inactive"
             wanted = UnitState.model_validate({"enabled": old.enabled or None, "active": active})
             await _bring(node, current[name], wanted, pending.get(f"{_PENDING}{name}", ""))
+
+
+async def _tell(node: Node, names: Collection[str], pending: Mapping[str, str]) -> None:
+    """Have units that are not ours notice what changed."""
+    noticing = [name for name in names if f"{_PENDING}{name}" in pending]
+    for name, now in (await read_units(node, noticing)).items():
+        await _bring(node, now, UnitState(), pending[f"{_PENDING}{name}"])
 
 
 def _unit_text(unit: UnitFound) -> str:

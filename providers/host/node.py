@@ -9,7 +9,16 @@ from pydantic import Field
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import Refused
-from providers.connection.journal import claim, foreign_owner, read_owners, release
+from providers.connection.journal import (
+    APPLIED,
+    KEPT,
+    ROOT,
+    claim,
+    foreign_owner,
+    journalled,
+    read_owners,
+    release,
+)
 from providers.contract import Absent, Observed, Present, State
 from providers.host import facts, phases
 
@@ -88,11 +97,24 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
 
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
-    """Release the claim; what is recorded of kept data stays where it is. On a node that is away, all stays."""
+    """Release the claim; what is recorded of kept data stays where it is. On a node that is away, all stays.
+
+    Raises `Refused` while something else is journalled: it was begun by a run that failed, so that Pulumi's state has
+    nothing of it and nobody would take it back.
+    """
     if wanted.node not in cluster.nodes:
         cluster.progress(f"{wanted.node} is away: what was made on it stays there")
         return
-    await release(cluster, cluster.node(wanted.node))
+    node = cluster.node(wanted.node)
+    begun = sorted((await journalled(node, cluster.site)).keys() - {APPLIED, KEPT, cluster.thing})
+    if begun:
+        raise Refused(
+            f"{' and '.join(begun)}: begun here by a run that failed, so nobody has taken it back",
+            node=node.name,
+            remedy="declare it if it no longer is, `pulumi up` to finish it, and then destroy again; or, if it shall "
+            f"stay as it is, remove its folder below {ROOT} on the node",
+        )
+    await release(cluster, node)
 
 
 async def _verify(node: Node, wanted: Wanted) -> None:

@@ -53,7 +53,7 @@ def seal(
 def _content(file: SecretFile, secret: Secrets) -> bytes:
     value = secret(file.name)
     if value is None or not value.strip():
-        raise ValueError(f"the secret `{file.name}` is not set: pulumi config set --secret {file.name}")
+        raise ValueError(f"the secret `{file.name}` is not set: pulumi config set -s STACK --secret {file.name}")
     lines = [line.rstrip("\r") for line in value.strip("\r\n").split("\n")]
     if file.form == "line" and len(lines) > 1:
         raise ValueError(f"the secret `{file.name}` must be a password on a single line")

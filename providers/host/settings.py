@@ -49,7 +49,8 @@ class FileState(State):
 class UnitState(State):
     """A systemd unit; ``None`` for a part that is not ours to say. ``restart_on`` are paths whose change restarts it.
 
-    ``reload_on`` likewise reloads. Facts: systemctl(1), ``is-enabled`` and ``is-active``.
+    ``reload_on`` likewise reloads. A unit of which both parts are None is told of changes, and not brought back to how
+    it was found. Facts: systemctl(1), ``is-enabled`` and ``is-active``.
     """
 
     enabled: Enabled | None = None
@@ -172,7 +173,8 @@ async def record_settings(cluster: Cluster, node: Node, wanted: NodeSettings) ->
 async def remove_settings(cluster: Cluster, node: Node, wanted: NodeSettings) -> None:
     """Bring back what the journal says was there before: files, units, directories; then drop those entries.
 
-    Everything that was ever journalled for this thing comes back, also what ``wanted`` no longer names.
+    Everything that was ever journalled for this thing comes back, also what ``wanted`` no longer names; but for units
+    of which it declares neither part.
     """
     from providers.host import changes  # noqa: PLC0415 - it builds on the models above
 

@@ -141,7 +141,7 @@ async def _license(cluster: Cluster, wanted: Wanted, name: str) -> None:
     if wanted.license_secret:
         text = cluster.secret(wanted.license_secret)
         if not text:
-            remedy = f"pulumi config set --secret {wanted.license_secret}"
+            remedy = f"pulumi config set -s {cluster.site} --secret {wanted.license_secret}"
             raise Refused(f"the secret `{wanted.license_secret}` with the licence is not set", node=name, remedy=remedy)
         await write_file(node, path, f"{text.strip()}\n".encode(), mode="0600", owner="root:root")
     try:

@@ -24,13 +24,13 @@ def notices_of(current: Live) -> list[Notice]:
 
 
 def apart_of(apart: Sequence[str], alone: Mapping[str, Sequence[str]]) -> Iterator[Notice]:
-    """Nodes that the others do not see; ``alone``: those that are a cluster with quorum, and which members run there."""
+    """Nodes that the others do not see; ``alone``: those that are a cluster with quorum, with the members there."""
     for name in apart:
         if name in alone:
             runs = f"runs {', '.join(alone[name])} too" if alone[name] else "may start the service too"
             text = (
-                f"{name} is a cluster by itself and {runs}: the nodes do not see each other (`corosync-cfgtool -s`), and "
-                "nothing has fenced either"
+                f"{name} is a cluster by itself and {runs}: the nodes do not see each other (`corosync-cfgtool -s`), "
+                "and nothing has fenced either"
             )
         else:
             text = f"{name} takes no part in the cluster: it is off, or the cluster's software does not run there"

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from providers.connection.cluster import Cluster, Journal, Node
+from providers.connection.journal import KEPT
 from providers.storage.device import Identity
 
 DISK = "disk"
-KEPT = "kept"
 
 
 def kept(cluster: Cluster, node: Node) -> Journal:

@@ -5,7 +5,7 @@ See `tests.support.chains` for where.
 
 import pytest
 
-from tests.support.chains import chain
+from tests.support.chains import TAP, chain
 from tests.support.cuts import ALL, SEED
 from tests.support.sites import on_containers
 from tests.support.stack import Stack
@@ -67,3 +67,16 @@ def test_runs_of_destroy_that_were_cut_off_leave_the_nodes_as_they_were(cut_up, 
     for name in pair.names:
         left = difference(untouched[name], hosts.manifest(name))
         assert left == [], f"left behind on {name} by destroys that were cut off (seed {SEED}): {left}"
+
+
+def test_a_destroy_after_a_first_run_that_failed_says_what_nobody_would_take_back(stack, hosts, pair, untouched):
+    """What could not be finished is in no state: Pulumi has nothing to remove it by."""
+    cut = {**TAP, "SQUID_HA_CUT": "after:12", "SQUID_HA_CUT_LOG": str(stack.directory / "first.log")}
+    assert stack.pulumi("up", "--yes", "--skip-preview", environment=cut).code != 0
+    refused = stack.destroy(check=False)
+    assert refused.code != 0, refused.output
+    assert "packages: begun here by a run that failed" in " ".join(refused.output.split())
+    stack.up()
+    stack.destroy()
+    for name in pair.names:
+        assert difference(untouched[name], hosts.manifest(name)) == [], f"left behind on {name}"

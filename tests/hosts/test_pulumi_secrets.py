@@ -35,7 +35,7 @@ def state(stack: Stack) -> str:
 def test_a_secret_that_is_not_set_is_named_at_the_preview(stack):
     run = stack.preview(check=False)
     assert run.code != 0
-    assert "pulumi config set --secret proxy-users" in run.output
+    assert "pulumi config set -s STACK --secret proxy-users" in run.output
 
 
 def test_a_changed_secret_is_seen_at_the_preview_and_stands_in_clear_on_the_node_alone(stack, hosts):

@@ -249,7 +249,7 @@ def test_a_secret_is_one_and_stands_in_no_command(declare, site):
 
 
 def test_a_secret_that_is_not_set_is_named_with_the_remedy(declare, site):
-    with pytest.raises(pulumi.RunError, match="pulumi config set --secret hook-token"):
+    with pytest.raises(pulumi.RunError, match=r"pulumi config set -s \S+ --secret hook-token"):
         declare(site, {"other": "x"})
 
 

@@ -23,6 +23,7 @@ class Wanted(State):
 
 class OfOne(State):
     node: str
+    away: str | None = None
 
 
 def wanted(text: str | None, order: list[int] | None = None) -> Wanted:
@@ -86,3 +87,12 @@ async def test_it_is_recorded_once_where_the_thing_belongs_and_forgotten_there()
     assert list(await applied.read(cluster, cluster.nodes["qsp-b"])) == ["options"]
     await applied.forget(cluster, OfOne(node="qsp-a"))
     assert list(await applied.read(cluster, cluster.nodes["qsp-a"])) == ["options"]
+
+
+async def test_what_is_about_a_node_that_is_away_is_recorded_on_no_other() -> None:
+    """The other one may not have been claimed yet, and nothing would strike it off there."""
+    cluster = fake_cluster(FakeNode("qsp-a"), thing="node-2", journals=FakeJournals())
+    away = OfOne(node="qsp-b", away="yes")
+    await applied.record(cluster, away)
+    assert await applied.read(cluster, cluster.nodes["qsp-a"]) == {}
+    await applied.forget(cluster, away)

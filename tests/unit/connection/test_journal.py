@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 
 from providers.connection.errors import CommandFailed, Refused
 from providers.connection.fake import fake_cluster
-from providers.connection.journal import NodeJournal, claim, read_owners, release
+from providers.connection.journal import NodeJournal, claim, journalled, read_owners, release
 from tests.unit.local import LocalNode
 
 
@@ -36,6 +37,19 @@ async def test_it_is_for_root_alone_and_leaves_nothing_behind(journal, tmp_path)
     await other.drop(["a"])
     assert not (tmp_path / "squid-ha").exists()
     assert tmp_path.exists()
+
+
+async def test_what_is_journalled_is_listed_by_thing(journal, tmp_path):
+    root = str(tmp_path / "squid-ha")
+    assert await journalled(journal._node, "lab", root=root) == {}
+    await journal.record({"file /etc/x": "1", ".b": "2"})
+    await NodeJournal(journal._node, "lab", "other", root=root).record({"pending": ""})
+    await NodeJournal(journal._node, "paris", "other", root=root).record({"a": ""})
+    listed = await journalled(journal._node, "lab", root=root)
+    assert {thing: sorted(names) for thing, names in listed.items()} == {
+        "the/thing": [".b", "file /etc/x"],
+        "other": ["pending"],
+    }
 
 
 async def test_input_that_ended_early_records_nothing(journal):
@@ -96,3 +110,69 @@ async def test_ownership(tmp_path):
     assert await read_owners(node, root=root) == {"lab": "squid-ha/other"}
     await release(theirs, node, root=root)
     assert not (tmp_path / "squid-ha").exists()
+
+
+async def test_a_takeover_from_another_site_leaves_that_sites_journal(journal, tmp_path):
+    node, root = journal._node, str(tmp_path / "squid-ha")
+    lab = fake_cluster(node, site="lab", owner="squid-ha/lab")
+    await claim(lab, node, root=root)
+    await claim(fake_cluster(node, site="empty", owner="squid-ha/empty", takeover=True), node, root=root)
+    await claim(replace(lab, takeover=True), node, root=root)
+    assert await read_owners(node, root=root) == {"lab": "squid-ha/lab"}
+    assert not (tmp_path / "squid-ha" / "empty").exists()
+    await journal.record({"a": "1"})
+    berlin = fake_cluster(node, site="berlin", owner="squid-ha/berlin", takeover=True)
+    await claim(berlin, node, root=root)
+    assert await read_owners(node, root=root) == {"berlin": "squid-ha/berlin"}
+    assert await journal.entries() == {"a": "1"}
+    with pytest.raises(Refused, match="belongs to squid-ha/berlin"):
+        await claim(lab, node, root=root)
+    await release(lab, node, root=root)
+    await release(berlin, node, root=root)
+    assert await read_owners(node, root=root) == {}
+
+
+async def test_a_takeover_that_was_cut_off_between_two_owners_is_completed(journal, tmp_path):
+    node, root = journal._node, str(tmp_path / "squid-ha")
+    berlin = fake_cluster(node, site="berlin", owner="squid-ha/berlin", takeover=True)
+    await claim(berlin, node, root=root)
+    (tmp_path / "squid-ha" / "lab").mkdir()
+    (tmp_path / "squid-ha" / "lab" / "owner").write_text("squid-ha/lab\n")
+    await claim(berlin, node, root=root)
+    assert await read_owners(node, root=root) == {"berlin": "squid-ha/berlin"}
+
+
+class Together(LocalNode):
+    """Both who claim it have read who owns it before either writes."""
+
+    both: asyncio.Barrier
+
+    async def run(self, command):
+        result = await super().run(command)
+        if str(command) == "read the node's owner":
+            await self.both.wait()
+        return result
+
+
+@pytest.mark.parametrize(("takeover", "before"), [(False, ""), (True, ""), (True, "squid-ha/old")])
+async def test_of_two_stacks_that_claim_a_node_at_once_one_is_refused(tmp_path, takeover, before):
+    node, root = Together(), tmp_path / "squid-ha"
+    node.both = asyncio.Barrier(2)
+    if before:
+        (root / "old").mkdir(parents=True)
+        (root / "old" / "owner").write_text(f"{before}\n")
+    both = [fake_cluster(node, site=name, owner=f"squid-ha/{name}", takeover=takeover) for name in ("lab", "berlin")]
+    answers = await asyncio.gather(*(claim(each, node, root=str(root)) for each in both), return_exceptions=True)
+    assert sorted(map(type, answers), key=str) == [type(None), Refused]
+    winner = both[answers.index(None)]
+    assert await read_owners(LocalNode(), root=str(root)) == {winner.site: winner.owner}
+
+
+async def test_others_have_what_they_recorded_under_a_name(journal, tmp_path):
+    root = str(tmp_path / "squid-ha")
+    others = [NodeJournal(journal._node, site, thing, root=root) for site, thing in (("lab", ".b"), ("paris", "c"))]
+    assert await journal.elsewhere(["directory /x"]) == {}
+    for each in (journal, *others):
+        await each.record({"directory /x": each._thing, "other": "1"})
+    assert await journal.elsewhere(["directory /x", "nobody's"]) == {"directory /x": [".b"]}
+    assert await others[0].elsewhere(["directory /x"]) == {"directory /x": ["the/thing"]}

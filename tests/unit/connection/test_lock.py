@@ -1,7 +1,9 @@
 import asyncio
+import itertools
 
 import pytest
 
+from providers.connection.command import command
 from providers.connection.errors import Locked, Unreachable
 from providers.connection.lock import ClusterLock, NodeLock
 from providers.connection.ssh import SshNode
@@ -87,6 +89,79 @@ async def test_a_connection_that_breaks_frees_the_lock(site):
     await second.hold()
     await eventually(lambda: not any(lock.held for lock in first._locks))
     await second.release()
+
+
+def cut(site):
+    """Every connection that is open now."""
+    for server in site.servers.values():
+        for connection in server.connections:
+            connection.abort()
+
+
+def write(lock, number=0):
+    return lock._locks[number].node.run(command("echo", "written"))
+
+
+async def lose(site, lock):
+    """Every connection that is open now, and that is noticed."""
+    cut(site)
+    await eventually(lambda: not any(each.held for each in lock._locks))
+
+
+async def test_nothing_is_written_once_another_run_has_the_lock(site):
+    first, second = site.run(), site.run(limit=10)
+    await first.hold()
+    assert (await write(first)).stdout == "written\n"
+    cut(site)
+    await second.hold()
+    assert (await first._locks[0].node.run(command("echo", "read", reads=True))).stdout == "read\n"
+    with pytest.raises(Locked, match="qsp-a: another run is changing this cluster"):
+        await write(first)
+    await second.release()
+
+
+async def test_a_lock_that_was_lost_is_taken_again_before_anything_is_written(site):
+    first, second = site.run(limit=10), site.run()
+    await first.hold()
+    await lose(site, first)
+    assert (await write(first)).stdout == "written\n"
+    with pytest.raises(Locked):
+        await second.hold()
+    await first.release()
+
+
+async def test_who_was_overtaken_meanwhile_writes_no_more(site, monkeypatch):
+    numbers = itertools.count()
+    monkeypatch.setattr("providers.connection.lock.who_am_i", lambda: f"somebody, process {next(numbers)}")
+    first, second = site.run(limit=10), site.run(limit=10)
+    await first.hold()
+    await lose(site, first)
+    await second.hold()
+    await second.release()
+    for _ in range(2):
+        with pytest.raises(Locked, match=r"qsp-a: the connections .* another run has had the lock since: somebody"):
+            await write(first, 1)
+    assert not any(lock.held for lock in first._locks)
+    await first.release()
+    await first.hold()
+    await first.release()
+
+
+async def test_one_lock_that_is_left_is_enough_to_go_on(site):
+    first = site.run()
+    await first.hold()
+    site.servers["qsp-a"].connections[0].abort()
+    await eventually(lambda: not first._locks[0].held)
+    assert (await write(first)).stdout == "written\n"
+    assert [lock.held for lock in first._locks] == [False, True]
+    await first.release()
+
+
+async def test_who_never_held_the_lock_is_not_kept_from_writing(site):
+    first, second = site.run(), site.run()
+    await first.hold()
+    assert (await write(second)).stdout == "written\n"
+    await first.release()
 
 
 async def test_a_holder_who_falls_silent_loses_the_lock(site):

@@ -277,3 +277,9 @@ def test_what_a_proxy_command_is_made_of():
 def test_jump_hosts_are_read():
     jumps = ConnectionSettings("n", "h", user="ops", proxy_jump="gate, me@[fe80::1]:2022").jumps()
     assert [(each.user, each.address, each.port) for each in jumps] == [("ops", "gate", 22), ("me", "fe80::1", 2022)]
+
+
+def test_jump_hosts_are_waited_for_as_long_as_nodes_and_told_no_password():
+    settings = ConnectionSettings("n", "h", proxy_jump="gate", sudo_password="x", connect_timeout=3.0)
+    (jump,) = settings.jumps()
+    assert jump == ConnectionSettings("n", "gate", connect_timeout=3.0)

@@ -30,7 +30,17 @@ def test_what_init_writes_is_valid_and_of_its_phase(phase):
 def test_defaults_shown_in_comments_are_the_defaults(phase):
     """Every commented setting is taken in, and but for examples changes nothing."""
     text = render("site.yaml.j2", phase=phase, stack="x")
-    examples = ("ssh_host", "identity", "known_hosts", "proxy_", "sudo_password", "visible_", "include", "probe_url")
+    examples = (
+        "ssh_host",
+        "identity",
+        "known_hosts",
+        "proxy_",
+        "sudo_password",
+        "visible_",
+        "include",
+        "probe_url",
+        "url:",
+    )
     examples += ("max_size", "min_size", "size", "pools", "min_size", "size", "format", "none", "hooks")
     examples += ("access", "outgoing", "auth", "basic", "ldap", "kerberos", "parents", "dns", "timeouts: {c", "cache")
     lines, inside = [], False

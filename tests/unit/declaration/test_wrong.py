@@ -149,6 +149,7 @@ SETTINGS = [
     ("squid.include", ["/etc/squid/a b.conf"], "absolute path"),
     ("squid.include", ["/etc/squid/../shadow"], "absolute path"),
     ("squid.probe_url", "ftp://x/", "such as `http://192.0.2.1/`"),
+    ("drill.url", "https://x/", "such as `http://192.0.2.1/`"),
     ("squid.probe_url", "http://x/'; id", "such as `http://192.0.2.1/`"),
     ("log.format", "apache", "or a format such as"),
     ("log.format", "%ts %zz", "`%zz` is none"),

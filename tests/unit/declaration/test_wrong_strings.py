@@ -31,6 +31,7 @@ FREE = {
 ALLOWED = {
     "squid.include": "*?",
     "squid.probe_url": "&%=?~",
+    "drill.url": "&%=?~",
     "alerts.webhook.url": "&%=?",
     "squid.auth.ldap.filter": "&|!<>~*%() ",
     "squid.auth.ldap.base": "= ",

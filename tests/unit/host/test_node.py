@@ -136,3 +136,16 @@ async def test_a_node_that_is_away_is_not_looked_at_and_what_was_made_on_it_stay
 async def test_a_node_that_is_not_declared_any_more_is_unknown_not_absent():
     with pytest.raises(Unknown, match=r"(?s)qsp-a is declared away.*without --refresh"):
         await node.observe(fake_cluster(FakeNode("qsp-b", lambda command: "")), WANTED)
+
+
+async def test_a_node_is_not_released_over_what_a_failed_run_began():
+    """Pulumi's state has nothing of a thing whose making failed, so nothing takes it back."""
+    listed = {"list what is journalled": "applied/node-1\nkept/%2Fdev%2Fsdb\nfirewall/file %2Fetc%2Fx\ntime/unit x\n"}
+    released = {"read the node's owner": "lab/owner squid-ha/lab\n", "release the node from squid-ha/lab": ""}
+    fake = a_node(**listed, **released)
+    with pytest.raises(Refused, match=r"firewall and time: begun here by a run that failed"):
+        await node.remove(fake_cluster(fake, thing="node-1"), WANTED)
+    assert fake.written == []
+    done = a_node(**{"list what is journalled": "applied/node-1\nkept/%2Fdev%2Fsdb\n"}, **released)
+    await node.remove(fake_cluster(done, thing="node-1"), WANTED)
+    assert [str(command) for command in done.written] == ["release the node from squid-ha/lab"]

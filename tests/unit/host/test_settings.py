@@ -1,4 +1,5 @@
 import hashlib
+import json
 import stat
 from dataclasses import replace
 from urllib.parse import quote
@@ -7,6 +8,7 @@ import pytest
 
 from providers.connection.errors import CommandFailed, Refused, Unknown, Unreachable
 from providers.connection.fake import fake_cluster
+from providers.connection.files import Found
 from providers.connection.journal import NodeJournal
 from providers.contract import Present, State
 from providers.host import changes
@@ -204,6 +206,92 @@ async def test_a_change_that_reloads_and_one_of_mode_alone(host):
         wanted = Wanted(settings=NodeSettings(files={path: FileState(content=content, mode=mode)}, units=units))
         await apply(Kind(), host.cluster(host.node()), wanted)
         assert host.systemd.log() == ["reload old.service"]
+
+
+def told_only(host, **unit):
+    path = str(host.etc / "old.conf")
+    units = {"old.service": UnitState(reload_on=[path], **unit)}
+    return Wanted(settings=NodeSettings(files={path: FileState(content="two\n")}, units=units))
+
+
+async def test_a_unit_that_is_only_told_of_changes_stays_as_its_administrator_wants_it(host):
+    (host.systemd.state / "old.service.enabled").unlink()
+    (host.systemd.state / "old.service.active").unlink()
+    await apply(Kind(), host.cluster(host.node()), told_only(host))
+    assert "unit old.service" not in await host.cluster(host.node()).journal("qsp-a").entries()
+    host.systemd.unit("old.service")
+    host.systemd.log()
+    await remove(Kind(), host.cluster(host.node()), told_only(host))
+    assert host.systemd.log() == ["reload old.service"]
+    assert host.systemd.running("old.service") == "old\n"
+
+
+async def test_what_an_earlier_release_recorded_of_such_a_unit_is_dropped(host):
+    cluster = host.cluster(host.node())
+    await apply(Kind(), cluster, told_only(host))
+    earlier = json.dumps({"exists": True, "enabled": "disabled", "active": "inactive"})
+    await cluster.journal("qsp-a").put({"unit old.service": earlier})
+    host.systemd.log()
+    await remove(Kind(), cluster, told_only(host))
+    assert host.systemd.log() == ["reload old.service"]
+    assert await cluster.journal("qsp-a").entries() == {}
+
+
+async def test_a_unit_that_is_declared_later_comes_back_to_how_it_was_then(host):
+    cluster = host.cluster(host.node())
+    await apply(Kind(), cluster, told_only(host))
+    (host.systemd.state / "old.service.enabled").unlink()
+    declared = told_only(host, enabled="enabled", active="active")
+    await apply(Kind(), cluster, declared, previous=told_only(host))
+    assert (host.systemd.state / "old.service.enabled").exists()
+    await remove(Kind(), cluster, declared)
+    assert not (host.systemd.state / "old.service.enabled").exists()
+    assert host.systemd.running("old.service") == "old\n"
+
+
+def sharing(host, name):
+    shared = host.etc / "shared"
+    files = {str(shared / name): FileState(content="x\n")}
+    return Wanted(settings=NodeSettings(directories={str(shared): "0750 root:root"}, files=files))
+
+
+async def test_a_directory_that_another_thing_has_just_made_is_taken(host):
+    shared = host.etc / "shared"
+    found = {str(shared): Found(str(shared), "absent")}
+    for _ in range(2):
+        await changes.make_directories(host.node(), {str(shared): "0750 root:root"}, found)
+    assert stat.filemode(shared.stat().st_mode) == "drwxr-x---"
+    (host.etc / "file").touch()
+    with pytest.raises(CommandFailed, match="File exists"):
+        await changes.make_directories(
+            host.node(),
+            {str(host.etc / "file"): "0750 root:root"},
+            {str(host.etc / "file"): Found(str(host.etc / "file"), "absent")},
+        )
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+async def test_a_directory_of_two_things_goes_with_the_last_of_them(host, order):
+    before = host.manifest()
+    cluster = host.cluster(host.node())
+    for thing in "ab":
+        await apply(Kind(), cluster.of(thing), sharing(host, thing))
+    first, last = order
+    await remove(Kind(), cluster.of(first), sharing(host, first))
+    assert [path.name for path in (host.etc / "shared").iterdir()] == [last]
+    await remove(Kind(), cluster.of(last), sharing(host, last))
+    assert host.manifest() == before
+
+
+async def test_a_directory_that_was_there_before_both_stays(host):
+    (host.etc / "shared").mkdir(mode=0o700)
+    before = host.manifest()
+    cluster = host.cluster(host.node())
+    for thing in "ab":
+        await apply(Kind(), cluster.of(thing), sharing(host, thing))
+    for thing in "ba":
+        await remove(Kind(), cluster.of(thing), sharing(host, thing))
+    assert host.manifest() == before
 
 
 async def test_a_unit_that_does_not_start_says_why(host):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from declaration.site import Site
-from providers import applied, reconcile, session
+from providers import reconcile, session
 from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
+from providers.connection.journal import APPLIED
 from providers.contract import Present, State
 
 THING = "squid-ha/lab/names"
@@ -19,6 +22,7 @@ class Wanted(State):
 
 
 WANTED = Wanted(nodes={"qsp-a": "x", "qsp-b": "y"})
+OTHER = Wanted(nodes={"qsp-a": "x", "qsp-b": "z"})
 
 
 def test_a_thing_is_noted_when_it_was_applied_and_forgotten_when_removed(
@@ -27,7 +31,10 @@ def test_a_thing_is_noted_when_it_was_applied_and_forgotten_when_removed(
     journals = FakeJournals()
     fails = True
 
-    async def apply(kind: str, cluster: Cluster, wanted: State, *, previous: State | None = None) -> Present[State]:
+    edited: list[bool] = []
+
+    async def apply(kind: str, cluster: Cluster, wanted: State, **told: Any) -> Present[State]:
+        edited.append(told["edited"])
         if fails:
             raise NotVerified("it does not read back as wanted")
         return Present(wanted)
@@ -39,7 +46,7 @@ def test_a_thing_is_noted_when_it_was_applied_and_forgotten_when_removed(
         return fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b"), journals=journals, thing=thing)
 
     def noted() -> list[str]:
-        books = (journal.values for (_, thing), journal in journals.opened.items() if thing == applied.JOURNAL)
+        books = (journal.values for (_, thing), journal in journals.opened.items() if thing == APPLIED)
         return [thing for values in books for thing in values]
 
     monkeypatch.setattr(reconcile, "apply", apply)
@@ -52,5 +59,9 @@ def test_a_thing_is_noted_when_it_was_applied_and_forgotten_when_removed(
     fails = False
     access.apply(THING, "host.names", WANTED)
     assert noted() == ["names", "names"]
+    # As with the state lost and the file edited meanwhile: what is no longer named is to be taken back.
+    access.apply(THING, "host.names", OTHER)
+    access.apply(THING, "host.names", OTHER)
+    assert edited == [False, False, True, False]
     access.remove(THING, "host.names", WANTED)
     assert noted() == []

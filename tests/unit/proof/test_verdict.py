@@ -26,6 +26,14 @@ def names(proof: Proof) -> list[str]:
     return [reason.name for reason in proof.reasons]
 
 
+@pytest.mark.parametrize(
+    ("status", "served"),
+    [(200, True), (304, True), (404, True), (403, False), (407, False), (502, False), (503, False), (None, False)],
+)
+def test_a_client_is_served_by_any_answer_but_the_proxys_own_refusals(status: int | None, served: bool) -> None:
+    assert request(1, status=status).answered is served
+
+
 def test_green_when_every_answered_request_has_one_record() -> None:
     proof = prove(RUN, SENT, MOVED, logs(WHOLE, HERE, THERE))
     assert proof.passed

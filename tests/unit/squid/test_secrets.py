@@ -50,7 +50,7 @@ def test_a_kind_without_secrets_is_left_alone():
 @pytest.mark.parametrize(
     ("value", "form", "sentence"),
     [
-        (None, "users", "pulumi config set --secret users"),
+        (None, "users", "pulumi config set -s STACK --secret users"),
         (" \n", "users", "is not set"),
         ("anna", "users", "line 1 is not `name:hash`"),
         ("anna:x\n\nbob:y", "users", "line 2"),

@@ -359,12 +359,13 @@ async def test_a_sender_that_there_is_not_is_a_wrong_call_before_anybody_is_aske
         await run(pair, sender="qsp-c", move=True)
 
 
-def declared(pair: Pair, reachable: Sequence[str], probe_url: str | None) -> None:
-    network, squid = pair.site.network, pair.site.squid
+def declared(pair: Pair, reachable: Sequence[str], probe_url: str | None, drill_url: str | None = None) -> None:
+    network, squid, drill = pair.site.network, pair.site.squid, pair.site.drill
     public = network.public.model_copy(update={"reachable": tuple(reachable)})
     update = {
         "network": network.model_copy(update={"public": public}),
         "squid": squid.model_copy(update={"probe_url": probe_url}),
+        "drill": drill.model_copy(update={"url": drill_url}),
     }
     pair.site = pair.site.model_copy(update=update)
 
@@ -386,6 +387,13 @@ async def test_the_first_nodes_own_page_is_said_to_be_one_where_nothing_better_i
     (said,) = seen(await report_of(pair, url=url), "client's request")
     assert "--url URL asks for another page" in said
     assert ("http://192.0.2.11/ of qsp-a itself, where usually no web server runs" in said) is own
+
+
+def test_the_page_that_a_site_declares_for_drills_comes_before_the_probes(pair: Pair) -> None:
+    declared(pair, ["192.0.2.1"], "http://192.0.2.7/", "http://192.0.2.8/page/")
+    assert verifying.default_url(pair.site) == "http://192.0.2.8/page/"
+    declared(pair, ["192.0.2.1"], "http://192.0.2.7/")
+    assert verifying.default_url(pair.site) == "http://192.0.2.7/"
 
 
 def test_no_answer_at_all_may_be_for_want_of_a_web_server_on_the_first_node() -> None:

@@ -65,6 +65,8 @@ class World:
     live: dict[str, Callable[[Any], State | None]] = field(default_factory=dict[str, Callable[[Any], "State | None"]])
     silent: Sequence[str] = ()
     journals: FakeJournals = field(default_factory=FakeJournals)
+    begun: dict[str, str] = field(default_factory=dict[str, str])
+    """By node: what its journal has, a line `thing/name` each."""
     notices: Sequence[Notice] | HostError = ()
     secrets: dict[str, str] = field(default_factory=dict[str, str])
     kinds: dict[str, FakeKind] = field(default_factory=dict[str, FakeKind])
@@ -78,7 +80,8 @@ class World:
             run_sync(applied.record(self.cluster().of(thing.name), thing.inputs))
 
     def cluster(self) -> Cluster:
-        made = fake_cluster(*(FakeNode(name) for name in NODES), journals=self.journals)
+        nodes = [FakeNode(name, lambda _command, name=name: self.begun.get(name, "")) for name in NODES]
+        made = fake_cluster(*nodes, journals=self.journals)
         journals = made.open_journal
 
         def opened(node: Any, thing: str) -> Any:

@@ -85,6 +85,23 @@ def test_a_thing_that_is_no_longer_declared_is_named_on_each_node(world: World, 
     assert "pulumi up" in report.sites[0].findings[0].note
 
 
+def test_a_change_that_was_begun_and_never_finished_is_drift_although_all_is_as_declared(world: World, look) -> None:
+    """As a maintenance mode that a run which was cut off has left on: nothing that is declared shows it."""
+    world.deploy()
+    world.begun = {"qsp-a": "files/pending-maintenance\nfiles/file %2Fetc%2Fx\noptions/pending\nnode-1/found\n"}
+    report = look()
+    assert found(report) == [("files", "qsp-a", "", "unknown"), ("options", "", "", "unknown")]
+    assert all("never finished" in each.note for each in report.sites[0].findings)
+
+
+def test_what_a_failed_run_began_and_nobody_declares_any_more_is_named(world: World, look) -> None:
+    world.deploy()
+    world.begun = {"qsp-b": "kept/%2Fdev%2Fsdb\napplied/files\nfirewall/file %2Fetc%2Fx\nfirewall/unit y\n"}
+    report = look()
+    assert found(report) == [("firewall", "qsp-b", "", "edited")]
+    assert "begun by a run that failed" in report.sites[0].findings[0].note
+
+
 @pytest.mark.parametrize(("deployed", "origin"), [(True, "host"), (False, "edited")])
 def test_a_thing_that_is_not_there_was_removed_or_never_made(world: World, look, deployed, origin) -> None:
     if deployed:

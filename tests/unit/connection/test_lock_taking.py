@@ -1,0 +1,110 @@
+"""A lock whose taking goes wrong: what is told, and that nothing of it is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncssh
+import pytest
+
+from providers.connection.errors import HostError, Unreachable
+from providers.connection.lock import ClusterLock, NodeLock
+
+
+@dataclass
+class Stream:
+    """Gives these lines, or raises what stands in the place of one."""
+
+    lines: list[bytes | Exception]
+    written: list[bytes] = field(default_factory=list[bytes])
+
+    async def readline(self) -> bytes:
+        if not self.lines:
+            await asyncio.Event().wait()
+        line = self.lines.pop(0)
+        if isinstance(line, Exception):
+            raise line
+        return line
+
+    read = readline
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def write_eof(self) -> None:
+        self.written.append(b"end")
+
+
+class Process:
+    """A session of the lock's script that says ``answer``."""
+
+    exit_status = None
+
+    def __init__(self, *answer: bytes | Exception) -> None:
+        self.stdin, self.stdout, self.stderr = Stream([]), Stream(list(answer)), Stream([b"no space left"])
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    async def wait_closed(self) -> None:
+        self.closed = True
+
+
+class Node:
+    """A node whose sessions are these, one after the other."""
+
+    before_writing = None
+
+    def __init__(self, name: str, *processes: Process) -> None:
+        self.name = name
+        self.processes = list(processes)
+        self.opened: list[Process] = []
+        self.asked = asyncio.Event()
+
+    async def start(self, argv: list[str]) -> Process:
+        self.opened.append(self.processes.pop(0))
+        self.asked.set()
+        return self.opened[-1]
+
+    def carries(self, process: Process) -> bool:
+        return process in self.opened
+
+
+def lock_of(*nodes: Any) -> ClusterLock:
+    return ClusterLock([NodeLock(node, "lab") for node in nodes], print, limit=0.0)
+
+
+@pytest.mark.parametrize("error", [asyncssh.ConnectionLost("gone"), ConnectionResetError("gone"), TimeoutError()])
+async def test_a_connection_that_breaks_in_the_taking_is_told_as_unreachable(error: Exception) -> None:
+    first, second = Node("qsp-a", Process(b"held \n")), Node("qsp-b", Process(error))
+    with pytest.raises(Unreachable, match="qsp-b: no answer when taking the lock"):
+        await lock_of(first, second).hold()
+    assert [first.opened[0].closed, second.opened[0].closed] == [True, True]
+
+
+@pytest.mark.parametrize("answer", [b"", b"what\n"])
+async def test_a_node_that_gives_no_lock_leaves_none_on_the_other(answer: bytes) -> None:
+    first, second = Node("qsp-a", Process(b"held \n")), Node("qsp-b", Process(answer))
+    lock = lock_of(first, second)
+    with pytest.raises(HostError, match="qsp-b: the cluster's lock cannot be taken"):
+        await lock.hold()
+    assert [first.opened[0].closed, second.opened[0].closed] == [True, True]
+    first.processes, second.processes = [Process(b"held \n")], [Process(b"held \n")]
+    await lock.hold()
+    await lock.release()
+
+
+async def test_a_taking_that_is_called_off_keeps_nothing() -> None:
+    first, second = Node("qsp-a", Process(b"held \n")), Node("qsp-b", Process())
+    taking = asyncio.create_task(lock_of(first, second).hold())
+    await second.asked.wait()
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    assert [first.opened[0].closed, second.opened[0].closed] == [True, True]
