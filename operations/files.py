@@ -37,7 +37,7 @@ def try_each(writes: Iterable[Callable[[], object]]) -> None:
         try:
             write()
         except OSError as error:
-            troubles.append(f"{error.filename} cannot be written: {error.strerror}.")
+            troubles.append(f"{error.filename or 'a file'} cannot be written: {error.strerror or error}.")
         except StackTrouble as trouble:
             troubles.append(str(trouble))
     if troubles:

@@ -22,9 +22,9 @@ _LENGTH = 16
 Digests: TypeAlias = Mapping[str, str]
 """Path of a property → digest of its value."""
 
-Origin: TypeAlias = Literal["host", "edited", "both", "unknown"]
-"""Who made the difference: the host was changed, the declaration was edited and not deployed, both; or nobody can tell,
-because nothing was recorded (the site was deployed by a release that did not)."""
+Origin: TypeAlias = Literal["host", "edited", "both", "begun", "unknown"]
+"""Who made the difference: the host was changed, the declaration was edited and not deployed, both; a run that has not
+finished; or nobody can tell, because nothing was recorded (the site was deployed by a release that did not)."""
 
 
 def digests(wanted: State) -> dict[str, str]:
@@ -106,11 +106,10 @@ async def edited(cluster: Cluster, wanted: State) -> bool:
     return any(edits(wanted, things[cluster.thing]) for things in known.values() if cluster.thing in things)
 
 
-async def forget(cluster: Cluster, wanted: State) -> None:
-    """Strike off what was recorded of the cluster's thing."""
+async def forget(cluster: Cluster) -> None:
+    """Strike off what was recorded of the cluster's thing: everywhere, for earlier releases noted on more nodes."""
     book = cluster.of(APPLIED)
-    where = _noted_on(cluster, wanted)
-    await cluster.each(lambda node: book.journal(node).drop([cluster.thing]), where)
+    await cluster.each(lambda node: book.journal(node).drop([cluster.thing]))
 
 
 async def read(cluster: Cluster, node: Node) -> dict[str, Digests]:

@@ -119,7 +119,7 @@ class SiteAccess:
 
         async def work() -> None:
             await reconcile.remove(kind, cluster, wanted)
-            await applied.forget(cluster, wanted)
+            await applied.forget(cluster)
 
         run_sync(work())
 

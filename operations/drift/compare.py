@@ -18,7 +18,7 @@ from providers.reconcile import Difference
 
 _CANNOT_TELL = (Unreachable, Unknown, TimedOut)
 NOT_READ = "declared now, not yet deployed; looking at the host cannot tell it"
-UNFINISHED = "a change was begun and never finished; `pulumi up --refresh` finishes it"
+UNFINISHED = "under way, or begun and never finished: `pulumi up`, and `pulumi up --refresh` if that finds nothing"
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _findings(
     differing = reconcile.differences(wanted, observed.values)
     found = [_finding(nodes, thing, each, own) for each in differing]
     found += [
-        Finding(thing=thing, node=node, property="", live="there", origin="unknown", note=UNFINISHED)
+        Finding(thing=thing, node=node, property="", live="there", origin="begun", note=UNFINISHED)
         for node in nodes.unfinished(thing, where)
     ]
     return found + _edited(nodes, thing, wanted, differing, where, own)

@@ -34,6 +34,7 @@ ORIGINS: Mapping[Origin, str] = {
     "host": "changed on the host",
     "edited": "edited, not deployed",
     "both": "edited, and changed on the host",
+    "begun": "begun, not finished",
     "unknown": "not known",
 }
 """In words."""

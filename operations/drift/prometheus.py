@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from operations.drift.model import Outcome, Report
+from operations.drift.model import ORIGINS, Outcome, Report
 from operations.files import write_whole
 
 
@@ -27,10 +27,7 @@ def render(report: Report) -> str:
     lines += _family("findings", "Properties that are not as declared.")
     for site in report.sites:
         origins = [finding.origin for finding in site.findings]
-        lines += [
-            _sample("findings", origins.count(each), stack=site.stack, origin=each)
-            for each in ("host", "edited", "both", "unknown")
-        ]
+        lines += [_sample("findings", origins.count(each), stack=site.stack, origin=each) for each in ORIGINS]
     lines += _family("nodes_unreachable", "Nodes that could not be looked at.")
     for site in report.sites:
         silent = {case.node for case in site.cases if case.outcome == Outcome.UNREACHABLE and case.node}

@@ -6,10 +6,11 @@ from collections.abc import Collection
 
 from operations.drift.compare import Nodes
 from operations.drift.model import Case, Finding, Outcome
+from providers.applied import Origin
 from providers.connection.journal import APPLIED, KEPT
 
 _DEPLOYED = "no longer declared; `pulumi up` removes it"
-_BEGUN = "begun by a run that failed, and no longer declared; declare it again and `pulumi up`, then take it out"
+_BEGUN = "begun and never finished, and no longer declared; if `pulumi up` leaves it: declare it, up, take it out, up"
 
 
 def undeclared(nodes: Nodes, declared: Collection[str]) -> list[Case]:
@@ -22,9 +23,12 @@ def undeclared(nodes: Nodes, declared: Collection[str]) -> list[Case]:
         for thing in things
         if thing not in known and thing not in nodes.recorded.get(node, {})
     ]
-    return [*(_case(*each, _DEPLOYED) for each in deployed), *(_case(*each, _BEGUN) for each in begun)]
+    return [
+        *(_case(*each, "edited", _DEPLOYED) for each in deployed),
+        *(_case(*each, "begun", _BEGUN) for each in begun),
+    ]
 
 
-def _case(thing: str, node: str, note: str) -> Case:
-    finding = Finding(thing=thing, node=node, property="", live="there", origin="edited", note=note)
+def _case(thing: str, node: str, origin: Origin, note: str) -> Case:
+    finding = Finding(thing=thing, node=node, property="", live="there", origin=origin, note=note)
     return Case(thing=thing, kind="", node=node, outcome=Outcome.DRIFT, findings=[finding])

@@ -17,7 +17,7 @@ from operations.mounted import NOT_MOUNTED
 from operations.proof.model import Move
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, script
-from providers.connection.errors import CommandFailed, HostError, NotVerified, Refused, in_a_line
+from providers.connection.errors import CommandFailed, HostError, Locked, NotVerified, Refused, in_a_line
 
 TRY_AGAIN = 1.0
 SLACK = 45.0
@@ -173,7 +173,7 @@ class SiteHands:
         while True:
             try:
                 await self._cluster.node(name).run(replace(wanted, timeout=min(wanted.timeout, 30.0)))
-            except CommandFailed:
+            except (CommandFailed, Locked):
                 raise
             except HostError:
                 if time.monotonic() > deadline:

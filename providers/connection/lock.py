@@ -86,6 +86,10 @@ class NodeLock:
             and self.node.carries(process)
         )
 
+    def is_own(self, holder: str) -> bool:
+        """Whether that is this run itself, by a session that the node does not know to be lost."""
+        return bool(holder) and holder == self._who
+
     async def take(self) -> str:
         """Try once. '' when held, else who holds it. Raises `Unreachable`, `HostError` where there can be no lock."""
         who = who_am_i()
@@ -172,7 +176,9 @@ class ClusterLock:
                         remedy="wait until it has ended; if that process is gone, its lock goes within a minute",
                     )
                 if not told:
-                    self._progress(f"waiting for another run on this cluster: {holder[1]}")
+                    mine = any(lock.is_own(holder[1]) for lock in self._locks)
+                    whom = "this run's own lost session to end" if mine else f"another run on this cluster: {holder[1]}"
+                    self._progress(f"waiting for {whom}")
                     told = True
                 await asyncio.sleep(RETRY_AFTER)
             self._holding = True
@@ -191,7 +197,7 @@ class ClusterLock:
         if self._overtaken is not None:
             node, who = self._overtaken
             raise Locked(
-                f"the connections that kept this cluster locked broke, and another run has had the lock since: {who}",
+                f"the connections that kept this cluster locked broke, and another run went for the lock since: {who}",
                 node=node,
                 remedy="let that run end, then run this again",
             )

@@ -99,8 +99,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
     """Release the claim; what is recorded of kept data stays where it is. On a node that is away, all stays.
 
-    Raises `Refused` while something else is journalled: it was begun by a run that failed, so that Pulumi's state has
-    nothing of it and nobody would take it back.
+    Raises `Refused` while something else is journalled: Pulumi's state has nothing of it, so nobody would take it back.
     """
     if wanted.node not in cluster.nodes:
         cluster.progress(f"{wanted.node} is away: what was made on it stays there")
@@ -109,10 +108,11 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
     begun = sorted((await journalled(node, cluster.site)).keys() - {APPLIED, KEPT, cluster.thing})
     if begun:
         raise Refused(
-            f"{' and '.join(begun)}: begun here by a run that failed, so nobody has taken it back",
+            f"{' and '.join(begun)}: journalled here, but not in Pulumi's state, so nothing takes it back (the node "
+            "was away, or a run that failed had begun it)",
             node=node.name,
-            remedy="declare it if it no longer is, `pulumi up` to finish it, and then destroy again; or, if it shall "
-            f"stay as it is, remove its folder below {ROOT} on the node",
+            remedy="declare it if it no longer is, `pulumi up`, and then destroy again; or, if it shall stay as it is, "
+            f"remove its folder below {ROOT} on the node",
         )
     await release(cluster, node)
 

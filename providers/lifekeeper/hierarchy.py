@@ -14,7 +14,7 @@ from providers.lifekeeper.views import IN_SERVICE, Instance, View
 
 _ROLES = {"ISP": "Started", "ISU": "Degraded", "OSU": "Stopped", "OSF": "Failed", "ILLSTATE": "Starting"}
 _WORD = re.compile(r"(?<![a-z])squid(?![a-z])", re.IGNORECASE)
-_SERVICE = re.compile(r"(?<![A-Za-z0-9])squid(?![A-Za-z0-9])")
+_SERVICE = re.compile(r"(?<![A-Za-z0-9-])squid(?![A-Za-z0-9-])")
 
 
 @dataclass(frozen=True)

@@ -31,14 +31,17 @@ async def aside(cluster: Cluster, node: str) -> None:
         return
     _refuse_maintenance(current)
     if not view.standby:
+        standby = _standby(node, "--update", "on")
         if active(current) == node:
-            await switchover(cluster, _other(current, node))
-        # Where members are on their way there is no active node; standby would finish that by moving them.
+            # Without stickiness the service might be back before the node is aside.
+            await switchover(cluster, _other(current, node), then=standby)
         elif _serves(current, node):
+            # Where members are on their way there is no active node; standby would finish that by moving them.
             raise Refused(
                 "parts of the service run here and others do not", node=node, remedy="wait until it has settled"
             )
-        await current.node.run(_standby(node, "--update", "on"))
+        else:
+            await current.node.run(standby)
     limit = SLACK + sum(times.limit(each.operations.values(), "demote", "stop") for each in _members(current))
     doing = f"Waiting until nothing runs on {node}"
     await live.wait(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from providers.connection.cluster import Cluster, Node
-from providers.connection.command import command, script
+from providers.connection.command import Command, command, script
 from providers.connection.errors import CommandFailed, HostError, NotVerified, Refused, Unreachable
 from providers.pacemaker import fences, live, times
 from providers.pacemaker.cib import Cib
@@ -34,8 +34,10 @@ IDLE = 10
 """Readings in a row without a constraint that moves the service, after which it is not expected any more."""
 
 
-async def switchover(cluster: Cluster, to: str) -> None:
+async def switchover(cluster: Cluster, to: str, *, then: Command | None = None) -> None:
     """Move the whole service to ``to`` and wait until all of it runs there; nothing to do if it does.
+
+    ``then`` is run on ``to`` while the constraint still keeps the service there.
 
     A transient unit on the target does the moving and takes the constraint for it away when it ends, however it ends:
     a broken connection, or a killed program here, leaves nothing behind. Should the target itself die, the
@@ -57,6 +59,8 @@ async def switchover(cluster: Cluster, to: str) -> None:
     cluster.progress(f"Moving {', '.join(members)} to {to}")
     doing = f"Waiting for the service on {to}"
     await live.wait(cluster, lambda now: arrived(now, to), limit=limit, doing=doing, give_up=_stayed(to))
+    if then is not None:
+        await cluster.node(to).run(then)
     await _end_unit(cluster, to)
 
 

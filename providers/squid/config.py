@@ -125,7 +125,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
         await _load(cluster, wanted, [one for one in serving if begun[one.node.name]])
     except HostError as failure:
         await rollback.roll_back(cluster, wanted.unit, wanted.port, wanted.probe_url, before, serving, failure)
-    done = [name for name in begun if begun[name]]
+    done = [name for name in begun if begun[name] or not {PENDING, RESTART}.isdisjoint(entries[name])]
     await cluster.each(lambda node: cluster.journal(node).drop([PENDING, RESTART]), done)
 
 

@@ -6,7 +6,7 @@ from providers.connection.loop import run_sync
 from providers.host import packages
 from providers.host.maintenance import MARK
 from tests.support.sites import on_containers
-from tests.support.stack import Stack
+from tests.support.stack import DRIFT, Stack
 from tests.support.things import Site, site
 
 # A package such as an upgrade brings: its script restarts what the cluster runs on, and notes the mode it found.
@@ -70,4 +70,18 @@ def test_a_run_that_was_cut_off_inside_is_put_right_by_the_next(deployed, hosts,
     hosts.apply("host.packages", "cut", wanted)
     assert hosts.sh("qsp-a", MODE) == ""
     assert hosts.journal("qsp-a", "cut") == {}
+    assert deployed.drift().code == 0
+
+
+@pytest.mark.long
+def test_a_mode_that_a_reverted_run_has_left_on_is_drift_and_refreshing_leaves_it(deployed, hosts):
+    """With the edit taken back Pulumi sees no change, and none of the declared properties differs either."""
+    hosts.sh("qsp-a", "crm_attribute --type crm_config --name maintenance-mode --update true")
+    run_sync(hosts.cluster.of("packages").journal("qsp-a").record({MARK: ""}))
+    found = deployed.drift()
+    assert found.code == DRIFT, found.output
+    assert "unfinished" in found.output
+    deployed.up("--refresh")
+    assert hosts.sh("qsp-a", MODE) == ""
+    assert MARK not in hosts.journal("qsp-a", "packages")
     assert deployed.drift().code == 0

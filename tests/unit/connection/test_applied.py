@@ -85,7 +85,7 @@ async def test_it_is_recorded_once_where_the_thing_belongs_and_forgotten_there()
     assert await applied.read(cluster, cluster.nodes["qsp-b"]) == {}
     await applied.record(cluster.of("options"), Wanted(nodes={}, order=[1]))
     assert list(await applied.read(cluster, cluster.nodes["qsp-b"])) == ["options"]
-    await applied.forget(cluster, OfOne(node="qsp-a"))
+    await applied.forget(cluster)
     assert list(await applied.read(cluster, cluster.nodes["qsp-a"])) == ["options"]
 
 
@@ -95,4 +95,4 @@ async def test_what_is_about_a_node_that_is_away_is_recorded_on_no_other() -> No
     away = OfOne(node="qsp-b", away="yes")
     await applied.record(cluster, away)
     assert await applied.read(cluster, cluster.nodes["qsp-a"]) == {}
-    await applied.forget(cluster, away)
+    await applied.forget(cluster)

@@ -139,7 +139,7 @@ async def test_who_was_overtaken_meanwhile_writes_no_more(site, monkeypatch):
     await second.hold()
     await second.release()
     for _ in range(2):
-        with pytest.raises(Locked, match=r"qsp-a: the connections .* another run has had the lock since: somebody"):
+        with pytest.raises(Locked, match=r"qsp-a: the connections .* another run went for the lock since: somebody"):
             await write(first, 1)
     assert not any(lock.held for lock in first._locks)
     await first.release()

@@ -143,7 +143,7 @@ async def test_a_node_is_not_released_over_what_a_failed_run_began():
     listed = {"list what is journalled": "applied/node-1\nkept/%2Fdev%2Fsdb\nfirewall/file %2Fetc%2Fx\ntime/unit x\n"}
     released = {"read the node's owner": "lab/owner squid-ha/lab\n", "release the node from squid-ha/lab": ""}
     fake = a_node(**listed, **released)
-    with pytest.raises(Refused, match=r"firewall and time: begun here by a run that failed"):
+    with pytest.raises(Refused, match=r"firewall and time: journalled here, but not in Pulumi's state"):
         await node.remove(fake_cluster(fake, thing="node-1"), WANTED)
     assert fake.written == []
     done = a_node(**{"list what is journalled": "applied/node-1\nkept/%2Fdev%2Fsdb\n"}, **released)

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
 from providers.connection.errors import NotVerified, Refused, TimedOut
 from providers.connection.fake import FakeNode, fake_cluster
@@ -77,6 +78,22 @@ async def test_the_active_node_is_left_before_it_goes_aside() -> None:
     with pytest.raises(Refused, match="qsp-a: this node cannot take the service over now"):
         await runtime.aside(cluster, "qsp-b")
     assert acting.said == []
+
+
+async def test_the_active_node_is_aside_before_what_moved_the_service_is_taken_away(monkeypatch) -> None:
+    """Without stickiness it would be back at once, and the node could not be put aside."""
+    acting = Acting()
+
+    async def emptied(cluster: Cluster, *_: object, **__: object) -> live.Live:
+        return await live.read(cluster)
+
+    monkeypatch.setattr(live, "wait", emptied)
+    await runtime.aside(fake_cluster(*acting.nodes()), "qsp-b")
+    moved, aside, ended = (
+        next(place for place, said in enumerate(acting.said) if word in said)
+        for word in ("crm_resource --move", "crm_attribute", "systemctl stop")
+    )
+    assert moved < aside < ended
 
 
 async def test_a_victim_that_was_left_by_a_run_that_was_cut_off_comes_back_and_one_put_aside_does_not() -> None:

@@ -90,7 +90,7 @@ def test_a_change_that_was_begun_and_never_finished_is_drift_although_all_is_as_
     world.deploy()
     world.begun = {"qsp-a": "files/pending-maintenance\nfiles/file %2Fetc%2Fx\noptions/pending\nnode-1/found\n"}
     report = look()
-    assert found(report) == [("files", "qsp-a", "", "unknown"), ("options", "", "", "unknown")]
+    assert found(report) == [("files", "qsp-a", "", "begun"), ("options", "", "", "begun")]
     assert all("never finished" in each.note for each in report.sites[0].findings)
 
 
@@ -98,8 +98,8 @@ def test_what_a_failed_run_began_and_nobody_declares_any_more_is_named(world: Wo
     world.deploy()
     world.begun = {"qsp-b": "kept/%2Fdev%2Fsdb\napplied/files\nfirewall/file %2Fetc%2Fx\nfirewall/unit y\n"}
     report = look()
-    assert found(report) == [("firewall", "qsp-b", "", "edited")]
-    assert "begun by a run that failed" in report.sites[0].findings[0].note
+    assert found(report) == [("firewall", "qsp-b", "", "begun")]
+    assert "begun and never finished" in report.sites[0].findings[0].note
 
 
 @pytest.mark.parametrize(("deployed", "origin"), [(True, "host"), (False, "edited")])
