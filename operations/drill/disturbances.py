@@ -82,11 +82,16 @@ class ByPlug:
 
 @dataclass(frozen=True)
 class Aside:
-    """A node that the engine takes out of service, in order, and brings back."""
+    """A node that the engine takes out of service, in order, and brings back. No node undoes that by itself."""
 
     what: str
     node: str
     cut_off: bool = False
+
+    @property
+    def by_hand(self) -> str:
+        """What a person undoes it by."""
+        return f"`squid-ha node back STACK {self.node}`"
 
 
 Disturbance: TypeAlias = OnNode | ByPlug | Aside

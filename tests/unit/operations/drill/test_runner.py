@@ -130,6 +130,12 @@ async def test_what_cannot_be_undone_is_said_and_keeps_no_other_from_it(site: Si
     assert any("NOT undone" in text for text in told)
 
 
+async def test_a_node_that_stays_aside_is_left_with_the_command_that_brings_it_back(site: Site) -> None:
+    course = await runner(World(stuck="aside"), settle=0.02).run(steps(site, "peer-back"))
+    (left,) = [each for each in course.findings if each.name == "left behind"]
+    assert "`squid-ha node back STACK qsp-" in left.detail
+
+
 async def test_stickiness_0_shows_in_the_samples(site: Site) -> None:
     course = await run(site, World(sticky=False), "public-network-cut")
     (stay,) = course.stays
