@@ -8,14 +8,16 @@ there after a read that found a change begun and never finished, and makes a dif
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import pulumi
 from pulumi import dynamic
 
 from providers import reconcile, session, wire
+from providers.connection.errors import HostError, Unforeseen
 from providers.contract import Absent, State
 from providers.kinds import KINDS, load_kind
 
@@ -25,6 +27,22 @@ UNFINISHED = "unfinished"
 
 Props = dict[str, Any]
 Refusal = Callable[[State, State], "str | None"]
+_P, _R = ParamSpec("_P"), TypeVar("_R")
+
+
+def _told_to_people(method: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Without the way by which a host's error came: Pulumi prints all of that before the one sentence that counts."""
+
+    @functools.wraps(method)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return method(*args, **kwargs)
+        except Unforeseen:
+            raise
+        except HostError as error:
+            raise error.with_traceback(None) from None
+
+    return call
 
 
 class KindProvider(dynamic.ResourceProvider):
@@ -61,14 +79,17 @@ class KindProvider(dynamic.ResourceProvider):
         moved = _olds.get(IDENTITY) != _news.get(IDENTITY)
         return dynamic.DiffResult(changes=bool(differs) or moved or UNFINISHED in _olds, delete_before_replace=True)
 
+    @_told_to_people
     def create(self, props: Props) -> dynamic.CreateResult:
         """Make it true, adopting what fits already: with the state lost, this changes nothing on the nodes."""
         return dynamic.CreateResult(id_=props[IDENTITY], outs=self._apply(props))
 
+    @_told_to_people
     def update(self, _id: str, _olds: Props, _news: Props) -> dynamic.UpdateResult:
         """Make only the difference true."""
         return dynamic.UpdateResult(outs=self._apply(_news, previous=self._wanted(_olds)))
 
+    @_told_to_people
     def read(self, id_: str, props: Props) -> dynamic.ReadResult:
         """What is there now, as inputs, so that drift shows as the properties that differ. Unknown raises."""
         wanted = self._wanted(props)
@@ -79,6 +100,7 @@ class KindProvider(dynamic.ResourceProvider):
         outputs = {**inputs, FACTS: dict(observed.facts), **({UNFINISHED: "yes"} if unfinished else {})}
         return dynamic.ReadResult(id_, outputs, inputs)
 
+    @_told_to_people
     def delete(self, _id: str, _props: Props) -> None:
         """Take back what this declaration made."""
         self._access.remove(_props[IDENTITY], self.kind, self._wanted(_props))

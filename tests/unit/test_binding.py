@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 import pytest
 
 from providers import binding, wire
+from providers.connection.errors import Unreachable
 from providers.contract import Observed, Present, State
 from providers.host import node
 
@@ -33,3 +35,21 @@ def test_a_refresh_finds_it_and_the_next_up_goes_on_with_it(monkeypatch: pytest.
     assert provider.diff("squid-ha/lab/node-1", read.outs, PROPS).changes == unfinished
     # The next read gets these outputs.
     assert provider.read("squid-ha/lab/node-1", read.outs).outs == read.outs
+
+
+class Broken:
+    """A site whose node cannot be reached, found out deep inside."""
+
+    def observe(self, *_: object) -> None:
+        raise Unreachable("no SSH connection", node="qsp-a", remedy="see whether it is on") from OSError("no route")
+
+
+def test_an_error_of_a_host_is_one_sentence_and_not_the_way_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = binding.load("host.node")
+    monkeypatch.setattr(provider, "_site", Broken())
+    with pytest.raises(Unreachable) as caught:
+        provider.read("squid-ha/lab/node-1", PROPS)
+    printed = "".join(traceback.format_exception(caught.value))
+    assert "qsp-a: no SSH connection" in printed
+    assert "no route" not in printed
+    assert "in observe" not in printed
