@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 import pulumi
 from pulumi import dynamic
@@ -27,14 +27,14 @@ UNFINISHED = "unfinished"
 
 Props = dict[str, Any]
 Refusal = Callable[[State, State], "str | None"]
-_P, _R = ParamSpec("_P"), TypeVar("_R")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def _told_to_people(method: Callable[_P, _R]) -> Callable[_P, _R]:
+def _told_to_people(method: Method) -> Method:
     """Without the way by which a host's error came: Pulumi prints all of that before the one sentence that counts."""
 
     @functools.wraps(method)
-    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+    def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 as the method has it
         try:
             return method(*args, **kwargs)
         except Unforeseen:
@@ -42,7 +42,7 @@ def _told_to_people(method: Callable[_P, _R]) -> Callable[_P, _R]:
         except HostError as error:
             raise error.with_traceback(None) from None
 
-    return call
+    return cast("Method", call)
 
 
 class KindProvider(dynamic.ResourceProvider):
