@@ -161,7 +161,7 @@ def _default_ones(read: Mapping[str, _Reading], known: Mapping[str, Mapping[str,
     return [name for name, node in read.items() if _DISCARD in known[name] or (node.runs and _is_default(node.conf))]
 
 
-def _how(wanted: Wanted, read: Mapping[str, _Reading], source: str | None, default: Collection[str] = ()) -> str:
+def _how(wanted: Wanted, read: Mapping[str, _Reading], source: str | None, default: Collection[str]) -> str:
     """What running daemons need to take over what is about to be written: nothing, ``reload`` or ``restart``."""
     how = ""
     for name, node in read.items():
