@@ -9,7 +9,7 @@ of the nodes, and is undone there. One by the engine is undone by the engine.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from blueprint.platforms import PLATFORMS
 from declaration.site import Site
@@ -35,6 +35,8 @@ class OnNode:
     ``node``; there exit code `NOT_MOUNTED` says that it was not. ``takes``: seconds for the start.
     """
 
+    by_hand: ClassVar[str] = ""
+    """What a person undoes it by, where no node does by itself."""
     name: str
     what: str
     node: str
@@ -78,6 +80,7 @@ class ByPlug:
     what: str
     node: str
     cut_off: bool = False
+    by_hand: ClassVar[str] = ""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from operations.drill.clients import Clients
-from operations.drill.disturbances import Aside, Disturbance
+from operations.drill.disturbances import Disturbance
 from operations.drill.eyes import Eyes
 from operations.drill.hands import Hands
 from operations.drill.model import Finding, FindingName, Moment, Sample
@@ -273,7 +273,7 @@ class Runner:
                 await self._hands.undo(disturbance)
                 self._course.repaired = time.time()
             except HostError as trouble:
-                by_hand = f" ({disturbance.by_hand} undoes it)" if isinstance(disturbance, Aside) else ""
+                by_hand = f" ({disturbance.by_hand} undoes it)" if disturbance.by_hand else ""
                 self._find("left behind", trouble, f"{disturbance.what}, not undone{by_hand}: ")
                 self._progress(f"NOT undone: {disturbance.what}: {in_a_line(trouble)}")
         self._broken.clear()
