@@ -90,7 +90,7 @@ class NodeJournal:
     def __init__(self, node: Node, site: str, thing: str, *, root: str = ROOT) -> None:
         self._node = node
         self._root = root
-        self._things = f"{root}/{_encode(site)}/things"
+        self._things = _things(root, site)
         self._directory = f"{self._things}/{_encode(thing)}"
         self._thing = thing
 
@@ -153,12 +153,16 @@ for f in */*; do if [ -f "$f" ]; then echo "$f"; fi; done
 
 async def journalled(node: Node, site: str, *, root: str = ROOT) -> dict[str, list[str]]:
     """What a node's journal has of each of the site's things, by name and without the values; one round trip."""
-    read = script(_NAMES, f"{root}/{_encode(site)}/things", reads=True, label="list what is journalled")
+    read = script(_NAMES, _things(root, site), reads=True, label="list what is journalled")
     found: dict[str, list[str]] = {}
     for line in (await node.run(read)).stdout.splitlines():
         thing, _, name = line.partition("/")
         found.setdefault(unquote(thing), []).append(unquote(name))
     return found
+
+
+def _things(root: str, site: str) -> str:
+    return f"{root}/{_encode(site)}/things"
 
 
 def _encode(name: str) -> str:
