@@ -103,7 +103,10 @@ class Site(Settings):
     """The site's own commands, run by pulumi-command after a deployment or before a destruction."""
 
     takeover: bool = False
-    """Accept nodes that another stack owns, a foreign cluster, or a foreign configuration of Squid."""
+    """Accept nodes that another stack owns, a foreign cluster, or a foreign configuration of Squid.
+
+    That stack then changes nothing on them any more, and its `pulumi destroy` is refused.
+    """
 
     adopted: Adopted | None = None
     """What was found on nodes built by hand, and is left as it is (docs/adopt.md). Written by `squid-ha adopt`."""

@@ -16,6 +16,7 @@ from providers import applied, reconcile
 from providers.connection.access import ConnectionSettings
 from providers.connection.cluster import Cluster
 from providers.connection.loop import run_sync
+from providers.connection.ownership import OWNED_ELSEWHERE, only_own
 from providers.connection.pool import open_cluster
 from providers.contract import Observed, Present, State
 
@@ -25,6 +26,11 @@ Secrets = Callable[[str], str | None]
 
 BOOT = 30.0
 """Seconds that a node which does not answer yet is tried again: it may be booting."""
+
+_TAKEN_OVER = (
+    "nothing is taken back from a node that another stack has taken over: to take back what is on nodes that are still "
+    "this one's, declare the others away; to forget all of it, `pulumi stack rm --force` with this stack's name"
+)
 
 
 def connections(site: Site, secret: Secrets, patience: float = BOOT) -> list[ConnectionSettings]:
@@ -103,22 +109,23 @@ class SiteAccess:
     def apply(self, identity: str, kind: str, wanted: State, previous: State | None = None) -> Present[State]:
         """Make it true, note on the nodes what was applied, and tell what is then there."""
         sealed, cluster = self.sealed(kind, wanted), self._of(identity)
+        writing = cluster if cluster.takeover else only_own(cluster, OWNED_ELSEWHERE)
 
         async def work() -> Present[State]:
             # With the state lost, the nodes alone know what was declared before.
             edited = previous is None and await applied.edited(cluster, sealed)
-            present = await reconcile.apply(kind, cluster, sealed, previous=previous, edited=edited)
+            present = await reconcile.apply(kind, writing, sealed, previous=previous, edited=edited)
             await applied.record(cluster, sealed)
             return present
 
         return run_sync(work())
 
     def remove(self, identity: str, kind: str, wanted: State) -> None:
-        """Take it back, and the note that it was applied."""
+        """Take it back, and the note that it was applied. Raises `Refused` where another stack took a node over."""
         cluster = self._of(identity)
 
         async def work() -> None:
-            await reconcile.remove(kind, cluster, wanted)
+            await reconcile.remove(kind, only_own(cluster, _TAKEN_OVER), wanted)
             await applied.forget(cluster)
 
         run_sync(work())

@@ -16,7 +16,7 @@ from operations.doctor.model import Asked, Check, Finding, Report
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import TIMED_OUT, Command, Result
 from providers.connection.errors import HostError, TimedOut
-from providers.connection.journal import read_owners
+from providers.connection.ownership import read_owners
 
 
 def found() -> dict[str, Check]:

@@ -9,16 +9,8 @@ from pydantic import Field
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import Refused
-from providers.connection.journal import (
-    APPLIED,
-    KEPT,
-    ROOT,
-    claim,
-    foreign_owner,
-    journalled,
-    read_owners,
-    release,
-)
+from providers.connection.journal import APPLIED, KEPT, ROOT, journalled
+from providers.connection.ownership import claim, foreign_owner, read_owners, release
 from providers.contract import Absent, Observed, Present, State
 from providers.host import facts, phases
 

@@ -1,11 +1,14 @@
 """The whole program on the container pair, phase 2: real `pulumi up`, drift, repair, lost state, destroy."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab import control
+from providers.connection.loop import run_sync
+from providers.connection.ownership import claim
 from tests.hosts.conftest import wait_for_ssh
 from tests.support.sites import on_containers
 from tests.support.stack import DRIFT, Run, Stack
@@ -144,6 +147,26 @@ def test_a_changed_way_to_the_nodes_counts_for_refresh(stack, other_way):
     stack.pulumi("refresh", "--yes", check=True)
     assert other_way.taken_to() == {"qsp-a", "qsp-b"}, "refresh went the way of the last `up`"
     other_way.used.unlink()
+
+
+@pytest.fixture
+def taken_over(deployed, hosts):
+    """Another stack has taken qsp-b over; afterwards it is given back."""
+    node = hosts.cluster.node("qsp-b")
+    mine = replace(hosts.cluster, site="test-pulumi", owner="squid-ha/test-pulumi", takeover=True)
+    run_sync(claim(replace(mine, site="berlin", owner="squid-ha/berlin"), node))
+    yield
+    run_sync(claim(mine, node))
+
+
+def test_where_another_stack_has_taken_a_node_over_destroy_takes_nothing_back(stack, taken_over, hosts, pair):
+    before = {name: hosts.manifest(name) for name in pair.names}
+    run = stack.destroy(check=False)
+    assert run.code != 0, run.output
+    assert "qsp-b: this node belongs to squid-ha/berlin (site berlin)" in run.output, run.output
+    assert "pulumi stack rm --force" in run.output, run.output
+    for name in pair.names:
+        assert hosts.manifest(name) == before[name], f"the destroy that was refused changed {name}"
 
 
 def test_destroy_goes_the_changed_way_and_leaves_the_nodes_as_they_were(stack, other_way, hosts, pair, untouched):

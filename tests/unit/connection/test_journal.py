@@ -1,13 +1,11 @@
 import asyncio
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from providers.connection.errors import CommandFailed, Refused
-from providers.connection.fake import fake_cluster
-from providers.connection.journal import NodeJournal, claim, journalled, read_owners, release
+from providers.connection.errors import CommandFailed
+from providers.connection.journal import NodeJournal, journalled
 from tests.unit.local import LocalNode
 
 
@@ -89,83 +87,6 @@ async def test_any_names_and_texts(values, tmp_path_factory):
     journal = NodeJournal(LocalNode(), "lab", "t", root=str(tmp_path_factory.mktemp("j")))
     await journal.record(values)
     assert await journal.entries() == values
-
-
-async def test_ownership(tmp_path):
-    node, root = LocalNode(), str(tmp_path / "squid-ha")
-    ours = fake_cluster(node, site="lab", owner="squid-ha/lab")
-    theirs = fake_cluster(node, site="lab", owner="squid-ha/other")
-    elsewhere = fake_cluster(node, site="berlin", owner="squid-ha/lab")
-    await release(ours, node, root=root)
-    await claim(ours, node, root=root)
-    written = len(node.written)
-    await claim(ours, node, root=root)
-    assert len(node.written) == written
-    for foreign in (theirs, elsewhere):
-        with pytest.raises(Refused, match=r"qsp-a: this node belongs to squid-ha/lab \(site lab\).*\n.*takeover"):
-            await claim(foreign, node, root=root)
-        await release(foreign, node, root=root)
-    assert await read_owners(node, root=root) == {"lab": "squid-ha/lab"}
-    await claim(fake_cluster(node, site="lab", owner="squid-ha/other", takeover=True), node, root=root)
-    assert await read_owners(node, root=root) == {"lab": "squid-ha/other"}
-    await release(theirs, node, root=root)
-    assert not (tmp_path / "squid-ha").exists()
-
-
-async def test_a_takeover_from_another_site_leaves_that_sites_journal(journal, tmp_path):
-    node, root = journal._node, str(tmp_path / "squid-ha")
-    lab = fake_cluster(node, site="lab", owner="squid-ha/lab")
-    await claim(lab, node, root=root)
-    await claim(fake_cluster(node, site="empty", owner="squid-ha/empty", takeover=True), node, root=root)
-    await claim(replace(lab, takeover=True), node, root=root)
-    assert await read_owners(node, root=root) == {"lab": "squid-ha/lab"}
-    assert not (tmp_path / "squid-ha" / "empty").exists()
-    await journal.record({"a": "1"})
-    berlin = fake_cluster(node, site="berlin", owner="squid-ha/berlin", takeover=True)
-    await claim(berlin, node, root=root)
-    assert await read_owners(node, root=root) == {"berlin": "squid-ha/berlin"}
-    assert await journal.entries() == {"a": "1"}
-    with pytest.raises(Refused, match="belongs to squid-ha/berlin"):
-        await claim(lab, node, root=root)
-    await release(lab, node, root=root)
-    await release(berlin, node, root=root)
-    assert await read_owners(node, root=root) == {}
-
-
-async def test_a_takeover_that_was_cut_off_between_two_owners_is_completed(journal, tmp_path):
-    node, root = journal._node, str(tmp_path / "squid-ha")
-    berlin = fake_cluster(node, site="berlin", owner="squid-ha/berlin", takeover=True)
-    await claim(berlin, node, root=root)
-    (tmp_path / "squid-ha" / "lab").mkdir()
-    (tmp_path / "squid-ha" / "lab" / "owner").write_text("squid-ha/lab\n")
-    await claim(berlin, node, root=root)
-    assert await read_owners(node, root=root) == {"berlin": "squid-ha/berlin"}
-
-
-class Together(LocalNode):
-    """Both who claim it have read who owns it before either writes."""
-
-    both: asyncio.Barrier
-
-    async def run(self, command):
-        result = await super().run(command)
-        if str(command) == "read the node's owner":
-            await self.both.wait()
-        return result
-
-
-@pytest.mark.parametrize(("takeover", "before"), [(False, ""), (True, ""), (True, "squid-ha/old")])
-async def test_of_two_stacks_that_claim_a_node_at_once_one_is_refused(tmp_path, takeover, before):
-    node, root = Together(), tmp_path / "squid-ha"
-    node.both = asyncio.Barrier(2)
-    if before:
-        (root / "old").mkdir(parents=True)
-        (root / "old" / "owner").write_text(f"{before}\n")
-    both = [fake_cluster(node, site=name, owner=f"squid-ha/{name}", takeover=takeover) for name in ("lab", "berlin")]
-    answers = await asyncio.gather(*(claim(each, node, root=str(root)) for each in both), return_exceptions=True)
-    assert sorted(map(type, answers), key=str) == [type(None), Refused]
-    winner = both[answers.index(None)]
-    assert await read_owners(LocalNode(), root=str(root)) == {winner.site: winner.owner}
 
 
 async def test_others_have_what_they_recorded_under_a_name(journal, tmp_path):
