@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Literal, TypeAlias, cast
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.journal import APPLIED
 from providers.contract import State
+from providers.places import noted_on
 from providers.reconcile import Difference, join
 
 _LENGTH = 16
@@ -65,26 +66,6 @@ def edits(wanted: State, applied: Digests) -> list[str]:
     return [path for path in paths if now.get(path) != applied.get(path)]
 
 
-def places(wanted: State, names: Collection[str]) -> list[str]:
-    """Which of the nodes ``names`` a thing belongs to: those that its model names; none where it is the cluster's."""
-    fields = [getattr(wanted, name) for name in type(wanted).model_fields]
-    keyed = [cast("Mapping[str, object]", each) for each in fields if by_node(each, names)]
-    own = getattr(wanted, "node", None)
-    return [name for name in names if name == own or any(name in each for each in keyed)]
-
-
-def by_node(value: object, names: Collection[str]) -> bool:
-    """Whether a field says something per node."""
-    keys = set(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else set[str]()
-    return bool(keys) and keys <= set(names)
-
-
-def _noted_on(cluster: Cluster, wanted: State) -> list[str]:
-    """Where it is noted that a thing was applied; nowhere while the one node that it is about is declared away."""
-    found = places(wanted, cluster.nodes)
-    return found if found or getattr(wanted, "node", None) else list(cluster.nodes)
-
-
 async def record(cluster: Cluster, wanted: State) -> None:
     """Write down that the cluster's thing was applied so, on the nodes it belongs to; nothing where it stands already.
 
@@ -92,7 +73,7 @@ async def record(cluster: Cluster, wanted: State) -> None:
     """
     text = json.dumps(digests(wanted), sort_keys=True, ensure_ascii=False)
     book = cluster.of(APPLIED)
-    where = _noted_on(cluster, wanted)
+    where = noted_on(cluster, wanted)
     known = await cluster.each(lambda node: book.journal(node).entries(), where)
     stale = [name for name, entries in known.items() if entries.get(cluster.thing) != text]
     if stale:
@@ -102,7 +83,7 @@ async def record(cluster: Cluster, wanted: State) -> None:
 
 async def edited(cluster: Cluster, wanted: State) -> bool:
     """Whether the cluster's thing was last applied otherwise than it is wanted now; not where nothing is recorded."""
-    known = await cluster.each(lambda node: read(cluster, node), _noted_on(cluster, wanted))
+    known = await cluster.each(lambda node: read(cluster, node), noted_on(cluster, wanted))
     return any(edits(wanted, things[cluster.thing]) for things in known.values() if cluster.thing in things)
 
 

@@ -13,6 +13,7 @@ from providers.connection.errors import NotVerified, Refused
 from providers.contract import Absent, Kind, Observed, Present, State
 from providers.host.digest import AS_FOUND
 from providers.kinds import load_kind
+from providers.places import noted_on
 
 W = TypeVar("W", bound=State)
 
@@ -78,7 +79,7 @@ async def apply(
 async def look(kind: str | Kind[W], cluster: Cluster, wanted: W) -> tuple[Observed[W], bool]:
     """What is there, and whether a change of it was begun and never finished."""
     observed, pending = await asyncio.gather(
-        _module(kind).observe(cluster, wanted), _is_pending(cluster), return_exceptions=True
+        _module(kind).observe(cluster, wanted), _is_pending(cluster, wanted), return_exceptions=True
     )
     for answer in (observed, pending):
         if isinstance(answer, BaseException):
@@ -102,8 +103,8 @@ def _module(kind: str | Kind[W]) -> Kind[W]:
     return load_kind(kind) if isinstance(kind, str) else kind
 
 
-async def _is_pending(cluster: Cluster) -> bool:
-    entries = await cluster.each(lambda node: cluster.journal(node).entries())
+async def _is_pending(cluster: Cluster, wanted: State) -> bool:
+    entries = await cluster.each(lambda node: cluster.journal(node).entries(), noted_on(cluster, wanted))
     return any(name.startswith(PENDING) for names in entries.values() for name in names)
 
 

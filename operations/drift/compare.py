@@ -14,6 +14,7 @@ from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import HostError, TimedOut, Unforeseen, Unknown, Unreachable
 from providers.contract import Absent, Observed, State
 from providers.kinds import load_kind
+from providers.places import belongs_to, by_node
 from providers.reconcile import Difference
 
 _CANNOT_TELL = (Unreachable, Unknown, TimedOut)
@@ -63,7 +64,7 @@ class Nodes:
 
 async def look(cluster: Cluster, nodes: Nodes, thing: Thing) -> list[Case]:
     """A case per node that the thing belongs to, and one for what belongs to none of them."""
-    places = applied.places(thing.inputs, nodes.names)
+    places = belongs_to(thing.inputs, nodes.names)
     where = [name for name in places if name in nodes.answering]
     silent = [_case(thing, name, nodes.silent[name]) for name in places if name in nodes.silent]
     if not nodes.answering:
@@ -95,7 +96,7 @@ def _narrowed(wanted: State, nodes: Nodes) -> State:
     update = {
         name: {node: each for node, each in value.items() if node in nodes.answering}
         for name in type(wanted).model_fields
-        if applied.by_node(value := getattr(wanted, name), nodes.names)
+        if by_node(value := getattr(wanted, name), nodes.names)
     }
     return wanted.model_copy(update=update) if nodes.silent else wanted
 
