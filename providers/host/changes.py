@@ -130,9 +130,8 @@ async def take_back(cluster: Cluster, node: Node, *, keep: NodeSettings, restart
     await _restore_directories(node, directories, found)
     await _reload_if(node, pending)
     await _restore_units(node, units, pending)
-    await _tell(node, [name for name in free if name not in keep.units], pending)
-    finished = [name for name in pending if not kept or name.removeprefix(_PENDING) not in keep.units]
-    await journal.drop([*undo, *finished])
+    await _tell(node, {**{name: UnitState() for name in free}, **keep.units}, pending)
+    await journal.drop([*undo, *pending])
 
 
 def _is_ours(unit: UnitState) -> bool:
@@ -261,11 +260,11 @@ async def _restore_units(node: Node, before: Mapping[str, UnitFound], pending: M
             await _bring(node, current[name], wanted, pending.get(f"{_PENDING}{name}", ""))
 
 
-async def _tell(node: Node, names: Collection[str], pending: Mapping[str, str]) -> None:
-    """Have units that are not ours notice what changed."""
-    noticing = [name for name in names if f"{_PENDING}{name}" in pending]
+async def _tell(node: Node, units: Mapping[str, UnitState], pending: Mapping[str, str]) -> None:
+    """Have units notice what changed: those that stay, and those that are not ours."""
+    noticing = [name for name in units if f"{_PENDING}{name}" in pending]
     for name, now in (await read_units(node, noticing)).items():
-        await _bring(node, now, UnitState(), pending[f"{_PENDING}{name}"])
+        await _bring(node, now, units[name], pending[f"{_PENDING}{name}"])
 
 
 def _unit_text(unit: UnitFound) -> str:

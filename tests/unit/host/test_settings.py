@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
+from providers import reconcile
 from providers.connection.errors import CommandFailed, Refused, Unknown, Unreachable
 from providers.connection.fake import fake_cluster
 from providers.connection.files import Found
@@ -197,6 +198,9 @@ async def test_what_a_new_declaration_no_longer_names_comes_back(host):
     await apply(Kind(), host.cluster(host.node()), new, previous=old)
     assert (host.etc / "old.conf").read_text() == "old\n"
     assert (host.etc / "new.d" / "new.conf").read_text() == "new\n"
+    assert host.systemd.running("old.service") == "old\n", "the unit that stays has not read what came back"
+    pending = await reconcile.look(Kind(), host.cluster(host.node()), new)
+    assert not pending[1]
 
 
 async def test_a_change_that_reloads_and_one_of_mode_alone(host):
