@@ -16,6 +16,7 @@ HostError                 anything below; one sentence for people
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -86,6 +87,14 @@ class Unknown(HostError):
 
 class Refused(HostError):
     """A guard stopped a change that could have destroyed something which is not ours."""
+
+
+def refuse_all(refusals: Sequence[Refused]) -> None:
+    """Raise what several nodes, or several settings of one, are refused for as one `Refused`; nothing for none."""
+    if len(refusals) == 1:
+        raise refusals[0]
+    if refusals:
+        raise Refused("\n".join(map(str, refusals)))
 
 
 class Locked(HostError):

@@ -5,10 +5,11 @@ Resources, dependencies and paths that this site does not name are never looked 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeVar
 
 from providers.connection.cluster import Cluster
-from providers.connection.errors import Refused, Unknown
+from providers.connection.errors import Refused, Unknown, refuse_all
 from providers.contract import Absent, Observed, Present
 from providers.lifekeeper import making, speaking, steps, views
 from providers.lifekeeper.resource import EQUIVALENCY, KIT, Kit, Member, NodeMember
@@ -110,12 +111,10 @@ async def converge(cluster: Cluster, wanted: Member, kit: Kit, *, source: str = 
     Raises `Refused` for a resource of that name that is something else, or differs in what no command changes.
     """
     seen = await read(cluster, wanted)
-    for name, view in seen.items():
-        if not view.installed:
-            raise Refused(
-                "LifeKeeper is not installed", node=name, remedy="see `lifekeeper.media` in docs/lifekeeper.md"
-            )
-    _refuse_different(wanted, seen, kit)
+    missing = [name for name, view in seen.items() if not view.installed]
+    remedy = "see `lifekeeper.media` in docs/lifekeeper.md"
+    refuse_all([Refused("LifeKeeper is not installed", node=name, remedy=remedy) for name in missing])
+    refuse_all(list(_different(wanted, seen, kit)))
     cut_off = await _begin(cluster, wanted, seen)
     told = await steps.walk(cluster, making.way(wanted, source_of(wanted, seen, source), kit), list(wanted.nodes))
     untied = await untie(cluster, wanted)
@@ -124,21 +123,22 @@ async def converge(cluster: Cluster, wanted: Member, kit: Kit, *, source: str = 
     await cluster.each(lambda node: cluster.journal(node).drop([PENDING]), list(wanted.nodes))
 
 
-def _refuse_different(wanted: Member, seen: Views, kit: Kit) -> None:
+def _different(wanted: Member, seen: Views, kit: Kit) -> Iterator[Refused]:
     for name, view in seen.items():
         instance, declared = view.instances.get(wanted.tag), wanted.nodes[name]
         if instance is None or declared is None:
             continue
         if (instance.app, instance.type) != (kit.app, kit.type):
-            raise Refused(
+            yield Refused(
                 f"the resource {wanted.tag} is {instance.app}/{instance.type} there, not {kit.app}/{kit.type}",
                 node=name,
                 remedy="give this site's resource another tag (`lifekeeper.tags`)",
             )
+            continue
         for key, value in kit.properties(wanted, name, instance).items():
             expected = declared.properties.get(key)
             if value is not None and value != expected:
-                raise Refused(
+                yield Refused(
                     f"{wanted.tag} has {key} {value}, and {expected} is declared; no documented command changes that",
                     node=name,
                     remedy=f"change it in LifeKeeper's own interface, or declare {value}",

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command
-from providers.connection.errors import CommandFailed, Refused, TimedOut
+from providers.connection.errors import CommandFailed, Refused, TimedOut, refuse_all
 from providers.connection.files import read_files, write_file
 from providers.contract import Absent, Observed, Present, State
 from providers.host.waiting import reporting, until
@@ -121,13 +121,9 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
 
 
 def _refuse_absent(wanted: Wanted, seen: Mapping[str, View]) -> None:
-    for name, view in seen.items():
-        if not view.installed and not wanted.media:
-            raise Refused(
-                "LifeKeeper is not installed",
-                node=name,
-                remedy="install it by its own setup, or name the folder of its media on the node: `lifekeeper.media`",
-            )
+    missing = [] if wanted.media else [name for name, view in seen.items() if not view.installed]
+    remedy = "install it by its own setup, or name the folder of its media on the node: `lifekeeper.media`"
+    refuse_all([Refused("LifeKeeper is not installed", node=name, remedy=remedy) for name in missing])
 
 
 async def _license(cluster: Cluster, wanted: Wanted, name: str) -> None:

@@ -90,3 +90,17 @@ def test_a_masked_unit_is_somebodys_decision_and_refused_with_the_way_out():
         up(pair, members(2))
     assert "systemctl unmask" in str(refused.value)
     assert not pair.lcds["proxy-b"].running
+
+
+def test_what_is_refused_on_both_nodes_is_said_of_both_at_once():
+    pair = fresh()
+    listed = members(2)
+    tag = next(each.inputs.tag for each in listed if each.kind == "lifekeeper.ip")
+    for lcd in pair.lcds.values():
+        lcd.instances[tag], lcd.priorities[tag] = ["gen", "app", tag, "", "OSU", "intelligent"], 1
+    with pytest.raises(Refused, match=r"(?s)proxy-a: the resource .* is gen/app.*proxy-b: the resource .* is gen/app"):
+        up(pair, listed)
+    for lcd in pair.lcds.values():
+        lcd.installed = False
+    with pytest.raises(Refused, match=r"(?s)proxy-a: LifeKeeper is not installed.*proxy-b: LifeKeeper is not"):
+        up(pair, listed)
