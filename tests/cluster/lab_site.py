@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from lab.paths import PROJECT
 from operations.engines import engine_of
 from operations.site import Hosts, hosts_of
 from operations.status import Status, read_status
@@ -51,3 +53,22 @@ def healthy(hosts: Hosts) -> Status | None:
     """How the site is, once it is well."""
     found = status(hosts)
     return found if found is not None and found.sound else None
+
+
+def ready() -> tuple[Hosts, str]:
+    """The hosts of the pair that was just restored, once it is well, and its active node."""
+    hosts = reach()
+    found = until(lambda: healthy(hosts), "the restored pair is healthy")
+    assert found.tree.active is not None
+    return hosts, found.tree.active
+
+
+def other(hosts: Hosts, node: str | None) -> str:
+    """The node that is not this one."""
+    return next(each.name for each in hosts.site.nodes if each.name != node)
+
+
+def squid_ha(*words: str, limit: float = 1200) -> subprocess.CompletedProcess[str]:
+    """The command, as an operator runs it."""
+    command = [str(PROJECT / ".venv/bin/squid-ha"), *words]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=limit, check=False)

@@ -1,14 +1,12 @@
-"""What operators do, on the real pair: aside and back, the log over a move, a node alone, the end of a split brain."""
+"""What operators do, on the real pair: aside and back, the log over a move, a node alone."""
 
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.paths import PROJECT
 from operations.engines import engine_of
 from operations.logs.follow import Follower, Source, follow
 from operations.logs.place import mirror_log
@@ -21,26 +19,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 
 
-def squid_ha(*words: str, limit: float = 1200) -> subprocess.CompletedProcess[str]:
-    """The command, as an operator runs it."""
-    command = [str(PROJECT / ".venv/bin/squid-ha"), *words]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=limit, check=False)
-
-
-def other(hosts: Hosts, node: str | None) -> str:
-    return next(each.name for each in hosts.site.nodes if each.name != node)
-
-
-def healthy(deployed_pair: Machines) -> tuple[Hosts, str]:
-    hosts = lab_site.reach()
-    status = lab_site.until(lambda: lab_site.healthy(hosts), "the restored pair is healthy")
-    assert status.tree.active is not None
-    return hosts, status.tree.active
-
-
 def test_the_log_is_followed_across_a_move_record_by_record(deployed_pair: Machines) -> None:
-    hosts, active = healthy(deployed_pair)
-    standby = other(hosts, active)
+    hosts, active = lab_site.ready()
+    standby = lab_site.other(hosts, active)
     path = mirror_log(hosts.site)
     assert path is not None
     assert hosts.site.mirror is not None
@@ -53,7 +34,7 @@ def test_the_log_is_followed_across_a_move_record_by_record(deployed_pair: Machi
         task = asyncio.create_task(follow(follower, lambda lines, _node: shown.extend(lines)))
         runtime = engine_of(hosts.site).runtime
         for number, target in enumerate((standby, active)):
-            await write(hosts, other(hosts, target), path, number)
+            await write(hosts, lab_site.other(hosts, target), path, number)
             await runtime.switchover(cluster, target)
         await write(hosts, active, path, 2)
         async with asyncio.timeout(300):
@@ -75,28 +56,28 @@ async def write(hosts: Hosts, node: str, path: str, number: int) -> None:
 
 
 def test_a_node_aside_and_back_leaves_the_mirror_up_to_date(deployed_pair: Machines) -> None:
-    hosts, active = healthy(deployed_pair)
-    done = squid_ha("node", "aside", "lab", active)
+    hosts, active = lab_site.ready()
+    done = lab_site.squid_ha("node", "aside", "lab", active)
     assert done.returncode == 0, done.stderr
-    assert lab_site.active(hosts) == other(hosts, active)
-    assert squid_ha("switchover", "lab").returncode == 5
-    done = squid_ha("node", "back", "lab", active)
+    assert lab_site.active(hosts) == lab_site.other(hosts, active)
+    assert lab_site.squid_ha("switchover", "lab").returncode == 5
+    done = lab_site.squid_ha("node", "back", "lab", active)
     assert done.returncode == 0, done.stderr
     status = lab_site.until(lambda: lab_site.healthy(hosts), "the mirror has caught up")
-    assert status.tree.active == other(hosts, active)
+    assert status.tree.active == lab_site.other(hosts, active)
 
 
 def test_one_node_starts_alone_after_both_lost_their_power(deployed_pair: Machines) -> None:
-    hosts, active = healthy(deployed_pair)
-    for name in (other(hosts, active), active):
+    hosts, active = lab_site.ready()
+    for name in (lab_site.other(hosts, active), active):
         asyncio.run(deployed_pair.power_off(name))
     asyncio.run(deployed_pair.power_on(active))
     hosts = lab_site.until(lambda: _answers(active), f"{active} has booted")
-    assert squid_ha("start", "--alone", "lab", active).returncode == 5, "nobody was asked"
-    done = squid_ha("start", "--alone", "lab", active, "--peer-is-off")
+    assert lab_site.squid_ha("start", "--alone", "lab", active).returncode == 5, "nobody was asked"
+    done = lab_site.squid_ha("start", "--alone", "lab", active, "--peer-is-off")
     assert done.returncode == 0, done.stderr
     assert lab_site.active(hosts) == active
-    asyncio.run(deployed_pair.power_on(other(hosts, active)))
+    asyncio.run(deployed_pair.power_on(lab_site.other(hosts, active)))
     status = lab_site.until(lambda: lab_site.healthy(hosts), "the other node has joined", limit=1500)
     assert status.tree.active == active
 
@@ -111,40 +92,3 @@ def _answers(node: str) -> Hosts | None:
     except HostError:
         return None
     return hosts
-
-
-SPLIT = """
-drbdadm disconnect squid-ha
-drbdadm --force primary squid-ha
-mkdir -p /tmp/half && mount /dev/drbd0 /tmp/half && echo only-on-the-victim >>/tmp/half/squid/access.log
-umount /tmp/half; drbdadm secondary squid-ha
-"""
-
-
-def test_a_split_brain_ends_as_a_person_says_with_both_logs_saved(deployed_pair: Machines) -> None:
-    """Written apart with the fencing off, as a pair without fencing would be after a cut network."""
-    hosts, active = healthy(deployed_pair)
-    victim = other(hosts, active)
-    assert squid_ha("maintenance", "on", "lab").returncode == 0
-    for name in (active, victim):
-        asyncio.run(deployed_pair.sudo(name, "drbdsetup disk-options 0 --fencing=dont-care"))
-    asyncio.run(deployed_pair.sudo(victim, SPLIT))
-    asyncio.run(
-        deployed_pair.sudo(active, "drbdadm disconnect squid-ha; echo only-here >>/mnt/mirror/squid/access.log")
-    )
-    for name in (active, victim):
-        asyncio.run(deployed_pair.sudo(name, "drbdadm connect squid-ha"))
-    found = lab_site.until(
-        lambda: hosts.run(engine_of(hosts.site).runtime.split_brain(hosts.cluster())), "the halves refuse each other"
-    )
-    assert set(found.said) == {active, victim}
-    done = squid_ha("resolve", "split-brain", "lab", "--victim", victim, "--yes")
-    assert done.returncode == 0, done.stderr
-    row = next(line for line in done.stderr.splitlines() if "(victim)" in line)
-    assert row.split()[2] == "1"
-    saved = row.split()[-1]
-    assert "only-on-the-victim" in asyncio.run(deployed_pair.sudo(victim, f"cat {saved}/access.log"))
-    assert "only-here" in asyncio.run(deployed_pair.sudo(active, f"cat {saved}/access.log"))
-    assert squid_ha("maintenance", "off", "lab").returncode == 0
-    status = lab_site.until(lambda: lab_site.healthy(hosts), "the victim has been copied")
-    assert status.tree.active == active

@@ -1,0 +1,123 @@
+"""A split brain on the real pair, ended as a person says: the victim is the standby node, or the one that serves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from lab.addresses import NODES, address, node_number
+from lab.host import Network
+from operations.engines import engine_of
+from operations.stacks import stack_file
+from tests.cluster import lab_site
+from tests.cluster.lab_stack import LabStack
+
+if TYPE_CHECKING:
+    from operations.site import Hosts
+    from tests.cluster.conftest import Machines
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
+
+LOG = "/mnt/mirror/squid/access.log"
+
+SPLIT = """
+drbdadm disconnect squid-ha
+drbdadm --force primary squid-ha
+mkdir -p /tmp/half && mount /dev/drbd0 /tmp/half && echo only-on-the-victim >>/tmp/half/squid/access.log
+umount /tmp/half; drbdadm secondary squid-ha
+"""
+
+
+def test_a_split_brain_ends_as_a_person_says_with_both_logs_saved(deployed_pair: Machines) -> None:
+    """Written apart with the fencing off, as a pair without fencing would be after a cut network."""
+    hosts, active = lab_site.ready()
+    victim = lab_site.other(hosts, active)
+    assert lab_site.squid_ha("maintenance", "on", "lab").returncode == 0
+    for name in (active, victim):
+        asyncio.run(deployed_pair.sudo(name, "drbdsetup disk-options 0 --fencing=dont-care"))
+    asyncio.run(deployed_pair.sudo(victim, SPLIT))
+    asyncio.run(
+        deployed_pair.sudo(active, "drbdadm disconnect squid-ha; echo only-here >>/mnt/mirror/squid/access.log")
+    )
+    for name in (active, victim):
+        asyncio.run(deployed_pair.sudo(name, "drbdadm connect squid-ha"))
+    found = lab_site.until(
+        lambda: hosts.run(engine_of(hosts.site).runtime.split_brain(hosts.cluster())), "the halves refuse each other"
+    )
+    assert set(found.said) == {active, victim}
+    done = lab_site.squid_ha("resolve", "split-brain", "lab", "--victim", victim, "--yes")
+    assert done.returncode == 0, done.stderr
+    row = next(line for line in done.stderr.splitlines() if "(victim)" in line)
+    assert row.split()[2] == "1"
+    saved = row.split()[-1]
+    assert "only-on-the-victim" in asyncio.run(deployed_pair.sudo(victim, f"cat {saved}/access.log"))
+    assert "only-here" in asyncio.run(deployed_pair.sudo(active, f"cat {saved}/access.log"))
+    assert lab_site.squid_ha("maintenance", "off", "lab").returncode == 0
+    status = lab_site.until(lambda: lab_site.healthy(hosts), "the victim has been copied")
+    assert status.tree.active == active
+
+
+@pytest.fixture
+def without_fencing(deployed_pair: Machines) -> Iterator[Machines]:
+    """The lab's site, whose owner has thought better of its fencing since."""
+    path = stack_file("lab")
+    before = path.read_text()
+    lab_site.ready()
+    document = yaml.safe_load(before)
+    document["config"]["squid-ha:site"]["pacemaker"]["fencing"] = {"none": "to be seen apart"}
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    try:
+        LabStack().up(timeout=1800)
+        yield deployed_pair
+    finally:
+        path.write_text(before)
+
+
+def apart(name: str) -> list[str]:
+    """The routes that keep a node from the other one, on both networks at once, and from nobody else."""
+    peer = next(each for each in NODES if each != name)
+    return [f"blackhole {address(network, node_number(peer))}/32" for network in Network]
+
+
+def serves(machines: Machines, name: str) -> bool | None:
+    """True once Squid runs on the node's own half; None before."""
+    seen = asyncio.run(machines.sudo(name, "findmnt /mnt/mirror && systemctl is-active squid || true"))
+    return "\nactive" in seen or None
+
+
+def test_of_two_halves_that_both_served_the_active_one_can_be_given_up(without_fencing: Machines) -> None:
+    """A pair without fencing, cut in two: each node takes the other one for dead, and serves."""
+    machines, (hosts, active) = without_fencing, lab_site.ready()
+    for name in machines.names:
+        asyncio.run(machines.sudo(name, "; ".join(f"ip route add {route}" for route in apart(name))))
+    standby = lab_site.other(hosts, active)
+    lab_site.until(lambda: serves(machines, standby), "the standby node serves its own half", limit=900)
+    for name in machines.names:
+        asyncio.run(machines.sudo(name, f"echo only-on-{name} >>{LOG}"))
+    status = lab_site.squid_ha("status", "lab")
+    assert status.returncode == 3, status.stdout
+    for name in machines.names:
+        asyncio.run(machines.sudo(name, "; ".join(f"ip route del {route}" for route in apart(name))))
+    found = lab_site.until(lambda: split(hosts), "the halves refuse each other", limit=900)
+    assert set(found) == set(machines.names)
+    victim = lab_site.until(lambda: lab_site.active(hosts), "one node serves", limit=900)
+    survivor = lab_site.other(hosts, victim)
+    done = lab_site.squid_ha("resolve", "split-brain", "lab", "--victim", victim, "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = lab_site.until(lambda: lab_site.healthy(hosts), "the victim has been copied", limit=1500)
+    assert after.tree.active == survivor
+    log = asyncio.run(machines.sudo(survivor, f"cat {LOG}"))
+    assert f"only-on-{survivor}" in log
+    assert f"only-on-{victim}" not in log
+    saved = next(line for line in done.stderr.splitlines() if "(victim)" in line).split()[-1]
+    assert f"only-on-{victim}" in asyncio.run(machines.sudo(victim, f"cat {saved}/access.log"))
+
+
+def split(hosts: Hosts) -> set[str] | None:
+    """Which nodes say that their half refuses the other one, once they do."""
+    found = hosts.run(engine_of(hosts.site).runtime.split_brain(hosts.cluster()))
+    return set(found.said) if found else None
