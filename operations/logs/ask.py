@@ -9,7 +9,8 @@ from operations.mounted import NOT_MOUNTED, ONLY_MOUNTED
 from providers.connection.command import Command, script
 from providers.connection.errors import Unknown
 
-_CHANGED = 44
+CHANGED = 44
+"""Exit code of `reading` where the file has got another name."""
 
 # $1 mount point or nothing, $2 log, $3 bytes at the beginning, $4 inode and $5 digest of the file that one is in.
 # Prints inode, size (-1: compressed), digest and name. Where the live file is that file, only that: the others do not
@@ -60,7 +61,7 @@ def reading(path: str, inode: int, offset: int, count: int = CHUNK) -> Command:
     """Bytes of a file that still has this inode; nothing where it has got another name meanwhile."""
     label = f"read {path}"
     words = (path, str(inode), str(offset + 1), str(count))
-    return script(_READ, *words, ok={0, _CHANGED}, timeout=60, reads=True, label=label)
+    return script(_READ, *words, ok={0, CHANGED}, timeout=60, reads=True, label=label)
 
 
 def parse_reading(output: str) -> bytes:

@@ -154,7 +154,7 @@ class Follower:
 
     async def _exactly(self, file: File, offset: int, count: int) -> bytes:
         data = await self._read(file, offset, count)
-        if len(data) < count:
+        if data is None or len(data) < count:
             raise Rotated
         return data
 
@@ -171,7 +171,7 @@ class Follower:
             except Gone:
                 self._wait(f"{self.node} has the log no more; waiting for where it comes up")
                 self.node, found, busy = "", [], False
-            except (Unreachable, TimedOut) as error:
+            except (Unreachable, TimedOut, Unknown) as error:
                 self._wait(f"waiting: {str(error).splitlines()[0]}")
                 self.node, found, busy = "", [], False
             if found:
@@ -208,13 +208,24 @@ class Follower:
                 "the file that was being followed is gone; going on with the newest, what was between is not shown"
             )
             step = step.read
-        data = await self._read(step.file, step.offset, CHUNK)
+        data = await self._read(step.file, step.offset, CHUNK) or b""
         self.cursor, found = self.cursor.took(Read(step.file, step.offset, step.fresh), data)
         return found, bool(data) or step.file.compressed
 
     async def _check(self, own: File) -> None:
         count = len(self.cursor.tail)
-        there = await self._read(own, self.cursor.offset - count, count)
+        for _ in range(ATTEMPTS):
+            there = await self._read(own, self.cursor.offset - count, count)
+            if there is not None:
+                self._judge(own, there)
+                return
+            # It was rotated between the listing and the reading, and is there under another name.
+            renamed = self.cursor.own(await self._list())
+            if renamed is None or renamed.compressed:
+                return
+            own = renamed
+
+    def _judge(self, own: File, there: bytes) -> None:
         self.cursor, lost = self.cursor.checked(there)
         if lost:
             self.told(f"{lost} bytes that were shown are not in the log any more: they did not survive the failover")
@@ -229,11 +240,13 @@ class Follower:
             raise Gone
         return ask.parse_listing(result.stdout)
 
-    async def _read(self, file: File, offset: int, count: int) -> bytes:
+    async def _read(self, file: File, offset: int, count: int) -> bytes | None:
+        """None where the file has got another name since it was listed."""
         if not count:
             return b""
         asking = ask.reading(self._path(file), file.inode, offset, count)
-        return ask.parse_reading((await self.source.cluster.node(self.node).run(asking)).stdout)
+        result = await self.source.cluster.node(self.node).run(asking)
+        return None if result.exit_code == ask.CHANGED else ask.parse_reading(result.stdout)
 
 
 async def follow(follower: Follower, show: Callable[[list[bytes], str], None]) -> None:

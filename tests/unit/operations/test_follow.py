@@ -250,6 +250,51 @@ async def test_a_rotation_in_the_middle_of_it_is_looked_at_again(
         await mirror.follower().last(3)
 
 
+async def test_a_rotation_while_what_was_shown_is_looked_for_repeats_nothing(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing, rotating = Follower._list, list[str]()
+
+    async def rotated_after(follower: Follower) -> list[File]:
+        listed = await listing(follower)
+        if rotating:
+            mirror.rotate(rotating.pop())
+        return listed
+
+    monkeypatch.setattr(Follower, "_list", rotated_after)
+    mirror.append("1", "2")
+    follower = mirror.follower()
+    assert await follower.last(2) == [b"1", b"2"]
+    async with followed(mirror, follower):
+        mirror.mount()
+        await mirror.until(lambda: bool(mirror.told))
+        rotating.append("9")
+        mirror.mount("qsp-b")
+        await mirror.until(lambda: not rotating)
+        mirror.append("3")
+        await mirror.until(lambda: "3" in mirror.shown)
+    assert mirror.shown == ["3"]
+    assert not any("not in the log" in told for told in mirror.told), mirror.told
+
+
+async def test_an_answer_that_is_not_whole_is_waited_for(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    listing, torn = Follower._list, ["now"]
+
+    async def torn_once(follower: Follower) -> list[File]:
+        if torn:
+            torn.pop()
+            raise Unknown("a node's list of log files is not whole")
+        return await listing(follower)
+
+    mirror.append("1")
+    follower = mirror.follower()
+    assert await follower.last(1) == [b"1"]
+    monkeypatch.setattr(Follower, "_list", torn_once)
+    async with followed(mirror, follower):
+        mirror.append("2")
+        await mirror.until(lambda: mirror.shown == ["2"])
+
+
 async def test_a_node_that_does_not_answer_may_be_the_one_that_has_it(mirror: Mirror) -> None:
     mirror.append("1")
     mirror.nodes["qsp-a"].off = True
