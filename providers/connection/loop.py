@@ -19,6 +19,9 @@ T = TypeVar("T")
 CLOSE_WITHIN = 4.0
 """Seconds for locks and connections to close at exit; Pulumi kills a plugin 5 s after asking it to end."""
 
+UNDONE_WITHIN = 15.0
+"""Seconds that one who interrupts waits for what was begun to be taken back on the nodes."""
+
 _guard = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _closers: list[Callable[[], Awaitable[None]]] = []
@@ -38,12 +41,26 @@ def the_loop() -> asyncio.AbstractEventLoop:
 
 
 def run_sync(work: Coroutine[Any, Any, T]) -> T:
-    """Run ``work`` on the process's loop from any other thread and wait for it; an interrupt cancels the work."""
-    future = asyncio.run_coroutine_threadsafe(work, the_loop())
+    """Run ``work`` on the process's loop from any other thread and wait for it.
+
+    An interrupt cancels it, and is raised when the work has taken back what it had begun: at the latest after
+    `UNDONE_WITHIN`, or at a second interrupt.
+    """
+    tasks: list[asyncio.Task[Any] | None] = []
+
+    async def noted() -> T:
+        tasks.append(asyncio.current_task())
+        return await work
+
+    loop = the_loop()
+    future = asyncio.run_coroutine_threadsafe(noted(), loop)
     try:
         return future.result()
     except BaseException:
-        future.cancel()
+        if not future.done():
+            loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks if task])
+            with contextlib.suppress(Exception):
+                future.result(UNDONE_WITHIN)
         raise
 
 
