@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -96,10 +96,11 @@ class Runtime(Protocol):
         """
         ...
 
-    async def resolve(self, cluster: Cluster, victim: str) -> None:
+    async def resolve(self, cluster: Cluster, victim: str, left: Callable[[], Awaitable[None]]) -> None:
         """End a split brain: throw away what only ``victim`` has, and wait until it is being copied from the other.
 
-        Raises `Refused` where there is no split brain, or the service runs on ``victim`` alone.
+        A service that runs on ``victim`` leaves it first; ``left`` is awaited when it has, before anything is thrown
+        away. Raises `Refused` where there is no split brain, or the service cannot leave.
         """
         ...
 

@@ -102,6 +102,6 @@ def _unpacked(text: str) -> bytes:
         raise ValueError(f"what a node sent of a log is not whole: {error}") from error
 
 
-def only(one: Counter[bytes], two: Counter[bytes]) -> tuple[int, int]:
-    """How many records only the one has, and only the other."""
-    return sum((one - two).values()), sum((two - one).values())
+def only(one: Counter[bytes], two: Counter[bytes]) -> tuple[Counter[bytes], Counter[bytes]]:
+    """The records that only the one has, and only the other."""
+    return one - two, two - one

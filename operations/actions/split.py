@@ -17,6 +17,9 @@ from operations.logs.place import mirror_log
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import Refused
 
+SHOWN = 5
+"""Records of each half that are shown of what the other one has not."""
+
 
 class Saved(BaseModel):
     """One node's half: where its logs were saved on that node, how many records only it has, and what it said."""
@@ -26,6 +29,8 @@ class Saved(BaseModel):
     node: str
     folder: str
     only_here: int
+    first: list[str]
+    """The first of those records, for people."""
     whole: bool
     """False where there is more that only this half has than was counted."""
     said: str
@@ -61,11 +66,16 @@ async def save(cluster: Cluster, site: Site, victim: str) -> list[Saved]:
             return []
         told = ", ".join(f"{name}: {view.trouble or view.connection or 'no mirror'}" for name, view in views.items())
         raise Refused(f"this is no split brain, so nothing is thrown away ({told})", remedy="see `squid-ha status`")
+    return await _save(cluster, site, victim, found.said)
+
+
+async def _save(cluster: Cluster, site: Site, victim: str, said: Mapping[str, str]) -> list[Saved]:
+    runtime = engine_of(site).runtime
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = f"/var/lib/squid-ha/{cluster.site}/split-brain/{stamp}"
     cluster.progress(f"Saving the logs of both halves in {folder} on each node")
     await cluster.each(lambda node: runtime.save_logs(cluster, node.name, paths.LOG_DIRECTORY, folder))
-    return await _counted(cluster, site, victim, folder, found.said)
+    return await _counted(cluster, site, victim, folder, said)
 
 
 async def _counted(cluster: Cluster, site: Site, victim: str, folder: str, said: Mapping[str, str]) -> list[Saved]:
@@ -82,17 +92,32 @@ async def _counted(cluster: Cluster, site: Site, victim: str, folder: str, said:
         return await records.lines(node, folder, parts[node.name])
 
     lines = await cluster.each(read)
-    counts = dict(zip((victim, survivor), records.only(lines[victim][0], lines[survivor][0]), strict=True))
+    only = dict(zip((victim, survivor), records.only(lines[victim][0], lines[survivor][0]), strict=True))
     whole = all(complete for _, complete in lines.values())
     return [
-        Saved(node=node, folder=folder, only_here=counts[node], whole=whole, said=said.get(node, ""))
+        Saved(
+            node=node,
+            folder=folder,
+            only_here=only[node].total(),
+            first=[line.decode(errors="backslashreplace") for line in list(only[node])[:SHOWN]],
+            whole=whole,
+            said=said.get(node, ""),
+        )
         for node in (victim, survivor)
     ]
 
 
 async def resolve(cluster: Cluster, site: Site, stack: str, victim: str, saved: list[Saved]) -> Resolved:
-    """Throw away what only ``victim`` has; nothing is done where there was no split brain."""
+    """Throw away what only ``victim`` has; nothing is done where there was no split brain.
+
+    A victim that serves records requests until the service has left it: both halves are then saved once more.
+    """
     survivor = next(node.name for node in site.nodes if node.name != victim)
+    last = list(saved)
+
+    async def save_last() -> None:
+        last[:] = await _save(cluster, site, victim, {each.node: each.said for each in saved})
+
     if saved:
-        await engine_of(site).runtime.resolve(cluster, victim)
-    return Resolved(stack=stack, victim=victim, survivor=survivor, saved=saved, resolved=bool(saved))
+        await engine_of(site).runtime.resolve(cluster, victim, save_last)
+    return Resolved(stack=stack, victim=victim, survivor=survivor, saved=last, resolved=bool(saved))

@@ -45,10 +45,13 @@ def split_brain(
     hosts.run(hold(cluster))
     saved = hosts.run(save(cluster, hosts.site, victim))
     if saved:
-        err.print(_table(saved, victim))
+        _show(saved, victim)
         if not yes:
             typed(f"What only {victim} has will be thrown away from the mirror.", victim, "--yes")
     done = hosts.run(resolve(cluster, hosts.site, stack, victim, saved))
+    if done.saved != saved:
+        err.print(f"{victim} recorded requests until the service left it; saved once more, with these:", markup=False)
+        _show(done.saved, victim)
     if as_json:
         out.print(done.model_dump_json(indent=2), markup=False)
     elif done.resolved:
@@ -57,6 +60,16 @@ def split_brain(
         )
     else:
         out.print("There is no split brain, so nothing was done.", markup=False)
+
+
+def _show(saved: list[Saved], victim: str) -> None:
+    err.print(_table(saved, victim))
+    for half in saved:
+        if half.first:
+            of = "" if len(half.first) == half.only_here else f", the first {len(half.first)}"
+            err.print(f"Only on {half.node}{of}:", markup=False)
+            for line in half.first:
+                err.print(f"  {line}", markup=False, soft_wrap=True, highlight=False)
 
 
 def _table(saved: list[Saved], victim: str) -> Table:

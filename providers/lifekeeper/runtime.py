@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from providers.connection.cluster import Cluster
 from providers.connection.command import command
@@ -89,9 +89,9 @@ async def save_logs(cluster: Cluster, node: str, source: str, to: str) -> None:
     await cluster.node(node).run(command("cp", "-a", f"{filesystem.id}/{source}", to))
 
 
-async def resolve(cluster: Cluster, victim: str) -> None:
+async def resolve(cluster: Cluster, victim: str, left: Callable[[], Awaitable[None]]) -> None:
     """Refused, see `split_brain`."""
-    del cluster
+    del cluster, left
     raise _no(f"throw away what {victim} has", "`mirror_action TAG fullresync SOURCE TARGET`: see SIOS's manual first")
 
 

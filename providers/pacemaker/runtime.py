@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from providers.connection.cluster import Cluster, Node
@@ -86,13 +86,17 @@ async def save_logs(cluster: Cluster, node: str, source: str, to: str) -> None:
     await rescue.save(cluster.node(node), mount_point, source, to)
 
 
-async def resolve(cluster: Cluster, victim: str) -> None:
-    """End a split brain by throwing away what only ``victim`` has; the service leaves it first."""
+async def resolve(cluster: Cluster, victim: str, left: Callable[[], Awaitable[None]]) -> None:
+    """End a split brain by throwing away what only ``victim`` has.
+
+    A service that runs there leaves it first, and ``left`` is awaited before anything is thrown away.
+    """
     current = await live.read(cluster)
     if active(current) == victim:
         if await split.split_brain(cluster) is None:
             raise Refused("there is no split brain, so nothing is thrown away", remedy="see `squid-ha status`")
         await leave(cluster, victim)
+        await left()
     await split.resolve(cluster, victim)
 
 

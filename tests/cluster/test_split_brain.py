@@ -77,6 +77,13 @@ def without_fencing(deployed_pair: Machines) -> Iterator[Machines]:
         path.write_text(before)
 
 
+LATE = f"""
+systemd-run --quiet --unit late sh -c '
+n=0; while echo late-$n >>{LOG}; do echo late-$n >>/root/late; n=$((n + 1)); sleep 0.2; done'
+"""
+"""Records until the service has left the node."""
+
+
 def apart(name: str) -> list[str]:
     """The routes that keep a node from the other one, on both networks at once, and from nobody else."""
     peer = next(each for each in NODES if each != name)
@@ -106,6 +113,7 @@ def test_of_two_halves_that_both_served_the_active_one_can_be_given_up(without_f
     assert set(found) == set(machines.names)
     victim = lab_site.until(lambda: lab_site.active(hosts), "one node serves", limit=900)
     survivor = lab_site.other(hosts, victim)
+    asyncio.run(machines.sudo(victim, LATE))
     done = lab_site.squid_ha("resolve", "split-brain", "lab", "--victim", victim, "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     after = lab_site.until(lambda: lab_site.healthy(hosts), "the victim has been copied", limit=1500)
@@ -113,8 +121,12 @@ def test_of_two_halves_that_both_served_the_active_one_can_be_given_up(without_f
     log = asyncio.run(machines.sudo(survivor, f"cat {LOG}"))
     assert f"only-on-{survivor}" in log
     assert f"only-on-{victim}" not in log
-    saved = next(line for line in done.stderr.splitlines() if "(victim)" in line).split()[-1]
-    assert f"only-on-{victim}" in asyncio.run(machines.sudo(victim, f"cat {saved}/access.log"))
+    saved = [line for line in done.stderr.splitlines() if "(victim)" in line][-1].split()[-1]
+    kept = asyncio.run(machines.sudo(victim, f"cat {saved}/access.log")).splitlines()
+    assert f"only-on-{victim}" in kept
+    late = asyncio.run(machines.sudo(victim, "cat /root/late")).split()
+    assert late
+    assert set(late) <= set(kept), "records that the victim made until the service left it were thrown away"
 
 
 def split(hosts: Hosts) -> set[str] | None:

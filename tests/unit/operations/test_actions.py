@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -279,6 +279,30 @@ def test_both_logs_are_saved_before_anybody_is_asked_and_nothing_is_thrown_away_
     assert (document["victim"], document["survivor"], document["resolved"]) == ("qsp-b", "qsp-a", True)
 
 
+def test_what_an_active_victim_records_until_the_service_has_left_it_is_saved_too(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def resolve(cluster: Cluster, victim: str, left: Callable[[], Awaitable[None]]) -> None:
+        engine.asked.append(f"{victim} has been left")
+        await left()
+        engine.asked.append("throw away")
+
+    async def lines(node: FakeNode, _folder: str, _parts: object) -> tuple[Counter[bytes], bool]:
+        recorded = 7 if f"{node.name} has been left" in engine.asked else 6
+        return Counter(f"{node.name} {number}".encode() for number in range(recorded)), True
+
+    engine.split = SplitBrain({"qsp-a": "detected"})
+    monkeypatch.setattr(engine, "resolve", resolve, raising=False)
+    monkeypatch.setattr(records, "lines", lines)
+    shown = run("resolve", "split-brain", "lab", "--victim", "qsp-a", "--yes", "--json")
+    order = ["save_logs", "save_logs", "qsp-a", "save_logs", "save_logs", "throw"]
+    assert [each.split()[0] for each in engine.asked] == order
+    counted = {half["node"]: half["only_here"] for half in json.loads(shown.stdout)["saved"]}
+    assert counted == {"qsp-a": 7, "qsp-b": 6}
+    assert "qsp-a recorded requests until the service left it; saved once more" in shown.stderr
+    assert "Only on qsp-a, the first 5:\n  qsp-a 0\n" in shown.stderr
+
+
 @dataclass
 class Copies:
     """Two nodes on this machine, each with a folder of logs."""
@@ -300,7 +324,8 @@ class Copies:
             lines, whole = await records.lines(node, str(self.folder / name), part)
             assert whole
             found.append(lines)
-        return records.only(*found)
+        one, two = records.only(*found)
+        return one.total(), two.total()
 
 
 @pytest.fixture

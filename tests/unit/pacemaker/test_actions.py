@@ -250,3 +250,26 @@ async def test_cleanup_waits_for_a_switchover_to_end() -> None:
     with pytest.raises(Refused, match="under way"):
         await runtime.cleanup(fake_cluster(*acting.nodes()))
     assert acting.said == []
+
+
+async def test_nothing_is_thrown_away_before_what_a_serving_victim_recorded_is_saved(monkeypatch) -> None:
+    order: list[str] = []
+
+    def notes(what: str, answer: object = None):
+        async def note(*_: object) -> object:
+            order.append(what)
+            return answer
+
+        return note
+
+    monkeypatch.setattr(runtime.live, "read", notes("read"))
+    monkeypatch.setattr(runtime, "active", lambda _current: "qsp-a")
+    monkeypatch.setattr(runtime, "leave", notes("leave"))
+    monkeypatch.setattr(runtime.split, "split_brain", notes("look", "apart"))
+    monkeypatch.setattr(runtime.split, "resolve", notes("throw away"))
+    cluster = fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b"))
+    await runtime.resolve(cluster, "qsp-a", notes("save"))
+    assert order == ["read", "look", "leave", "save", "throw away"]
+    order.clear()
+    await runtime.resolve(cluster, "qsp-b", notes("save"))
+    assert order == ["read", "throw away"]
