@@ -13,10 +13,12 @@ from rich.text import Text
 from declaration.site import Site
 from operations.engines import Tree, engine_of
 from operations.health import is_sound, is_whole
+from operations.states import in_words
 from providers.connection.cluster import Cluster
 from providers.roles import UP_TO_DATE, MirrorView
 
-_GOOD = {"Started": "green", "Promoted": "green", "Unpromoted": "", "Stopped": "dim"}
+_NONE = "-"
+_GOOD = {"in service": "green", "standby": "dim"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def render(status: Status) -> RenderableType:
     for name in names:
         table.add_column(f"{name} (active)" if status.whole and name == status.tree.active else name, no_wrap=True)
     for depth, (member, states) in enumerate(reversed(list(status.tree.states.items()))):
-        table.add_row(f"{'  ' * depth}{member}", *(_state(states.get(name, "-")) for name in names))
+        table.add_row(f"{'  ' * depth}{member}", *(_state(states.get(name, _NONE)) for name in names))
     where = f"runs on {status.tree.active}" if status.whole else "[red]does not run as a whole on any node[/red]"
     address = f"{status.site.virtual_ip}:{status.site.squid.port}"
     heading = Text.from_markup(f"The proxy {escape(address)} {where}.\n")
@@ -61,8 +63,9 @@ def render(status: Status) -> RenderableType:
 
 
 def _state(text: str) -> str:
-    style = _GOOD.get(text, "yellow")
-    return f"[{style}]{text}[/{style}]" if style else text
+    word = in_words(text) if text != _NONE else text
+    style = _GOOD.get(word, "yellow")
+    return f"[{style}]{word}[/{style}]"
 
 
 def _mirror(status: Status) -> Table:

@@ -1,4 +1,4 @@
-"""What is shown of a site; the words are LifeKeeper's: in service, standby, failed."""
+"""What is shown of a site; states are in the words of `operations.states`."""
 
 from __future__ import annotations
 
@@ -15,20 +15,6 @@ class _Frozen(BaseModel):
 
 
 Health = Literal["good", "degraded", "bad", "unknown"]
-
-_WORDS = {
-    "Started": "in service",
-    "Promoted": "in service",
-    "Unpromoted": "standby",
-    "Stopped": "standby",
-    "Failed": "failed",
-    "Degraded": "degraded",
-}
-
-
-def in_words(state: str) -> str:
-    """An engine's word for a state as LifeKeeper's window would say it; an operation under way is its own word."""
-    return _WORDS.get(state, state.lower() or "unknown")
 
 
 class Member(_Frozen):

@@ -13,7 +13,8 @@ from declaration.site import Site
 from declaration.time import Time
 from operations.engines import engine_of, membership_of
 from operations.health import can_fail_over
-from operations.overview.model import Drill, Half, Member, NodeClock, Note, Overview, in_words
+from operations.overview.model import Drill, Half, Member, NodeClock, Note, Overview
+from operations.states import in_words
 from operations.status import Status, read_status
 from providers.connection.batching import BatchingNode
 from providers.connection.cluster import Cluster, Node

@@ -18,8 +18,9 @@ from operations import status as statuses
 from operations.cli import status as cli
 from operations.drift import Case, Finding, Outcome, SiteReport
 from operations.overview import Overview, page, read, render, unread
-from operations.overview.model import Drill, Scenario, in_words
+from operations.overview.model import Drill, Scenario
 from operations.overview.read import last_drill
+from operations.states import in_words
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
 from providers.connection.errors import Refused, Unknown
@@ -118,7 +119,7 @@ def test_a_good_site_has_tree_mirror_and_clocks(site: Site, runtime: FakeRuntime
 
 @pytest.mark.parametrize(
     ("states", "health", "said"),
-    [({"squid": "Degraded"}, "degraded", "Degraded"), ({"squid": "Failed"}, "bad", "does not run as a whole")],
+    [({"squid": "Degraded"}, "degraded", "degraded"), ({"squid": "Failed"}, "bad", "does not run as a whole")],
 )
 def test_what_is_wrong_with_the_service_shows(site: Site, runtime: FakeRuntime, states, health, said) -> None:
     runtime.states = states
