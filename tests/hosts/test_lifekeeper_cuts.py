@@ -14,21 +14,13 @@ import pytest
 from lab import lifekeeper
 from tests.support.chains import chain
 from tests.support.cuts import ALL, SEED
+from tests.support.lifekeeper_lists import differing, lists
 from tests.support.sites import on_lifekeeper
 from tests.support.stack import Stack
 from tests.support.things import Site, difference, site
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(6 * 3600 if ALL else 1800)]
 
-LISTS = """
-for list in dep_list eqv_list net_list; do echo "$list"; /opt/LifeKeeper/bin/$list -f: | sort; done
-# Without the reason of its last change of state, which tells how it came to it.
-/opt/LifeKeeper/bin/ins_list -f: | cut -d: -f1-8,10- | sort
-ip -br address show dev eth0 | grep -o 192.0.2.10/ || true
-systemctl is-active squid || true
-systemctl is-enabled squid lifekeeper || true
-cat /etc/default/LifeKeeper
-"""
 PRODUCT = re.compile(r"/opt/LifeKeeper|lifekeeper|/etc/default/LifeKeeper", re.IGNORECASE)
 
 
@@ -47,15 +39,6 @@ def untouched(hosts: Site) -> dict[str, list[str]]:
 @pytest.fixture(scope="module")
 def stack(pair, tmp_path_factory) -> Stack:
     return Stack("test-lifekeeper-cuts", tmp_path_factory.mktemp("stack"), on_lifekeeper(pair.directory))
-
-
-def lists(hosts: Site) -> dict[str, list[str]]:
-    """Everything that LifeKeeper tells of a node, and what came of it."""
-    return {name: hosts.sh(name, LISTS).splitlines() for name in hosts.cluster.nodes}
-
-
-def differing(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]:
-    return [line for name, told in before.items() for line in difference(told, after[name])]
 
 
 @pytest.fixture(scope="module")
