@@ -13,6 +13,8 @@ from lab import lifekeeper
 from lab.paths import run_directory
 from providers.connection.errors import Refused
 from tests.cluster import lab_site
+from tests.cluster.test_lifekeeper_mirror import PATHS, install, ok
+from tests.support.lifekeeper_lists import differing, lists
 from tests.support.sites import reference
 from tests.support.things import OWNER, Site, site
 
@@ -79,3 +81,32 @@ def test_data_outlives_the_declaration_and_is_never_formatted(bare: Machines, li
         up(nodes, listed)
     nodes.sh(B, f"mount -t ext3 /dev/disk/by-id/virtio-data {MOUNT}")
     assert nodes.sh(B, f"cat {MOUNT}/first {MOUNT}/second") == "before\nafter\n"
+
+
+def test_a_mirror_that_was_made_by_hand_is_taken_over_as_it_is(bare: Machines, listed: list[Any]) -> None:
+    """By the commands that a person would type, with the tags and settings that the site declares."""
+    asyncio.run(by_hand(bare, listed[-1].inputs))
+    nodes = site(bare)
+    in_step(nodes, A)
+    nodes.sh(A, f"echo mine > {MOUNT}/mine; sync")
+    before = lists(nodes)
+    up(nodes, listed)
+    assert differing(before, lists(nodes)) == [], "taking it over changed something of LifeKeeper's"
+    assert [nodes.drift(each.kind, each.name, each.inputs) for each in listed] == [[], [], []]
+    assert nodes.sh(A, f"cat {MOUNT}/mine") == "mine\n"
+
+    # What was found is left when the site is given up.
+    down(nodes, listed)
+    assert differing(before, lists(nodes)) == []
+    assert nodes.sh(A, f"cat {MOUNT}/mine") == "mine\n"
+
+
+async def by_hand(pair: Machines, mirror: Any) -> None:
+    """Installed, licensed, started, both paths, the mirror made and extended."""
+    await install(pair, "LKCHECKINTERVAL=20\nLCMHBEATTIME=2\nLCMNUMHBEATS=8\n")
+    tags = f"--tag {mirror.tag} --fstag {mirror.fstag}"
+    disk = f"--device {mirror.device} --fstype {mirror.fstype} --mount_point {MOUNT}"
+    await ok(pair, A, f"lkcli resource create dk {tags} --mode synchronous {disk} --hierarchy new", 900)
+    ends = f"--dest {B} --laddr {PATHS[1][0]} --raddr {PATHS[1][1]}"
+    extend = f"lkcli resource extend dk {tags} --mode synchronous {ends} --switchback intelligent --target_priority 10"
+    await ok(pair, A, extend, 900)

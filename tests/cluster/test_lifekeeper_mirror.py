@@ -72,12 +72,12 @@ async def test_the_data_goes_with_the_service_and_survives_a_lost_node(bare: Mac
     assert await bare.sudo(B, f"cat {MOUNT}/fourth") == "alone\n"
 
 
-async def install(pair: Machines) -> None:
+async def install(pair: Machines, settings: str = SETTINGS) -> None:
     """From the media, licensed, started, connected over both networks."""
     for place, name in enumerate((A, B)):
         await lifekeeper.provide(name)
         await pair.sudo(name, f"{lifekeeper.MEDIA}/setup", 600)
-        await pair.sudo(name, f"printf '{SETTINGS}' > /etc/default/LifeKeeper")
+        await pair.sudo(name, f"printf '{settings}' > /etc/default/LifeKeeper")
         await ok(pair, name, f"lkkeyins {lifekeeper.LICENCE}")
         await ok(pair, name, "lkstart")
         for ends in PATHS:
