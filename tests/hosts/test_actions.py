@@ -18,7 +18,7 @@ from tests.support.sites import on_containers
 from tests.support.stack import PROJECT, Stack
 from tests.support.things import site
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.spare, pytest.mark.timeout(900)]
 
 NAME = "test-actions"
 

@@ -39,7 +39,7 @@ SECRETS = {"alert-url": f"http://{ORIGIN}:{receiver.HTTP}/hooks/x", "alert-token
 ARRIVED = f"stat -c %Y {SPOOL}/agent/arrived 2>/dev/null || echo 0"
 WAITING = f"find {SPOOL}/new {SPOOL}/queue -type f | wc -l"
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.spare, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

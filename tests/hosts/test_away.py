@@ -8,7 +8,7 @@ from tests.support.sites import on_containers
 from tests.support.stack import Stack
 from tests.support.things import Site, site
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.spare
 
 HOST_NAME = "renamed.while.away"
 

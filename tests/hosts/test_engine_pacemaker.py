@@ -12,7 +12,7 @@ from tests.support.stack import Stack
 from tests.support.things import site
 
 NAME = "test-engine-pacemaker"
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.spare, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

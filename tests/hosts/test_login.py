@@ -22,7 +22,7 @@ from tests.hosts.test_squid_settings import KIND, PACKAGES, REFERENCE
 from tests.support.sites import without_mirror
 from tests.support.things import OWNER, Site, site
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.spare, pytest.mark.timeout(1200)]
 
 SOURCE = "packages-login"
 SERVERS = ("slapd", "krb5-kdc", "krb5-admin-server", "krb5-user", "curl")

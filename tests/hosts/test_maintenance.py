@@ -45,7 +45,7 @@ def deployed(hosts, pair, tmp_path_factory) -> Stack:
     return stack
 
 
-@pytest.mark.long
+@pytest.mark.spare
 def test_a_mode_that_a_reverted_run_has_left_on_is_drift_and_refreshing_leaves_it(deployed, hosts):
     """With the edit taken back Pulumi sees no change, and none of the declared properties differs either.
 
@@ -62,7 +62,7 @@ def test_a_mode_that_a_reverted_run_has_left_on_is_drift_and_refreshing_leaves_i
     assert deployed.drift().code == 0
 
 
-@pytest.mark.long
+@pytest.mark.spare
 def test_an_upgrades_restart_does_not_fail_over(deployed, hosts, pair):
     active = hosts.sh("qsp-a", ACTIVE).strip()
     pid = hosts.sh(active, PID)
@@ -79,7 +79,7 @@ def test_an_upgrades_restart_does_not_fail_over(deployed, hosts, pair):
     hosts.remove("host.packages", "extra", wanted)
 
 
-@pytest.mark.long
+@pytest.mark.spare
 def test_a_run_that_was_cut_off_inside_is_put_right_by_the_next(deployed, hosts, pair):
     wanted = packages.Wanted(nodes={name: {"logrotate": "installed"} for name in pair.names})
     hosts.sh("qsp-a", "crm_attribute --type crm_config --name maintenance-mode --update true")

@@ -8,7 +8,7 @@ from tests.support.phases import on_containers
 from tests.support.stack import Stack
 from tests.support.things import Site, site
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.spare
 
 USERS = "/etc/squid/squid-ha.users"
 FIRST = "anna:$apr1$first-8d1c$RNLsTixqckTL7HJUmaL731"

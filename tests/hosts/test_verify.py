@@ -16,7 +16,7 @@ from tests.support import sites
 from tests.support.moving_mirror import MovingMirror
 from tests.support.things import OWNER, Site, site
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.spare
 
 NODES = ("qsp-a", "qsp-b")
 NAMES = ("squid", "chrony")
