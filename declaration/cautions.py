@@ -36,17 +36,19 @@ _BY_ORDER = re.compile(r"/dev/((sd|vd|xvd|hd)[a-z]+|nvme[0-9]+n[0-9]+|mmcblk[0-9
 
 def _named_by_order(site: Site) -> Iterator[Caution]:
     sbd = site.pacemaker.fencing.sbd if site.pacemaker else None
-    devices = {
-        "mirror.device": site.mirror.device if site.mirror else None,
-        "pacemaker.fencing.sbd.device": sbd.device if sbd else None,
-    }
-    for path, device in devices.items():
+    own = "which `nodes[].mirror_device` names where the nodes' differ"
+    devices = [
+        ("mirror.device", site.mirror.device if site.mirror else None, own),
+        *((f"nodes[{index}].mirror_device", node.mirror_device, own) for index, node in enumerate(site.nodes)),
+        ("pacemaker.fencing.sbd.device", sbd.device if sbd else None, "the same on both nodes"),
+    ]
+    for path, device, name in devices:
         if device is not None and _BY_ORDER.fullmatch(device):
             yield Caution(
                 path,
                 device,
                 "the kernel gives such names in the order in which it finds disks, so that after a boot it may be "
-                "another disk; better is a name of the disk's own below /dev/disk/by-id, the same on both nodes",
+                f"another disk; better is a name of the disk's own below /dev/disk/by-id, {name}",
             )
 
 

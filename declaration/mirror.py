@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from declaration.nodes import Node
 from declaration.paths import BlockDevicePath, MountPoint
 from declaration.quantities import Duration
 from declaration.types import Port, Settings, matching, written
@@ -40,7 +41,8 @@ class Mirror(Settings):
     """A disk of each node, kept the same over the replication network, mounted on the active node."""
 
     device: BlockDevicePath
-    """The disk, the same path on both nodes. It must be blank, or bear this site's mark."""
+    """The disk, by its path on both nodes; where a node has it by another one, that stands in `mirror_device` under
+    `nodes`. It must be blank, or bear this site's mark."""
 
     mount_point: MountPoint = "/mnt/mirror"
     """Where the filesystem is mounted on the active node."""
@@ -68,3 +70,7 @@ class Mirror(Settings):
 
     label: Label = "squid-mirror"
     """Label of the filesystem."""
+
+    def device_on(self, node: Node) -> str:
+        """The path of the disk on ``node``."""
+        return node.mirror_device or self.device

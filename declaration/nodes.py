@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from declaration.addresses import Host, Ip
+from declaration.paths import BlockDevicePath
 from declaration.types import NodeName, Port, Settings
 
 
@@ -23,6 +24,10 @@ class Node(Settings):
 
     replication_address: Ip | None = None
     """Its address in the replication network."""
+
+    mirror_device: BlockDevicePath | None = None
+    """The mirror's disk on this node, where its path is not that of `mirror.device`: a name by the disk's own serial
+    number differs from node to node."""
 
     away: bool = False
     """The node is gone for now: `up` goes on without it. Should it boot, it is in the cluster again, as it was."""

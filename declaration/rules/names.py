@@ -69,14 +69,19 @@ def local_log_is_rotated(site: Site) -> Iterator[Mistake]:
         yield Mistake("log.local_file", "cache.log", "another name: Squid writes its own messages to cache.log")
 
 
-@rule("mirror", "pacemaker")
+@rule("mirror", "pacemaker", "nodes")
 def disks_differ(site: Site) -> Iterator[Mistake]:
-    """The mirror and the fencing disk are two disks."""
+    """The mirror and the fencing disk are two disks, on each node."""
     sbd = site.pacemaker.fencing.sbd if site.pacemaker else None
-    if site.mirror is not None and sbd is not None and site.mirror.device == sbd.device:
+    if site.mirror is None or sbd is None:
+        return
+    if site.mirror.device == sbd.device:
         yield Mistake(
             "pacemaker.fencing.sbd.device", sbd.device, "a disk shared by both nodes, other than that of the mirror"
         )
+    for index, node in enumerate(site.nodes):
+        if node.mirror_device == sbd.device:
+            yield Mistake(f"nodes[{index}].mirror_device", sbd.device, "a disk other than that of the fencing")
 
 
 @rule("ssh")

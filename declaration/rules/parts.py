@@ -32,6 +32,16 @@ def mirror_needs_pair(site: Site) -> Iterator[Mistake]:
         yield Mistake("mirror", site.mirror.device, "no mirror with a single node; declare a second one under `nodes`")
 
 
+@rule("nodes", "mirror")
+def disks_have_mirror(site: Site) -> Iterator[Mistake]:
+    """A disk is taken for the mirror only where one is declared."""
+    for index, node in enumerate(site.nodes):
+        if node.mirror_device is not None and site.mirror is None:
+            yield Mistake(
+                f"nodes[{index}].mirror_device", node.mirror_device, "no disk without a mirror; declare one as `mirror`"
+            )
+
+
 @rule("network", "mirror")
 def mirror_needs_network(site: Site) -> Iterator[Mistake]:
     """The mirror has a network of its own."""

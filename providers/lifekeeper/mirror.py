@@ -29,7 +29,7 @@ def _create(wanted: Member, source: str) -> list[Step]:
     values = {
         "tag": mirror.tag,
         "mode": mirror.mode,
-        "device": mirror.device,
+        "device": mirror.device_on(source),
         "fstype": mirror.fstype,
         "mount_point": mirror.mount_point,
         "fstag": mirror.fstag,
@@ -46,8 +46,9 @@ def _create(wanted: Member, source: str) -> list[Step]:
     ]
     if not mirror.kept:
         return whole
-    page = f"Mount the filesystem that was kept on {mirror.device}"
-    mount = system(source, page, "mount", "-t", mirror.fstype, mirror.device, mirror.mount_point)
+    disk = mirror.device_on(source)
+    page = f"Mount the filesystem that was kept on {disk}"
+    mount = system(source, page, "mount", "-t", mirror.fstype, disk, mirror.mount_point)
     return [whole[0], Step(mount, both, fresh=False, unless=mirror_data.mounted(mirror, source)), whole[1]]
 
 
@@ -63,7 +64,7 @@ def _both(source: str, mirror: Wanted) -> steps.Done:
 
 def _extend(wanted: Member, source: str, target: str) -> list[Step]:
     mirror = cast("Wanted", wanted)
-    far = mirror.nodes[target]
+    far, disk = mirror.nodes[target], mirror.device_on(target)
     values = {
         "tag": mirror.tag,
         "dest": target,
@@ -73,6 +74,8 @@ def _extend(wanted: Member, source: str, target: str) -> list[Step]:
         "fstag": mirror.fstag,
         "switchback": far.switchback if far else None,
         "target_priority": making.target_priority(mirror, target),
+        # Nobody has seen the option: it is said only where LifeKeeper would not take the right disk without it.
+        "device": None if disk == mirror.device_on(source) else disk,
         "bitmap": mirror.bitmap,
     }
     line = Line(source, "lkcli resource extend dk", "Extend: Data Replication", values)
@@ -119,17 +122,29 @@ def refusal(previous: Wanted, wanted: Wanted) -> str | None:
         each.model_copy(update={"addresses": {name: each.addresses[name] for name in sorted(both)}})
         for each in (previous, wanted)
     )
-    return members.fixed(
+    return _moved(before, after) or members.fixed(
         before,
         after,
         fstag="the filesystem's tag",
-        device="`mirror.device`",
         mount_point="`mirror.mount_point`",
         fstype="`mirror.filesystem`",
         mode="`lifekeeper.replication.mode`",
         bitmap="`lifekeeper.replication.bitmap`",
         addresses="the replication addresses",
     )
+
+
+def _moved(previous: Wanted, wanted: Wanted) -> str | None:
+    """A node that has lost the mirror, as far as was seen, or never had it, gets it on whichever disk is declared."""
+    for name in wanted.nodes:
+        if previous.nodes.get(name) is None or previous.device_on(name) == wanted.device_on(name):
+            continue
+        before, after = (each.model_copy(update={"device": each.device_on(name)}) for each in (previous, wanted))
+        if not previous.devices and not wanted.devices:
+            return members.fixed(before, after, device="`mirror.device`")
+        told = members.fixed(before, after, device=f"the disk on {name}")
+        return f"{told}. If {name} was set up anew, `pulumi up --refresh` sees that it has no mirror yet, and makes it"
+    return None
 
 
 # Reading

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
+from pydantic import Field
+
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import Refused
 from providers.lifekeeper import members, steps
@@ -29,7 +31,8 @@ _NEW, _KEPT = "new", "kept"
 
 
 class Wanted(Member):
-    """``device`` is the same path on both nodes; ``addresses``: node → its address of the replication path.
+    """``device`` is the disk's path; ``devices``: node → it, of all nodes where it is not ``device`` on each, else of
+    none; ``addresses``: node → its address of the replication path.
 
     ``hierarchy``: ``new`` formats, ``existing`` takes over the filesystem that is mounted. ``bitmap`` None: that is
     LifeKeeper's to choose. ``mount_points`` as in `providers.storage.filesystem`. ``kept``: node whose disk has the
@@ -37,6 +40,7 @@ class Wanted(Member):
     """
 
     device: str
+    devices: dict[str, str] = Field(default_factory=dict[str, str])
     fstype: str
     mount_point: str
     fstag: str
@@ -46,6 +50,10 @@ class Wanted(Member):
     mount_points: dict[str, str | None]
     bitmap: str | None = None
     kept: str | None = None
+
+    def device_on(self, node: str) -> str:
+        """The path of the disk on ``node``."""
+        return self.devices.get(node, self.device)
 
 
 # Before anything is written on a disk, or deleted
@@ -95,7 +103,8 @@ def fit(mirror: Wanted, source: str, hierarchy: str) -> steps.Ready:
                 await _refuse_used(cluster, mirror, name, disk)
         if hierarchy == "existing" and not _is_mounted(mirror, disks[source]):
             raise Refused(
-                f"{mirror.device} is not mounted at {mirror.mount_point}, so there is no filesystem to take over",
+                f"{mirror.device_on(source)} is not mounted at {mirror.mount_point}, so there is no filesystem to take "
+                "over",
                 node=source,
                 remedy="mount it there, or declare `lifekeeper.replication.hierarchy: new` with a blank disk",
             )
@@ -115,10 +124,10 @@ def extendable(mirror: Wanted, source: str, target: str) -> steps.Ready:
         await alive(cluster, seen)
         disk = (await _disks(cluster, mirror))[target]
         await _refuse_used(cluster, mirror, target, disk)
-        if disk.signatures and _mark(mirror) in await marks.kept(cluster, cluster.node(target)).entries():
+        if disk.signatures and _mark(mirror, target) in await marks.kept(cluster, cluster.node(target)).entries():
             raise Refused(
-                f"{mirror.device} had the newest data of this site when its mirror was removed, and the mirror was "
-                "made without it: extending it would destroy that",
+                f"{mirror.device_on(target)} had the newest data of this site when its mirror was removed, and the "
+                "mirror was made without it: extending it would destroy that",
                 node=target,
                 remedy="bring what is needed of it elsewhere, then free it yourself with `wipefs --all`",
             )
@@ -136,8 +145,9 @@ async def _begun(cluster: Cluster, mirror: Wanted) -> dict[str, str]:
 
 async def _disks(cluster: Cluster, mirror: Wanted) -> dict[str, Disk]:
     async def look(node: Node) -> Disk:
-        listed, signed = await node.batch(device.read(mirror.device))
-        return device.parse(mirror.device, "", listed.stdout, signed.stdout)
+        path = mirror.device_on(node.name)
+        listed, signed = await node.batch(device.read(path))
+        return device.parse(path, "", listed.stdout, signed.stdout)
 
     return await cluster.each(look, list(mirror.nodes))
 
@@ -147,19 +157,20 @@ async def _refuse_used(cluster: Cluster, mirror: Wanted, name: str, disk: Disk, 
 
     Not ``ours``: it is refused even then, for the mirror that it was of is gone and nobody else has its data.
     """
+    path = mirror.device_on(name)
     if disk.identity is None:
-        raise Refused(f"there is no block device {mirror.device}", node=name, remedy="check `mirror.device`")
+        raise Refused(f"there is no block device {path}", node=name, remedy=device.ASTRAY)
     entries = await cluster.journal(name).entries()
     if disk.uses:
         left = "; a run that was cut off may have left this: see /proc/mdstat and `mdadm --stop`"
         raise Refused(
-            f"{mirror.device} is in use: {', '.join(disk.uses)}",
+            f"{path} is in use: {', '.join(disk.uses)}",
             node=name,
             remedy=f"declare a disk that is not in use{left if BEGUN in entries else ''}",
         )
     if not disk.signatures:
         return
-    kept = (await marks.kept(cluster, cluster.node(name)).entries()).get(mirror.device)
+    kept = (await marks.kept(cluster, cluster.node(name)).entries()).get(path)
     known = all(each.type in (*TYPES, "linux_raid_member") for each in disk.signatures)
     marked = known and marks.is_marked(disk.identity, entries.get(marks.DISK), kept)
     if marked and ours:
@@ -167,14 +178,14 @@ async def _refuse_used(cluster: Cluster, mirror: Wanted, name: str, disk: Disk, 
     kinds = ", ".join(sorted({f"{each.type} {each.label}".strip() for each in disk.signatures}))
     if marked:
         raise Refused(
-            f"{mirror.device} carries this site's own data ({kinds}), and the mirror that it was of is gone from "
+            f"{path} carries this site's own data ({kinds}), and the mirror that it was of is gone from "
             "LifeKeeper: making it anew would destroy that",
             node=name,
             remedy=f"mount the newest half at {mirror.mount_point} on the most preferred node and declare "
             "`lifekeeper.replication.hierarchy: existing`; or, where nobody needs it, `wipefs --all` on both nodes",
         )
     raise Refused(
-        f"{mirror.device} is not blank: it carries {kinds}, and making a mirror would destroy that",
+        f"{path} is not blank: it carries {kinds}, and making a mirror would destroy that",
         node=name,
         remedy="declare a blank disk, or free this one yourself with `wipefs --all` once its data is elsewhere",
     )
@@ -183,8 +194,8 @@ async def _refuse_used(cluster: Cluster, mirror: Wanted, name: str, disk: Disk, 
 # What was kept when the mirror was removed
 
 
-def _mark(wanted: Wanted) -> str:
-    return f"{_SOURCE}{wanted.device}"
+def _mark(wanted: Wanted, node: str) -> str:
+    return f"{_SOURCE}{wanted.device_on(node)}"
 
 
 async def kept_by(cluster: Cluster, wanted: Wanted) -> str:
@@ -196,23 +207,25 @@ async def kept_by(cluster: Cluster, wanted: Wanted) -> str:
         if begun:
             return name if begun == _KEPT else ""
     entries = await cluster.each(lambda node: marks.kept(cluster, node).entries(), list(wanted.nodes))
-    sources = [name for name, known in entries.items() if known.get(_mark(wanted)) == name]
-    having = [name for name, known in entries.items() if wanted.device in known]
+    sources = [name for name, known in entries.items() if known.get(_mark(wanted, name)) == name]
+    having = [name for name, known in entries.items() if wanted.device_on(name) in known]
     if wanted.hierarchy == "existing" or not having:
         return ""
     if len(sources) != 1:
         told = " and ".join(sources) or "none of them"
+        disks = " and ".join(f"{wanted.device_on(name)} of {name}" for name in having)
         raise Refused(
-            f"data of this site was kept on {wanted.device} of {' and '.join(having)}, and {told} is known to have had "
+            f"data of this site was kept on {disks}, and {told} is known to have had "
             "the newest, so nobody can tell which half to take over",
             node=having[0],
             remedy="declare a node that is away back; or mount the newest half at "
             f"{wanted.mount_point} on the most preferred node and declare `lifekeeper.replication.hierarchy: existing`",
         )
+    path = wanted.device_on(sources[0])
     disk = (await _disks(cluster, wanted))[sources[0]]
-    if not marks.is_marked(disk.identity, entries[sources[0]].get(wanted.device)):
+    if not marks.is_marked(disk.identity, entries[sources[0]].get(path)):
         raise Refused(
-            f"the newest data of this site was kept on {wanted.device}, and another disk is there",
+            f"the newest data of this site was kept on {path}, and another disk is there",
             node=sources[0],
             remedy="bring that disk back; or mount the other node's half as for "
             "`lifekeeper.replication.hierarchy: existing`, and declare that",
@@ -225,7 +238,7 @@ def refuse_elsewhere(wanted: Wanted, seen: Views, kept: str) -> None:
     source = members.source_of(wanted, seen, kept)
     if source != kept:
         raise Refused(
-            f"the service runs on {source}, and the newest data that was kept on {wanted.device} is on {kept}",
+            f"the service runs on {source}, and the newest data that was kept on {wanted.device_on(kept)} is on {kept}",
             node=kept,
             remedy=f"move the service there first: `squid-ha switchover STACK --to {kept}`",
         )
@@ -240,12 +253,12 @@ async def keep(cluster: Cluster, wanted: Wanted, entries: Mapping[str, Mapping[s
     if all(wanted.tag not in view.instances for view in seen.values()):
         return
     active = [name for name, view in seen.items() if view.state(wanted.tag) in IN_SERVICE]
-    mark = _mark(wanted)
     for name, known in entries.items():
+        mark, path = _mark(wanted, name), wanted.device_on(name)
         journal = marks.kept(cluster, cluster.node(name))
         if text := known.get(marks.DISK):
-            await journal.put({wanted.device: text, **({mark: name} if active == [name] else {})})
-            cluster.progress(f"{name}: the data on {wanted.device} is kept")
+            await journal.put({path: text, **({mark: name} if active == [name] else {})})
+            cluster.progress(f"{name}: the data on {path} is kept")
         if active and active != [name]:
             await journal.drop([mark])
 
@@ -256,5 +269,9 @@ async def made(cluster: Cluster, wanted: Wanted, seen: Views) -> None:
     `BEGUN` goes last: until then a next run comes here.
     """
     there = [name for name in wanted.nodes if wanted.tag in seen[name].instances]
-    await cluster.each(lambda node: marks.kept(cluster, node).drop([wanted.device, _mark(wanted)]), there)
+
+    async def forget(node: Node) -> None:
+        await marks.kept(cluster, node).drop([wanted.device_on(node.name), _mark(wanted, node.name)])
+
+    await cluster.each(forget, there)
     await cluster.each(lambda node: cluster.journal(node).drop([BEGUN]), list(wanted.nodes))

@@ -18,6 +18,8 @@ from providers.connection.errors import Refused
 from providers.contract import State
 
 DRBD = "drbd"
+ASTRAY = "attach the disk, or correct `mirror.device`, or `mirror_device` of this node under `nodes`"
+"""What to do about a disk that is not there."""
 
 # $1 device. A device that cannot be read is no blank one: then wipefs fails, and this with it.
 _SIGNATURES = """
@@ -113,7 +115,7 @@ def needs_metadata(node: str, disk: Disk, device: str, *, marked: bool, takeover
     ``marked``: the journal on that node names exactly this disk as this site's.
     """
     if disk.identity is None:
-        raise Refused(f"there is no block device {device}", node=node, remedy="check `mirror.device`")
+        raise Refused(f"there is no block device {device}", node=node, remedy=ASTRAY)
     if disk.uses:
         raise Refused(f"{device} is in use: {', '.join(disk.uses)}", node=node, remedy="declare a blank disk")
     if disk.metadata:

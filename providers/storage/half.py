@@ -83,13 +83,13 @@ async def read_statuses(cluster: Cluster, wanted: Wanted) -> dict[str, Status]:
 
 async def _read(cluster: Cluster, node: Node, wanted: Wanted) -> Half:
     settings = wanted.nodes[node.name].settings
-    path = secret_file(settings)
+    path, disk_path = secret_file(settings), wanted.device_on(node.name)
     listed, signed, file, state, generation, managed, pending, mounts, module = await node.batch(
-        _readings(wanted, path)
+        _readings(wanted, disk_path, path)
     )
     live = await read_settings(node, plain(settings))
     found = configuration.parse(file.stdout)
-    disk = device.parse(wanted.device, wanted.volume, listed.stdout, signed.stdout)
+    disk = device.parse(disk_path, wanted.volume, listed.stdout, signed.stdout)
     check = settings.files[path].check
     entries = await cluster.journal(node).entries()
     runs = status.parse(state.stdout, wanted.resource)
@@ -110,13 +110,13 @@ async def _read(cluster: Cluster, node: Node, wanted: Wanted) -> Half:
         module=module.exit_code == 0,
         entries=entries,
         marked=is_marked(disk.identity, mark) or runs_on_it,
-        kept=is_marked(disk.identity, (await kept(cluster, node).entries()).get(wanted.device)),
+        kept=is_marked(disk.identity, (await kept(cluster, node).entries()).get(disk_path)),
     )
 
 
-def _readings(wanted: Wanted, path: str) -> list[Command]:
+def _readings(wanted: Wanted, disk: str, path: str) -> list[Command]:
     return [
-        *device.read(wanted.device),
+        *device.read(disk),
         configuration.read(path),
         drbd.status(wanted.resource),
         drbd.generation(wanted.volume),

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from pydantic import Field
+
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command
 from providers.connection.errors import Refused, Unknown
@@ -45,6 +47,7 @@ class NodeMirror(State):
 class Wanted(State):
     """``resource`` is DRBD's name, ``volume`` its block device (``/dev/drbd0``), ``device`` the backing disk by-id.
 
+    ``devices``: node → that disk, of all nodes where it is not ``device`` on each, else of none.
     ``on_remove`` is ``keep`` (data and metadata stay on the disk) or ``wipe``. ``connected`` is part of the state:
     a mirror that does not reach its peer is drift; ``no`` where only one node is there (the other is away).
     """
@@ -52,9 +55,14 @@ class Wanted(State):
     resource: str
     volume: str
     device: str
+    devices: dict[str, str] = Field(default_factory=dict[str, str])
     on_remove: Literal["keep", "wipe"] = "keep"
     connected: Literal["yes", "no"] = "yes"
     nodes: dict[str, NodeMirror]
+
+    def device_on(self, node: str) -> str:
+        """The path of the backing disk on ``node``."""
+        return self.devices.get(node, self.device)
 
 
 async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
@@ -116,7 +124,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     await cluster.each(lambda node: _settings(cluster, node, wanted, halves[node.name]), list(halves))
     await _spread(cluster, wanted, halves)
     await cluster.each(
-        lambda node: node.run(drbd.create(wanted.resource, wanted.device)),
+        lambda node: node.run(drbd.create(wanted.resource, wanted.device_on(node.name))),
         [name for name in halves if create[name]],
     )
     await _adjust(cluster, wanted, halves)
@@ -132,10 +140,10 @@ def _judge(cluster: Cluster, wanted: Wanted, halves: dict[str, Half]) -> dict[st
     for name, half in halves.items():
         if half.managed == "unknown":
             raise Unknown("Pacemaker does not say whether it manages the mirror", node=name)
-        moved_from = marks.device_of(half.entries)
-        if moved_from not in {"", wanted.device}:
+        moved_from, path = marks.device_of(half.entries), wanted.device_on(name)
+        if moved_from not in {"", path}:
             raise Refused(
-                f"the mirror lies on {moved_from}; it is not moved to {wanted.device} in place",
+                f"the mirror lies on {moved_from}; it is not moved to {path} in place",
                 node=name,
                 remedy="declare the old device again; to start anew on another disk, take the mirror out of the "
                 "declaration first (its data stays on the old disk)",
@@ -145,7 +153,7 @@ def _judge(cluster: Cluster, wanted: Wanted, halves: dict[str, Half]) -> dict[st
         create[name] = not (half.marked and half.status.attached) and device.needs_metadata(
             name,
             half.disk,
-            wanted.device,
+            path,
             marked=half.marked or half.kept,
             takeover=cluster.takeover,
         )
@@ -186,7 +194,7 @@ def _refuse_another_disk(wanted: Wanted, name: str, half: Half) -> None:
     other = marks.differs(half.disk.identity, half.entries.get(marks.DISK))
     if other and half.disk.metadata:
         raise Refused(
-            f"{wanted.device} carries a mirror and is not the disk that this site's was made on: {other}",
+            f"{wanted.device_on(name)} carries a mirror and is not the disk that this site's was made on: {other}",
             node=name,
             remedy=f"if it is that disk, grown or moved, take the mirror up on it (`drbdadm up {wanted.resource}`) and "
             "run this again; a new disk in its place has to be blank",
@@ -276,14 +284,15 @@ def _check_unused(wanted: Wanted, name: str, half: Half) -> None:
 async def _let_go(cluster: Cluster, node: Node, wanted: Wanted, half: Half) -> None:
     journal = cluster.journal(node)
     made = half.marked and (await journal.entries()).get(MADE) == "yes"
+    path = wanted.device_on(node.name)
     if wanted.on_remove == "wipe" and made:
-        await node.run(drbd.wipe(wanted.resource, wanted.volume, wanted.device))
+        await node.run(drbd.wipe(wanted.resource, wanted.volume, path))
         return
     if half.status.configured:
         await node.run(command("drbdsetup", "down", wanted.resource))
     if half.disk.identity is not None and made:
-        await marks.kept(cluster, node).put({wanted.device: marks.text(half.disk.identity)})
-        cluster.progress(f"{node.name}: the data on {wanted.device} is kept")
+        await marks.kept(cluster, node).put({path: marks.text(half.disk.identity)})
+        cluster.progress(f"{node.name}: the data on {path} is kept")
 
 
 async def _clean(cluster: Cluster, node: Node, wanted: Wanted) -> None:

@@ -18,10 +18,14 @@ _PLAIN = re.compile(r"[A-Za-z0-9/._-]{1,128}")
 
 
 class ResourceHost(State):
-    """One side: ``name`` as ``uname -n`` says it, and its address on the replication network."""
+    """One side: ``name`` as ``uname -n`` says it, and its address on the replication network.
+
+    ``device``: its backing disk, None for that of the file.
+    """
 
     name: str
     address: str
+    device: str | None = None
 
 
 class ResourceFile(State):
@@ -59,7 +63,8 @@ class ResourceFile(State):
 def render(file: ResourceFile) -> str:
     """The file's text with `SECRET` in the place of the secret."""
     lines = [f"resource {file.resource} {{", f"    device {file.volume};"]
-    lines += [f"    disk {_word(file.device)};", "    meta-disk internal;", ""]
+    lines += [] if _differ(file) else [f"    disk {_word(file.device)};"]
+    lines += ["    meta-disk internal;", ""]
     lines += _section("net", _net(file))
     lines += _section("disk", _disk(file))
     if handlers := _handlers(file):
@@ -67,6 +72,11 @@ def render(file: ResourceFile) -> str:
     for number, host in enumerate(file.hosts):
         lines += _host(host, file, number)
     return "\n".join(lines) + "\n}\n"
+
+
+def _differ(file: ResourceFile) -> bool:
+    """Whether each side says its disk itself."""
+    return any(host.device not in (None, file.device) for host in file.hosts)
 
 
 def of_connection(text: str) -> list[str]:
@@ -124,7 +134,8 @@ def _handlers(file: ResourceFile) -> list[str]:
 
 def _host(host: ResourceHost, file: ResourceFile, number: int) -> list[str]:
     identity = [f"node-id {number}"] if file.version == "9" else []
-    return _section(f"on {host.name}", [f"address {_socket(host.address, file.port)}", *identity])
+    disk = [f"disk {_word(host.device or file.device)}"] if _differ(file) else []
+    return _section(f"on {host.name}", [f"address {_socket(host.address, file.port)}", *disk, *identity])
 
 
 def _socket(address: str, port: str) -> str:

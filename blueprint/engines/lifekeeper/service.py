@@ -7,7 +7,7 @@ from ipaddress import ip_network
 
 from blueprint import logs, names, paths
 from blueprint.engines.lifekeeper.product import section
-from blueprint.nodes import present
+from blueprint.nodes import mirror_devices, present
 from blueprint.parts import TREE
 from blueprint.platforms import PLATFORMS
 from blueprint.squid_settings import cache_on_mirror
@@ -74,12 +74,17 @@ def _beside(site: Site, own: str) -> list[str]:
 
 def _mirror(site: Site, declared: Mirror) -> Thing:
     tag, chosen = tags(site)["mirror"], section(site).replication
+    nodes = {
+        name: node and node.model_copy(update={"properties": {"device": declared.device_on(site.node(name))}})
+        for name, node in _nodes(site, [], {}).items()
+    }
     inputs = mirror.Wanted(
         tag=tag,
-        nodes=_nodes(site, [], {"device": declared.device}),
+        nodes=nodes,
         beside=_beside(site, tag),
         route=section(site).prefer,
         device=declared.device,
+        devices=mirror_devices(site, declared),
         fstype=declared.filesystem,
         mount_point=declared.mount_point,
         fstag=tags(site)["filesystem"],

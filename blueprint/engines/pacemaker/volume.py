@@ -5,7 +5,7 @@ from __future__ import annotations
 from blueprint import durability, logs, names, paths
 from blueprint.engines.pacemaker.alerts import split_brain_handler
 from blueprint.engines.pacemaker.cluster import sbd_of
-from blueprint.nodes import present
+from blueprint.nodes import mirror_devices, present
 from blueprint.parts import VOLUME
 from blueprint.platforms import PLATFORMS
 from blueprint.squid_settings import cache_on_mirror
@@ -30,6 +30,7 @@ def _mirror(site: Site, declared: Mirror) -> Thing:
         resource=paths.MIRROR_RESOURCE,
         volume=paths.MIRROR_VOLUME,
         device=declared.device,
+        devices=mirror_devices(site, declared),
         on_remove=declared.on_remove,
         connected="yes" if len(present(site)) > 1 else "no",
         nodes=halves,
@@ -47,7 +48,9 @@ def _half(site: Site, declared: Mirror) -> mirror.NodeMirror:
             device=declared.device,
             port=str(declared.port),
             hosts=[
-                resource_file.ResourceHost(name=node.name, address=node.replication_address)
+                resource_file.ResourceHost(
+                    name=node.name, address=node.replication_address, device=declared.device_on(node)
+                )
                 for node in site.nodes
                 if node.replication_address
             ],

@@ -35,7 +35,7 @@ Ties = set[tuple[str, str]]
 
 def runs(facts: NodeFacts) -> bool:
     """Whether LifeKeeper runs."""
-    return node.UNIT in facts.active
+    return node.unit() in facts.active
 
 
 def describe(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
@@ -54,7 +54,7 @@ def describe(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
     squid = hierarchy.squid(seen)
     ties = {tie for view in seen.values() for tie in view.dependencies}
     addresses = _virtual_ips(draft, members, ties, squid)
-    chosen = _members(draft, nodes, members, ties, {"squid": squid, **({"address": addresses[0]} if addresses else {})})
+    chosen = _members(draft, nodes, seen, members, {"squid": squid, **({"address": addresses[0]} if addresses else {})})
     _order(draft, seen, squid)
     lifekeeper_settings.describe(draft, nodes)
     _others(draft, seen, members, chosen, addresses)
@@ -186,15 +186,15 @@ def _virtual_ips(draft: Draft, members: Mapping[str, Instance], ties: Ties, squi
 def _members(
     draft: Draft,
     nodes: Sequence[NodeFacts],
+    seen: Mapping[str, View],
     members: Mapping[str, Instance],
-    ties: Ties,
     tags: dict[str, str],
 ) -> set[str]:
     """The virtual IP, the mirror and its filesystem, and the tags that are not the customary ones; returns all tags.
 
     ``tags``: of Squid and, where there is one, of the virtual IP.
     """
-    told = nodes[0]
+    told, ties = nodes[0], {tie for view in seen.values() for tie in view.dependencies}
     if "address" in tags:
         draft.site["virtual_ip"] = members[tags["address"]].id.removeprefix("IP-")
     else:
@@ -202,7 +202,7 @@ def _members(
     if found := _mirrored(members, ties):
         volume, half = found
         draft.site["mirror"] = {
-            "device": half.id,
+            "device": _disk(draft, seen, half),
             "mount_point": volume.id,
             "filesystem": _type(draft, nodes, volume.id),
         }
@@ -216,6 +216,16 @@ def _members(
     if changed := {name: tag for name, tag in tags.items() if tag and tag != customary[name]}:
         draft.site["lifekeeper"]["tags"] = changed
     return set(tags.values())
+
+
+def _disk(draft: Draft, seen: Mapping[str, View], half: Instance) -> str:
+    """The mirror's disk on the first node that has it; a node that has it by another path says so itself."""
+    ids = {name: view.instances[half.tag].id for name, view in seen.items() if half.tag in view.instances}
+    first = next(iter(ids.values()))
+    for each in draft.site["nodes"]:
+        if ids.get(each["name"], first) != first:
+            each["mirror_device"] = ids[each["name"]]
+    return first
 
 
 def _type(draft: Draft, nodes: Sequence[NodeFacts], mount_point: str) -> str:

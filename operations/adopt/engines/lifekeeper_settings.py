@@ -41,7 +41,11 @@ def _declare(section: dict[str, Any], found: Mapping[str, str]) -> set[str]:
 def _note(draft: Draft, name: str, values: Mapping[str, str], said: set[str]) -> None:
     """Of the rest the keys that are known and not as after an installation."""
     customary = {setting.key: setting.default for setting in grammar.load().settings}
-    left = {key: text for key, text in values.items() if customary.get(key, text) != text and key not in said}
+    left = {
+        key: text
+        for key, text in values.items()
+        if customary.get(key, text) != text and key not in said and key not in _QUORUM
+    }
     if left:
         listed = ", ".join(f"{key}={text}" for key, text in sorted(left.items()))
         draft.note(name, defaults.PATH, f"{listed}: not in the file, and `up` leaves it as it is")

@@ -169,11 +169,15 @@ def _mirror(draft: Draft, told: NodeFacts, members: Mapping[str, Primitive]) -> 
     text, filesystem = told.files.get(paths.MIRROR_CONFIGURATION, ""), members.get(tree.FILESYSTEM)
     if not text or filesystem is None:
         return
-    mirror = resource(text)
+    sides = _sides(text)
+    mirror = resource(text, [sides.get(node["name"], "") for node in draft.site["nodes"]])
     for node in draft.site["nodes"]:
-        found = re.search(rf"on {re.escape(node['name'])} \{{\s*address (?:ipv4|ipv6) \[?([0-9a-f.:]+?)\]?:\d+;", text)
+        side = sides.get(node["name"], "")
+        found = re.search(r"address\s+(?:ipv4|ipv6) \[?([0-9a-f.:]+?)\]?:\d+;", side)
         if found:
             node["replication_address"] = found[1]
+        if _disk(side) not in (None, mirror["device"]):
+            node["mirror_device"] = _disk(side)
     mirror |= {"mount_point": filesystem.parameters["directory"], "filesystem": filesystem.parameters["fstype"]}
     mirror |= _durability(members[tree.SQUID], filesystem) if tree.SQUID in members else {}
     label, *_ = told.said("volume").split() or [""]
@@ -182,11 +186,29 @@ def _mirror(draft: Draft, told: NodeFacts, members: Mapping[str, Primitive]) -> 
     draft.site["mirror"] = mirror
 
 
-def resource(text: str) -> dict[str, Any]:
-    """What a resource file of DRBD says of the declaration's ``mirror``."""
+_SIDE = re.compile(r"^\s*on\s+(\S+)\s*\{((?:[^{}]|\{[^{}]*\})*)\}", re.MULTILINE)
+"""The section of one node in a resource file, with sections of volumes in it."""
+
+
+def _sides(text: str) -> dict[str, str]:
+    """Node → what a resource file says of it alone."""
+    return dict(_SIDE.findall(text))
+
+
+def _disk(text: str) -> str | None:
+    found = re.search(r'(?<![\w-])disk\s+"?([^";{]+?)"?\s*;', text)
+    return found[1] if found else None
+
+
+def resource(text: str, sides: Sequence[str]) -> dict[str, Any]:
+    """What a resource file of DRBD says of the declaration's ``mirror``; ``sides`` are its sections of the nodes.
+
+    The disk is that of the first node that has one of its own, where the file does not name one for both.
+    """
     said = dict(re.findall(r"^\s*([a-z-]+) ([^;{]+);", text, re.MULTILINE))
     port = re.search(r"address ipv[46] \S+:(\d+);", text)
-    made: dict[str, Any] = {"device": said["disk"].strip('"')}
+    disks = (_disk(each) for each in (_SIDE.sub("", text), *sides))
+    made: dict[str, Any] = {"device": next(filter(None, disks), "")}
     if port:
         made["port"] = int(port[1])
     failure: dict[str, Any] = {"on_error": said.get("on-io-error", "pass_on")}

@@ -18,30 +18,33 @@ NAME = "disk"
 SMALLEST = 64 * 1024 * 1024
 
 
-def commands(site: Site, node: Node) -> Sequence[Command]:  # noqa: ARG001
+def commands(site: Site, node: Node) -> Sequence[Command]:
     """What lsblk and wipefs say; nothing without a mirror."""
-    return device.read(site.mirror.device) if site.mirror else []
+    return device.read(site.mirror.device_on(node)) if site.mirror else []
 
 
 def judge(asked: Asked) -> Iterator[Finding]:
     """Nothing is ever written to a disk that carries something, so that is what stands in the way."""
-    if asked.site.mirror is None:
+    mirror = asked.site.mirror
+    if mirror is None:
         return
-    path = asked.site.mirror.device
+    path = mirror.device_on(asked.node)
     disk = _disk(path, asked.results)
     if disk.identity is None:
-        yield asked.problem(NAME, f"there is no block device {path}", "attach the disk, or correct `mirror.device`")
+        setting = f"`mirror_device` of {asked.node.name}" if asked.node.mirror_device else "`mirror.device`"
+        yield asked.problem(NAME, f"there is no block device {path}", f"attach the disk, or correct {setting}")
         return
     yield unreadable(asked, NAME, path, asked.results[1]) or _content(asked, path, disk)
     size = int(disk.identity.size)
     if size < SMALLEST:
         yield asked.problem(NAME, f"{path} has only {size} bytes", "declare a larger disk")
     for name, results in asked.others.items():
-        other = _disk(path, results)
+        there = mirror.device_on(asked.site.node(name))
+        other = _disk(there, results)
         if other.identity is not None and asked.node.name < name and int(other.identity.size) != size:
-            yield asked.note(
-                NAME, f"{path} has {size} bytes here and {other.identity.size} on {name}: the smaller counts"
-            )
+            which = "" if there == path else f"{there} "
+            sizes = f"{path} has {size} bytes here and {which}{other.identity.size} on {name}"
+            yield asked.note(NAME, f"{sizes}: the smaller counts")
     if not path.startswith("/dev/disk/by-"):
         yield asked.note(
             NAME, f"{path} is a name by order of discovery", "declare the disk's own name below /dev/disk/by-id"

@@ -116,6 +116,14 @@ def test_a_name_of_the_disks_own_is_no_reason_to_warn(site, device):
     assert cautions_of(read(site, "test")) == []
 
 
+def test_a_nodes_own_name_of_the_mirrors_disk_is_looked_at_as_well(site):
+    put(site, "nodes[1].mirror_device", "/dev/sdc")
+    (caution,) = cautions_of(read(site, "test"))
+    assert (caution.path, caution.found) == ("nodes[1].mirror_device", "/dev/sdc")
+    put(site, "nodes[1].mirror_device", "/dev/disk/by-id/scsi-0EXAMPLE_other")
+    assert cautions_of(read(site, "test")) == []
+
+
 def test_the_disk_of_sbd_is_looked_at_as_well(site):
     put(site, "pacemaker.fencing.sbd.device", "/dev/sdc")
     assert [caution.path for caution in cautions_of(read(site, "test"))] == ["pacemaker.fencing.sbd.device"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from providers.storage.resource_file import SECRET, ResourceFile, ResourceHost, render
+from providers.storage.resource_file import SECRET, ResourceFile, ResourceHost, of_connection, render
 
 
 def file(**changes: object) -> ResourceFile:
@@ -43,6 +43,18 @@ def test_addresses_of_both_families():
     text = render(file())
     assert "address ipv4 172.16.77.11:7789;" in section(text, "on qsp-a")
     assert "address ipv6 [fd00::12]:7789;" in section(text, "on qsp-b")
+
+
+def test_a_disk_that_has_another_path_on_a_node_is_said_of_each_node():
+    """drbdadm 9.22, and its parser of 8.4, take a disk in `on` beside `device` and `meta-disk` of the resource."""
+    first, second = file().hosts
+    assert render(file(hosts=[first.model_copy(update={"device": file().device}), second])) == render(file())
+    other = second.model_copy(update={"device": "/dev/disk/by-path/pci-0000:00:1f.2-ata-1"})
+    text = render(file(hosts=[first, other]))
+    assert "        disk /dev/disk/by-id/virtio-data;\n" in section(text, "on qsp-a")
+    assert '        disk "/dev/disk/by-path/pci-0000:00:1f.2-ata-1";\n' in section(text, "on qsp-b")
+    assert "\n    disk /" not in text
+    assert of_connection(text) == of_connection(render(file())), "no other connection"
 
 
 def test_a_disk_named_by_its_path_is_one_word():

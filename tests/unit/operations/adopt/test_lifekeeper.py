@@ -87,6 +87,19 @@ def test_what_has_no_words_is_told_with_its_place() -> None:
     assert "asynchronous" in told["resource datarep-mirror"]
 
 
+def test_a_mirror_whose_halves_have_different_paths_is_declared_with_both() -> None:
+    pair, declared = fresh(), site()
+    up(pair, members())
+    pair.lcds["proxy-b"].instances["datarep-mirror"][2] = "/dev/disk/by-id/of-b"
+    draft = describe(facts(pair, declared), SSH)
+    back = read(draft.site, "adopted")
+    assert back.mirror is not None
+    assert declared.mirror is not None
+    paths = [back.mirror.device_on(node) for node in back.nodes]
+    assert paths == [declared.mirror.device, "/dev/disk/by-id/of-b"]
+    assert back.nodes[0].mirror_device is None
+
+
 def test_a_lifekeeper_without_a_squid_is_refused_with_the_reason() -> None:
     pair, declared = fresh(), site()
     up(pair, [each for each in members() if each.name in ("lifekeeper", "paths")])

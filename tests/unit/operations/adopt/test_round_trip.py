@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blueprint import paths
 from blueprint.adopted import settings_of
 from blueprint.site import things
 from declaration.load import read
@@ -205,6 +207,39 @@ def test_each_setting_is_read_back(name: str) -> None:
     if "size" in raw.get("rotation", {}):
         del raw["rotation"]["schedule"]
     assert check(raw).notes == []
+
+
+def test_a_disk_that_has_another_path_on_a_node_is_read_back() -> None:
+    raw = phase(3)
+    raw["nodes"][1]["mirror_device"] = "/dev/disk/by-path/pci-0000:00:1f.2-ata-1"
+    assert check(raw).notes == []
+
+
+BY_HAND = """
+resource squid-ha {
+    net { protocol C; }
+    disk { on-io-error detach; }
+    on qsp-a {
+        device /dev/drbd0;
+        disk /dev/sdb1;
+        address ipv4 172.16.77.11:7789;
+        meta-disk internal;
+    }
+    on qsp-b { volume 0 { device /dev/drbd0; disk "/dev/disk/by-path/pci-0:1"; meta-disk internal; }
+        address ipv4 172.16.77.12:7789;
+    }
+}
+"""
+
+
+def test_disks_and_addresses_of_a_resource_file_written_by_hand_are_each_nodes_own() -> None:
+    site = read(phase(3), "the test")
+    nodes = [facts_of(site, node.name) for node in site.nodes]
+    nodes = [replace(each, files={**each.files, paths.MIRROR_CONFIGURATION: BY_HAND}) for each in nodes]
+    found = describe(nodes, {"user": "root"}).site
+    assert found["mirror"]["device"] == "/dev/sdb1"
+    assert [node.get("mirror_device") for node in found["nodes"]] == [None, "/dev/disk/by-path/pci-0:1"]
+    assert [node["replication_address"] for node in found["nodes"]] == ["172.16.77.11", "172.16.77.12"]
 
 
 def test_rules_of_access_are_read_back() -> None:

@@ -158,6 +158,20 @@ def test_disk(ask: Ask) -> None:
     only(judged("disk", smaller), "note", "4000000000 on qsp-b")
 
 
+def test_each_node_is_asked_for_the_disk_by_its_own_path(ask: Ask, site: Site) -> None:
+    first, second = site.nodes
+    own = "/dev/disk/by-id/of-b"
+    apart = site.model_copy(update={"nodes": (first, second.model_copy(update={"mirror_device": own}))})
+    check = importlib.import_module("operations.doctor.checks.disk")
+    asked = [" ".join(each.shell() for each in check.commands(apart, node)) for node in apart.nodes]
+    assert [own in each for each in asked] == [False, True]
+    smaller = ask(disk(), signed(), others={"qsp-b": [disk(size=4_000_000_000), signed()]}, of=apart)
+    only(judged("disk", smaller), "note", "virtio-data has 5000000000 bytes here", f"{own} 4000000000 on qsp-b")
+    (missing,) = judged("disk", ask("", "", of=apart, node="qsp-b"))
+    assert missing.sentence == f"there is no block device {own}"
+    assert "`mirror_device` of qsp-b" in missing.remedy
+
+
 def test_the_disk_of_a_mirror_by_lifekeeper_is_never_to_be_freed(ask: Ask) -> None:
     there = read(lab_settings(engine="lifekeeper"), "test")
     bears = disk(children=[{"name": "/dev/md0", "type": "raid1"}])
