@@ -21,6 +21,7 @@ from declaration.squid_access import AccessRule
 from providers.host.secret_files import UNSEALED, SecretFile
 from providers.host.settings import FileState, NodeSettings, UnitState
 from providers.squid import config
+from providers.squid.accepted import AS_ACCEPTED
 
 _SQUIDS_DAYS = "SMTWHFA"
 
@@ -132,6 +133,7 @@ def thing(site: Site, owner: str) -> Thing:
         readable={auth.kerberos.keytab: platform.squid_user} if auth and auth.kerberos else {},
         reserved=_reserved(site) if included else {},
         may_be_open=included and site.squid.allow_public,
+        included=dict.fromkeys(present(site), AS_ACCEPTED) if included else {},
         unit=platform.squid_unit,
         port=str(site.squid.port),
         probe_url=site.squid.probe_url or squid_conf.PROBE_URL,

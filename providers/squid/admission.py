@@ -9,6 +9,8 @@ from providers.connection.command import command, script
 from providers.connection.errors import CommandFailed, Refused
 from providers.host.settings import FileState, NodeSettings
 from providers.squid import includes
+from providers.squid.accepted import Accepted, since
+from providers.squid.includes import Included
 
 # $@ the check's words with {} for the file; standard input: what shall be in it. The file stands outside the
 # configuration's own directory, where an `include` could pick it up.
@@ -41,12 +43,14 @@ async def admit(
     readable: Mapping[str, str],
     reserved: Mapping[str, str],
     may_be_open: bool,
-) -> None:
+    accepted: Accepted | None,
+) -> Included:
     """Raises `CommandFailed` where Squid does not accept a changed file, `Refused` for what files on the node would do.
 
-    ``readable``, ``reserved`` and ``may_be_open``: see `providers.squid.config.Wanted`.
+    ``readable``, ``reserved`` and ``may_be_open``: see `providers.squid.config.Wanted`. ``accepted``: what of included
+    files was accepted before; returns what they are now.
     """
-    await includes.check(node, text_of(settings), reserved=reserved, may_be_open=may_be_open)
+    included = await includes.check(node, text_of(settings), reserved=reserved, may_be_open=may_be_open)
     for path, user in readable.items():
         look = command("runuser", "-u", user, "--", "test", "-r", path, ok=None, reads=True)
         if (await node.run(look)).exit_code != 0:
@@ -55,8 +59,10 @@ async def admit(
                 node=node.name,
                 remedy=f"put it there with mode 0640 and owner root:{user}, and run `pulumi up` again",
             )
-    for path in changed:
+    including = [path for path, file in settings.files.items() if file.check] if since(accepted, included) else []
+    for path in dict.fromkeys([*changed, *including]):
         await _validate_file(node, path, settings.files[path])
+    return included
 
 
 async def _validate_file(node: Node, path: str, file: FileState) -> None:

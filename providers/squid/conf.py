@@ -8,6 +8,8 @@ letters apart.
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -66,11 +68,23 @@ RESTARTS = ("cache_dir",)
 
 def needs_restart(old: str, new: str) -> bool:
     """Whether Squid has to start anew for the difference to take effect."""
-    return _of(old, RESTARTS) != _of(new, RESTARTS)
+    return restarting(directives(old)) != restarting(directives(new))
 
 
-def _of(text: str, names: tuple[str, ...]) -> list[tuple[str, ...]]:
-    return [(each.name, *each.words) for each in directives(text) if each.name in names]
+def restarting(found: Sequence[Directive]) -> tuple[str, ...]:
+    """Those of the directives that a running Squid does not take over."""
+    return tuple(str(each) for each in found if each.name in RESTARTS)
+
+
+def unconditional(found: Sequence[Directive]) -> list[Directive]:
+    """Those that stand in no ``if`` or ``else``: Squid takes them for certain."""
+    made: list[Directive] = []
+    depth = 0
+    for each in found:
+        depth += {"if": 1, "endif": -1}.get(each.name, 0)
+        if depth <= 0 and each.name != "endif":
+            made.append(each)
+    return made
 
 
 def includes(text: str) -> list[str]:
@@ -97,10 +111,23 @@ def endpoint(word: str) -> Endpoint | None:
     return Endpoint(address.strip("[]"), int(port)) if port.isascii() and port.isdigit() else None
 
 
-def endpoints(text: str) -> list[Endpoint]:
-    """Where a Squid with this configuration listens for clients."""
-    found = [endpoint(each.words[0]) for each in directives(text) if each.name == "http_port" and each.words]
-    return [each for each in found if each is not None]
+LISTENS = ("http_port", "https_port", "ftp_port")
+"""Ports for clients."""
+
+
+def endpoints(found: Sequence[Directive]) -> list[Endpoint]:
+    """Where a Squid with these directives listens for clients for certain; not at addresses that are given by name."""
+    words = [each.words[0] for each in unconditional(found) if each.name in LISTENS and each.words]
+    made = [each for word in words if (each := endpoint(word)) is not None]
+    return [each for each in made if each.port > 0 and (not each.address or _is_address(each.address))]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 PROBE_LIST = "squid_ha_probe"

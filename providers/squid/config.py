@@ -4,11 +4,15 @@ The order is what protects the running service: every node's Squid must accept t
 replaced; the standby goes first; the active node's Squid reads them last and must then serve. If it does not, the old
 files come back on all nodes and Squid reads those again. A change that was begun is in the journal as pending until
 Squid has served with it, so that a run cut off between a new file and the reload is finished by the next.
+
+Files that squid.conf includes are the site's own. They are never written, but read and compared with those that were
+accepted last: one that was edited since is a difference, and a change like one of squid.conf itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import Field
 
@@ -27,7 +31,8 @@ from providers.host.settings import (
 )
 from providers.host.settings_kind import any_there, read_all
 from providers.host.systemd import act, read_units
-from providers.squid import admission, conf, handover, kernel, probe, rollback, served
+from providers.squid import accepted, admission, conf, handover, includes, kernel, probe, rollback, served
+from providers.squid.includes import Included
 from providers.squid.rollback import Serving
 
 PENDING = "pending-reload"
@@ -41,7 +46,8 @@ class Wanted(State):
     ``mounts`` are what must be mounted where Squid runs before it may read the files, because it logs there.
     ``kernel``: node → settings of the kernel. ``secrets``: path → what of the files is a secret; their contents are
     digests. ``readable``: path → user who must be able to read it, for files that are put there by others. For what the
-    configuration includes: ``reserved``, port → whose it is, and ``may_be_open``, whether anybody may be let in.
+    configuration includes: ``reserved``, port → whose it is, ``may_be_open``, whether anybody may be let in, and
+    ``included``, node → `providers.squid.accepted.AS_ACCEPTED`, or in words what became of the files since.
     """
 
     nodes: dict[str, NodeSettings]
@@ -54,6 +60,7 @@ class Wanted(State):
     readable: dict[str, str] = Field(default_factory=dict[str, str])
     reserved: dict[str, str] = Field(default_factory=dict[str, str])
     may_be_open: bool = False
+    included: dict[str, str] = Field(default_factory=dict[str, str])
 
 
 def sealed(wanted: Wanted, secret: secret_files.Secrets) -> Wanted:
@@ -75,8 +82,44 @@ async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
     if not any_there(wanted.nodes, found):
         return Absent()
     live = await cluster.each(lambda node: kernel.read(node, list(wanted.kernel[node.name])), list(wanted.kernel))
-    values = wanted.model_copy(update={"nodes": found, "kernel": live})
+    values = wanted.model_copy(update={"nodes": found, "kernel": live, "included": await _included(cluster, wanted)})
     return Present(values, {"active": await _active(cluster, wanted)})
+
+
+async def _included(cluster: Cluster, wanted: Wanted) -> dict[str, str]:
+    """What became of the included files since they were accepted; without nodes of which that is not recorded.
+
+    As they were included then: what is declared otherwise by now, or was changed in squid.conf, shows there.
+    """
+    names = [name for name in wanted.included if name in wanted.nodes]
+    seen = await cluster.each(lambda node: _accepted_and_found(cluster, node, wanted), names)
+    found, records = {name: each[2] for name, each in seen.items()}, {name: each[1] for name, each in seen.items()}
+    made: dict[str, str] = {}
+    for name, (entries, _, its) in seen.items():
+        text = admission.text_of(wanted.nodes[name])
+        refused = includes.refusal(text, its, reserved=wanted.reserved, may_be_open=wanted.may_be_open)
+        told = accepted.told(name, found, records, refused, new=not entries)
+        if told is not None:
+            made[name] = told
+    return made
+
+
+async def _accepted_and_found(
+    cluster: Cluster, node: Node, wanted: Wanted
+) -> tuple[Mapping[str, str], accepted.Accepted | None, Included]:
+    """The journal, what was accepted out of it, and the files; mostly in one moment, so in one round trip."""
+    patterns = conf.includes(admission.text_of(wanted.nodes[node.name]))
+    entries, found = await asyncio.gather(
+        cluster.journal(node).entries(), includes.read(node, patterns), return_exceptions=True
+    )
+    if isinstance(entries, BaseException):
+        raise entries
+    if isinstance(found, BaseException):
+        raise found
+    record = accepted.recorded(entries)
+    if record is not None and list(record.patterns) != patterns:
+        found = await includes.read(node, record.patterns)
+    return entries, record, found
 
 
 async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001 - read afresh
@@ -87,7 +130,9 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     """
     found = await read_all(cluster, wanted.nodes)
     changed = {name: _changed(wanted.nodes[name], found[name]) for name in wanted.nodes}
-    await cluster.each(
+    entries = await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.nodes))
+    records = {name: accepted.recorded(each) for name, each in entries.items()}
+    included = await cluster.each(
         lambda node: admission.admit(
             node,
             wanted.nodes[node.name],
@@ -95,10 +140,13 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
             readable=wanted.readable,
             reserved=wanted.reserved,
             may_be_open=wanted.may_be_open,
+            accepted=records[node.name],
         ),
         list(wanted.nodes),
     )
-    entries = await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.nodes))
+    accepted.refuse_unlike(included)
+    edited = {name: accepted.since(records[name], included[name]) for name in included}
+    changed = {name: [*paths, *edited[name]] for name, paths in changed.items()}
     active = await _active(cluster, wanted)
     for name in active:
         if changed[name] or PENDING in entries[name]:
@@ -108,6 +156,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     restart = {
         name: RESTART in entries[name]
         or conf.needs_restart(admission.text_of(found[name]), admission.text_of(wanted.nodes[name]))
+        or accepted.needs_restart(records[name], admission.text_of(found[name]), included[name])
         for name in wanted.nodes
     }
     begun = await _begin(cluster, wanted, changed, restart)
@@ -122,9 +171,13 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     try:
         for name in sorted(wanted.nodes, key=lambda name: name in active):
             await _write(cluster, cluster.node(name), wanted, found[name], sorted(begun[name]))
-        await _load(cluster, wanted, [one for one in serving if begun[one.node.name]])
+        await _load(cluster, wanted, [one for one in serving if begun[one.node.name]], included)
     except HostError as failure:
-        await rollback.roll_back(cluster, wanted.unit, wanted.port, wanted.probe_url, before, serving, failure)
+        told = _with_edited(failure, {path for paths in edited.values() for path in paths})
+        await rollback.roll_back(cluster, wanted.unit, wanted.port, wanted.probe_url, before, serving, told)
+    await cluster.each(
+        lambda node: _accept(cluster, node, wanted, entries[node.name], included[node.name]), list(included)
+    )
     done = [name for name in begun if begun[name] or not {PENDING, RESTART}.isdisjoint(entries[name])]
     await cluster.each(lambda node: cluster.journal(node).drop([PENDING, RESTART]), done)
 
@@ -144,7 +197,17 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
         )
         await act(cluster.node(name), "restart" if restart else "reload", wanted.unit)
     await cluster.each(lambda node: kernel.restore(cluster, node), list(wanted.nodes))
-    await cluster.each(lambda node: cluster.journal(node).drop([PENDING, RESTART]), list(wanted.nodes))
+    left = [PENDING, RESTART, accepted.ENTRY]
+    await cluster.each(lambda node: cluster.journal(node).drop(left), list(wanted.nodes))
+
+
+async def _accept(cluster: Cluster, node: Node, wanted: Wanted, entries: Mapping[str, str], included: Included) -> None:
+    """Record what of included files Squid has read now, or will when it starts here; only where that is new."""
+    text = accepted.Accepted.of(admission.text_of(wanted.nodes[node.name]), included).to_text()
+    if node.name not in wanted.included:
+        await cluster.journal(node).drop([accepted.ENTRY] if accepted.ENTRY in entries else [])
+    elif entries.get(accepted.ENTRY) != text:
+        await cluster.journal(node).put({accepted.ENTRY: text})
 
 
 async def _take_back(cluster: Cluster, node: Node, wanted: NodeSettings, found: NodeSettings) -> None:
@@ -156,6 +219,14 @@ async def _take_back(cluster: Cluster, node: Node, wanted: NodeSettings, found: 
 async def _active(cluster: Cluster, wanted: Wanted) -> list[str]:
     units = await cluster.each(lambda node: read_units(node, [wanted.unit]), list(wanted.nodes))
     return [name for name, found in units.items() if found[wanted.unit].state == "active"]
+
+
+def _with_edited(failure: HostError, paths: Collection[str]) -> HostError:
+    """With the included files that are other ones than before: nothing here brings those back."""
+    if not paths:
+        return failure
+    text = f"{failure.message}; what was edited in included files stays as it is ({', '.join(sorted(paths))})"
+    return NotVerified(text, node=failure.node)
 
 
 def _changed(wanted: NodeSettings, found: NodeSettings) -> list[str]:
@@ -195,7 +266,7 @@ async def _write(cluster: Cluster, node: Node, wanted: Wanted, found: NodeSettin
     await converge_settings(cluster, node, settings, await read_settings(node, settings), changed=changed)
 
 
-async def _load(cluster: Cluster, wanted: Wanted, serving: Sequence[Serving]) -> None:
+async def _load(cluster: Cluster, wanted: Wanted, serving: Sequence[Serving], included: Mapping[str, Included]) -> None:
     """Have the running Squid read its files, and see it serve. A Squid that the units just started is looked at too."""
     for one in serving:
         how = "starts anew: it does not take this while it runs" if one.restart else "reads its configuration"
@@ -206,16 +277,16 @@ async def _load(cluster: Cluster, wanted: Wanted, serving: Sequence[Serving]) ->
         answer = await probe.serves(cluster.node(name), wanted.port, wanted.probe_url, not_by=before.get(name, ""))
         if answer.problem:
             raise NotVerified(f"Squid does not serve on port {wanted.port}: {answer.problem}", node=name)
-        await _look(cluster.node(name), wanted)
+        await _look(cluster.node(name), wanted, included[name])
     lost = set(before) - set(await _active(cluster, wanted))
     if lost:
         raise NotVerified(f"{wanted.unit} ended when it read its configuration", node=min(lost))
 
 
-async def _look(node: Node, wanted: Wanted) -> None:
+async def _look(node: Node, wanted: Wanted, included: Included) -> None:
     """All ports, and a record of a request in each log that must have one. Raises `NotVerified`."""
     text = admission.text_of(wanted.nodes[node.name])
-    ports = await served.missing_ports(node, conf.endpoints(text))
+    ports = await served.missing_ports(node, [*conf.endpoints(conf.directives(text)), *included.endpoints])
     if ports:
         raise NotVerified(f"Squid does not listen on {', '.join(ports)}", node=node.name)
     logs = await served.missing_records(node, wanted.port, conf.request_logs(text))

@@ -211,6 +211,8 @@ def without_records() -> config.Wanted:
         ("http_port 22", r"takes a port that SSH has"),
         ("http_port 3128", r"takes a port that the site's file gives Squid already"),
         ("http_access deny all", r"fits every request"),
+        ("follow_x_forwarded_for allow all", r"takes from anybody whose address a request is said to come from"),
+        ("auth_param basic program /bin/true\nacl u proxy_auth REQUIRED\nhttp_access allow u", r"nobody can tell"),
     ],
 )
 def test_an_included_file_that_would_make_another_site_is_refused(plain, line, reason):
@@ -230,7 +232,36 @@ def test_an_included_file_that_adds_to_the_site_is_read(plain):
     with_include = wanted(include=["/etc/squid/conf.d/*.conf"])
     plain.apply(*KIND, with_include, PLAIN)
     assert "127.0.0.1:3999" in plain.sh("qsp-a", "ss -Hltn").split()
+    assert plain.drift(*KIND, with_include) == []
+
+    # Edited on both nodes: drift, and Squid reads them in the next run without a start.
+    for node in NODES:
+        plain.sh(node, "sed -i 's/3999/3998/' /etc/squid/conf.d/site.conf")
+    assert plain.drift(*KIND, with_include) == ["included.qsp-a", "included.qsp-b"]
+    before = pid(plain)
+    plain.apply(*KIND, with_include)
+    assert pid(plain) == before
+    assert "127.0.0.1:3998" in plain.sh("qsp-a", "ss -Hltn").split()
+    assert plain.drift(*KIND, with_include) == []
+
+    # Missing where Squid does not run now: Squid would not start there.
+    plain.sh("qsp-b", "mv /etc/squid/conf.d/site.conf /root/site.conf")
+    assert plain.drift(*KIND, with_include) == ["included.qsp-b"]
+    with pytest.raises(HostError, match=r"^qsp-b: .* is not as on qsp-a: /etc/squid/conf\.d/site\.conf \(missing\)"):
+        plain.apply(*KIND, with_include)
+    plain.sh("qsp-b", "mv /root/site.conf /etc/squid/conf.d/site.conf")
+
+    # A port that Squid cannot open, and goes on without.
+    for node in NODES:
+        plain.sh(node, "echo 'http_port 192.0.2.99:3997' >>/etc/squid/conf.d/site.conf")
+    with pytest.raises(HostError, match=r"does not listen on 192\.0\.2\.99:3997; what was edited in included files"):
+        plain.apply(*KIND, with_include)
+    for node in NODES:
+        plain.sh(node, "sed -i '/3997/d' /etc/squid/conf.d/site.conf")
+    plain.apply(*KIND, with_include)
+    assert plain.drift(*KIND, with_include) == []
     plain.apply(*KIND, PLAIN, with_include)
+    assert "included" not in plain.journal("qsp-a", KIND[1])
 
 
 def test_a_keytab_that_squid_cannot_read_is_refused(plain):

@@ -192,6 +192,8 @@ def test_a_cache_on_the_mirror_has_a_directory_there_before_squid_starts_with_it
 
 def test_ports_of_others_are_kept_from_included_files():
     assert wanted().reserved == {}
+    assert wanted().included == {}
+    assert wanted(include=["/x"]).included == {"proxy-a": "as accepted", "proxy-b": "as accepted"}
     reserved = wanted(include=["/x"]).reserved
     assert {port: reserved[port] for port in ("22", "5405", "7789")} == {
         "22": "SSH",

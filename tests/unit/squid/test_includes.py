@@ -25,8 +25,16 @@ http_access deny all
 RESERVED = {"22": "SSH", "5405": "Corosync"}
 
 
-def judge(text: str, *, may_be_open: bool = False) -> str:
-    return includes.judge(conf.directives(OWN), conf.directives(text, "/x"), reserved=RESERVED, may_be_open=may_be_open)
+LOGGING_IN = "auth_param basic program /usr/lib/squid/basic_ncsa_auth /etc/squid/users\n"
+FAKE = "auth_param basic program /usr/lib/squid/basic_fake_auth"
+
+
+def judge(text: str, *, may_be_open: bool = False, own: str = OWN) -> str:
+    return includes.judge(conf.directives(own), conf.directives(text, "/x"), reserved=RESERVED, may_be_open=may_be_open)
+
+
+def endpoints(text: str) -> list[Endpoint]:
+    return conf.endpoints(conf.directives(text))
 
 
 REFUSED = [
@@ -63,6 +71,27 @@ REFUSED = [
     ("http_port 127.0.0.1:8080 intercept", "gives Squid already"),
     ("https_port 22 tls-cert=/x", "a port that SSH has"),
     ("icp_port 5405", "a port that Corosync has"),
+    ("http_port 3200\nhttp_port 3200", "takes a port that `http_port 3200` has already (/x line 1)"),
+    ("http_port 127.0.0.1:3200\nhttps_port 3200 tls-cert=/x", "takes a port that `http_port 127.0.0.1:3200` has"),
+    ("follow_x_forwarded_for allow all", "takes from anybody"),
+    ("FOLLOW_X_FORWARDED_FOR \\\n allow all", "takes from anybody"),
+    ("follow_x_forwarded_for allow !clients", "takes from anybody"),
+    ("follow_x_forwarded_for deny clients\nfollow_x_forwarded_for allow all", "takes from anybody"),
+    ("acl front src 8.8.8.8\nfollow_x_forwarded_for allow front", "takes from anybody"),
+    ("acl front src 10.0.0.1\nacl front src 0/0\nfollow_x_forwarded_for allow front", "takes from anybody"),
+    ('acl front src "/etc/squid/proxies"\nfollow_x_forwarded_for allow front', "takes from anybody"),
+    ("acl in proxy_auth REQUIRED\nfollow_x_forwarded_for allow in", "takes from anybody"),
+    ("if 1 = 1\nfollow_x_forwarded_for allow all\nendif", "takes from anybody"),
+    ("http_port 3129 require-proxy-header\nproxy_protocol_access allow all", "takes from anybody"),
+    (
+        f"{FAKE}\nacl in proxy_auth REQUIRED\nhttp_access allow in",
+        f"who has logged in is for `{FAKE}` to say (/x line 1)",
+    ),
+    (f"acl in proxy_auth_regex .\nhttp_access allow in\n{FAKE}", "which nobody can tell"),
+    ("external_acl_type e %SRC /bin/true\nacl u ext_user REQUIRED\nhttp_access allow u", "may let anybody"),
+    ("acl u ext_user_regex .\nhttp_access allow u", "may let anybody"),
+    ("configuration_includes_quoted_values on", "cannot be told"),
+    ("acl x src 10.0.0.0/0.255.255.255\nhttp_access allow x", "may let anybody"),
 ]
 
 
@@ -84,6 +113,15 @@ ACCEPTED = [
     "acl clients src 10.0.0.0/8",
     "acl Safe_ports port 8443\nacl SSL_ports port 8443",
     "http_port 3129\nicp_port 0\nhttp_port 192.0.2.7:3130",
+    "http_port 127.0.0.1:3200\nhttp_port 192.0.2.7:3200\nicp_port 3200",
+    "if ${process_number} = 1\nhttp_port 3200\nelse\nhttp_port 3200\nendif",
+    "acl front src 10.0.0.1\nfollow_x_forwarded_for allow front\nfollow_x_forwarded_for deny all",
+    "follow_x_forwarded_for allow localhost\nacl_uses_indirect_client off",
+    "http_port 3129 require-proxy-header\nproxy_protocol_access allow clients",
+    f"{FAKE}\nacl in proxy_auth REQUIRED\nhttp_access allow clients in",
+    "acl x src 10.0.0.0/255.0.0.0\nhttp_access allow x",
+    "configuration_includes_quoted_values off",
+    "adapted_http_access allow all\nhttp_reply_access allow all",
     "refresh_pattern . 0 20% 4320",
 ]
 
@@ -91,6 +129,32 @@ ACCEPTED = [
 @pytest.mark.parametrize("text", ACCEPTED)
 def test_what_only_adds_to_the_site_is_not(text):
     assert judge(text) == ""
+
+
+@pytest.mark.parametrize(
+    "line", [FAKE, "AUTH_PARAM digest program /x", "auth_param basic key_extras x", "auth_param ntlm program /x"]
+)
+def test_who_logs_in_is_not_decided_by_a_file_where_the_site_says_it(line):
+    found = judge(line, own=f"{LOGGING_IN}{OWN}")
+    assert found.startswith("/x line 1: `auth_param")
+    assert "which the site's file does under `auth`; take it out" in found
+
+
+def test_how_many_helpers_there_are_may_stand_in_a_file():
+    assert judge("auth_param basic children 50\nauth_param basic realm x y", own=f"{LOGGING_IN}{OWN}") == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "follow_x_forwarded_for allow all",
+        "proxy_protocol_access allow all",
+        "configuration_includes_quoted_values on",
+        f"{FAKE}\nacl in proxy_auth REQUIRED\nhttp_access allow in",
+    ],
+)
+def test_a_site_that_is_open_on_purpose_may_take_addresses_and_users_on_trust(text):
+    assert judge(text, may_be_open=True, own=f"{LOGGING_IN}{OWN}") == ""
 
 
 def test_a_site_that_is_open_on_purpose_may_include_what_opens_it():
@@ -130,14 +194,51 @@ async def test_what_cannot_be_followed_is_refused(pattern):
         await check({"/etc/squid/conf.d/a.conf": f"include {pattern}\n"})
 
 
+async def test_ports_of_files_are_looked_for_but_those_that_a_condition_decides():
+    port = "http_port 32{}\nif 1 = 2\nhttp_port 33{}\n{}endif\n"
+    by_name = {
+        "/etc/squid/conf.d/a.conf": port.format("01", "01", ""),
+        "/etc/squid/conf.d/b.conf": "include /etc/more/c\nhttps_port 192.0.2.7:3444 tls-cert=/x\nhttp_port name:3205\n",
+        "/etc/more/c": port.format("02", "02", "include /etc/more/d\n"),
+        "/etc/more/d": "http_port 3203\n",
+    }
+    included = await includes.check(files(by_name), OWN, reserved=RESERVED, may_be_open=False)
+    assert [str(each) for each in included.endpoints] == ["port 3201", "192.0.2.7:3444", "port 3202"]
+    assert set(included.files) == set(by_name)
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ("http_port 3129\n", True),
+        ("# by somebody\n\n  http_port 3129\n", False),
+        ("\n# by somebody\nhttp_port 3129\n  # here\n", True),
+        ("http_port 3130\n", False),
+        ("http_port 3129\nhttp_port 3130\n", False),
+        ("#http_port 3129\n", False),
+    ],
+)
+def test_comments_make_no_difference_between_files_and_all_else_does(other, same):
+    assert (includes.digest("http_port 3129\n") == includes.digest(other)) is same
+
+
+async def test_files_that_are_not_text_differ():
+    def node(byte: bytes) -> FakeNode:
+        lines = [base64.b64encode(each).decode() for each in (b"/x", b"visible_hostname " + byte)]
+        return FakeNode("a", lambda _: "".join(f"{line}\n" for line in lines))
+
+    first, second = [await includes.read(node(byte), ["/x"]) for byte in (b"\xe4", b"\xf6")]
+    assert first.files != second.files
+
+
 async def test_without_an_include_nothing_is_read():
     node = FakeNode("a", lambda command: pytest.fail(str(command)))
     await includes.check(node, "http_port 3128\n", reserved={}, may_be_open=False)
 
 
 def test_where_squid_listens_is_read_from_its_configuration():
-    assert conf.endpoints(OWN) == [Endpoint("", 3128), Endpoint("2001:db8::1", 8080)]
-    assert conf.endpoints("http_port 192.0.2.1:80 name=x # y\nhttp_port x\n#http_port 1") == [Endpoint("192.0.2.1", 80)]
+    assert endpoints(OWN) == [Endpoint("", 3128), Endpoint("2001:db8::1", 8080)]
+    assert endpoints("http_port 192.0.2.1:80 name=x # y\nhttp_port x\n#http_port 1") == [Endpoint("192.0.2.1", 80)]
 
 
 def test_logs_of_every_request_are_told_from_others():
@@ -173,5 +274,5 @@ def test_any_text_can_be_read(text):
     for each in conf.directives(text):
         assert each.name
         assert not any(word.startswith("#") for word in (each.name, *each.words))
-    conf.endpoints(text)
+    endpoints(text)
     conf.request_logs(text)
