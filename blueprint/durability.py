@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from blueprint.logs import mirror_files
 from blueprint.traits import traits
 from declaration.mirror import Mirror
 from declaration.site import Site
 
 SINGLE = "seen on a single machine's block device, NOT measured on a pair"
 PAIR = "so in power cuts of the lab's pair under load"
+INSTANT = 0.2
+"""Seconds before a crash whose answers may have no line yet under any setting: Squid writes it after the answer."""
+
 _REMOUNTED = {"relaxed": "", "1s": "commit=1", "sync": "sync"}
 
 
@@ -49,10 +53,9 @@ def fixed_options(mirror: Mirror) -> str:
 
 
 def bound(mirror: Mirror) -> Bound:
-    """What a crash of the active node may cost."""
+    """What a crash of the active node may cost where the other node has all that the filesystem has written."""
     if mirror.durability == "sync":
-        # Squid writes a line after the answer went out: the last ones may have none yet, which no filesystem changes.
-        return Bound(0, "0 lost with sync; answers of the last 0.1 s may have no line yet", _where(mirror))
+        return Bound(0, f"0 lost with sync; answers of the last {INSTANT} s may have no line yet", _where(mirror))
     if mirror.durability == "1s":
         return Bound(2, "up to 1.5 s lost with data=journal,commit=1", _where(mirror))
     if _journals_data(mirror):
@@ -65,20 +68,32 @@ def _where(mirror: Mirror) -> str:
 
 
 def outputs(site: Site) -> dict[str, str]:
-    """What the stack says of the log's durability; nothing for a site whose log is not on a mirror."""
-    mirror = site.mirror
-    if mirror is None or not site.log.on_mirror:
+    """What the stack says of the logs' durability; nothing for a site without a log on a mirror."""
+    if site.mirror is None or not mirror_files(site):
         return {}
-    full = {
-        "stop": "Squid stops; what it answered until then is in the local log",
-        "drop": f"Squid serves on and drops records, which {'the probe' if traits(site).agent else 'nothing'} notices",
-    }
+    crash, switchover = bound(site.mirror).text, "no line: the filesystem is unmounted, which writes all of it"
+    if lags := traits(site).lags(site):
+        crash = f"no bound for an unplanned failover: {lags}"
+        switchover = "the filesystem is unmounted, which writes all of it; that the other node has it was not measured"
     return {
-        "setting": mirror.durability,
-        "crash of the active node": bound(mirror).text,
-        "switchover": "no line: the filesystem is unmounted, which writes all of it",
-        "full mirror": full[site.log.on_full],
+        "setting": site.mirror.durability,
+        "crash of the active node": crash,
+        "switchover": switchover,
+        "full mirror": _full(site),
     }
+
+
+def _full(site: Site) -> str:
+    log = site.log
+    places = {log.mirror_file: log.access} | {more.file: more.place for more in log.additional}
+    if all(place == "local" for place in places.values()):
+        return "no record is missing: only Squid's own messages are written there"
+    alone = ", ".join(file for file, place in places.items() if place == "mirror")
+    kept = f"those of {alone} are lost, because no local log has them" if alone else "the local log has them"
+    if log.on_full == "stop":
+        return f"Squid stops; records of its last answers are not on the mirror: {kept}"
+    noticed = "the probe notices" if traits(site).agent else "only the alert `mirror_full` announces"
+    return f"Squid serves on and drops records, which {noticed}: {kept}"
 
 
 def _journals_data(mirror: Mirror) -> bool:

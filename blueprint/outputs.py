@@ -16,5 +16,6 @@ def outputs(site: Site) -> dict[str, object]:
     }
     if site.mirror and site.log.on_mirror:
         made["mirror_log"] = paths.mirror_log(site.mirror.mount_point, site.log.mirror_file)
-        made["durability"] = durability.outputs(site)
+    if told := durability.outputs(site):
+        made["durability"] = told
     return made

@@ -25,14 +25,16 @@ class Traits:
     that command would wait for the order that the command itself holds up.
 
     ``unwatched`` says why nothing moves where the active node loses the public network with its link still up; "" if
-    the service does. ``sits`` is the type of device (lsblk(8)) that the engine's mirror puts on its disk; "": the
-    declared volume. ``openings`` are what the other node must reach, ``ports`` those that nobody else may listen on,
-    and whose they are.
+    the service does. ``lags`` says why the other node may lack what the mirror's filesystem has written; "" where each
+    write waits for both nodes. ``sits`` is the type of device (lsblk(8)) that the engine's mirror puts on its disk; "":
+    the declared volume. ``openings`` are what the other node must reach, ``ports`` those that nobody else may listen
+    on, and whose they are.
     """
 
     outlived: str
     agent: bool
     unwatched: Callable[[Site], str]
+    lags: Callable[[Site], str]
     sits: str
     openings: Openings
     ports: Mapping[int, str]
@@ -49,6 +51,20 @@ def _no_broadcasts(site: Site) -> str:
     if site.lifekeeper and site.lifekeeper.address and site.lifekeeper.address.broadcast_ping:
         return ""
     return "lifekeeper.address.broadcast_ping is not declared true, so losing the network moves nothing"
+
+
+def _never(_site: Site) -> str:
+    """DRBD's protocol C."""
+    return ""
+
+
+def _asynchronous(site: Site) -> str:
+    if site.lifekeeper is None or site.lifekeeper.replication.mode == "synchronous":
+        return ""
+    return (
+        "with `lifekeeper.replication.mode: asynchronous` a write counts as done before the other node has it, and what"
+        " it has not got when the active node is lost is missing, however long ago it was written"
+    )
 
 
 def _others(site: Site, node: Node) -> list[Node]:
@@ -90,6 +106,7 @@ TRAITS: Mapping[str, Traits] = {
         outlived="pacemaker.service",
         agent=True,
         unwatched=_no_pings,
+        lags=_never,
         sits="",
         openings=_corosync,
         ports=dict.fromkeys(COROSYNC_PORTS, "Corosync") | {PACEMAKER_REMOTE_PORT: "Pacemaker"},
@@ -98,6 +115,7 @@ TRAITS: Mapping[str, Traits] = {
         outlived="",
         agent=False,
         unwatched=_no_broadcasts,
+        lags=_asynchronous,
         sits="raid1",
         openings=_lifekeeper,
         ports=dict.fromkeys(PORTS, "LifeKeeper") | {FIRST_MIRROR_PORT: "DataKeeper"},

@@ -62,6 +62,8 @@ def _format(text: str) -> str:
         raise ValueError(text)
     if len(text) > _LONGEST_LINE or not text.isascii() or text != text.strip():
         raise wrong(f"at most {_LONGEST_LINE} ASCII characters without blanks at the ends")
+    if text.startswith("#"):
+        raise wrong("a format that does not begin with `#`: Squid takes that for a comment, and does not start")
     if text.endswith("\\"):
         raise wrong(
             "a format that does not end in a backslash: Squid would take the next line of its file for the rest"

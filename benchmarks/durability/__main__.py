@@ -18,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.durability.count import Loss, worst
 from benchmarks.durability.cut import Setting, cut, deployed_with
-from blueprint.durability import bound
+from blueprint.durability import INSTANT, bound
 from declaration.mirror import Mirror
 from lab import lifecycle
 from lab.errors import LabError
@@ -36,10 +36,6 @@ SETTINGS = [
     Setting("xfs", "relaxed"),
     Setting("xfs", "sync"),
 ]
-
-
-INSTANT = 0.2
-"""Seconds before a cut in which an answer may have no line yet under any setting: Squid writes it after the answer."""
 
 
 def kept(setting: Setting, losses: Sequence[Loss]) -> bool:

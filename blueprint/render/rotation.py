@@ -38,7 +38,8 @@ def logrotate(rotation: Rotation) -> str:
     """Rename and `squid -k rotate`; never copytruncate, which loses records.
 
     No ``su``: the script after the rotation has to signal Squid's master, which runs as root. Of several logs the
-    script is shared, so that Squid is told once.
+    script is shared, so that Squid is told once. A Squid that runs and was not told would write on into the renamed
+    file, so that fails the service; one that is stopped opens its logs when it starts.
     """
     suffix = ["    dateext", f"    dateformat {rotation.date_format}"] if rotation.date_format else ["    nodateext"]
     compression = ["    compress", "    delaycompress"] if rotation.compress else ["    nocompress"]
@@ -56,7 +57,7 @@ def logrotate(rotation: Rotation) -> str:
         *compression,
         *(["    sharedscripts"] if len(rotation.logs) > 1 else []),
         "    postrotate",
-        f"        systemctl --quiet is-active {rotation.unit} && squid -k rotate || true",
+        f"        if systemctl --quiet is-active {rotation.unit}; then squid -k rotate; fi",
         "    endscript",
         "}",
         "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from declaration.addresses import is_public, network
@@ -66,18 +66,27 @@ def _denies_all(last: AccessRule) -> bool:
 
 @rule("squid")
 def every_rule_is_reached(site: Site) -> Iterator[Mistake]:
-    """A rule behind one that fits everything it fits is never asked. Only what is certain is told."""
+    """A rule behind others that fit everything it fits is never asked. Only what is certain is told."""
     rules = site.squid.access
     for index, each in enumerate(rules):
         path = f"squid.access[{index}]"
-        first = next((before for before in range(index) if access_cover.covers(rules[before], each)), None)
-        if first is not None:
-            reason = f"an order in which it is reached: squid.access[{first}] decides on every request that fits it"
-            yield Mistake(path, each.action, reason)
+        before = access_cover.deciding(rules[:index], each)
+        if before and not _is_last_word(rules, index, before):
+            named = " and ".join(f"squid.access[{place}]" for place in before)
+            decide = "decides" if len(before) == 1 else "together decide"
+            yield Mistake(
+                path, each.action, f"an order in which it is reached: {named} {decide} on every request that fits it"
+            )
             continue
         guard = access_cover.guarded(each, safe=site.squid.safe_ports, connect=site.squid.connect_ports)
         if guard:
             yield Mistake(f"{path}.ports", ", ".join(each.ports), guard)
+
+
+def _is_last_word(rules: Sequence[AccessRule], index: int, before: Sequence[int]) -> bool:
+    """Whether this is the rule that has to be last (`last_word_denies`), behind some that let everybody in."""
+    allows = all(rules[place].action == "allow" for place in before)
+    return allows and index == len(rules) - 1 and _denies_all(rules[index])
 
 
 @rule("squid")

@@ -1,34 +1,74 @@
-"""Whether one rule of access leaves nothing for another: sound, never complete.
+"""Whether rules of access leave nothing for a later one: sound, never complete.
 
 A rule fits a request that meets all its conditions, and a condition is met by any of its values. So an earlier rule
-decides on all that a later one could fit if each condition of the earlier holds for whatever meets the later. What
-takes several earlier rules together is not looked for.
+decides on all that a later one could fit if each condition of the earlier holds for whatever meets the later. Several
+do so together if each lacks nothing but the same condition, and that one holds with the values of all of them.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 from declaration.addresses import Network, network
 from declaration.squid_access import AccessRule, days_of, minutes_of, ports_of
 
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
-_ALL_PORTS = "0-65535"
+_ALL_PORTS = ("0-65535",)
+_ALWAYS = ("sun-sat",)
+_LOGIN = "authenticated"
+
+
+def deciding(earlier: Sequence[AccessRule], later: AccessRule) -> tuple[int, ...]:
+    """Places of rules that together fit every request that ``later`` fits; none where no such are found."""
+    lacking: dict[str, list[int]] = {}
+    for place, each in enumerate(earlier):
+        lacks = _lacks(each, later)
+        if not lacks:
+            return (place,)
+        if len(lacks) == 1:
+            lacking.setdefault(lacks[0], []).append(place)
+    return next(
+        (
+            _needed(name, earlier, places, later)
+            for name, places in lacking.items()
+            if _hold_together(name, [earlier[place] for place in places], later)
+        ),
+        (),
+    )
 
 
 def covers(earlier: AccessRule, later: AccessRule) -> bool:
     """Whether ``earlier`` fits every request that ``later`` fits."""
-    return (
-        (not earlier.networks or _networks(earlier.networks, later.networks or _EVERYWHERE))
-        and (not earlier.domains or _domains(earlier.domains, later.domains))
-        and (not earlier.methods or _within(earlier.methods, later.methods))
-        and (not earlier.ports or _ports(earlier.ports, later.ports or (_ALL_PORTS,)))
-        and (not earlier.times or _times(earlier.times, later.times or ("sun-sat",)))
-        and (not earlier.users or _within(_small(earlier.users), _small(later.users)))
-        and (not earlier.authenticated or later.asks_for_login)
-    )
+    return not _lacks(earlier, later)
+
+
+def _lacks(earlier: AccessRule, later: AccessRule) -> list[str]:
+    """Conditions of ``earlier`` that some request which fits ``later`` may not meet."""
+    found = [
+        name
+        for name, holds in _HOLDS.items()
+        if (values := getattr(earlier, name)) and not holds(values, getattr(later, name))
+    ]
+    return [*found, _LOGIN] if earlier.authenticated and not later.asks_for_login else found
+
+
+def _hold_together(name: str, rules: Iterable[AccessRule], later: AccessRule) -> bool:
+    """Whether whatever fits ``later`` has the condition ``name`` of one of the rules."""
+    if name == _LOGIN:
+        return False
+    return _HOLDS[name]([value for each in rules for value in getattr(each, name)], getattr(later, name))
+
+
+def _needed(name: str, earlier: Sequence[AccessRule], places: Sequence[int], later: AccessRule) -> tuple[int, ...]:
+    """As few of the places as it takes."""
+    left = list(places)
+    for place in places:
+        others = [each for each in left if each != place]
+        if _hold_together(name, [earlier[each] for each in others], later):
+            left = others
+    return tuple(left)
 
 
 def fits_all(rule: AccessRule) -> bool:
@@ -79,13 +119,17 @@ def _within(outer: Iterable[str], inner: Iterable[str]) -> bool:
     return bool(values) and values <= set(outer)
 
 
+def _users(outer: Iterable[str], inner: Iterable[str]) -> bool:
+    return _within(_small(outer), _small(inner))
+
+
 def _domains(outer: Sequence[str], inner: Sequence[str]) -> bool:
     return bool(inner) and all(any(holds_domain(one, other) for one in outer) for other in inner)
 
 
 def _networks(outer: Sequence[str], inner: Sequence[str]) -> bool:
     merged = [each for version in (4, 6) for each in _merged(outer, version)]
-    return all(any(_is_subnet(network(one), other) for other in merged) for one in inner)
+    return all(any(_is_subnet(network(one), other) for other in merged) for one in inner or _EVERYWHERE)
 
 
 def _merged(networks: Sequence[str], version: int) -> list[Network]:
@@ -101,7 +145,9 @@ def _is_subnet(one: Network, other: Network) -> bool:
 
 def _ports(outer: Sequence[str], inner: Sequence[str]) -> bool:
     merged = _joined([ports_of(text) for text in outer])
-    return all(any(low <= first and last <= high for low, high in merged) for first, last in map(ports_of, inner))
+    return all(
+        any(low <= first and last <= high for low, high in merged) for first, last in map(ports_of, inner or _ALL_PORTS)
+    )
 
 
 def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -123,7 +169,19 @@ def _times(outer: Sequence[str], inner: Sequence[str]) -> bool:
     merged = {day: _joined(minutes_of(text) for text in outer if day in days_of(text)) for day in range(7)}
     return all(
         any(low <= first and last <= high for low, high in merged[day])
-        for text in inner
+        for text in inner or _ALWAYS
         for first, last in [minutes_of(text)]
         for day in days_of(text)
     )
+
+
+_HOLDS: Mapping[str, Callable[[Sequence[str], Sequence[str]], bool]] = {
+    "networks": _networks,
+    "domains": _domains,
+    "methods": _within,
+    "ports": _ports,
+    "times": _times,
+    "users": _users,
+}
+"""Condition → whether each request that meets it with a value of the second list, or with any value if that is empty,
+meets it with one of the first."""

@@ -198,6 +198,41 @@ def test_the_bound_is_in_the_outputs(settings):
     assert told["crash of the active node"].startswith("no line that was written")
 
 
+ADDITIONAL = [{"file": "denied.log", "place": "mirror"}, {"file": "tunnels.log", "place": "both"}]
+
+
+def test_the_bound_is_told_where_only_additional_logs_lie_on_the_mirror(settings):
+    told = outputs(declared(settings, **{"log.access": "local", "log.additional": ADDITIONAL}))
+    durability = told["durability"]
+    assert isinstance(durability, dict)
+    assert "at most the last 35 s" in durability["crash of the active node"]
+    assert "those of denied.log are lost" in durability["full mirror"]
+    assert "mirror_log" not in told
+
+
+@pytest.mark.parametrize(
+    ("changes", "there", "not_there"),
+    [
+        ({}, "Squid stops; records of its last answers are not on the mirror: the local log has them", "lost"),
+        ({"log.access": "mirror"}, "those of access.log are lost", "local log has them:"),
+        ({"log.on_full": "drop"}, "which the probe notices: the local log has them", "lost"),
+        ({"log.on_full": "drop", "log.access": "mirror"}, "those of access.log are lost", "the local log has them"),
+        ({"log.access": "local", "log.cache": "mirror"}, "only Squid's own messages", "Squid stops"),
+    ],
+)
+def test_what_a_full_mirror_costs_is_in_the_outputs(settings, changes, there, not_there):
+    durability = outputs(declared(settings, **changes))["durability"]
+    assert isinstance(durability, dict)
+    assert there in durability["full mirror"]
+    assert not_there not in durability["full mirror"]
+
+
+def test_a_site_without_a_mirror_has_no_bound():
+    from tests.unit.declaration.conftest import settings as of_phase  # noqa: PLC0415 a fixture would be shared
+
+    assert "durability" not in outputs(read(of_phase(2), "lab"))
+
+
 names = st.lists(st.text("abcxyz", min_size=1, max_size=8), min_size=2, max_size=4).map(".".join)
 conditions = st.fixed_dictionaries(
     {},

@@ -2,6 +2,8 @@
 
 import copy
 import dataclasses
+import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -26,14 +28,14 @@ DEFAULT = """\
     compress
     delaycompress
     postrotate
-        systemctl --quiet is-active squid.service && squid -k rotate || true
+        if systemctl --quiet is-active squid.service; then squid -k rotate; fi
     endscript
 }
 """
 WORDS = {
     "hourly", "daily", "weekly", "monthly", "size", "rotate", "dateext", "nodateext", "dateformat", "missingok",
     "notifempty", "nocreate", "maxsize", "minsize", "compress", "nocompress", "delaycompress", "postrotate",
-    "systemctl", "endscript",
+    "if", "endscript",
 }  # fmt: skip
 
 
@@ -81,6 +83,23 @@ def test_of_several_logs_squid_is_told_once():
     assert lines.count("    sharedscripts") == lines.count("    postrotate") == 1
 
 
+@pytest.mark.parametrize(
+    ("active", "rotated", "ends"),
+    [(True, True, 0), (True, False, 1), (False, False, 0)],
+    ids=["Squid is told", "Squid cannot be told", "Squid is stopped"],
+)
+def test_a_rotation_that_squid_was_not_told_of_fails(tmp_path: Path, active: bool, rotated: bool, ends: int):
+    for name, works in {"systemctl": active, "squid": rotated}.items():
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho {name} "$@" >>{tmp_path}/asked\nexit {0 if works else 1}\n')
+        program.chmod(0o755)
+    script = text().partition("postrotate\n")[2].partition("endscript")[0]
+    done = subprocess.run(["/bin/sh", "-c", script], env={"PATH": str(tmp_path)}, check=False)
+    assert done.returncode == ends
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert asked == ["systemctl --quiet is-active squid.service", *(["squid -k rotate"] if active else [])]
+
+
 def test_only_what_lies_on_the_mirror_is_rotated_by_us():
     assert mirror_logs(read(copy.deepcopy(SITES[3]), "x")) == ("/mnt/mirror/squid/access.log",)
     assert mirror_logs(read(copy.deepcopy(SITES[2]), "x")) == ()
@@ -110,7 +129,7 @@ def test_whatever_is_accepted_is_one_stanza_of_known_words(schedule, keep, suffi
     assert lines[1].endswith("{")
     assert lines[-1] == "}"
     assert {line.split()[0] for line in lines[2:-1]} <= WORDS
-    assert all(len(line.split()) <= 2 for line in lines[2:-1] if not line.startswith("systemctl"))
+    assert all(len(line.split()) <= 2 for line in lines[2:-1] if not line.startswith("if "))
 
 
 @given(st.from_regex(r"[-._]([-._A-Za-z0-9]|%[YmdHMSs])*", fullmatch=True))

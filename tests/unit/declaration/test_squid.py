@@ -2,13 +2,14 @@
 
 import copy
 import ipaddress
+import itertools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from declaration.load import read
-from declaration.rules.access_cover import covers
+from declaration.rules.access_cover import covers, deciding
 from declaration.squid_access import AccessRule, days_of, minutes_of, ports_of
 from tests.unit.declaration.conftest import SITES, told
 
@@ -110,6 +111,28 @@ WRONG = [
         rules({**ALLOW, "ports": [22, 8443], "methods": ["CONNECT"]}, DENY, connect_ports=["1-443"]),
         "squid.access[0].ports",
         "both have the same one",
+    ),
+    (
+        rules(
+            {"action": "deny", "networks": ["192.0.2.0/25"]},
+            {"action": "deny", "domains": [".example"]},
+            {"action": "deny", "networks": ["192.0.2.128/25"]},
+            ALLOW,
+            DENY,
+        ),
+        "squid.access[3]",
+        "squid.access[0] and squid.access[2] together decide on every request",
+    ),
+    (
+        rules(
+            {"action": "allow", "networks": ["0.0.0.0/0"]},
+            {"action": "allow", "networks": ["::/0"]},
+            DENY,
+            DENY,
+            allow_public=True,
+        ),
+        "squid.access[2]",
+        "together decide",
     ),
     (
         rules({"action": "deny", "users": ["Eve"]}, {"action": "allow", "users": ["eVe"]}, DENY, auth=AUTH),
@@ -214,6 +237,13 @@ RIGHT = [
     rules(ALLOW, DENY),
     rules({"action": "deny", "domains": [".bad.example"]}, ALLOW, DENY),
     rules({"action": "allow", "networks": ["0.0.0.0/0"]}, DENY, allow_public=True),
+    rules({"action": "allow"}, DENY, allow_public=True),
+    rules(
+        {"action": "allow", "networks": ["0.0.0.0/0"]},
+        {"action": "allow", "networks": ["::/0"]},
+        DENY,
+        allow_public=True,
+    ),
     rules({"action": "allow", "networks": ["0.0.0.0/0"], "authenticated": True}, DENY, auth=AUTH),
     rules({"action": "allow", "users": ["anna@EXAMPLE.ORG", "b/c"]}, DENY, auth={"kerberos": {"keytab": "/k"}}),
     rules({**ALLOW, "ports": [8443], "methods": ["CONNECT"]}, DENY, connect_ports=[443, "8000-8999"]),
@@ -283,11 +313,39 @@ def rule(action: str = "deny", **conditions) -> AccessRule:
     return AccessRule.model_validate({"action": action, **conditions})
 
 
-NETWORKS = ["10.0.0.0/8", "10.1.0.0/16", "10.1.1.0/24", "0.0.0.0/0", "fd00::/8", "::/0"]
+# rules before, the rule behind them, places of those that decide
+TOGETHER = [
+    ([{"networks": ["192.0.2.0/25"]}, {"networks": ["192.0.2.128/25"]}], {"networks": LOCAL}, (0, 1)),
+    ([{"networks": ["0.0.0.0/0"]}, {"networks": ["::/0"]}], {"domains": [".example"]}, (0, 1)),
+    ([{"ports": ["1-80"]}, {"ports": ["443"]}, {"ports": ["81-100"]}], {"ports": ["70-90"]}, (0, 2)),
+    ([{"times": ["mon-wed"]}, {"times": ["thu-sun"]}], {"networks": LOCAL}, (0, 1)),
+    ([{"times": ["00:00-12:00"]}, {"times": ["12:01-24:00"]}], {"times": ["fri 08:00-17:00"]}, (0, 1)),
+    ([{"domains": [".a"]}, {"domains": ["b"]}], {"domains": ["x.a", "b"]}, (0, 1)),
+    ([{"methods": ["GET"]}, {"methods": ["HEAD"]}], {"methods": ["HEAD", "GET"], "ports": ["80"]}, (0, 1)),
+    ([{"users": ["A"]}, {"users": ["b"]}], {"users": ["a", "B"]}, (0, 1)),
+    ([{"networks": ["192.0.2.0/25"], "ports": ["80", "443"]}, {"networks": ["192.0.2.128/25"]}],
+     {"networks": LOCAL, "ports": ["80"]}, (0, 1)),
+    ([{"ports": ["80"]}, {"networks": LOCAL}], {"networks": LOCAL, "ports": ["80-90"]}, (1,)),
+    ([{"networks": ["192.0.2.0/25"]}, {"networks": ["192.0.2.128/26"]}], {"networks": LOCAL}, ()),
+    ([{"networks": ["192.0.2.0/25"], "ports": ["80"]}, {"networks": ["192.0.2.128/25"], "ports": ["81-90"]}],
+     {"networks": LOCAL, "ports": ["80-90"]}, ()),
+    ([{"networks": ["192.0.2.0/25"]}, {"networks": ["192.0.2.128/25"], "authenticated": True}],
+     {"networks": LOCAL}, ()),
+    ([{"authenticated": True}, {"authenticated": True}], {"networks": LOCAL}, ()),
+    ([], {}, ()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "later", "places"), TOGETHER)
+def test_a_rule_that_several_together_leave_nothing_for_is_seen(before, later, places):
+    assert deciding([rule(**each) for each in before], rule(**later)) == places
+
+
+NETWORKS = ["10.0.0.0/8", "10.0.0.0/9", "10.128.0.0/9", "10.1.0.0/16", "10.1.1.0/24", "0.0.0.0/0", "fd00::/8", "::/0"]
 DOMAINS = ["example", ".example", "a.example", ".a.example", "b.example"]
 TIMES = ["mon", "sun-sat", "mon-fri 08:00-12:00", "11:00-18:00", "sat,sun 00:00-24:00"]
 CONDITIONS = {
-    "networks": (NETWORKS, ["10.1.1.7", "10.2.0.1", "192.0.2.1", "fd00::1", "2001:db8::1"]),
+    "networks": (NETWORKS, ["10.1.1.7", "10.200.0.1", "192.0.2.1", "fd00::1", "2001:db8::1"]),
     "domains": (DOMAINS, ["example", "a.example", "x.a.example", "b.example", "192.0.2.9"]),
     "methods": (["GET", "POST"], ["GET", "POST", "PUT"]),
     "ports": (["80", "443", "1-100", "80-443"], [80, 90, 443, 8080]),
@@ -335,3 +393,23 @@ requests = st.fixed_dictionaries({name: st.sampled_from(values) for name, (_, va
 def test_what_counts_as_out_of_reach_is(earlier, later, request):
     if covers(rule(**earlier), rule(**later)) and meets(rule(**later), request):
         assert meets(rule(**earlier), request)
+
+
+def condition(name: str) -> st.SearchStrategy[dict]:
+    values = st.lists(st.sampled_from(CONDITIONS[name][0]), min_size=1, max_size=3, unique=True)
+    return values.map(lambda drawn: {name: drawn})
+
+
+@given(st.sampled_from(sorted(CONDITIONS)), st.sampled_from(sorted(CONDITIONS)), requests, st.data())
+def test_what_several_rules_are_said_to_decide_on_none_of_them_leaves(name, other, request, data):
+    """A rule for each value of the later one, with or without one condition more: others hardly ever fit together."""
+    none = st.just({})
+    beside = data.draw(none | condition(other))
+    later = beside | data.draw(condition(name))
+    drawn = [beside | {name: [value]} | data.draw(none | none | condition(other)) for value in later[name]]
+    before = [rule(**each) for each in drawn + data.draw(st.lists(some_rules, max_size=2))]
+    places = deciding(before, rule(**later))
+    for one, another in itertools.product(CONDITIONS[name][1], CONDITIONS[other][1]):
+        asked = request | {other: another, name: one}
+        if places and meets(rule(**later), asked):
+            assert any(meets(before[place], asked) for place in places)

@@ -2,9 +2,11 @@
 
 import pytest
 
-from benchmarks.durability.__main__ import SETTINGS, stated, table
+from benchmarks.durability.__main__ import SETTINGS, kept, stated, table
 from benchmarks.durability.count import Loss, loss, worst
 from benchmarks.durability.cut import Setting
+from blueprint.durability import INSTANT, bound
+from declaration.mirror import Mirror
 from lab.load import Record
 
 
@@ -53,3 +55,11 @@ def test_every_setting_has_a_stated_bound_and_its_line():
     made = table({each: [Loss(10, 0, 0, 0.0, 0)] for each in SETTINGS})
     assert made.row_count == len(SETTINGS)
     assert Setting("ext3", "1s").name == "ext3 1s"
+
+
+def test_power_cuts_allow_no_more_than_the_stack_says():
+    sync = Setting("ext3", "sync")
+    told = bound(Mirror.model_validate({"device": "/dev/vdb", "durability": "sync"})).text
+    assert f"answers of the last {INSTANT} s may have no line yet" in told
+    assert kept(sync, [Loss(10, 1, 0, INSTANT, 0)])
+    assert not kept(sync, [Loss(10, 1, 0, INSTANT + 0.01, 0)])
