@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from declaration.site import Site
 from lab import control, demo, load
+from lab.addresses import NODES, address, node_number
 from lab.errors import LabError
 from lab.host import Network
+from lab.paths import run_directory
 from operations.drill.disturbances import PlugAction
 from operations.proof.model import Request
 from operations.verify.requests import Target
@@ -62,6 +65,21 @@ class LabPlug:
 
     can: frozenset[PlugAction] = frozenset({"power", "public network", "replication network", "disk"})
     disposable: bool = True
+
+    def mismatch(self, site: Site) -> str:
+        """Whether the site's hosts are those of the lab in the run directory: by name, address and host keys.
+
+        The keys are what proves it: to no other host is there a connection with the lab's file of them.
+        """
+        for node in site.nodes:
+            wanted = address(Network.PUBLIC, node_number(node.name)) if node.name in NODES else ""
+            if node.address != wanted:
+                there = f"has it at {wanted}" if wanted else f"has {' and '.join(NODES)}"
+                return f"the site's {node.name} is at {node.address}, and the lab {there}"
+        declared, keys = site.ssh.known_hosts, run_directory() / "known_hosts"
+        if declared is None or Path(declared).expanduser().resolve() != keys.resolve():
+            return f"the site's host keys are in {declared or '~/.ssh/known_hosts'}, and the lab's in {keys}"
+        return ""
 
     async def take(self, action: PlugAction, node: str) -> None:
         """Take it away."""

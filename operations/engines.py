@@ -9,6 +9,7 @@ from typing import Protocol, cast
 
 from declaration.site import Site
 from providers.connection.cluster import Cluster
+from providers.connection.command import Command
 from providers.roles import MirrorView, Notice, SplitBrain
 
 
@@ -57,6 +58,13 @@ class Runtime(Protocol):
 
     async def back(self, cluster: Cluster, node: str) -> None:
         """Undo `aside`; the service stays where it is. Nothing to do for a node that is not aside."""
+        ...
+
+    async def way_back(self, cluster: Cluster, node: str) -> Mapping[str, Command]:
+        """What undoes `aside` where nobody is left to call `back`: name of a node → a command to be run there later.
+
+        For timers on the nodes. One of them suffices; each may run twice, and changes nothing where ``node`` is back.
+        """
         ...
 
     async def maintenance(self, cluster: Cluster, on: bool) -> None:

@@ -22,6 +22,8 @@ from operations.xml_text import fit
 
 WIDTH = 960
 LEFT, RIGHT, TOP = 70, 20, 68
+HEAD = 58
+"""Height of what is above the panels."""
 PLOT = 180
 FAILED = 34
 STRIP = 18
@@ -81,7 +83,7 @@ class Panel:
 
 def svg(report: DrillReport) -> str:
     """The panels alone."""
-    panels, y = list[Panel](), 40.0
+    panels, y = list[Panel](), float(HEAD)
     for each in report.scenarios:
         panels.append(panel(each, y))
         y += panels[-1].height
@@ -172,6 +174,7 @@ def _environment() -> Environment:
 
 _PLACES = {
     "width": WIDTH,
+    "head": HEAD,
     "left": LEFT,
     "right": WIDTH - RIGHT,
     "top": TOP,

@@ -2,8 +2,9 @@
 
 A disturbance on a node is armed: before it starts, a timer of systemd on that node is set to undo it, because cutting
 the network also cuts the one who would undo it, and the drill itself may be killed. What a reboot undoes needs no
-more; what it does not (a file on the mirror) is undone wherever it may be. One by the plug (see `plug`) happens outside
-of the nodes, and is undone there. One by the engine is undone by the engine.
+more; what it does not (a file on the mirror) is undone wherever it may be. One by the engine is armed in the same way,
+with what the engine says of it (`Runtime.way_back`). One by the plug (see `plug`) happens outside of the nodes, and
+is undone there alone: a node without power has no timer.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class OnNode:
     """
 
     by_hand: ClassVar[str] = ""
-    """What a person undoes it by, where no node does by itself."""
+    """What a person undoes it by who does not wait for the node, where a command of this program does."""
     name: str
     what: str
     node: str
@@ -85,11 +86,20 @@ class ByPlug:
 
 @dataclass(frozen=True)
 class Aside:
-    """A node that the engine takes out of service, in order, and brings back. No node undoes that by itself."""
+    """A node that the engine takes out of service, in order, and brings back.
+
+    ``lasts``: seconds until the nodes bring it back by themselves, as the engine says how.
+    """
 
     what: str
     node: str
+    lasts: float
     cut_off: bool = False
+
+    @property
+    def unit(self) -> str:
+        """The timer's name."""
+        return f"{UNIT}-aside"
 
     @property
     def by_hand(self) -> str:

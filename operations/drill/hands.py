@@ -75,7 +75,7 @@ class SiteHands:
             case ByPlug():
                 await self._plug.take(disturbance.action, disturbance.node)
             case Aside():
-                await self._runtime.aside(self._cluster, disturbance.node)
+                await self._put_aside(disturbance)
 
     async def undo(self, disturbance: Disturbance) -> None:
         """Repair, and disarm."""
@@ -88,7 +88,7 @@ class SiteHands:
             case ByPlug():
                 await self._plug.give(disturbance.action, disturbance.node)
             case Aside():
-                await self._runtime.back(self._cluster, disturbance.node)
+                await self._bring_back(disturbance)
 
     async def move(self, to: str) -> Move:
         """Move the service on purpose."""
@@ -104,8 +104,9 @@ class SiteHands:
             await node.run(wanted.checking)
         if wanted.undo:
             self._due[wanted.name] = time.monotonic() + wanted.lasts
+            undo = _wherever_mounted(wanted.undo) if wanted.undone_on else wanted.undo
             for name in wanted.undone_on or (wanted.node,):
-                await self._arm(name, wanted)
+                await self._arm(name, wanted, undo, wanted.arguments)
         if wanted.delayed:
             await node.run(after(f"{wanted.unit}-start", wanted.delayed, wanted.start, wanted.arguments, wanted.what))
             # The node answers for a moment more; what comes after must not take that for the disturbance's end.
@@ -113,11 +114,21 @@ class SiteHands:
         else:
             await node.run(wanted.starting)
 
-    async def _arm(self, name: str, wanted: OnNode) -> None:
-        undo = _wherever_mounted(wanted.undo) if wanted.undone_on else wanted.undo
+    async def _put_aside(self, wanted: Aside) -> None:
+        for name, undo in (await self._runtime.way_back(self._cluster, wanted.node)).items():
+            await self._arm(name, wanted, 'exec "$@"', undo.argv)
+        await self._runtime.aside(self._cluster, wanted.node)
+
+    async def _bring_back(self, done: Aside) -> None:
+        await self._runtime.back(self._cluster, done.node)
+        last = time.monotonic() + SLACK
+        for name in await self._runtime.way_back(self._cluster, done.node):
+            await self._repeat(name, _stop(f"{done.unit}.timer"), last)
+
+    async def _arm(self, name: str, wanted: OnNode | Aside, undo: str, arguments: Sequence[str]) -> None:
         try:
             await self._cluster.node(name).run(
-                after(wanted.unit, wanted.lasts, undo, wanted.arguments, f"the undo of: {wanted.what}")
+                after(wanted.unit, wanted.lasts, undo, arguments, f"the undo of: {wanted.what}")
             )
         except CommandFailed as failure:
             if "already" in failure.stderr:
@@ -133,8 +144,7 @@ class SiteHands:
 
         A node that is cut off already has begun, and is repaired next.
         """
-        unit = f"{done.unit}-start"
-        call_off = script(_STOP, f"{unit}.timer", f"{unit}.service", label=f"systemctl stop {unit}")
+        call_off = _stop(f"{done.unit}-start.timer", f"{done.unit}-start.service")
         try:
             await self._cluster.node(done.node).run(replace(call_off, timeout=10.0))
         except CommandFailed:
@@ -152,9 +162,8 @@ class SiteHands:
         for name in done.undone_on or (done.node,):
             if not done.undone_on:
                 await self._repeat(name, done.undoing, last)
-            timer, service = f"{done.unit}.timer", f"{done.unit}.service"
-            units = [timer, service] if done.undone_on else [timer]
-            await self._repeat(name, script(_STOP, *units, label=f"systemctl stop {timer}"), last)
+            units = [f"{done.unit}.timer", *([f"{done.unit}.service"] if done.undone_on else [])]
+            await self._repeat(name, _stop(*units), last)
 
     async def _undone_somewhere(self, done: OnNode) -> bool:
         """Try each node that it may have to be undone on; one that cannot be reached is none of them."""
@@ -181,6 +190,10 @@ class SiteHands:
                 await asyncio.sleep(TRY_AGAIN)
             else:
                 return
+
+
+def _stop(*units: str) -> Command:
+    return script(_STOP, *units, label=f"systemctl stop {' '.join(units)}")
 
 
 def _wherever_mounted(undo: str) -> str:

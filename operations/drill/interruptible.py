@@ -17,6 +17,24 @@ from providers.connection.loop import the_loop
 T = TypeVar("T")
 
 
+async def to_its_end(work: Coroutine[Any, Any, None], limit: float | None = None) -> None:
+    """Do ``work``, also where this is cancelled meanwhile: then it is ended first, or given up after ``limit`` seconds.
+
+    What a repair has not come to may have no undo of its own; and a command that is given up goes on on its node,
+    where it would break things again, or begin to send, after all was undone.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=limit)
+        task.cancel()
+        (ended,) = await asyncio.gather(task, return_exceptions=True)
+        if isinstance(ended, Exception) and not isinstance(ended, HostError):
+            raise ended from None
+        raise
+
+
 class Interrupted(Exception):
     """The drill was ended by a signal; the message says whether all is undone."""
 

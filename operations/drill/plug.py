@@ -12,6 +12,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+from declaration.site import Site
 from operations.drill.clients import Clients
 from operations.drill.disturbances import PlugAction
 from providers.connection.errors import Refused
@@ -30,6 +31,10 @@ class Plug(Protocol):
     @property
     def disposable(self) -> bool:
         """Whether the hosts are there to be broken, so that nobody has to say that he knows."""
+        ...
+
+    def mismatch(self, site: Site) -> str:
+        """Why the hosts that this plug has hold of are not those of ``site``; empty where they are."""
         ...
 
     async def take(self, action: PlugAction, node: str) -> None:
@@ -55,6 +60,10 @@ class NoPlug:
 
     can: frozenset[PlugAction] = frozenset()
     disposable: bool = False
+
+    def mismatch(self, site: Site) -> str:  # noqa: ARG002
+        """No host is had hold of, or who names the command answers for it."""
+        return ""
 
     async def take(self, action: PlugAction, node: str) -> None:
         """There is nobody who could."""
@@ -122,7 +131,7 @@ class CommandPlug(NoPlug):
 
 
 def load(name: str) -> Plug:
-    """The object that ``MODULE:NAME`` names. Raises `Refused` where there is none."""
+    """The object that ``MODULE:NAME`` names. Raises `Refused` where there is none, or one that would fit any site."""
     module, _, attribute = name.partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute or "plug")
@@ -130,4 +139,9 @@ def load(name: str) -> Plug:
         raise Refused(
             f"--plug: `{name}` names no object: {error}", remedy="MODULE:NAME, as in `lab.plug:plug`"
         ) from None
+    if not callable(getattr(found, "mismatch", None)):
+        raise Refused(
+            f"--plug: `{name}` cannot tell whether its hosts are those of a site",
+            remedy="give it `mismatch(site)`, see operations/drill/plug.py",
+        )
     return cast("Plug", found)

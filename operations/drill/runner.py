@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
 from operations.drill.clients import Clients
 from operations.drill.disturbances import Disturbance
 from operations.drill.eyes import Eyes
 from operations.drill.hands import Hands
+from operations.drill.interruptible import to_its_end
 from operations.drill.model import Finding, FindingName, Moment, Sample
 from operations.drill.steps import (
     Crash,
@@ -31,7 +32,9 @@ from operations.drill.steps import (
 )
 from operations.proof.model import Move as Moved
 from operations.proof.model import Request
-from providers.connection.errors import HostError, NotVerified, in_a_line
+from providers.connection.errors import HostError, NotVerified, Unforeseen, in_a_line
+
+T = TypeVar("T")
 
 PAUSE = 1.0
 """Seconds between two looks at the service."""
@@ -96,7 +99,7 @@ class Runner:
         self._pause = pause
         self._broken: list[Disturbance] = []
         self._news = asyncio.Event()
-        self._course = Course(started=time.time())
+        self._course = Course(started=time.time(), last=Stand(trouble="nobody has looked yet"))
 
     async def run(self, steps: Steps) -> Course:
         """Run to the end; what goes wrong on the way is a finding. Clients are started and stopped by the caller.
@@ -114,7 +117,7 @@ class Runner:
                 self._find("went wrong", trouble)
             finally:
                 steps.close()
-                await self._to_its_end(self._repair())
+                await to_its_end(self._repair())
             await self._end(self._settle)
             await self._answered_after()
         except asyncio.CancelledError:
@@ -127,24 +130,6 @@ class Runner:
             await asyncio.gather(watching, return_exceptions=True)
         self._course.ended = time.time()
         return self._course
-
-    @staticmethod
-    async def _to_its_end(work: Coroutine[Any, Any, None], limit: float | None = None) -> None:
-        """What is interrupted here is not left half done.
-
-        What a repair has not come to may have no undo of its own; and a command that is given up goes on on its node,
-        where it would break things again after the repair.
-        """
-        task = asyncio.ensure_future(work)
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await asyncio.wait({task}, timeout=limit)
-            task.cancel()
-            (ended,) = await asyncio.gather(task, return_exceptions=True)
-            if isinstance(ended, Exception) and not isinstance(ended, HostError):
-                raise ended from None
-            raise
 
     async def _answered_after(self) -> None:
         with contextlib.suppress(Missed):
@@ -193,7 +178,7 @@ class Runner:
         self._course.disturbed = self._course.disturbed or time.time()
         # Before it begins: where it is cut off half-way, it has to be undone too.
         self._broken.append(disturbance)
-        await self._to_its_end(self._hands.begin(disturbance), BEGUN)
+        await to_its_end(self._hands.begin(disturbance), BEGUN)
 
     async def _undo_last(self) -> None:
         disturbance = self._broken[-1]
@@ -214,7 +199,7 @@ class Runner:
         deadline = time.monotonic() + step.limit
         self._progress(f"waiting until {step.what}")
         while True:
-            stand = await (self._look(clocks=True) if step.clocks else self._next())
+            stand = await self._next(deadline, clocks=step.clocks)
             if step.holds(stand):
                 self._mark(step.what)
                 return
@@ -244,7 +229,8 @@ class Runner:
         """Whether the requests that began from here on were ``enough`` within the limit; and those requests."""
         since, deadline = time.time(), time.monotonic() + limit
         while True:
-            ended = [each for each in await self._read() if each.start >= since]
+            told = await _by(deadline, self._read())
+            ended = [each for each in told or [] if each.start >= since]
             if (done := enough(ended)) or time.monotonic() > deadline:
                 return done, ended
             await asyncio.sleep(min(self._pause, 0.5))
@@ -260,8 +246,9 @@ class Runner:
         deadline = time.monotonic() + limit
         since = self._course.disturbed or self._course.started
         while True:
-            self._course.fenced[node] = await self._eyes.fenced(node, since, self._blind())
-            if self._course.fenced[node] or time.monotonic() > deadline:
+            told = await _by(deadline, self._eyes.fenced(node, since, self._blind()))
+            self._course.fenced[node] = self._course.fenced.get(node) if told is None else told
+            if told or time.monotonic() > deadline:
                 return
             await asyncio.sleep(self._pause)
 
@@ -282,24 +269,28 @@ class Runner:
         """Wait until all is as before, and have the engine forget what it was through."""
         deadline = time.monotonic() + limit
         self._progress("waiting until the cluster is whole again")
-        clear_from = 0.0
+        clear_from, kept = 0.0, ""
         while True:
-            stand = await self._next()
-            if stand.healthy and (clear_from or not stand.notices):
+            stand = await self._next(deadline)
+            if stand.healthy and not stand.notices:
                 self._mark("the cluster is whole again")
                 return
-            if stand.notices and time.monotonic() > clear_from:
-                await self._clear()
-                clear_from = time.monotonic() + CLEAR_AGAIN
             if time.monotonic() > deadline:
-                self._course.find("not whole", f"not within {limit:g} s; instead {in_words(stand)}")
+                why = kept if self._course.last.notices else ""
+                self._course.find("not whole", f"not within {limit:g} s; instead {in_words(stand)}{why}")
                 return
+            if stand.notices and time.monotonic() > clear_from:
+                kept = await self._clear()
+                clear_from = time.monotonic() + CLEAR_AGAIN
 
-    async def _clear(self) -> None:
+    async def _clear(self) -> str:
+        """Have the engine forget; why it does not, for a finding."""
         try:
             await self._hands.clear()
         except HostError as trouble:
             self._progress(in_a_line(trouble))
+            return f"; that is not forgotten: {in_a_line(trouble)}"
+        return ""
 
     async def _watch(self) -> None:
         """A look now and then, also while a step takes its time."""
@@ -309,13 +300,30 @@ class Runner:
             self._news = asyncio.Event()
             await asyncio.sleep(self._pause)
 
-    async def _next(self) -> Stand:
-        """The stand of a look that is still to come."""
+    async def _next(self, deadline: float, *, clocks: bool = False) -> Stand:
+        """The stand of a look that is still to come; one of which nothing holds where none ends before the deadline."""
+        found = await _by(deadline, self._look(clocks=True) if clocks else self._news_of_a_look())
+        if found is not None:
+            return found
+        before = self._course.last
+        seen = f" (seen {time.time() - before.time:.0f} s before)" if before.time else ""
+        return Stand(trouble=in_words(before) + seen)
+
+    async def _news_of_a_look(self) -> Stand:
         await self._news.wait()
         return self._course.last
 
+    async def _seen(self, *, clocks: bool) -> Stand:
+        """A fault of this program is a trouble of the stand too: who waits for a look would wait for ever."""
+        begun = time.time()
+        try:
+            return await self._eyes.look(self._blind(), clocks=clocks)
+        except Exception as error:  # noqa: BLE001
+            trouble = error if isinstance(error, HostError) else Unforeseen.of(error)
+            return Stand(time=begun, trouble=in_a_line(trouble))
+
     async def _look(self, *, clocks: bool = False) -> Stand:
-        stand = await self._eyes.look(self._blind(), clocks=clocks)
+        stand = await self._seen(clocks=clocks)
         course = self._course
         if not stand.trouble:
             before = course.samples[-1] if course.samples else None
@@ -335,6 +343,18 @@ class Runner:
 
     def _find(self, name: FindingName, trouble: Exception, before: str = "") -> None:
         self._course.find(name, before + in_a_line(trouble))
+
+
+async def _by(deadline: float, work: Awaitable[T]) -> T | None:
+    """What ``work`` gives; None where it has not ended by then (by the monotonic clock)."""
+    limit = asyncio.timeout(deadline - time.monotonic())
+    try:
+        async with limit:
+            return await work
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        return None
 
 
 def in_words(stand: Stand) -> str:

@@ -14,12 +14,12 @@ from operations.drill.scenarios import Scenario
 
 
 def render(report: DrillReport) -> RenderableType:
-    """A line per scenario, the findings of those that are red, what was left out, the verdict."""
+    """A line per scenario, the findings of those that are red, what was left out, the verdict, what it ran on."""
     parts: list[RenderableType] = [_table(report)]
     for each in report.scenarios:
         parts += [Text.from_markup(f"[red]{each.name}[/red]: {escape(finding)}") for finding in each.findings]
     parts += [Text(f"{name} was left out: {why}", style="dim") for name, why in report.left_out.items()]
-    return Group(*parts, _verdict(report))
+    return Group(*parts, _verdict(report), Text(report.machine, style="dim"))
 
 
 def listing(known: Mapping[str, Scenario], lacking: Mapping[str, str]) -> RenderableType:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from declaration.site import Site
 from operations.drill.clients import Clients, FromHere, FromNode
 from operations.drill.eyes import SiteEyes
 from operations.drill.hands import SiteHands, pending
+from operations.drill.interruptible import to_its_end
 from operations.drill.judge import bounds_of, judge, single_log
 from operations.drill.model import DrillReport, ScenarioReport
 from operations.drill.plug import NoPlug, Plug
@@ -69,10 +69,12 @@ async def drill(
     """Run the scenarios one after the other; the first that does not leave the site healthy is the last.
 
     ``cut_short`` is given what was found until then, where the drill ends by a signal or by trouble after a scenario.
-    Raises `Refused` where the site is not ready, or nobody has said that he knows, before anything is changed;
+    Raises `Refused` where the plug is another site's, nobody has said that he knows, or the site is not ready, before
+    anything is changed;
     `Misused` for a scenario or a sender that does not exist; `Unreachable` or `Unknown` where nothing can be told.
     """
     chosen = named(options)
+    _refuse_plug(site, options.plug)
     _refuse_breaking(chosen, options)
     refuse_single(site)
     # Before anything is looked at: what another operator does meanwhile would make it untrue. A node that is off is
@@ -173,6 +175,15 @@ def _may_break(options: Options) -> bool:
     return options.knows or options.plug.disposable
 
 
+def _refuse_plug(site: Site, plug: Plug) -> None:
+    """What is disposable elsewhere is not so here, and its power and cables are those of other hosts."""
+    if why := plug.mismatch(site):
+        raise Refused(
+            f"--plug has hold of other hosts than this site's: {why}",
+            remedy="leave it out, or drill the stack of the hosts that it has hold of",
+        )
+
+
 def _refuse_breaking(chosen: Sequence[Scenario], options: Options) -> None:
     breaking = [each.name for each in chosen if not each.planned]
     if breaking and not _may_break(options):
@@ -258,12 +269,12 @@ async def _one(
     eyes, hands = SiteEyes(cluster, site), SiteHands(cluster, site, options.plug)
     runner = Runner(eyes, hands, clients, settle=3 * view.patience, progress=cluster.progress)
     try:
-        await clients.start(target)
+        await to_its_end(clients.start(target))
         course = await runner.run(served_first(scenario.steps(view)))
         course.requests = await _requests(clients, course)
         logs = await _logs(cluster, course, site, run)
     finally:
-        await asyncio.shield(_stopped(clients))
+        await to_its_end(_stopped(clients))
     hints = await hints_of(cluster, site) if logs is not None else []
     return judge(scenario, bounds_of(site, scenario), course, logs, run, hints)
 

@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from providers.connection.cluster import Cluster
-from providers.connection.command import command
+from providers.connection.command import Command, command, script
 from providers.connection.errors import Refused, Unknown
 from providers.host.waiting import until
-from providers.lifekeeper import live, views
+from providers.lifekeeper import grammar, live, views
 from providers.lifekeeper.actions import aside, back, cleanup, maintenance, start_alone
 from providers.lifekeeper.halves import mirror, volume
 from providers.lifekeeper.hierarchy import Tree, active, service, tree_of
-from providers.lifekeeper.move import switchover
+from providers.lifekeeper.move import MOVE_LIMIT, switchover
 from providers.lifekeeper.views import IN_SERVICE, View
 from providers.roles import Notice, SplitBrain
+
+# $1: what tells by its exit code whether LifeKeeper runs; then what starts it. In a scope of its own: what it leaves
+# running would end with the unit of the timer that starts it.
+_WAY_BACK = r"""
+test=$1
+shift
+"$test" >/dev/null 2>&1 || exec systemd-run --scope --quiet --collect -- "$@"
+"""
 
 
 async def tree(cluster: Cluster) -> Tree:
@@ -48,6 +56,12 @@ async def wait_settled(cluster: Cluster, limit: float = 120) -> bool:
 
     _, held = await until(lambda: live.read(cluster), lambda seen: not still(seen), limit)
     return held
+
+
+async def way_back(cluster: Cluster, node: str) -> Mapping[str, Command]:  # noqa: ARG001 no other node can
+    """LifeKeeper started by the node itself; a boot does it too."""
+    (test,), start = grammar.build("lktest"), grammar.build("lkcli start")
+    return {node: script(_WAY_BACK, test, *start, timeout=MOVE_LIMIT, label="lkcli start")}
 
 
 async def notices(cluster: Cluster) -> Sequence[Notice]:
@@ -97,5 +111,5 @@ async def resolve(cluster: Cluster, victim: str, left: Callable[[], Awaitable[No
 
 __all__ = [
     "Tree", "active_node", "aside", "back", "cleanup", "maintenance", "mirror", "notices", "resolve", "save_logs",
-    "service", "split_brain", "start_alone", "switchover", "tree", "wait_settled",
+    "service", "split_brain", "start_alone", "switchover", "tree", "wait_settled", "way_back",
 ]  # fmt: skip

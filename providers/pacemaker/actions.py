@@ -6,8 +6,10 @@ crm_resource(8).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from providers.connection.cluster import Cluster, Node
-from providers.connection.command import Command, command
+from providers.connection.command import Command, command, script
 from providers.connection.errors import HostError, NotVerified, Refused, TimedOut
 from providers.pacemaker import fences, live, times
 from providers.pacemaker.cib import PROPERTIES, Cib
@@ -21,6 +23,18 @@ from providers.pacemaker.service import active, arrived, ids, promotable, servic
 MODE = "maintenance-mode"
 SLACK = 60.0
 _UNTIL_BOOT = ("--lifetime", "reboot")
+
+# $1 node. For ten minutes: just then the cluster may have no quorum, or be starting here.
+_WAY_BACK = r"""
+for _ in $(seq 60); do
+    if crm_attribute --node "$1" --name standby --delete &&
+        crm_attribute --node "$1" --name standby --lifetime reboot --delete; then
+        exit 0
+    fi
+    sleep 10
+done
+exit 1
+"""
 
 
 async def aside(cluster: Cluster, node: str) -> None:
@@ -63,6 +77,12 @@ async def back(cluster: Cluster, node: str) -> None:
         return not _view(now, node).standby and _joined(now, node)
 
     await live.wait(cluster, taken_in, limit=limit, doing=f"Waiting until {node} takes part again", give_up=_stuck)
+
+
+async def way_back(cluster: Cluster, node: str) -> Mapping[str, Command]:
+    """Standby mode ended by any node of the cluster: one that boots meanwhile has no timer any more."""
+    ended = script(_WAY_BACK, node, timeout=700.0, label=f"crm_attribute --node {node} --name standby --delete")
+    return dict.fromkeys(cluster.nodes, ended)
 
 
 async def leave(cluster: Cluster, node: str) -> None:

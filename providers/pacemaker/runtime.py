@@ -8,7 +8,7 @@ from dataclasses import replace
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import HostError, Refused, Unknown
 from providers.pacemaker import live, monitor, stack
-from providers.pacemaker.actions import aside, back, cleanup, end_leave, leave, maintenance
+from providers.pacemaker.actions import aside, back, cleanup, end_leave, leave, maintenance, way_back
 from providers.pacemaker.alone import start_alone
 from providers.pacemaker.move import switchover
 from providers.pacemaker.notices import apart_of, notices_of
@@ -103,4 +103,5 @@ async def resolve(cluster: Cluster, victim: str, left: Callable[[], Awaitable[No
 __all__ = [
     "Tree", "active_node", "aside", "back", "base", "cleanup", "fenced", "maintenance", "mirror", "notices",
     "online", "resolve", "save_logs", "service", "split_brain", "start_alone", "switchover", "tree", "wait_settled",
+    "way_back",
 ]  # fmt: skip

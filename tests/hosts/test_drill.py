@@ -21,6 +21,7 @@ from operations.drill.hands import SiteHands
 from operations.drill.model import DrillReport
 from operations.drill.plug import NoPlug, Plug
 from operations.drill.site import Options, drill, readiness
+from operations.engines import engine_of
 from providers.connection.errors import Refused
 from providers.connection.loop import run_sync
 from tests.support.sites import on_containers
@@ -56,6 +57,18 @@ def left(hosts: Site) -> list[str]:
     """What a drill may have left on the nodes: units, rules, files."""
     found = [line for node in hosts.cluster.nodes for line in hosts.sh(node, UNITS, ok=None).splitlines()]
     return [line for line in found if not line.endswith(".lock") and "drill" in line]
+
+
+def ready_within(hosts: Site, declared: Declared, limit: float) -> str | None:
+    """The active node of the site once it is ready for a drill again."""
+    deadline = time.monotonic() + limit
+    while True:
+        try:
+            return run_sync(readiness(hosts.cluster, declared)).active
+        except Refused:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(1)
 
 
 def test_a_planned_move_there_and_back(hosts, declared, tmp_path):
@@ -131,6 +144,19 @@ def test_ctrl_c_leaves_no_load_no_rule_and_no_half_state(hosts, declared, name):
         interruptible.run_in_order(drill(cluster, declared, NAME, options), interrupt)
     assert left(hosts) == [], told
     assert run_sync(readiness(hosts.cluster, declared)).healthy
+
+
+@pytest.mark.long
+def test_a_node_aside_comes_back_by_itself_where_the_drill_was_killed(hosts, declared):
+    active = run_sync(readiness(hosts.cluster, declared)).active
+    assert active is not None
+    aside = disturbances.Aside(f"{active} is put aside", active, 90)
+    run_sync(SiteHands(hosts.cluster, declared, NoPlug()).begin(aside))
+    notices = run_sync(engine_of(declared).runtime.notices(hosts.cluster))
+    assert [(each.kind, each.node) for each in notices] == [("standby", active)]
+    assert "squid-ha-drill-aside" in "".join(left(hosts))
+    assert ready_within(hosts, declared, 240) != active, "a node that comes back takes nothing away"
+    assert left(hosts) == []
 
 
 @pytest.mark.long

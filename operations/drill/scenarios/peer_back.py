@@ -10,6 +10,8 @@ from operations.drill.disturbances import Aside
 from operations.drill.steps import Disturb, Served, Stays, Steps, Undo, View, WaitFor
 
 PLANNED = True
+MOVING = 600.0
+"""Seconds for the engine to put the node aside, within which the nodes do not bring it back yet."""
 
 
 def lacks(_view: View) -> str:
@@ -20,7 +22,8 @@ def lacks(_view: View) -> str:
 def steps(view: View) -> Steps:
     """Aside, absent for a while, back."""
     away, other = view.active, view.standby
-    yield Disturb(Aside(f"{away} is put aside", away))
+    # Longer than both waits: what brings it back has to be the drill, after clients were served without it.
+    yield Disturb(Aside(f"{away} is put aside", away, MOVING + 2 * view.patience))
     yield WaitFor(f"all of the service runs on {other}", lambda seen: seen.runs_on(other), view.patience)
     yield Stays(other)
     yield Served(times=30, limit=view.patience)

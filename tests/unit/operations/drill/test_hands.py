@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,9 +20,11 @@ from operations.drill import disturbances, hands
 from operations.drill.disturbances import Aside, ByPlug, OnNode
 from operations.drill.hands import SiteHands, after, pending
 from operations.drill.plug import CommandPlug, NoPlug, load
-from providers.connection.command import Command, Result
+from providers.connection.command import Command, Result, command
 from providers.connection.errors import CommandFailed, NotVerified, Refused, Unreachable
-from providers.connection.fake import FakeNode, fake_cluster
+from providers.connection.fake import Answer, FakeNode, fake_cluster, nothing
+from providers.lifekeeper import runtime as lifekeeper
+from providers.pacemaker import runtime as pacemaker
 
 TOOL = shutil.which("shellcheck") or str(Path(sys.executable).parent / "shellcheck")
 
@@ -168,10 +172,10 @@ async def test_what_has_not_started_yet_is_called_off_before_the_repair(site: Si
     cut = disturbances.network_cut(site, "qsp-a", "public", 60)
     await acting.undo(cut)
     said = told(a)
-    assert said[0] == f"systemctl stop {cut.unit}-start"
+    assert said[0] == f"systemctl stop {cut.unit}-start.timer {cut.unit}-start.service"
     assert "undo:" in said[1]
     await acting.undo(disturbances.reset("qsp-a"))
-    assert told(a)[-1].endswith("-start"), "a reset is called off although nothing undoes it"
+    assert told(a)[-1].endswith("-start.service"), "a reset is called off although nothing undoes it"
 
 
 async def test_an_undo_that_fails_on_the_node_is_an_error_at_once(site: Site) -> None:
@@ -182,38 +186,104 @@ async def test_an_undo_that_fails_on_the_node_is_an_error_at_once(site: Site) ->
         await acting.undo(hung)
 
 
-async def test_power_and_cables_are_the_plugs_and_aside_is_the_engines(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Runtime:
-        did: list[str] = []  # noqa: RUF012
+@dataclass
+class FakeRuntime:
+    """An engine whose nodes can bring each other back; what it does it says on the other node too."""
 
-        async def aside(self, cluster: object, node: str) -> None:
-            self.did.append(f"aside {node}")
+    other: FakeNode
 
-        async def back(self, cluster: object, node: str) -> None:
-            self.did.append(f"back {node}")
+    async def aside(self, cluster: object, node: str) -> None:
+        await self.other.run(command("aside", node))
 
-        async def cleanup(self, cluster: object) -> None:
-            self.did.append("cleanup")
+    async def back(self, cluster: object, node: str) -> None:
+        await self.other.run(command("back", node))
 
-    class Engine:
-        runtime = Runtime()
+    async def way_back(self, cluster: object, node: str) -> dict[str, Command]:
+        return {self.other.name: command("bring", "back", f"${node}")}
 
-    monkeypatch.setattr(hands, "engine_of", lambda _site: Engine)
+    async def cleanup(self, cluster: object) -> None:
+        await self.other.run(command("cleanup"))
+
+
+def with_runtime(site: Site, monkeypatch: pytest.MonkeyPatch, answer: Answer = nothing) -> tuple[SiteHands, FakeNode]:
+    a, plug = FakeNode("qsp-a", answer), FakePlug()
+    monkeypatch.setattr(hands, "engine_of", lambda _site: SimpleNamespace(runtime=FakeRuntime(a)))
+    return SiteHands(fake_cluster(a, FakeNode("qsp-b")), site, plug), a
+
+
+async def test_power_and_cables_are_the_plugs(site: Site) -> None:
     plug = FakePlug()
     acting = SiteHands(fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b")), site, plug)
-    for each in (ByPlug("power", "off", "qsp-a", cut_off=True), Aside("aside", "qsp-b")):
-        await acting.begin(each)
-        await acting.undo(each)
-    await acting.clear()
+    off = ByPlug("power", "off", "qsp-a", cut_off=True)
+    await acting.begin(off)
+    await acting.undo(off)
     assert plug.did == ["take power qsp-a", "give power qsp-a"]
-    assert Runtime.did == ["aside qsp-b", "back qsp-b", "cleanup"]
+
+
+async def test_a_node_aside_comes_back_by_itself_should_the_drill_be_killed(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting, a = with_runtime(site, monkeypatch)
+    aside = Aside("qsp-b is put aside", "qsp-b", 1200)
+    await acting.begin(aside)
+    armed = "systemd-run --on-active=1200s (the undo of: qsp-b is put aside)"
+    assert told(a) == [armed, "aside qsp-b"]
+    assert a.commands[0].argv[4:] == ("squid-ha-drill-aside", "1200s", 'exec "$$@"', "bring", "back", "$$qsp-b")
+    await acting.undo(aside)
+    await acting.clear()
+    assert told(a)[2:] == ["back qsp-b", "systemctl stop squid-ha-drill-aside.timer", "cleanup"]
+
+
+async def test_a_node_that_cannot_be_brought_back_from_here_is_left_to_its_timer(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(said: Command) -> Result:
+        return Result(said, 1 if str(said).startswith("back") else 0, "", "")
+
+    acting, a = with_runtime(site, monkeypatch, refuses)
+    with pytest.raises(CommandFailed):
+        await acting.undo(Aside("qsp-b is put aside", "qsp-b", 1200))
+    assert told(a) == ["back qsp-b"]
+
+
+def stub(folder: Path, name: str, text: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).chmod(0o755)
+
+
+def tried(said: Command, folder: Path) -> tuple[int, str]:
+    """By a real shell, with programs out of ``folder`` first: the exit code, and what was said."""
+    done = subprocess.run(
+        said.argv, env={"PATH": f"{folder}:{os.environ['PATH']}"}, text=True, capture_output=True, check=False
+    )
+    return done.returncode, done.stdout
+
+
+async def test_standby_mode_is_ended_by_every_node_of_pacemaker_once_the_cluster_takes_it(tmp_path: Path) -> None:
+    stub(tmp_path, "sleep", "")
+    stub(tmp_path, "crm_attribute", f'echo x >>{tmp_path}/tries; [ "$(wc -l <{tmp_path}/tries)" -ge 3 ] && echo "$*"')
+    ways = await pacemaker.way_back(fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b")), "qsp-b")
+    assert list(ways) == ["qsp-a", "qsp-b"]
+    assert tried(ways["qsp-a"], tmp_path) == (
+        0, "--node qsp-b --name standby --delete\n--node qsp-b --name standby --lifetime reboot --delete\n",
+    )  # fmt: skip
+
+
+async def test_lifekeeper_that_runs_is_left_alone_and_else_started_where_it_outlives_its_timer(tmp_path: Path) -> None:
+    stub(tmp_path, "systemd-run", 'echo "$*"')
+    ((name, way),) = (await lifekeeper.way_back(fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b")), "qsp-b")).items()
+    assert name == "qsp-b", "no other node can start it there"
+    assert way.argv[4:] == ("/opt/LifeKeeper/bin/lktest", "/opt/LifeKeeper/bin/lkcli", "start")
+    for test, said in (("true", ""), ("false", "--scope --quiet --collect -- /opt/LifeKeeper/bin/lkcli start\n")):
+        assert tried(replace(way, argv=(*way.argv[:4], test, *way.argv[5:])), tmp_path) == (0, said)
 
 
 @pytest.mark.thorough
 def test_scripts_are_right_by_shellcheck(site: Site, tmp_path: Path) -> None:
     texts = {text for each in all_on_nodes(site) for text in (each.start, each.undo, each.check)}
+    for runtime in (pacemaker, lifekeeper):
+        ways = asyncio.run(runtime.way_back(fake_cluster(FakeNode("a")), "a"))
+        texts |= {way.argv[2] for way in ways.values()}
     for number, text in enumerate(sorted(texts)):
         (tmp_path / f"{number}.sh").write_text(text)
     files = sorted(tmp_path.glob("*.sh"))
@@ -231,7 +301,7 @@ def test_what_systemd_runs_keeps_its_dollars(site: Site) -> None:
 
 
 def test_units_are_named_so_that_they_are_found(site: Site) -> None:
-    names = [each.unit for each in all_on_nodes(site)]
+    names = [each.unit for each in (*all_on_nodes(site), Aside("aside", "qsp-a", 60))]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"squid-ha-drill-[a-z-]+", name) for name in names)
 
@@ -257,3 +327,5 @@ def test_a_plug_by_name() -> None:
     for wrong in ("lab.plug:none", "no.such:plug", ""):
         with pytest.raises(Refused, match="names no object"):
             load(wrong)
+    with pytest.raises(Refused, match="cannot tell whether its hosts are those of a site"):
+        load("json:dumps")

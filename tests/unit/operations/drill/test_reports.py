@@ -130,6 +130,7 @@ def test_the_chart_shows_every_request_and_moment_and_loads_nothing(report: Dril
     assert len(drawn.findall(".//s:circle", space)) == 2 * 85
     assert len(drawn.findall(".//s:path", space)) == 2 * 15
     assert "<b>&" in "".join(str(each) for each in drawn.itertext())
+    assert "a machine" in [each.text for each in drawn.findall("s:text", space)]
     for name in ("drill.html", "drill.svg"):
         chart.write(report, tmp_path / name)
         text = (tmp_path / name).read_text()
@@ -155,6 +156,7 @@ def test_people_see_the_numbers_the_findings_and_the_verdict(report: DrillReport
     assert "node-off: lost: 1 request (d1-7)" in text.getvalue()
     assert "red: 1 of 2 scenarios" in text.getvalue()
     assert "clock-off was left out: no clock" in text.getvalue()
+    assert "\na machine\n" in text.getvalue()
     whole = report.model_copy(update={"scenarios": report.scenarios[:1]})
     Console(width=140, file=text).print(render(whole))
     assert "red: cut short after 1 scenario, which is green" in text.getvalue()

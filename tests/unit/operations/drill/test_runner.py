@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
+from dataclasses import replace
 
 import pytest
 
 from declaration.site import Site
+from operations.drill import runner as running
 from operations.drill.disturbances import Disturbance
 from operations.drill.runner import Course, Runner
 from operations.drill.scenarios import scenarios
-from operations.drill.steps import Disturb, Steps, View, WaitFor
+from operations.drill.steps import Disturb, Fenced, Stand, Steps, View, WaitFor
+from operations.proof.model import Request
 from providers.connection.errors import NotVerified
 from tests.unit.operations.drill.world import World
 
@@ -134,6 +138,121 @@ async def test_a_node_that_stays_aside_is_left_with_the_command_that_brings_it_b
     course = await runner(World(stuck="aside"), settle=0.02).run(steps(site, "peer-back"))
     (left,) = [each for each in course.findings if each.name == "left behind"]
     assert "`squid-ha node back STACK qsp-" in left.detail
+
+
+async def soon(course: Awaitable[Course]) -> Course:
+    return await asyncio.wait_for(course, 20)
+
+
+@pytest.mark.parametrize("name", ["squid-killed", "clock-off"])
+async def test_a_fault_of_this_program_in_a_look_ends_no_drill_without_a_report(site: Site, name: str) -> None:
+    class Faulty(World):
+        async def look(self, without: frozenset[str] = frozenset(), *, clocks: bool = False) -> Stand:
+            raise KeyError("unforeseen")
+
+    world = Faulty()
+    course = await soon(runner(world, settle=0.1).run(steps(site, name, 0.1)))
+    assert names(course) == ["not reached", "not whole"]
+    assert all("was not understood: KeyError (" in each.detail for each in course.findings)
+    assert world.broken == []
+
+
+class Hanging(World):
+    """Once something was disturbed, nothing that ``what`` names ever answers."""
+
+    what: str = "look"
+
+    async def look(self, without: frozenset[str] = frozenset(), *, clocks: bool = False) -> Stand:
+        await self.hang("look")
+        return await super().look(without, clocks=clocks)
+
+    async def fenced(self, node: str, since: float, without: frozenset[str]) -> bool | None:
+        await self.hang("fenced")
+        return await super().fenced(node, since, without)
+
+    async def read(self) -> list[Request]:
+        await self.hang("read")
+        return await super().read()
+
+    async def hang(self, what: str) -> None:
+        if what == self.what and self.did:
+            await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "missed"),
+    [
+        ("squid-killed", "look", {"not reached", "not whole"}),
+        ("clock-off", "look", {"not reached", "not whole"}),
+        ("squid-killed", "read", {"not served"}),
+    ],
+)
+async def test_a_deadline_is_kept_where_nothing_answers_any_more(
+    site: Site, name: str, what: str, missed: set[str]
+) -> None:
+    world = Hanging()
+    world.what = what
+    course = await soon(runner(world, settle=0.1).run(steps(site, name, 0.1)))
+    assert set(names(course)) == missed
+    assert what == "read" or all(each.detail.endswith("(seen 0 s before)") for each in course.findings)
+    assert world.broken == []
+
+
+async def test_a_fencing_that_nobody_tells_of_holds_up_no_drill(site: Site) -> None:
+    world = Hanging()
+    world.what = "fenced"
+
+    def short() -> Steps:
+        for step in steps(site, "node-off"):
+            yield replace(step, limit=0.05) if isinstance(step, Fenced) else step
+
+    course = await soon(runner(world).run(short()))
+    assert course.fenced == {"qsp-a": None}
+
+
+async def test_cancelled_it_ends_also_where_no_look_ends_any_more(site: Site) -> None:
+    begun = asyncio.Event()
+
+    class Silent(Hanging):
+        async def begin(self, disturbance: Disturbance) -> None:
+            await super().begin(disturbance)
+            begun.set()
+
+    world = Silent()
+    task = asyncio.create_task(runner(world, settle=0.1).run(steps(site, "public-network-cut")))
+    await asyncio.wait_for(begun.wait(), 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 20)
+    assert world.broken == []
+
+
+async def test_failures_that_the_engine_does_not_forget_are_no_green_end(site: Site) -> None:
+    class Remembers(World):
+        async def clear(self) -> None:
+            raise NotVerified("it fails again: squid on qsp-a")
+
+    world = Remembers(notices=("earlier failure of squid on qsp-a",))
+    (left,) = (await runner(world, settle=0.1).run(steps(site, "squid-killed"))).findings
+    assert left.name == "not whole"
+    assert "earlier failure of squid on qsp-a" in left.detail
+    assert left.detail.endswith("; that is not forgotten: it fails again: squid on qsp-a")
+
+
+async def test_failures_that_come_after_others_were_forgotten_are_forgotten_too(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "CLEAR_AGAIN", 0.0)
+
+    class FailsTwice(World):
+        async def clear(self) -> None:
+            again = self.did.count("clear") == 0
+            await super().clear()
+            self.notices = ("failed again",) if again else ()
+
+    world = FailsTwice(notices=("failed",))
+    assert names(await runner(world).run(steps(site, "squid-killed"))) == []
+    assert (world.notices, world.did.count("clear")) == ((), 2)
 
 
 async def test_stickiness_0_shows_in_the_samples(site: Site) -> None:

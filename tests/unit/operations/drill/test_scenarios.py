@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import replace
 
 import pytest
 
 from declaration.site import Site
 from operations.drill.disturbances import Aside, ByPlug, OnNode
+from operations.drill.hands import SiteHands
 from operations.drill.scenarios import scenarios
 from operations.drill.steps import (
     Crash,
@@ -23,7 +26,11 @@ from operations.drill.steps import (
     View,
     WaitFor,
 )
+from operations.engines import engine_of
+from providers.connection.command import command
+from providers.connection.fake import FakeNode, fake_cluster
 from tests.unit.lifekeeper.sites import site as lifekeeper
+from tests.unit.operations.drill.test_hands import FakePlug
 
 LAB = frozenset({"power", "public network", "replication network", "disk"})
 NAMES = (
@@ -45,17 +52,46 @@ def test_every_scenario_of_the_documentation_is_there() -> None:
 @pytest.mark.thorough
 @pytest.mark.parametrize("can", [LAB, frozenset[str]()], ids=["lab", "production"])
 @pytest.mark.parametrize("name", NAMES)
-def test_every_wait_has_a_deadline_and_every_disturbance_an_undo(site: Site, name: str, can: frozenset[str]) -> None:
+def test_every_wait_has_a_deadline_and_nothing_is_undone_that_was_not_begun(
+    site: Site, name: str, can: frozenset[str]
+) -> None:
     taken = steps(site, name, can)
     waits = [step.limit for step in taken if isinstance(step, WaitFor | Served | Unserved | Fenced)]
     assert waits
     assert all(0 < limit < math.inf for limit in waits)
-    for step in taken:
-        if isinstance(step, Disturb) and isinstance(step.disturbance, OnNode) and step.disturbance.undo:
-            assert step.disturbance.lasts > 0, "it would stay for ever if the drill were killed"
     begun = sum(isinstance(step, Disturb) for step in taken)
     assert sum(isinstance(step, Undo) for step in taken) <= begun
     assert begun or any(isinstance(step, Move) for step in taken)
+
+
+@pytest.mark.parametrize("engine", ["pacemaker", "lifekeeper"])
+@pytest.mark.parametrize("can", [LAB, frozenset[str]()], ids=["lab", "production"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "planned-move"])
+async def test_every_disturbance_arms_its_undo_before_it_starts_unless_the_plug_undoes_it_or_there_is_nothing_to_undo(
+    monkeypatch: pytest.MonkeyPatch, site: Site, name: str, can: frozenset[str], engine: str
+) -> None:
+    declared = site if engine == "pacemaker" else site.model_copy(update={"engine": engine})
+    node = FakeNode("qsp-a")
+
+    async def aside(_cluster: object, there: str) -> None:
+        await node.run(command("aside", there))
+
+    monkeypatch.setattr(engine_of(declared).runtime, "aside", aside)
+    (begun,) = [step.disturbance for step in steps(declared, name, can) if isinstance(step, Disturb)]
+    plug = FakePlug()
+    here = replace(begun, delayed=0, node="qsp-a") if isinstance(begun, OnNode) else replace(begun, node="qsp-a")
+    await SiteHands(fake_cluster(node, FakeNode("qsp-b")), declared, plug).begin(here)
+    written = [str(each) for each in node.written]
+    if isinstance(begun, ByPlug):
+        assert plug.did, written
+        return
+    armed = [float(found[1]) for each in written if (found := re.search(r"--on-active=(\d+)s \(the undo of", each))]
+    if name == "squid-killed" or (name == "node-off" and not can):
+        assert armed == [], "the engine starts it, or it boots"
+        return
+    assert len(armed) == len(written) - 1 == 1, "it would stay for ever if the drill were killed"
+    assert "the undo of" in written[0]
+    assert armed[0] > 60
 
 
 def test_what_the_lab_has_hold_of_is_done_there_and_on_the_node_without(site: Site) -> None:

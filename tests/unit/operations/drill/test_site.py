@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from declaration.site import Site
+from lab import plug
 from operations.drill import site as drilling
 from operations.drill.clients import FromNode
 from operations.drill.model import DrillReport
@@ -78,6 +79,52 @@ async def test_without_a_word_only_what_is_planned_is_done(site: Site, world: Wo
     with pytest.raises(Refused, match="squid-killed breaks something"):
         await drill(cluster(), site, "lab", Options(["squid-killed"]))
     assert world.did == []
+
+
+async def test_the_labs_plug_breaks_no_other_site(site: Site, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not with somebody's word either: the power of a node by that name is that of the lab's."""
+    monkeypatch.setenv("SQUID_HA_LAB_RUN", "/lab/run")
+    assert plug.plug.mismatch(site) == ""
+    nodes = [each.model_copy(update={"address": f"198.51.100.{n}"}) for n, each in enumerate(site.nodes, 1)]
+    named = [each.model_copy(update={"name": f"lyon-{each.name}"}) for each in site.nodes]
+    keys = [site.ssh.model_copy(update={"known_hosts": each}) for each in (None, "/etc/squid-ha/known_hosts")]
+    others = {
+        "qsp-a is at 198.51.100.1, and the lab has it at 192.0.2.11": {"nodes": nodes},
+        "lyon-qsp-a is at 192.0.2.11, and the lab has qsp-a and qsp-b": {"nodes": named},
+        "host keys are in ~/.ssh/known_hosts, and the lab's in /lab/run/known_hosts": {"ssh": keys[0]},
+        "host keys are in /etc/squid-ha/known_hosts, and the lab's": {"ssh": keys[1]},
+    }
+    for why, changes in others.items():
+        for knows in (False, True):
+            lyon, options = site.model_copy(update=changes), Options(knows=knows, plug=plug.plug)
+            with pytest.raises(Refused, match=rf"^--plug has hold of other hosts than this site's: .*{why}"):
+                await drill(cluster(), lyon, "lyon", options)
+    assert world.did == []
+    assert world.number == 0
+
+
+async def test_clients_that_are_interrupted_while_they_start_do_not_begin_after_they_were_stopped(
+    site: Site, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that is given up goes on on its node."""
+    asked = asyncio.Event()
+
+    def begin() -> None:
+        world.sending = True
+
+    async def start(_self: object, _target: object) -> None:
+        asyncio.get_running_loop().call_later(0.05, begin)
+        asked.set()
+        await asyncio.sleep(0.1)
+
+    monkeypatch.setattr(type(world), "start", start)
+    task = asyncio.create_task(drill(cluster(), site, "lab", Options(["planned-move"], patience=20)))
+    await asyncio.wait_for(asked.wait(), 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0.1)
+    assert world.sending is False, "load for up to an hour"
 
 
 @pytest.mark.parametrize(
