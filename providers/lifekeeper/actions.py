@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from providers.connection.cluster import Cluster
-from providers.connection.errors import NotVerified, Refused, Unreachable
-from providers.host.waiting import until
+from providers.connection.errors import NotVerified, Refused, Unknown, Unreachable
+from providers.host.waiting import reporting, until
 from providers.lifekeeper import live, speaking, stopping, views
-from providers.lifekeeper.hierarchy import active, roots, service
+from providers.lifekeeper.hierarchy import active, arrived, role, roots, service
 from providers.lifekeeper.move import MOVE_LIMIT, switchover
 from providers.lifekeeper.speaking import Line
-from providers.lifekeeper.views import ALIVE, View
+from providers.lifekeeper.views import ALIVE, IN_SERVICE, View
 
 
 async def aside(cluster: Cluster, node: str) -> None:
-    """Move the service away and stop LifeKeeper there. A boot of that node starts it again."""
+    """Move the service away and stop LifeKeeper there. A boot of that node starts it again.
+
+    Raises `Refused`, before anything is moved, where LifeKeeper has somebody else's resources in service there.
+    """
     seen = await live.read(cluster)
     other = next((name for name in cluster.nodes if name != node and name in seen), None)
     if node not in seen:
@@ -28,12 +31,26 @@ async def aside(cluster: Cluster, node: str) -> None:
                 remedy="declare it `away: true` if it stays off",
             ) from error
         return
+    _refuse_others(node, seen)
     if active({node: seen[node]}):
         if other is None:
             raise Refused("the service runs here, and there is no other node to move it to", node=node)
         await switchover(cluster, other)
     await speaking.say(cluster, Line(node, "lkcli stop", "Stop LifeKeeper"))
     cluster.progress(f"{node}: LifeKeeper is stopped; a boot of this node starts it again")
+
+
+def _refuse_others(node: str, seen: Mapping[str, View]) -> None:
+    """LifeKeeper that is stopped in order takes all out of service, and the other node takes nothing over."""
+    members, view = service(seen), seen[node]
+    others = sorted(tag for tag in view.instances if tag not in members and view.state(tag) in IN_SERVICE)
+    if others:
+        raise Refused(
+            "LifeKeeper is not stopped here: these resources in service are not Squid's, and would go down with it: "
+            f"{', '.join(others)}",
+            node=node,
+            remedy="move them to the other node first, or take them out of service, in LifeKeeper's own interface",
+        )
 
 
 async def back(cluster: Cluster, node: str) -> None:
@@ -108,9 +125,9 @@ def _refuse_failed(seen: Mapping[str, View]) -> None:
 
 
 async def start_alone(cluster: Cluster, node: str) -> None:
-    """Put the service in service on ``node`` while the other one is off.
+    """Put the service in service on ``node`` while the other one is off, and wait for it.
 
-    Raises `Refused` where the other one can be seen.
+    Raises `Refused` where the other one can be seen, `NotVerified` where the service does not come.
     """
     seen = await live.read(cluster)
     if node not in seen:
@@ -119,6 +136,37 @@ async def start_alone(cluster: Cluster, node: str) -> None:
     heard = [name for name, state in seen[node].machines.items() if name != node and state == ALIVE]
     if heard:
         raise Refused(f"{', '.join(heard)} is alive to LifeKeeper here", node=node, remedy="`squid-ha switchover`")
-    for root in roots({node: seen[node]}, service({node: seen[node]})):
-        values = {"tag": root, "action": "restore"}
-        await speaking.say(cluster, Line(node, "perform_action", f"Put {root} in service", values))
+    tags = service({node: seen[node]})
+    for root in roots({node: seen[node]}, tags):
+        putting = Line(node, "perform_action", f"Put {root} in service", {"tag": root, "action": "restore"})
+        await reporting(speaking.say(cluster, putting), lambda seconds: _tell_waiting(cluster, node, seconds))
+    await _wait_in_service(cluster, node, tags)
+
+
+async def _wait_in_service(cluster: Cluster, node: str, tags: Sequence[str]) -> None:
+    async def look() -> Mapping[str, View]:
+        try:
+            return await live.read(cluster)
+        except Unknown:
+            # Nobody else is left to tell, and this one cannot while its hierarchy changes under the reading.
+            return {}
+
+    now, there = await until(
+        look,
+        lambda told: arrived(told, tags, node),
+        MOVE_LIMIT,
+        report=lambda _, seconds: _tell_waiting(cluster, node, seconds),
+    )
+    if not there:
+        states = ", ".join(
+            f"{tag} is {role(now.get(name), tag)} on {name}" for name in dict.fromkeys((node, *now)) for tag in tags
+        )
+        raise NotVerified(
+            f"the service does not run on {node} alone after {MOVE_LIMIT:.0f} s: {states}",
+            node=node,
+            remedy="see /var/log/lifekeeper.log there, and run this again",
+        )
+
+
+def _tell_waiting(cluster: Cluster, node: str, seconds: float) -> None:
+    cluster.progress(f"Waiting for the service on {node} ({seconds:.0f} s)")

@@ -13,11 +13,16 @@ class Stopped(Unknown):
 
 
 async def read(cluster: Cluster) -> dict[str, View]:
-    """The nodes that can tell. Raises `Unknown` where none can, `Stopped` where that is why."""
+    """The nodes that can tell. Raises `Unknown` where none can, `Stopped` where that is why.
+
+    Raises `Contradicting` where one tells what cannot be: it runs, and is not to be taken for one that does not.
+    """
 
     async def look(node: Node) -> View | None:
         try:
             return (await views.read(cluster, [node.name]))[node.name]
+        except views.Contradicting:
+            raise
         except HostError:
             return None
 

@@ -5,7 +5,7 @@ Resources, dependencies and paths that this site does not name are never looked 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TypeVar
 
 from providers.connection.cluster import Cluster
@@ -117,7 +117,7 @@ async def converge(cluster: Cluster, wanted: Member, kit: Kit, *, source: str = 
     refuse_all(list(_different(wanted, seen, kit)))
     cut_off = await _begin(cluster, wanted, seen)
     told = await steps.walk(cluster, making.way(wanted, source_of(wanted, seen, source), kit), list(wanted.nodes))
-    untied = await untie(cluster, wanted)
+    untied = await untie(cluster, wanted, await _unwanted(cluster, wanted))
     if told or untied or cut_off:
         await speaking.sync(cluster, wanted.nodes)
     await cluster.each(lambda node: cluster.journal(node).drop([PENDING]), list(wanted.nodes))
@@ -164,15 +164,24 @@ def _missing_ties(wanted: Member, name: str, seen: Views) -> list[str]:
     return [child for child in (node.depends_on if node else ()) if (wanted.tag, child) not in seen[name].dependencies]
 
 
-async def untie(cluster: Cluster, wanted: Member, *, all_of_them: bool = False) -> bool:
-    """Delete dependencies that this site made and no longer wants. Returns whether there were any."""
+def ties(entries: Mapping[str, str]) -> list[str]:
+    """What this site tied the resource to on a node, from that node's journal."""
+    return [entry.removeprefix(_TIED) for entry in entries if entry.startswith(_TIED)]
+
+
+async def _unwanted(cluster: Cluster, wanted: Member) -> dict[str, list[str]]:
+    """Node → ties that this site made and no longer wants."""
+    entries = await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.nodes))
+    kept = {name: node.depends_on if node else [] for name, node in wanted.nodes.items()}
+    return {name: [child for child in ties(known) if child not in kept[name]] for name, known in entries.items()}
+
+
+async def untie(cluster: Cluster, wanted: Member, children: Mapping[str, Collection[str]]) -> bool:
+    """Delete the resource's dependencies on ``children``, by node. Returns whether there were any."""
     seen, told = await read(cluster, wanted), False
-    for name, node in wanted.nodes.items():
+    for name, those in children.items():
         journal = cluster.journal(name)
-        entries = await journal.entries()
-        ours = [entry.removeprefix(_TIED) for entry in entries if entry.startswith(_TIED)]
-        kept = node.depends_on if node and not all_of_them else []
-        for child in [each for each in ours if each not in kept]:
+        for child in those:
             if (wanted.tag, child) in seen[name].dependencies:
                 values = {"parent": wanted.tag, "child": child}
                 line = Line(name, "dep_remove", f"Delete Dependency: {wanted.tag} on {child}", values)

@@ -45,18 +45,20 @@ def parse_mdstat(text: str) -> MirrorView:
     halves = re.search(r"\[([U_]+)\]", block[0]) if block else None
     if block is None or halves is None:
         return MirrorView("source", connection="no md device is mounted", data="unknown", peer_data="unknown")
-    if "_" not in halves[1]:
-        return MirrorView(
-            "source", connected=True, connection="connected", data=UP_TO_DATE, peer_data=UP_TO_DATE, percent=100
-        )
-    share = re.search(r"(?:recovery|resync) *= *([\d.]+)%", block[0])
-    if share:
+    # First: md shows both halves as members, `[UU]`, while it makes them the same again after a crash.
+    progress = _PROGRESS.search(block[0])
+    if progress:
+        share = re.fullmatch(r"([\d.]+)%", progress[2])
         return MirrorView(
             "source",
             connected=True,
             connection="resynchronising",
             data=UP_TO_DATE,
             peer_data="behind",
-            percent=float(share[1]),
+            percent=float(share[1]) if share else None,
+        )
+    if "_" not in halves[1]:
+        return MirrorView(
+            "source", connected=True, connection="connected", data=UP_TO_DATE, peer_data=UP_TO_DATE, percent=100
         )
     return MirrorView("source", connection="broken", data=UP_TO_DATE, peer_data="unknown")

@@ -5,41 +5,47 @@ A change of the heartbeat needs LifeKeeper down on all nodes; what it protects r
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
 
 from providers.connection.cluster import Cluster, Node
-from providers.connection.command import command
+from providers.connection.command import Command, command
 from providers.connection.errors import CommandFailed, Refused, TimedOut, refuse_all
 from providers.connection.files import read_files, write_file
 from providers.contract import Absent, Observed, Present, State
+from providers.host.secret_files import Secrets
 from providers.host.waiting import reporting, until
-from providers.lifekeeper import defaults, grammar, speaking, stopping, views
+from providers.lifekeeper import defaults, grammar, licence, speaking, stopping, views
+from providers.lifekeeper.licence import Licence
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.views import View, asks
 
-UNIT = "lifekeeper.service"
-"""Assumed: no source names it. Where there is no such unit, whether LifeKeeper starts at boot is not looked at."""
 START_LIMIT = 300.0
-PENDING, _RAN, _LICENSED, _KEY, _ENABLED, _AGAIN = "pending", "ran", "licensed", "key ", "enabled", "start again"
+PENDING, _RAN, _KEY, _ENABLED, _AGAIN = "pending", "ran", "key ", "enabled", "start again"
 _INITDONE = "/opt/LifeKeeper/config/LK_INITDONE"
-_LICENSE = "/run/squid-ha-lifekeeper.lic"
 _INTERVAL = "LKCHECKINTERVAL"
 
 
 class NodeLifeKeeper(State):
-    """``settings``: keys of /etc/default/LifeKeeper that the site declares."""
+    """``settings``: keys of /etc/default/LifeKeeper that the site declares.
+
+    ``licensed``: whether the declared licence is the one that was installed (`providers.lifekeeper.licence`).
+    """
 
     installed: Literal["yes", "no"] = "yes"
     running: Literal["yes", "no"] = "yes"
     enabled: Literal["yes", "no"] = "yes"
+    licensed: Literal["yes", "no"] = "yes"
     settings: dict[str, str | None] = Field(default_factory=dict[str, "str | None"])
 
 
 class Wanted(State):
     """``media``: directory on the nodes with the setup program; ``license_file`` there, or ``license_secret`` by name.
+
+    ``license_digest`` stands for the secret's text, so that another one shows.
 
     ``assumed``: command of the grammar → what this site uses of it (`speaking.assumed_of`), where nobody has seen such
     a line: compared with the product's own help before anything is set up.
@@ -49,40 +55,77 @@ class Wanted(State):
     media: str | None = None
     license_file: str | None = None
     license_secret: str | None = None
+    license_digest: str | None = None
     assumed: dict[str, list[str]] = Field(default_factory=dict[str, "list[str]"])
+
+    @property
+    def licence(self) -> Licence | None:
+        """The declared licence, if any."""
+        if not self.license_file and not self.license_secret:
+            return None
+        return Licence(self.license_file, self.license_secret, self.license_digest)
+
+
+def sealed(wanted: Wanted, secret: Secrets) -> Wanted:
+    """``wanted`` with the digest of the licence that a secret holds. Raises `ValueError` where that is not set."""
+    if wanted.license_secret is None or wanted.license_digest is not None:
+        return wanted
+    return wanted.model_copy(update={"license_digest": licence.secret_digest(wanted.license_secret, secret)})
+
+
+def refusal(previous: Wanted, wanted: Wanted) -> str | None:
+    """Why this change is not made in place (`providers.contract`): what is installed is not upgraded."""
+    if previous.media and wanted.media and previous.media != wanted.media:
+        return (
+            f"`lifekeeper.media` does not change in place from {previous.media} to {wanted.media}: it is used only "
+            "where LifeKeeper is not installed yet, and nothing here upgrades LifeKeeper. Upgrade it on the nodes as "
+            f"SIOS's manual says, and have the new media in {previous.media} for a node that is set up anew; or leave "
+            "`media` out"
+        )
+    return None
 
 
 async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
     """Absent if it is installed on no node."""
-    nodes = await cluster.each(lambda node: _look(node, wanted.nodes[node.name]), list(wanted.nodes))
+    nodes = await cluster.each(lambda node: _look(cluster, node, wanted), list(wanted.nodes))
     if all(each.installed == "no" for each in nodes.values()):
         return Absent()
     return Present(wanted.model_copy(update={"nodes": nodes}))
 
 
-async def _look(node: Node, declared: NodeLifeKeeper) -> NodeLifeKeeper:
-    unit = command("systemctl", "is-enabled", UNIT, ok=None, reads=True)
-    answers = await node.batch([*views.queries(), unit])
-    view = views.parse(node.name, answers[:-1])
+async def _look(cluster: Cluster, node: Node, wanted: Wanted) -> NodeLifeKeeper:
+    seen, enabled = await asyncio.gather(views.read(cluster, [node.name]), node.run(_is_enabled()))
+    view = seen[node.name]
     found = defaults.values((await read_files(node, [defaults.PATH]))[defaults.PATH].content.decode(errors="replace"))
     return NodeLifeKeeper(
         installed="yes" if view.installed else "no",
         running="yes" if view.running else "no",
-        enabled="no" if answers[-1].stdout.strip() in ("disabled", "masked") else "yes",
-        settings={key: found.get(key) for key in declared.settings},
+        enabled="no" if enabled.stdout.strip() in ("disabled", "masked") else "yes",
+        licensed="yes" if await licence.is_installed(cluster, node, wanted.licence) else "no",
+        settings={key: found.get(key) for key in wanted.nodes[node.name].settings},
     )
 
 
+def unit() -> str:
+    """The systemd unit that starts LifeKeeper at boot."""
+    return grammar.load().unit.name
+
+
+def _is_enabled() -> Command:
+    return command("systemctl", "is-enabled", unit(), ok=None, reads=True)
+
+
 def lines(wanted: Wanted) -> list[Line]:
-    """What would be said on fresh nodes."""
-    made: list[Line] = []
-    for name in wanted.nodes:
-        if wanted.media:
-            made.append(_setup(name, wanted.media))
-        if wanted.license_file or wanted.license_secret:
-            made.append(Line(name, "lkkeyins", "Licence", {"file": wanted.license_file or _LICENSE}))
-        made.append(_start(name))
-    return made
+    """What would be said on fresh nodes, step by step as `converge` does it; where a step is for all nodes at once, in
+    their order."""
+    given = wanted.licence
+    made = [_setup(name, wanted.media) for name in wanted.nodes if wanted.media]
+    made += [licence.line(name, given) for name in wanted.nodes if given]
+    for name, node in wanted.nodes.items():
+        made += [speaking.setting(name, key, value) for key, value in node.settings.items() if value is not None]
+        if _INTERVAL in node.settings:
+            made.append(_checked_anew(name))
+    return [*made, *(line for name in wanted.nodes for line in (_enable(name), _start(name)))]
 
 
 def _setup(name: str, media: str) -> Line:
@@ -93,6 +136,17 @@ def _start(name: str) -> Line:
     return Line(name, "lkcli start", "Start LifeKeeper")
 
 
+def _enable(name: str) -> Line:
+    known = grammar.load().unit
+    page = "Start LifeKeeper at boot: only where it is disabled"
+    return speaking.system(name, page, "systemctl", "enable", known.name, known=known)
+
+
+def _checked_anew(name: str) -> Line:
+    known = grammar.load().system_line("lkcheck again")
+    return speaking.system(name, "Have the interval of the checks read anew", *known.argv, known=known)
+
+
 async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
     """Install, compare what is assumed with the product's help, license, set, start; each where it is missing."""
     seen = await views.read(cluster, list(wanted.nodes))
@@ -100,7 +154,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
 
     async def install(node: Node) -> None:
         view = seen[node.name]
-        await cluster.journal(node).record({_RAN: "yes" if view.running else "no"})
+        await _note(cluster, node, wanted, running=view.running)
         await cluster.journal(node).put({PENDING: "LifeKeeper"})
         if not view.installed and wanted.media:
             cluster.progress(f"{node.name}: installing LifeKeeper from {wanted.media}")
@@ -114,9 +168,9 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
         await speaking.compare(cluster, name, wanted.assumed)
     # What may fail comes before LifeKeeper is stopped for a setting.
     for name in wanted.nodes:
-        await _license(cluster, wanted, name)
+        await licence.install(cluster, cluster.node(name), wanted.licence, runs=seen[name].running)
     await _settings(cluster, wanted)
-    await cluster.each(lambda node: _bring_up(cluster, node), list(wanted.nodes))
+    await cluster.each(lambda node: _bring_up(cluster, node, wanted.licence), list(wanted.nodes))
     await cluster.each(lambda node: cluster.journal(node).drop([PENDING, _AGAIN]), list(wanted.nodes))
 
 
@@ -126,58 +180,42 @@ def _refuse_absent(wanted: Wanted, seen: Mapping[str, View]) -> None:
     refuse_all([Refused("LifeKeeper is not installed", node=name, remedy=remedy) for name in missing])
 
 
-async def _license(cluster: Cluster, wanted: Wanted, name: str) -> None:
-    """Before the first start only; how an installed licence is looked at is not published."""
-    journal, node = cluster.journal(name), cluster.node(name)
-    given = wanted.license_file or wanted.license_secret
-    entries = await journal.entries()
-    if not given or _LICENSED in entries or entries.get(_RAN) == "yes" or await _runs(node):
+async def _note(cluster: Cluster, node: Node, wanted: Wanted, *, running: bool) -> None:
+    """What was there before the first change. LifeKeeper that runs has a licence: the declared one counts as that."""
+    journal = cluster.journal(node)
+    if _RAN in await journal.entries():
         return
-    path = wanted.license_file or _LICENSE
-    if wanted.license_secret:
-        text = cluster.secret(wanted.license_secret)
-        if not text:
-            remedy = f"pulumi config set -s {cluster.site} --secret {wanted.license_secret}"
-            raise Refused(f"the secret `{wanted.license_secret}` with the licence is not set", node=name, remedy=remedy)
-        await write_file(node, path, f"{text.strip()}\n".encode(), mode="0600", owner="root:root")
-    try:
-        await speaking.say_plainly(cluster, Line(name, "lkkeyins", "Licence", {"file": path}))
-    finally:
-        if wanted.license_secret:
-            await node.run(command("rm", "-f", _LICENSE))
-    await journal.put({_LICENSED: path})
+    counts: Mapping[str, str] = await licence.counting(cluster, node, wanted.licence) if running else {}
+    # The licence first: cut off between the two, the run that follows finds nothing to be the first one.
+    await journal.record({**counts, _RAN: "yes" if running else "no"})
 
 
 async def _runs(node: Node) -> bool:
     return (await node.run(asks("lktest"))).exit_code == 0
 
 
-async def _bring_up(cluster: Cluster, node: Node) -> None:
-    unit = await node.run(command("systemctl", "is-enabled", UNIT, ok=None, reads=True))
-    if unit.stdout.strip() == "masked":
+async def _bring_up(cluster: Cluster, node: Node, given: Licence | None) -> None:
+    enabled = (await node.run(_is_enabled())).stdout.strip()
+    if enabled == "masked":
         raise Refused(
-            f"{UNIT} is masked, so that nothing starts LifeKeeper here",
+            f"{unit()} is masked, so that nothing starts LifeKeeper here",
             node=node.name,
-            remedy=f"`systemctl unmask {UNIT}`, or declare the node `away: true` while it has to stay so",
+            remedy=f"`systemctl unmask {unit()}`, or declare the node `away: true` while it has to stay so",
         )
-    if unit.stdout.strip() == "disabled":
+    if enabled == "disabled":
         await cluster.journal(node).record({_ENABLED: "no"})
-        await node.run(command("systemctl", "enable", UNIT))
-    await _started(cluster, node)
+        await node.run(command(*_enable(node.name).argv))
+    await _started(cluster, node, given)
 
 
-async def _started(cluster: Cluster, node: Node) -> None:
+async def _started(cluster: Cluster, node: Node, given: Licence | None) -> None:
     if not await _runs(node):
         try:
             await speaking.say_plainly(cluster, _start(node.name))
         except CommandFailed as failure:
             if "licen" not in failure.stderr.lower():
                 raise
-            raise Refused(
-                f"LifeKeeper does not start without a licence: {failure.stderr.strip()}",
-                node=node.name,
-                remedy="declare `lifekeeper.license` with the file that you got, or run `lkkeyins` with it on the node",
-            ) from failure
+            raise await licence.rejected(cluster, node, given, failure.stderr) from failure
 
     async def up() -> bool:
         done = await node.run(command("test", "-e", _INITDONE, ok=None, reads=True))
@@ -246,7 +284,7 @@ async def _write(node: Node, keys: Mapping[str, str | None]) -> None:
     await write_file(node, defaults.PATH, text.encode(), mode="0644", owner="root:root")
     if _INTERVAL in keys:
         # It reads the interval when it starts, and LifeKeeper starts it again (its manuals).
-        await node.run(command("killall", "lkcheck", ok=None))
+        await node.run(command(*_checked_anew(node.name).argv, ok=None))
 
 
 # Removal
@@ -257,7 +295,7 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
 
     Where it protects what is not this site's, it runs on and is started at boot.
     """
-    await cluster.each(lambda node: _start_again(cluster, node), list(wanted.nodes))
+    await cluster.each(lambda node: _start_again(cluster, node, wanted), list(wanted.nodes))
     entries = {name: await cluster.journal(name).entries() for name in wanted.nodes}
     for name, entry in entries.items():
         if entry.get(_RAN) == "no":
@@ -268,13 +306,13 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
     for name, keys in changes.items():
         if keys:
             await _write(cluster.node(name), keys)
-    await cluster.each(lambda node: _start_again(cluster, node), list(wanted.nodes))
+    await cluster.each(lambda node: _start_again(cluster, node, wanted), list(wanted.nodes))
     await cluster.each(lambda node: cluster.journal(node).forget(), list(wanted.nodes))
 
 
-async def _start_again(cluster: Cluster, node: Node) -> None:
+async def _start_again(cluster: Cluster, node: Node, wanted: Wanted) -> None:
     if _AGAIN in await cluster.journal(node).entries():
-        await _started(cluster, node)
+        await _started(cluster, node, wanted.licence)
         await cluster.journal(node).drop([_AGAIN])
 
 
@@ -292,7 +330,7 @@ async def _stop(cluster: Cluster, node: Node, *, disable: bool) -> None:
         cluster.progress(f"{node.name}: LifeKeeper runs on, because it protects what is not this site's: {left}")
         return
     if disable:
-        await node.run(command("systemctl", "disable", UNIT))
+        await node.run(command("systemctl", "disable", unit()))
     if view.running:
         await speaking.say_plainly(cluster, Line(node.name, "lkcli stop", "Stop LifeKeeper"))
         cluster.progress(f"{node.name}: LifeKeeper is stopped and stays installed")

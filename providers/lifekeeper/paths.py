@@ -10,7 +10,7 @@ from providers.connection.cluster import Cluster
 from providers.connection.errors import Refused, TimedOut
 from providers.contract import Absent, Observed, Present, State
 from providers.host.waiting import until
-from providers.lifekeeper import speaking, steps, views
+from providers.lifekeeper import lcdstatus, speaking, steps, views
 from providers.lifekeeper.resource import Route
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Step
@@ -190,7 +190,7 @@ async def _wait_alive(cluster: Cluster, wanted: Wanted) -> None:
             for addresses, side in node.sides.items()
             if side
             and side.alive == "yes"
-            and seen[name].paths.get((node.peer, addresses), views.Path("", "")).state not in ("", ALIVE)
+            and seen[name].paths.get((node.peer, addresses), lcdstatus.Path("", "")).state not in ("", ALIVE)
         ]
 
     found, alive = await until(

@@ -1,11 +1,13 @@
-"""Taking a resource away again, with its ties: only what this site made, and nothing that somebody else needs."""
+"""Taking a resource away again, with its ties: only what this site made, and nothing of somebody else's with it."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+
 from providers.connection.cluster import Cluster
-from providers.connection.errors import NotVerified, Refused
+from providers.connection.errors import NotVerified, Refused, refuse_all
 from providers.lifekeeper import speaking
-from providers.lifekeeper.members import MADE, PENDING, read, untie
+from providers.lifekeeper.members import MADE, PENDING, read, ties, untie
 from providers.lifekeeper.resource import Member
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Views
@@ -19,7 +21,7 @@ async def remove(
     ``forget``: the caller has more to take back, and empties the journal. Not ``resource``: ties only. ``above`` is a
     resource above it that goes along.
 
-    Raises `Refused` while something that is not this site's depends on it.
+    Raises `Refused`, before anything is written, while it depends on something that is not this site's, or that on it.
     """
     entries = {name: await cluster.journal(name).entries() for name in wanted.nodes}
     if not any(entries.values()):
@@ -27,19 +29,55 @@ async def remove(
     made = resource and any(known.get(MADE) == "yes" for known in entries.values())
     seen = await read(cluster, wanted)
     holders = [name for name, view in seen.items() if wanted.tag in view.instances]
+    # LifeKeeper deletes nothing that something depends on: from the top down.
+    going = [tag for tag in (above, wanted.tag) if tag]
+    ours = {name: _ours(wanted, name, known, seen, made=made) for name, known in entries.items()}
     if made and holders:
         _refuse_needed(wanted, seen, above)
-        await speaking.check(cluster, [_deletion(holders[0], tag) for tag in filter(None, (above, wanted.tag))])
+        _refuse_needing(going, seen, ours)
+        await speaking.check(cluster, [_deletion(holders[0], tag) for tag in going])
     await cluster.each(lambda node: cluster.journal(node).put({PENDING: wanted.tag}), list(wanted.nodes))
-    told = await untie(cluster, wanted, all_of_them=True)
+    told = await untie(cluster, wanted, ours)
     if made and holders:
-        # LifeKeeper deletes nothing that something depends on: from the top down.
-        for tag in filter(None, (above, wanted.tag)):
-            told |= await _delete(cluster, wanted, tag)
+        for tag in going:
+            told |= await _delete(cluster, wanted, tag, going)
     if told or any(PENDING in known for known in entries.values()):
         await speaking.sync(cluster, wanted.nodes)
     if forget:
         await cluster.each(lambda node: cluster.journal(node).forget(), list(wanted.nodes))
+
+
+def _ours(wanted: Member, name: str, known: Mapping[str, str], seen: Views, *, made: bool) -> list[str]:
+    """What the resource is untied from on a node: what this site tied it to there and, where it is deleted, all of the
+    service.
+
+    An extension brings such a tie along to a node that was set up anew, and no journal tells of it; it would be gone
+    with the resource in any case, and what it leads to with it.
+    """
+    below = {child for parent, child in seen[name].dependencies if parent == wanted.tag}
+    return sorted({*ties(known), *(below & {*wanted.beside} if made else ())})
+
+
+def _refuse_needing(going: Sequence[str], seen: Views, ours: Mapping[str, Collection[str]]) -> None:
+    """A filesystem and its mirror go with what stands on them, and not of every kind do SIOS's manuals tell whether it
+    stays. Dependencies on what goes itself, or on ``ours``, by node, are in nobody's way.
+    """
+    refusals: list[Refused] = []
+    for name, view in seen.items():
+        spared = {*going, *ours.get(name, ())}
+        left = sorted(tie for tie in view.dependencies if tie[0] in going and tie[1] not in spared)
+        if left:
+            told = ", ".join(f"{parent} on {child}" for parent, child in left)
+            lines = ", ".join(f"`/opt/LifeKeeper/bin/dep_remove -p {parent} -c {child}`" for parent, child in left)
+            refusals.append(
+                Refused(
+                    "LifeKeeper may delete with a resource what it depends on, and these dependencies are not part of "
+                    f"this declaration: {told}",
+                    node=name,
+                    remedy=f"delete them first: {lines}",
+                )
+            )
+    refuse_all(refusals)
 
 
 def _refuse_needed(wanted: Member, seen: Views, along: str) -> None:
@@ -54,8 +92,8 @@ def _refuse_needed(wanted: Member, seen: Views, along: str) -> None:
             )
 
 
-async def _delete(cluster: Cluster, wanted: Member, tag: str) -> bool:
-    """``tag`` is the resource's own, or of what goes along; False where it went with what stood on it.
+async def _delete(cluster: Cluster, wanted: Member, tag: str, going: Sequence[str]) -> bool:
+    """``tag`` is of ``going``: the resource's own, or of what goes along. False where it went with what stood on it.
 
     A deletion reaches the other node only where the two know each other's: what a cut-off extension left goes next.
     """
@@ -65,6 +103,7 @@ async def _delete(cluster: Cluster, wanted: Member, tag: str) -> bool:
         holders = [name for name, view in seen.items() if tag in view.instances]
         if not holders:
             return told
+        _refuse_needing(going, seen, {})
         active = next((name for name in holders if seen[name].state(tag) in IN_SERVICE), None)
         delete = _deletion(active or holders[0], tag)
         await speaking.check(cluster, [delete])

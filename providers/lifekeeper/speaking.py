@@ -15,7 +15,8 @@ from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, Result, command
 from providers.connection.errors import CommandFailed, Refused, TimedOut
 from providers.host.waiting import until
-from providers.lifekeeper import grammar
+from providers.lifekeeper import defaults, grammar
+from providers.lifekeeper.grammar.models import Setting, SystemLine, Unit
 from providers.lifekeeper.views import ACTION, asks, refuse_failed
 
 Certainty = Literal["confirmed", "documented", "assumed", "system"]
@@ -31,7 +32,8 @@ _SAYING: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] =
 class Line:
     """What is run on ``node``: ``name`` of the grammar with ``values``, or a program of the system with its ``argv``.
 
-    ``page`` is the wizards' page, or the step by hand, that it stands for.
+    ``page`` is the wizards' page, or the step by hand, that it stands for. ``known``: the grammar's entry that a line
+    with ``argv`` comes from.
     """
 
     node: str
@@ -39,6 +41,7 @@ class Line:
     page: str
     values: Mapping[str, object] = field(default_factory=dict[str, object])
     argv: tuple[str, ...] = ()
+    known: Setting | SystemLine | Unit | None = None
 
     @property
     def words(self) -> list[str]:
@@ -56,19 +59,26 @@ class Line:
     def certainty(self) -> Certainty:
         """How well it is known that the product takes this line."""
         if self.argv:
-            return "system"
+            return self.known.certainty if self.known else "system"
         known = grammar.load().command(self.name)
         return "assumed" if known.assumed(dict(self.values)) else known.certainty
 
     @property
     def source(self) -> tuple[str, ...]:
         """Where the grammar has it from."""
-        return () if self.argv else grammar.load().command(self.name).source
+        if self.argv:
+            return self.known.source if self.known else ()
+        return grammar.load().command(self.name).source
 
 
-def system(node: str, page: str, *argv: str) -> Line:
-    """A program of the operating system."""
-    return Line(node, "", page, argv=argv)
+def system(node: str, page: str, *argv: str, known: SystemLine | Unit | None = None) -> Line:
+    """A program of the operating system; ``known``: the grammar's entry that says how well the product takes it."""
+    return Line(node, "", page, argv=argv, known=known)
+
+
+def setting(node: str, key: str, value: str) -> Line:
+    """A line of /etc/default/LifeKeeper, to be shown. Raises `KeyError` for a key that the grammar has not."""
+    return Line(node, "", f"Setting in {defaults.PATH}", argv=(f"{key}={value}",), known=grammar.load().setting(key))
 
 
 async def check(cluster: Cluster, lines: Sequence[Line]) -> None:
@@ -84,7 +94,7 @@ def assumed_of(lines: Sequence[Line]) -> dict[str, list[str]]:
     """Commands whose lines here have a part that nobody has seen → what is used of them, as `Line.used` names it."""
     used: dict[str, set[str]] = {}
     for line in lines:
-        if line.certainty == "assumed" and grammar.load().command(line.name).help:
+        if line.name and line.certainty == "assumed" and grammar.load().command(line.name).help:
             used.setdefault(line.name, set()).update(line.used)
     return {name: sorted(options) for name, options in used.items()}
 
@@ -105,13 +115,14 @@ def _help(name: str) -> Command:
 
 
 def _compare(node: str, name: str, answer: Result, used: Sequence[str]) -> None:
-    found = grammar.differences(name, f"{answer.stdout}\n{answer.stderr}", used)
+    found = grammar.differences(name, f"{answer.stdout}\n{answer.stderr}", used, answer.exit_code)
     if found:
         lines = "\n".join(f"    expected {each.expected}, found {each.found or 'nothing'}" for each in found)
         raise Refused(
             f"this LifeKeeper does not take `{name}` as it is assumed here, so nothing was written:\n{lines}",
             node=node,
-            remedy="correct providers/lifekeeper/grammar/grammar.yaml by `lkcli --help` on the node",
+            remedy="correct providers/lifekeeper/grammar/grammar.yaml by `lkcli --help` on the node; a help that ends "
+            "with another exit code is declared there under `codes: help`",
         )
 
 

@@ -1,21 +1,24 @@
 """What LifeKeeper says on a node: one batch of its own lists, and pure parsers.
 
 Lists are asked with a declared separator and read by index, as far as their fields are known; words that stand further
-behind (switchback) are looked for by what they are, never by place. Priorities and the state of paths come from the
-long lcdstatus, the one place where they are documented.
+behind (switchback) are looked for by what they are, never by place. Priorities, dependencies, equivalencies and paths
+come from the long lcdstatus, the one place where they are documented; the lists of the last three have to agree.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import TypeVar
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, Result, command
 from providers.connection.errors import Unknown
 from providers.lifekeeper import grammar
+from providers.lifekeeper.lcdstatus import Path, Status, parse_status
 
 SEPARATOR = "|"
 ACTION = "!action!"
@@ -25,6 +28,15 @@ _STATES = ("ISP", "ISU", "OSF", "OSU", "ILLSTATE")
 _NOT_THERE = (126, 127)
 _NO_MATCH = 7
 _STATE_FIELD = 6
+_Key = TypeVar("_Key", bound=tuple[str, ...])
+# Not a serial device: how lcdstatus shows such a path is not documented.
+_ADDRESSES = re.compile(r"[^/]+/[^/]+")
+AGAIN = (1.0, 3.0)
+"""Seconds before each further reading of lists that contradict each other."""
+
+
+class Contradicting(Unknown):
+    """Two of LifeKeeper's own lists do not agree: not read at one moment, or not printed as this program takes it."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +50,6 @@ class Instance:
     info: str
     state: str
     switchback: str = ""
-
-
-@dataclass(frozen=True)
-class Path:
-    """One side of a communication path: to ``system``, over ``addresses`` (``local/remote``)."""
-
-    system: str
-    addresses: str
-    priority: str = ""
-    state: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,15 @@ def queries() -> tuple[Command, ...]:
 
 
 async def read(cluster: Cluster, names: Sequence[str]) -> dict[str, View]:
-    """One reading per node. Raises `Unknown` where LifeKeeper runs and does not answer."""
+    """One reading per node. Raises `Unknown` where LifeKeeper runs and does not answer, or contradicts itself."""
 
     async def look(node: Node) -> View:
+        for pause in AGAIN:
+            try:
+                return parse(node.name, await node.batch(queries()))
+            except Contradicting:
+                # The lists are asked one after the other, and somebody may change a hierarchy in between.
+                await asyncio.sleep(pause)
         return parse(node.name, await node.batch(queries()))
 
     return await cluster.each(look, names)
@@ -121,7 +129,10 @@ async def telling(cluster: Cluster, names: Sequence[str], about: str = "its reso
 
 
 def parse(node: str, results: Sequence[Result]) -> View:
-    """The answers to `queries`. Raises `Unknown` for a list that failed while LifeKeeper runs."""
+    """The answers to `queries`.
+
+    Raises `Unknown` for a list that failed while LifeKeeper runs, `Contradicting` where two do not agree.
+    """
     test, instances, equivalents, dependencies, paths, systems, flags, status = results
     if test.exit_code in _NOT_THERE:
         return View()
@@ -130,16 +141,23 @@ def parse(node: str, results: Sequence[Result]) -> View:
     for result in results[1:]:
         refuse_failed(node, result)
     told = parse_status(status.stdout)
+    found = {each.tag: each for each in map(_instance, _records(instances.stdout, 5))}
+
+    def of_resource(row: list[str]) -> bool:
+        return row[0] in found or row[1] in found
+
+    # What lcdstatus shows below a resource it cannot show of one that is gone.
+    tied, _ = _parted(_records(dependencies.stdout, 2), of_resource)
+    same, left = _parted(_records(equivalents.stdout, 4), of_resource)
+    between, serial = _parted(_records(paths.stdout, 2), lambda row: _ADDRESSES.fullmatch(row[1]) is not None)
+    _refuse_contradicting(node, told, tied, same, between)
     return View(
         installed=True,
         running=True,
-        instances={each.tag: each for each in map(_instance, _records(instances.stdout, 5))},
-        equivalents=frozenset((row[1], row[2], row[3]) for row in _records(equivalents.stdout, 4)),
-        dependencies=frozenset((row[0], row[1]) for row in _records(dependencies.stdout, 2)),
-        paths={
-            (row[0], row[1]): told.paths.get((row[0], row[1]), Path(row[0], row[1]))
-            for row in _records(paths.stdout, 2)
-        },
+        instances=found,
+        equivalents=frozenset({*told.equivalents, *((row[1], row[2], row[3]) for row in left)}),
+        dependencies=frozenset(told.dependencies),
+        paths={**told.paths, **{(row[0], row[1]): Path(row[0], row[1]) for row in serial}},
         systems=tuple(systems.stdout.split()),
         flags=tuple(line.strip() for line in flags.stdout.splitlines() if line.strip()),
         priorities=told.priorities,
@@ -164,6 +182,10 @@ def _records(text: str, fields: int) -> list[list[str]]:
     return [row for row in rows if len(row) >= fields]
 
 
+def _parted(rows: list[list[str]], by: Callable[[list[str]], bool]) -> tuple[list[list[str]], list[list[str]]]:
+    return [row for row in rows if by(row)], [row for row in rows if not by(row)]
+
+
 def _instance(row: list[str]) -> Instance:
     rest = row[_STATE_FIELD:]
     state = next((index for index, word in enumerate(rest) if word in _STATES), None)
@@ -177,38 +199,48 @@ def _instance(row: list[str]) -> Instance:
 # The long lcdstatus
 
 
-@dataclass
-class Status:
-    """What only the long lcdstatus tells: priorities by tag, paths with state, the other machines' state."""
-
-    priorities: dict[str, str] = field(default_factory=dict[str, str])
-    paths: dict[tuple[str, str], Path] = field(default_factory=dict[tuple[str, str], Path])
-    machines: dict[str, str] = field(default_factory=dict[str, str])
+# Lists of which not every field is documented, beside the lcdstatus
 
 
-_RESOURCE = re.compile(r"\s*(\S+): id=.* app=\S+ type=\S+ state=\S+\s*$")
-_PRIORITY = re.compile(r"\s+Local priority = (\d+)")
-_MACHINE = re.compile(r"\s+machine=(\S+) state=(\w+)")
-_PATH = re.compile(r'.*to machine=(\S+) type=\S+ addresses=(\S+)(?:\s+state="?(\w+)"? priority=(\d+))?')
-_PATH_STATE = re.compile(r'\s+state="?(\w+)"? priority=(\d+)')
+def _refuse_contradicting(
+    node: str, told: Status, dependencies: list[list[str]], equivalents: list[list[str]], paths: list[list[str]]
+) -> None:
+    """Raises `Contradicting` unless each list has what lcdstatus says, and nothing else.
+
+    Only what is known of the fields counts: not which of two resources depends on the other, nor where in an
+    equivalency the own tag stands, nor what names a path beside its addresses.
+    """
+    pairs = {_either_way(pair): line for pair, line in told.dependencies.items()}
+    differing = [
+        *_differing("dep_list", {_either_way(row[:2]): row for row in dependencies}, pairs),
+        *_differing("eqv_list", {_equivalency(row, told): row for row in equivalents}, told.equivalents),
+        *_differing(
+            "net_list", {(row[1],): row for row in paths}, {(key,): each for key, each in told.connections.items()}
+        ),
+    ]
+    if differing:
+        raise Contradicting(
+            f"LifeKeeper's own lists contradict each other: {'; '.join(differing)}",
+            node=node,
+            remedy="run this again when nobody changes a hierarchy; if it is told then too, this LifeKeeper prints its "
+            "lists otherwise than squid-ha takes them to be: please report it with these lines",
+        )
 
 
-def parse_status(text: str) -> Status:
-    """The long form, of which only the documented lines are looked at."""
-    found = Status()
-    tag = ""
-    path: tuple[str, str] | None = None
-    for line in text.splitlines():
-        if match := _RESOURCE.match(line):
-            tag = match[1]
-        elif (match := _PRIORITY.match(line)) and tag:
-            found.priorities[tag] = match[1]
-        elif match := _PATH.match(line):
-            path = (match[1], match[2])
-            found.paths[path] = Path(*path, match[4] or "", match[3] or "")
-        elif (match := _PATH_STATE.match(line)) and path:
-            found.paths[path] = Path(*path, match[2], match[1])
-            path = None
-        elif match := _MACHINE.match(line):
-            found.machines[match[1]] = match[2]
-    return found
+def _differing(name: str, listed: Mapping[_Key, list[str]], said: Mapping[_Key, str]) -> Iterable[str]:
+    for key, row in listed.items():
+        if key not in said:
+            yield f"`{name}` has `{SEPARATOR.join(row)}`, and `lcdstatus` no line of {', '.join(key)}"
+    for key, line in said.items():
+        if key not in listed:
+            yield f"`lcdstatus` has `{line}`, and `{name}` no line of {', '.join(key)}"
+
+
+def _either_way(pair: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(pair))
+
+
+def _equivalency(row: list[str], told: Status) -> tuple[str, str, str]:
+    """Tag here, other node, tag there: the own tag is one of the first two fields."""
+    natural, other = (row[1], row[2], row[3]), (row[0], row[2], row[3])
+    return other if other in told.equivalents else natural

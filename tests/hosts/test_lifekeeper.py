@@ -11,7 +11,7 @@ import pytest
 from blueprint.site import things
 from declaration.load import read
 from lab import lifekeeper
-from providers.connection.errors import HostError
+from providers.connection.errors import HostError, Refused
 from providers.connection.loop import run_sync
 from providers.lifekeeper import paths, runtime
 from tests.support.by_hand import try_out
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.long
 
 A, B = "qsp-a", "qsp-b"
 BIN = "/opt/LifeKeeper/bin"
+SQUID_TAG, OTHERS = "qsp-squid", "/srv/other"
 SQUID = "printf 'http_access allow all\\nshutdown_lifetime 1 seconds\\n' > /etc/squid/conf.d/all.conf; \
 systemctl disable -q --now squid"
 
@@ -82,12 +83,44 @@ def test_what_is_changed_by_hand_is_named_and_repaired(nodes, listed, monkeypatc
         raise
 
 
-def test_removing_leaves_what_somebody_else_made(nodes, listed):
+def tags(nodes: Site, node: str) -> list[str]:
+    return sorted(nodes.sh(node, f"{BIN}/ins_list -f: | cut -d: -f4").split())
+
+
+def test_a_node_with_somebody_elses_address_in_service_is_not_put_aside(nodes):
     nodes.sh(
         A, f"{BIN}/lkcli resource create ip --tag ip-other --ipaddr 192.0.2.99 --netmask 255.255.255.0 --device eth0"
     )
+    before = run_sync(runtime.active_node(nodes.cluster))
+    with pytest.raises(Refused, match="ip-other"):
+        run_sync(runtime.aside(nodes.cluster, A))
+    assert run_sync(runtime.active_node(nodes.cluster)) == before
+    nodes.sh(A, f"{BIN}/lktest")
+    assert "192.0.2.99" in nodes.sh(A, "ip -br address show dev eth0")
+
+
+def test_somebody_elses_filesystem_that_squid_was_tied_to_is_not_deleted_with_squid(nodes, listed):
+    for name in (A, B):
+        nodes.sh(name, f"{BIN}/ins_create -a gen -r filesys -t {OTHERS} -i {OTHERS}")
+        nodes.sh(name, f"{BIN}/dep_create -p {SQUID_TAG} -c {OTHERS}")
+    address, squid = (next(each for each in listed if each.kind == f"lifekeeper.{kind}") for kind in ("ip", "service"))
+    nodes.remove(address.kind, address.name, address.inputs)
+    before = tags(nodes, A), tags(nodes, B)
+    for _ in range(2):
+        with pytest.raises(Refused, match=f"{SQUID_TAG} on {OTHERS}"):
+            nodes.remove(squid.kind, squid.name, squid.inputs)
+        assert (tags(nodes, A), tags(nodes, B)) == before
+    assert run_sync(runtime.active_node(nodes.cluster)) is not None
+    for name in (A, B):
+        nodes.sh(name, f"{BIN}/dep_remove -p {SQUID_TAG} -c {OTHERS}")
+    nodes.remove(squid.kind, squid.name, squid.inputs)
+    assert all(OTHERS in left and SQUID_TAG not in left for left in (tags(nodes, A), tags(nodes, B)))
+    for name in (A, B):
+        nodes.sh(name, f"{BIN}/ins_remove -t {OTHERS}")
+
+
+def test_removing_leaves_what_somebody_else_made(nodes, listed):
     for thing in reversed(listed):
         nodes.remove(thing.kind, thing.name, thing.inputs)
-    tags = nodes.sh(A, f"{BIN}/ins_list -f: | cut -d: -f4").split()
-    assert tags == ["ip-other"]
+    assert tags(nodes, A) == ["ip-other"]
     assert "192.0.2.10/" not in nodes.sh(B, "ip -br address show dev eth0")

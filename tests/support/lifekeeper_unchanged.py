@@ -23,6 +23,8 @@ UNCHANGED: Mapping[str, Mapping[str, str]] = {
         "media": _ONCE,
         "license_file": _ONCE,
         "license_secret": _ONCE,
+        "license_digest": _DECLARED,
+        "nodes.*.licensed": "no list shows a licence; another text in the file: tests/unit/lifekeeper/test_licence.py",
         "assumed.*": _HOW,
     },
     "lifekeeper.paths": {"nodes.*.peer": "the other node's name in the declaration", "route": _HOW},
@@ -52,6 +54,7 @@ UNCHANGED: Mapping[str, Mapping[str, str]] = {
     "lifekeeper.mirror": {
         **_MEMBER,
         "device": _DECLARED,
+        "devices.*": _DECLARED,
         "fstag": _NAME,
         "fstype": _ONCE,
         "mount_point": "the filesystem's resource shows it",

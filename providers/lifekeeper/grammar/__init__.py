@@ -73,12 +73,14 @@ def expected_words(command_name: str, used: Iterable[str] | None = None) -> list
     return plain.expected_words(_data(), command_name, used)
 
 
-def differences(command_name: str, found: str, used: Iterable[str] | None = None) -> list[Difference]:
+def differences(
+    command_name: str, found: str, used: Iterable[str] | None = None, exit_code: int = 0
+) -> list[Difference]:
     """Where the product's help differs from what is expected: line expected, line found. Empty: none.
 
-    ``used``: options by name; ``name=choice`` where the choice must be named too.
+    ``used``: options by name; ``name=choice`` where the choice must be named too. ``exit_code``: how the help ended.
     """
-    return plain.differences(_data(), command_name, found, used)
+    return plain.differences(_data(), command_name, found, used, exit_code)
 
 
 def exported() -> str:

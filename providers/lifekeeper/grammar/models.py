@@ -104,6 +104,7 @@ class Code(_Entry):
 
     means: str
     do: str = ""
+    certainty: Certainty
 
 
 class RecordField(_Entry):
@@ -140,6 +141,7 @@ class Flag(_Entry):
 
     pattern: str
     means: str
+    certainty: Certainty
     source: tuple[str, ...]
 
 
@@ -160,6 +162,26 @@ class Setting(_Entry):
     minimum: int | None = None
     both: bool = False
     means: str
+    certainty: Certainty
+    source: tuple[str, ...]
+
+
+class Unit(_Entry):
+    """The systemd unit that starts the product at boot."""
+
+    name: str
+    means: str
+    certainty: Certainty
+    source: tuple[str, ...]
+
+
+class SystemLine(_Entry):
+    """A program of the operating system, as it is called, by which the product is told something."""
+
+    name: str
+    argv: tuple[str, ...] = Field(min_length=1)
+    means: str
+    certainty: Certainty
     source: tuple[str, ...]
 
 
@@ -183,6 +205,8 @@ class Grammar(_Entry):
     flags: tuple[Flag, ...]
     files: tuple[KnownFile, ...]
     settings: tuple[Setting, ...]
+    unit: Unit
+    system: tuple[SystemLine, ...]
     unknown: tuple[Unknown, ...]
 
     @model_validator(mode="after")
@@ -193,9 +217,14 @@ class Grammar(_Entry):
         for command in self.commands:
             if command.codes not in self.codes or (command.records and command.records not in self.records):
                 raise ValueError(f"{command.name} refers to codes or records that are not there")
-            if missing := [source for source in command.source if source not in self.sources]:
-                raise ValueError(f"{command.name} names sources that are not there: {', '.join(missing)}")
+            self._refuse_unknown(command.name, command.source)
+        for each in (*self.flags, *self.files, *self.settings, *self.system, self.unit):
+            self._refuse_unknown(each.means, each.source)
         return self
+
+    def _refuse_unknown(self, name: str, sources: tuple[str, ...]) -> None:
+        if missing := [source for source in sources if source not in self.sources]:
+            raise ValueError(f"{name} names sources that are not there: {', '.join(missing)}")
 
     def command(self, name: str) -> Command:
         """The command of that name. Raises `KeyError`."""
@@ -203,6 +232,14 @@ class Grammar(_Entry):
 
     def _no(self, name: str) -> Command:
         raise KeyError(name)
+
+    def setting(self, key: str) -> Setting:
+        """The setting of that key. Raises `KeyError`."""
+        return {each.key: each for each in self.settings}[key]
+
+    def system_line(self, name: str) -> SystemLine:
+        """The line of that name. Raises `KeyError`."""
+        return {each.name: each for each in self.system}[name]
 
     def plain(self) -> Data:
         """As plain data, for `plain` and for JSON."""

@@ -11,7 +11,6 @@ from functools import cache
 from providers.connection.command import Command, Result
 from providers.connection.errors import Unreachable
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
-from providers.connection.files import Found
 from providers.lifekeeper import grammar
 from providers.lifekeeper.defaults import PATH
 
@@ -40,6 +39,10 @@ class Lcd:
     """(system, local/remote) → priority."""
     flags: list = field(default_factory=list)
     defaults: str = ""
+    files: dict = field(default_factory=dict)
+    """Path → text of what else is read."""
+    license: str = ""
+    """Text of the licence that was installed last."""
     lone: set = field(default_factory=set)
     """Tags of instances that have no equivalency with the other node's."""
     units: dict = field(default_factory=lambda: {"squid.service": "inactive"})
@@ -72,6 +75,7 @@ class Pair:
         self.before: Callable[[str, str], None] = lambda _node, _line: None
         self.after: Callable[[str, str], None] = lambda _node, _line: None
         self.helps: dict[str, str] = {}
+        self.help_codes: dict[str, int] = {}
         self.progress: list[str] = []
 
     def cluster(self, thing: str = "thing", **given):
@@ -101,28 +105,38 @@ class Pair:
             return self.lifekeeper(name, argv, say)
         if argv[0] == "systemctl":
             return self.systemctl(lcd, argv[1:], say)
-        if command.label.startswith("read ") and PATH in argv:
-            return say(0, self.shown(lcd))
-        if command.label == f"write {PATH}":
-            lcd.defaults = (command.stdin or b"").decode()
-        elif command.label.startswith("look beneath"):
+        if command.label.startswith("read /"):
+            there = {PATH: lcd.defaults, **lcd.files}
+            return say(0, "".join(self.shown(there.get(each, "")) for each in command.label.split()[1:]))
+        self.keep(lcd, command)
+        if command.label.startswith("look beneath"):
             return say(0, "missing /mnt/mirror\n")
-        elif command.label.startswith("wipefs"):
+        if command.label.startswith("wipefs"):
             return say(0, lcd.signatures)
-        elif argv[:2] == ["ip", "-json"]:
+        if argv[:2] == ["ip", "-json"]:
             return say(0, lcd.stray or "[]")
-        elif argv[0] == "lsblk":
+        if argv[0] == "lsblk":
             where = f'"mountpoints": ["{lcd.mounted}"]' if lcd.mounted else '"mountpoints": [null]'
             disk = f'"name": "/dev/sdb", "type": "disk", "size": 5, "serial": "{name}", "ro": false, {where}'
             return say(0, f'{{"blockdevices": [{{{disk}}}]}}')
         return say(0, lcd.mdstat if command.label in MDSTAT else "")
 
     @staticmethod
-    def shown(lcd: Lcd) -> str:
-        kind = Found(PATH, "file").kind if lcd.defaults else "absent"
-        if kind == "absent":
+    def keep(lcd: Lcd, command: Command) -> None:
+        """Files that are written, and gone again."""
+        text = (command.stdin or b"").decode()
+        if command.label == f"write {PATH}":
+            lcd.defaults = text
+        elif command.label.startswith("write /run/"):
+            lcd.files[command.label.split()[1]] = text
+        elif command.argv[0] == "rm":
+            lcd.files.pop(command.argv[-1], None)
+
+    @staticmethod
+    def shown(text: str) -> str:
+        if not text:
             return "absent - - -\n\n"
-        return f"file 644 0:0 root:root\n{base64.b64encode(lcd.defaults.encode()).decode()}\n"
+        return f"file 644 0:0 root:root\n{base64.b64encode(text.encode()).decode()}\n"
 
     @staticmethod
     def systemctl(lcd: Lcd, words: list[str], say) -> Result:
@@ -151,7 +165,8 @@ class Pair:
         if not lcd.installed:
             return say(127)
         if call.help:
-            return say(0, self.helps.get(call.command, grammar.help_text(call.command)))
+            code = self.help_codes.get(call.command, 0)
+            return say(code, self.helps.get(call.command, grammar.help_text(call.command)))
         if not lcd.running and call.command not in ("lkcli start", "lkkeyins"):
             return say(1)
         act = getattr(self, call.command.replace(" ", "_").replace(".", "_"), None)
@@ -168,6 +183,10 @@ class Pair:
         return (0,)
 
     def lkkeyins(self, name, values):
+        lcd = self.lcds[name]
+        if values["file"] not in lcd.files:
+            return 7, "", "no such file"
+        lcd.license = lcd.files[values["file"]]
         return (0,)
 
     def lcdsync(self, name, values):
@@ -190,12 +209,14 @@ class Pair:
         ]
         return 0, "".join(f"{row}\n" for row in rows)
 
+    def equivalents(self, name):
+        here, there = self.lcds[name], self.lcds[self.other(name)]
+        both = [tag for tag in here.instances if tag in there.instances and tag not in here.lone]
+        return both + [tag for tag in here.instances if tag in here.stale and tag not in both]
+
     def eqv_list(self, name, values):
         other = self.other(name)
-        here, there = self.lcds[name], self.lcds[other]
-        both = [tag for tag in here.instances if tag in there.instances and tag not in here.lone]
-        both += [tag for tag in here.instances if tag in here.stale and tag not in both]
-        return 0, "".join(f"{name}|{tag}|{other}|{tag}|SHARED|1|10\n" for tag in both)
+        return 0, "".join(f"{name}|{tag}|{other}|{tag}|SHARED|1|10\n" for tag in self.equivalents(name))
 
     def dep_list(self, name, values):
         return 0, "".join(f"{parent}|{child}\n" for parent, child in self.lcds[name].ties)
@@ -218,8 +239,14 @@ class Pair:
         text = f'Resource hierarchies for machine "{name}":\nROOT of RESOURCE HIERARCHY\n'
         for tag, each in lcd.instances.items():
             text += f"{tag}: id={each[2]} app={each[0]} type={each[1]} state={each[4]}\n        info={each[3]}\n"
+            if below := [child for parent, child in lcd.ties if parent == tag]:
+                text += f"        depends on resources: {','.join(below)}\n"
+            if above := [parent for parent, child in lcd.ties if child == tag]:
+                text += f"        these resources are dependent: {','.join(above)}\n"
             if tag in self.lcds[other].instances:
                 text += f"        Local priority = {lcd.priorities[tag]}\n"
+            if tag in self.equivalents(name):
+                text += f'        SHARED equivalency with "{tag}" on "{other}", priority = 10\n'
         text += "The following LifeKeeper machines are known:\n"
         heard = any(self.alive(name, *each) for each in lcd.paths)
         text += f"        machine={name} state=ALIVE\n        machine={other} state={'ALIVE' if heard else 'DEAD'}\n"
@@ -290,7 +317,9 @@ class Pair:
         for tag in (*below, values["tag"], *above):
             if tag in far.instances and tag not in lcd.lone | far.lone:
                 continue
-            mine = lcd.instances[tag]
+            mine = list(lcd.instances[tag])
+            if mine[1] == "netraid":
+                mine[2] = values.get("device") or mine[2]
             self.enter(values["dest"], tag, (*mine[:4], "OSU", values["switchback"]), values["target_priority"])
             for each in (lcd, far):
                 each.lone.add(tag)
@@ -304,16 +333,30 @@ class Pair:
         tag = values["tag"]
         if any(child == tag for lcd in self.lcds.values() for _, child in lcd.ties):
             return 8, "", "something depends on it"
+        if tag not in self.lcds[name].instances:
+            return 7, "", "no such resource"
         lone = any(tag in lcd.lone for lcd in self.lcds.values())
+        going = self.going(self.lcds[name], tag)
         for holder, lcd in self.lcds.items():
-            if tag not in lcd.instances or (lone and holder != name):
+            if lone and holder != name:
                 continue
-            along = [child for parent, child in lcd.ties if parent == tag and lcd.instances[child][1] == "netraid"]
-            for each in (tag, *along):
+            for each in going:
                 lcd.instances.pop(each, None)
                 lcd.priorities.pop(each, None)
-            lcd.ties = [tie for tie in lcd.ties if not {tag, *along} & set(tie)]
+            lcd.ties = [tie for tie in lcd.ties if not {*going} & set(tie)]
         return (0,)
+
+    @staticmethod
+    def going(lcd, tag):
+        """The resource, and filesystems and mirrors that nothing else stands on, as the stand-in has them go."""
+        going = [tag]
+        for each in going:
+            for parent, child in lcd.ties:
+                kept = child in going or lcd.instances[child][1] in ("ip", "qsp", "app")
+                others = [one for one, two in lcd.ties if two == child and one not in going]
+                if parent == each and not kept and not others:
+                    going.append(child)
+        return going
 
     def dep_create(self, name, values):
         tie = (values["parent"], values["child"])

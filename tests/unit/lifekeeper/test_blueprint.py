@@ -6,6 +6,7 @@ import pytest
 
 from blueprint import names
 from blueprint.firewall import openings
+from blueprint.outputs import outputs
 from blueprint.parts import PARTS
 from blueprint.site import things
 from declaration.firewall import Firewall
@@ -13,6 +14,7 @@ from declaration.load import read
 from providers import wire
 from providers.host import node
 from providers.kinds import KINDS, load_kind
+from providers.lifekeeper import grammar
 from tests.unit.lifekeeper.sites import settings, site
 
 OWNER = "squid-ha/lab"
@@ -129,3 +131,43 @@ def test_the_engine_of_a_deployed_site_is_not_changed_in_place(before, after, to
     first, second = (node.Wanted(**common, phase=phase, engine=engine) for phase, engine in (before, after))
     said = node.refusal(first, second)
     assert bool(said and "pulumi destroy" in said and "two engines" in said) is told
+
+
+def test_every_setting_that_a_site_can_declare_is_in_the_grammar_with_its_certainty():
+    quorum = {"hosts": [{"host": "witness.lab", "port": 22}]}
+    address = {"broadcast_ping": False, "link_check": False}
+    told = made(quorum=quorum, address=address, heartbeat={}, check_interval="60s")["lifekeeper"].inputs
+    keys = {key for each in told.nodes.values() for key in each.settings}
+    assert {"QUORUM_MODE", "WITNESS_MODE", "NOBCASTPING", "LCMHBEATTIME", "LKCHECKINTERVAL"} <= keys
+    assert {grammar.load().setting(key).certainty for key in keys} == {"documented"}
+
+
+def durability(declared) -> dict[str, str]:
+    told = outputs(declared)["durability"]
+    assert isinstance(told, dict)
+    return told
+
+
+def test_an_asynchronous_mirror_has_no_bound_for_an_unplanned_failover():
+    crash = "crash of the active node"
+    assert "at most the last 35 s" in durability(site())[crash]
+    told = durability(site(replication={"mode": "asynchronous"}))
+    assert told[crash].startswith(
+        "no bound for an unplanned failover: with `lifekeeper.replication.mode: asynchronous`"
+    )
+    assert "no line" not in told["switchover"]
+
+
+def test_the_mode_of_a_mirror_that_is_not_lifekeepers_says_nothing():
+    raw = settings(replication={"mode": "asynchronous"})
+    raw["engine"] = "pacemaker"
+    assert "at most the last 35 s" in durability(read(raw, "test"))["crash of the active node"]
+
+
+def test_of_records_that_are_dropped_the_outputs_name_only_the_alert():
+    raw = settings()
+    raw["log"]["on_full"] = "drop"
+    raw["alerts"] = {"webhook": {"url": "https://chat.example.org/hooks/squid"}}
+    told = durability(read(raw, "test"))["full mirror"]
+    assert "which only the alert `mirror_full` announces" in told
+    assert "probe" not in told

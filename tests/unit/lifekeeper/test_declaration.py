@@ -60,6 +60,7 @@ WRONG = [
     ("timeouts.mirror", {"start": "100s"}, "its kit has its own"),
     ("timeouts.squid", {"start": "100s"}, "only `stop`"),
     ("log.on_lost", "fail", "looks at no log"),
+    ("log.on_full", "drop", "`alerts` that tell of `mirror_full`"),
 ]
 
 
@@ -101,6 +102,17 @@ def test_only_the_engine_named_has_to_be_complete():
     assert read(raw, "test").engine == "lifekeeper"
     raw["engine"] = "pacemaker"
     assert [each.path for each in refused(raw)] == ["pacemaker"]
+
+
+def test_records_may_be_dropped_only_where_an_alert_announces_it():
+    raw = settings()
+    put(raw, "log.on_full", "drop")
+    put(raw, "alerts.webhook", {"url": "https://chat.example.org/hooks/squid"})
+    assert read(raw, "test").log.on_full == "drop"
+    put(raw, "alerts.events", ["clock", "mirror_full"])
+    assert read(raw, "test").log.on_full == "drop"
+    put(raw, "alerts.events", ["clock"])
+    assert [each.path for each in refused(raw)] == ["log.on_full"]
 
 
 def test_settings_of_the_other_engine_are_not_refused_with_pacemaker():

@@ -83,6 +83,19 @@ def test_a_choice_that_nobody_has_seen_is_looked_up_in_the_help_like_an_option()
     assert any("--hierarchy existing" in line for _, line in pair.said)
 
 
+@pytest.mark.parametrize("code", [0, 1, 127])
+def test_a_subcommand_that_the_product_does_not_have_is_refused_before_anything_is_written(code):
+    pair, listed = fresh(), members(2)
+    name = "lkcli resource create qsp"
+    options = "".join(f"  {each.spelled}\n" for each in grammar.load().command(name).options)
+    pair.helps[name], pair.help_codes[name] = f"Usage: lkcli <command> [options]\n{options}", code
+    with pytest.raises(Refused, match=r"does not take `lkcli resource create qsp`") as refused:
+        up(pair, listed)
+    found = "Usage: lkcli <command> [options]"
+    assert (f"found exit code {code}: {found}" if code else f"found {found}") in str(refused.value)
+    assert not [line for _, line in pair.said if "/opt/LifeKeeper" in line]
+
+
 def test_a_masked_unit_is_somebodys_decision_and_refused_with_the_way_out():
     pair = fresh()
     pair.lcds["proxy-b"].masked = True

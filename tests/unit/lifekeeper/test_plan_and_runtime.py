@@ -11,9 +11,10 @@ import pytest
 from declaration.load import read
 from operations.engines import ENGINES, Runtime
 from operations.plan import as_data, rows
+from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified, Refused, Unknown, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
-from providers.lifekeeper import grammar, runtime
+from providers.lifekeeper import actions, grammar, runtime
 from providers.lifekeeper.mirror_view import parse_mdstat, seen_from_both
 from providers.roles import MirrorView
 from tests.support.terminal import squid_ha
@@ -28,12 +29,23 @@ IN_SYNC = "md0 : active raid1 nbd0[1] sdb[0]\n      5 blocks [2/2] [UU]\n      b
 def test_every_line_of_the_product_is_one_that_the_grammar_takes():
     told = rows(site(media="/mnt/sps"), OWNER)
     for row in told:
-        if row.certainty != "system":
+        if row.command.startswith("/"):
             assert not grammar.parse(shlex.split(row.command)).help
     assert {row.node for row in told} == {"proxy-a", "proxy-b"}
     assert [row.number for row in told] == list(range(1, len(told) + 1))
     assert {"confirmed", "documented", "assumed"} <= {row.certainty for row in told}
     assert json.loads(json.dumps(as_data("x", told)))["commands"][0]["resource"] == "lifekeeper"
+
+
+def test_what_is_no_line_of_the_products_own_is_printed_with_its_certainty_too():
+    told = rows(site(media="/mnt/sps", check_interval="60s", quorum={"hosts": [{"host": "w.lab", "port": 22}]}), OWNER)
+    here = {row.command: (row.page, row.certainty, row.source) for row in told if row.node == "proxy-b"}
+    assert here["LKCHECKINTERVAL=60"] == ("Setting in /etc/default/LifeKeeper", "documented", ("INTERVAL", "MNT"))
+    assert here["QUORUM_MODE=tcp_remote"][1:] == ("documented", ("QUORUM",))
+    assert here["killall lkcheck"][1:] == ("documented", ("MNT",))
+    assert here["systemctl enable lifekeeper.service"][1:] == ("assumed", ("NONE",))
+    order = ["/mnt/sps/setup", "LKCHECKINTERVAL=60", "killall lkcheck", "systemctl enable lifekeeper.service"]
+    assert [each for each in here if each in order] == order
 
 
 def test_an_engine_that_is_not_spoken_to_in_lines_is_refused():
@@ -138,6 +150,55 @@ def test_a_node_that_is_alive_to_lifekeeper_is_not_off_though_it_is_declared_awa
         asyncio.run(runtime.start_alone(alone, "proxy-b"))
 
 
+def alone(pair) -> Cluster:
+    """proxy-a goes off as it was, and nobody there answers any more."""
+
+    def gone(_command):
+        raise Unreachable("no route to host", node="proxy-a")
+
+    pair.lcds["proxy-a"].running = False
+    return fake_cluster(FakeNode("proxy-a", gone), FakeNode("proxy-b", lambda command: pair.answer("proxy-b", command)))
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_service_started_alone_is_waited_for_also_while_lifekeeper_there_does_not_tell(monkeypatch, silent):
+    pair = fresh()
+    up(pair, members(2))
+    cluster, put, tell = alone(pair), pair.perform_action, pair.ins_list
+    putting, waited = [], []
+
+    async def sleep(seconds):
+        waited.append(seconds)
+        if len(waited) == 3:
+            put(*putting.pop())
+
+    def told(name, values):
+        return (2, "", "busy") if silent and putting else tell(name, values)
+
+    monkeypatch.setattr(pair, "perform_action", lambda *words: putting.append(words) or (0,))
+    monkeypatch.setattr(pair, "ins_list", told)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    asyncio.run(runtime.start_alone(cluster, "proxy-b"))
+    assert len(waited) == 3
+    assert asyncio.run(runtime.active_node(cluster)) == "proxy-b"
+
+
+def test_a_service_that_does_not_come_when_it_is_started_alone_is_told_by_its_states(monkeypatch):
+    pair = fresh()
+    up(pair, members(2))
+    cluster, put = alone(pair), pair.perform_action
+
+    def put_and_fail(name, values):
+        put(name, values)
+        pair.lcds[name].instances["qsp-squid"][4] = "OSF"
+        return (0,)
+
+    monkeypatch.setattr(pair, "perform_action", put_and_fail)
+    monkeypatch.setattr(actions, "MOVE_LIMIT", 0)
+    with pytest.raises(NotVerified, match=r"qsp-squid is Failed on proxy-b, ip-192\.0\.2\.10 is Started on proxy-b"):
+        asyncio.run(runtime.start_alone(cluster, "proxy-b"))
+
+
 def test_where_no_node_can_tell_nobody_guesses():
     pair = fresh()
     pair.lcds["proxy-b"].installed = False
@@ -150,7 +211,16 @@ def test_a_mirror_is_read_from_its_md_device():
     behind = parse_mdstat(IN_SYNC.replace("[UU]", "[U_]\n      [=>...]  recovery = 12.5% (1/5)"))
     assert (behind.whole, behind.percent) == (False, 12.5)
     assert parse_mdstat(IN_SYNC.replace("[UU]", "[U_]")).connection == "broken"
+    assert parse_mdstat(IN_SYNC.replace("[UU]", "[UU]\n      [=>...]  check = 12.5% (1/5)")).whole
     assert not parse_mdstat("/dev/sdb\n").whole
+
+
+@pytest.mark.parametrize(("told", "percent"), [("resync = 12.5% (1/5)", 12.5), ("resync=DELAYED", None)])
+def test_a_mirror_of_two_members_that_is_being_resynchronised_is_not_whole(told, percent):
+    """After a crash md has both, `[UU]`, and does not know which blocks differ."""
+    resynchronising = parse_mdstat(IN_SYNC.replace("[UU]", f"[UU]\n      [=>...]  {told}"))
+    assert (resynchronising.whole, resynchronising.percent) == (False, percent)
+    assert (resynchronising.connection, resynchronising.peer_data) == ("resynchronising", "behind")
 
 
 def test_a_target_has_what_its_source_says():
@@ -228,6 +298,43 @@ def test_of_two_with_the_word_in_their_tags_squids_is_the_one_that_protects_it()
     assert asyncio.run(runtime.active_node(pair.cluster())) == "proxy-b"
     assert [line for _, line in pair.said] == ["/opt/LifeKeeper/bin/perform_action -t ip-192.0.2.10 -a restore"]
     assert pair.lcds["proxy-a"].instances["qsp-squid"][4] == "ISP"
+
+
+@pytest.mark.parametrize("runs_on", ["proxy-a", "proxy-b"])
+@pytest.mark.parametrize("state", ["ISP", "ISU"])
+def test_a_node_with_somebody_elses_resource_in_service_is_not_put_aside(runs_on, state):
+    pair = fresh()
+    up(pair, members(2))
+    asyncio.run(runtime.switchover(pair.cluster(), runs_on))
+    foreign(pair, "ip-other", kind=("comm", "ip"), state="OSU")
+    pair.lcds["proxy-a"].instances["ip-other"][4] = state
+    pair.said.clear()
+    with pytest.raises(Refused, match=r"proxy-a: .*ip-other") as refused:
+        asyncio.run(runtime.aside(pair.cluster(), "proxy-a"))
+    assert "qsp-squid" not in str(refused.value)
+    assert "move them to the other node first" in (refused.value.remedy or "")
+    assert pair.said == []
+
+
+def test_what_is_out_of_service_or_tied_to_squid_keeps_no_node_from_being_put_aside():
+    pair = fresh()
+    up(pair, members(2))
+    for tag, state in (("osu-other", "OSU"), ("osf-other", "OSF"), ("above", "ISP"), ("below", "ISP")):
+        foreign(pair, tag, kind=("gen", "app"), state=state)
+    for lcd in pair.lcds.values():
+        lcd.ties += [("above", "qsp-squid"), ("qsp-squid", "below")]
+        for tag in ("above", "below"):
+            lcd.instances[tag][4] = lcd.instances["qsp-squid"][4]
+    asyncio.run(runtime.aside(pair.cluster(), "proxy-a"))
+    assert not pair.lcds["proxy-a"].running
+
+
+def test_maintenance_mode_leaves_somebody_elses_resources_running():
+    pair = fresh()
+    up(pair, members(2))
+    foreign(pair, "ip-other", kind=("comm", "ip"))
+    asyncio.run(runtime.maintenance(pair.cluster(), on=True))
+    assert not any(lcd.running for lcd in pair.lcds.values())
 
 
 def test_another_services_mirror_is_no_split_brain():

@@ -15,7 +15,7 @@ from providers.connection.errors import CommandFailed, Refused, TimedOut, Unknow
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.contract import Absent, Present
 from providers.kinds import load_kind
-from providers.lifekeeper import paths, speaking, steps, views
+from providers.lifekeeper import defaults, paths, speaking, steps, views
 from tests.support.cuts import drawn
 from tests.unit.lifekeeper.fake import Cut, Pair
 from tests.unit.lifekeeper.sites import site
@@ -107,13 +107,22 @@ def test_the_lines_of_lkcli_come_to_the_same(monkeypatch):
     assert known == [{**each, "systems": []} for each in whole.tables().values()]
 
 
-def test_what_is_said_is_what_the_plan_tells():
-    pair, listed = fresh(), members()
+LINES = ("/opt/LifeKeeper", "/mnt/sps", "systemctl", "killall", f"write {defaults.PATH}")
+
+
+def test_what_is_said_is_what_the_plan_tells_and_in_that_order():
+    pair, listed = fresh(), members(media="/mnt/sps", license={"file": "/root/l"}, check_interval="60s")
+    for lcd in pair.lcds.values():
+        lcd.installed, lcd.enabled, lcd.files["/root/l"] = False, False, "FEATURE lklc"
     kinds: dict[str, Any] = {thing.kind: load_kind(thing.kind) for thing in listed}
-    told = [(line.node, " ".join(line.words)) for thing in listed for line in kinds[thing.kind].lines(thing.inputs)]
+    lines = [line for thing in listed for line in kinds[thing.kind].lines(thing.inputs)]
+    setting = f"Setting in {defaults.PATH}"
+    told = [(each.node, f"write {defaults.PATH}" if each.page == setting else " ".join(each.words)) for each in lines]
     up(pair, listed)
-    said = [(node, line) for node, line in pair.said if line.startswith(("/opt/LifeKeeper", "systemctl st"))]
-    assert sorted(said) == sorted(told)
+    said = [(node, line) for node, line in pair.said if line.startswith(LINES)]
+    assert said == told
+    written = {f"{each.words[0]}\n" for each in lines if each.page == setting}
+    assert {lcd.defaults for lcd in pair.lcds.values()} == written
 
 
 def test_a_pair_built_by_hand_is_adopted_without_a_word():
@@ -239,6 +248,91 @@ def test_removing_takes_back_what_was_made_and_nothing_else():
             key: before[name][key] for key in ("instances", "priorities", "ties", "systems", "paths")
         }
     assert not any(each.values for (_, thing), each in pair.journals.opened.items() if thing != "kept")
+
+
+OTHERS = "/srv/other"
+
+
+def tie_to_another_filesystem(pair, parent):
+    """By hand: below ``parent``, a filesystem on a mirror that is somebody else's."""
+    for lcd in pair.lcds.values():
+        for tag, kind in ((OTHERS, ("gen", "filesys")), ("datarep-other", ("scsi", "netraid"))):
+            lcd.instances[tag] = [*kind, tag, "", "ISP", "intelligent"]
+            lcd.priorities[tag] = 7
+        lcd.ties += [(OTHERS, "datarep-other"), (parent, OTHERS)]
+
+
+def split(listed, tag):
+    """The thing that takes the resource with this tag away, and those that go before it."""
+    at = next(i for i, each in enumerate(listed) if tag in (getattr(each.inputs, key, "") for key in ("tag", "fstag")))
+    return listed[at], listed[at + 1 :]
+
+
+@pytest.mark.parametrize("tag", ["ip-192.0.2.10", "qsp-squid", "/mnt/mirror", "datarep-mirror"])
+def test_somebody_elses_filesystem_below_a_resource_is_not_deleted_with_it(tag):
+    pair, listed = fresh(), members()
+    up(pair, listed)
+    thing, before = split(listed, tag)
+    down(pair, before)
+    tie_to_another_filesystem(pair, tag)
+    tables = copy.deepcopy(pair.tables())
+    pair.said.clear()
+    for _ in range(2):
+        with pytest.raises(Refused, match=f"{tag} on {OTHERS}") as refused:
+            down(pair, [thing])
+    assert all(f"{name}: LifeKeeper may delete" in str(refused.value) for name in pair.names)
+    assert f"dep_remove -p {tag} -c {OTHERS}" in str(refused.value)
+    assert (pair.tables(), pair.said) == (tables, [])
+    for lcd in pair.lcds.values():
+        lcd.ties.remove((tag, OTHERS))
+    down(pair, [thing])
+    for lcd in pair.lcds.values():
+        assert tag not in lcd.instances
+        assert {OTHERS, "datarep-other"} <= lcd.instances.keys()
+
+
+@pytest.mark.parametrize("cut", ["dep_remove", "-a remove"])
+def test_somebody_elses_filesystem_stays_though_the_removal_before_was_cut_off(cut):
+    pair, listed = fresh(), members()
+    up(pair, listed)
+    squid, before = split(listed, "qsp-squid")
+    down(pair, before)
+    cut_off(pair, [squid], cut, run=down)
+    tie_to_another_filesystem(pair, "qsp-squid")
+    with pytest.raises(Refused, match=f"qsp-squid on {OTHERS}"):
+        down(pair, [squid])
+    assert all({OTHERS, "datarep-other", "qsp-squid"} <= lcd.instances.keys() for lcd in pair.lcds.values())
+
+
+def test_a_dependency_that_appears_while_a_resource_is_taken_away_is_minded_too():
+    pair, listed = fresh(), members()
+    up(pair, listed)
+    squid, before = split(listed, "qsp-squid")
+    down(pair, before)
+
+    def tie(_node, line):
+        if "dep_remove" in line and OTHERS not in pair.lcds["proxy-a"].instances:
+            tie_to_another_filesystem(pair, "qsp-squid")
+
+    pair.after = tie
+    with pytest.raises(Refused, match=f"qsp-squid on {OTHERS}"):
+        down(pair, [squid])
+    assert all({OTHERS, "datarep-other", "qsp-squid"} <= lcd.instances.keys() for lcd in pair.lcds.values())
+
+
+@pytest.mark.parametrize("forgot", [["proxy-b"], ["proxy-a", "proxy-b"]])
+def test_the_sites_own_mirror_outlives_squid_though_no_journal_knows_the_tie(forgot):
+    """An extension brings ties along to a node that was set up anew."""
+    pair, listed = fresh(), members()
+    up(pair, listed)
+    asyncio.run(restore(pair, "proxy-b"))
+    squid, before = split(listed, "qsp-squid")
+    for name in forgot:
+        del pair.journals.opened[name, squid.name].values["depends on /mnt/mirror"]
+    down(pair, [squid, *before])
+    assert all({"/mnt/mirror", "datarep-mirror"} == lcd.instances.keys() for lcd in pair.lcds.values())
+    down(pair, listed)
+    assert [lcd.instances for lcd in pair.lcds.values()] == [{}, {}]
 
 
 @pytest.mark.parametrize("heard", [False, True])

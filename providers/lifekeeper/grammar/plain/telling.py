@@ -51,14 +51,19 @@ def expected_words(data: Data, name: str, used: Iterable[str] | None = None) -> 
     return [option["spelled"] for option in command["options"] if wanted is None or option["name"] in wanted]
 
 
-def differences(data: Data, name: str, found: str, used: Iterable[str] | None = None) -> list[Difference]:
+def differences(
+    data: Data, name: str, found: str, used: Iterable[str] | None = None, exit_code: int = 0
+) -> list[Difference]:
     """What of a command the product's own help does not show; empty when all is as expected.
 
-    `used`: options by name; `name=choice` where the choice must be named too.
+    `used`: options by name; `name=choice` where the choice must be named too. A help that is not the command's own, by
+    its `exit_code` or by its usage, is told alone: its options are another command's.
     """
     command = command_named(data, name)
     used = None if used is None else list(used)
     lines = [line.strip() for line in found.splitlines() if line.strip()]
+    if other := _not_its_own(data, command, lines, exit_code):
+        return [other]
     wanted = set(expected_words(data, name, used))
     choices = dict(each.split("=", 1) for each in used or [] if "=" in each)
     told: list[Difference] = []
@@ -69,6 +74,33 @@ def differences(data: Data, name: str, found: str, used: Iterable[str] | None = 
             line = next((line for line in lines if _named(option["spelled"], line)), None)
             told.append(Difference(f"{option['spelled']} {choice}", line))
     return told
+
+
+def _not_its_own(data: Data, command: Command, lines: list[str], exit_code: int) -> Difference | None:
+    """That an error or the general usage was printed in the place of the command's help; how that looks is assumed.
+
+    The help of a subcommand ends with a code of `codes: help`, and a usage line of it, or where it has none any line,
+    has the last two of the words.
+    """
+    expected = sorted(set(data["codes"]["help"]) - {"other"})
+    if str(exit_code) not in expected:
+        said = f": {lines[0]}" if lines else ""
+        return Difference(f"exit code {' or '.join(expected)} of its --help", f"exit code {exit_code}{said}")
+    words, usages = command["words"][-2:], _usages(lines)
+    if any(all(_named(word, line) for word in words) for line in usages or [" ".join(lines)]):
+        return None
+    return Difference(usage(command), next(iter([*usages, *lines]), None))
+
+
+def _usages(lines: list[str]) -> list[str]:
+    """Lines that begin with the word, and of those that are just that word the ones below."""
+    alone = [line.rstrip(":").strip().lower() == "usage" for line in lines]
+    starts = [line.split()[0].rstrip(":").lower() == "usage" for line in lines]
+    return [
+        line
+        for place, line in enumerate(lines)
+        if (starts[place] and not alone[place]) or (place > 0 and alone[place - 1])
+    ]
 
 
 def _named(word: str, text: str) -> bool:

@@ -147,6 +147,48 @@ def test_another_help_is_told_with_both_lines():
     assert grammar.differences(name, "") != []
 
 
+QSP = "lkcli resource create qsp"
+OPTIONS = "    --tag <tag>\n    --service <service>\n    --switchback <type>\n"
+OTHERS_HELP = {
+    "the general usage": f"Usage: lkcli <command> [options]\n    resource create qsp\n    start\n{OPTIONS}",
+    "the usage of all that can be created": f"usage: lkcli resource create <kind>\n{OPTIONS}",
+    "the usage of another kind": f"Usage:\n    lkcli resource create ip [options]\n\nOptions:\n{OPTIONS}",
+    "the same word of another subcommand": f"Usage: lkcli resource extend qsp\n{OPTIONS}",
+    "an error": f"lkcli: unknown subcommand\n{OPTIONS}",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("said", OTHERS_HELP.values(), ids=OTHERS_HELP)
+def test_help_that_is_not_the_subcommands_own_is_told_whatever_options_it_names(said: str):
+    (difference,) = grammar.differences(QSP, said, used=["tag", "service"])
+    assert difference.expected.startswith("Usage: lkcli resource create qsp --tag <tag>")
+    assert difference.found == next((line for line in map(str.strip, said.splitlines()) if "lkcli" in line), None)
+
+
+OWN_HELP = [
+    f"Usage: lkcli resource create qsp [options]\n{OPTIONS}",
+    f"lkcli 9.9.0\nusage: /opt/LifeKeeper/bin/lkcli resource create qsp --tag TAG\n{OPTIONS}",
+    f"Usage:\n    lkcli resource create qsp --tag TAG\n\nOptions:\n{OPTIONS}",
+    f"NAME\n    lkcli resource create qsp - protects a service\n{OPTIONS}",
+    f"USAGE: create {{dk|ip|qsp}}\n{OPTIONS}",
+]
+
+
+@pytest.mark.parametrize("said", OWN_HELP)
+def test_help_that_names_the_subcommand_is_taken_however_it_is_laid_out(said: str):
+    assert grammar.differences(QSP, said, used=["tag", "service"]) == []
+
+
+def test_help_that_ends_with_an_exit_code_that_the_grammar_does_not_know_is_told_with_it():
+    (difference,) = grammar.differences(QSP, grammar.help_text(QSP), exit_code=2)
+    assert difference.expected == "exit code 0 of its --help"
+    assert difference.found == f"exit code 2: {grammar.help_text(QSP).splitlines()[0]}"
+    data = json.loads(grammar.exported())
+    data["codes"]["help"]["2"] = {"means": "it printed its help"}
+    assert plain.differences(data, QSP, grammar.help_text(QSP), exit_code=2) == []
+
+
 def test_exit_codes_are_words():
     assert grammar.explain(4, "ins_create") == "it exists already (exit code 4)"
     assert grammar.explain(8, "ins_remove").endswith("remove what depends on it first")

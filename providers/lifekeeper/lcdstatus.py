@@ -1,0 +1,81 @@
+"""The long form of ``lcdstatus``, where priorities, dependencies, equivalencies and paths are documented."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Path:
+    """One side of a communication path: to ``system``, over ``addresses`` (``local/remote``)."""
+
+    system: str
+    addresses: str
+    priority: str = ""
+    state: str = ""
+
+
+@dataclass
+class Status:
+    """What the long lcdstatus tells: priorities by tag, ties, paths with state, the other machines' state."""
+
+    priorities: dict[str, str] = field(default_factory=dict[str, str])
+    dependencies: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    """Parent, child → the line that says so."""
+    equivalents: dict[tuple[str, str, str], str] = field(default_factory=dict[tuple[str, str, str], str])
+    """Tag here, other node, tag there → the line that says so."""
+    paths: dict[tuple[str, str], Path] = field(default_factory=dict[tuple[str, str], Path])
+    connections: dict[str, str] = field(default_factory=dict[str, str])
+    """Addresses of a path → the line that says so."""
+    machines: dict[str, str] = field(default_factory=dict[str, str])
+
+
+_RESOURCE = re.compile(r"\s*(\S+): id=.* app=\S+ type=\S+ state=\S+\s*$")
+_PRIORITY = re.compile(r"\s+Local priority = (\d+)")
+_CHILDREN = re.compile(r"\s+depends on resources:(.*)")
+_PARENTS = re.compile(r"\s+these resources are dependent:(.*)")
+_EQUIVALENCY = re.compile(r'\s+SHARED equivalency with "([^"]+)" on "([^"]+)"')
+_MACHINE = re.compile(r"\s+machine=(\S+) state=(\w+)")
+_PATH = re.compile(r'.*to machine=(\S+) type=\S+ addresses=(\S+)(?:\s+state="?(\w+)"? priority=(\d+))?')
+_PATH_STATE = re.compile(r'\s+state="?(\w+)"? priority=(\d+)')
+
+
+def parse_status(text: str) -> Status:
+    """The long form, of which only the documented lines are looked at."""
+    found = Status()
+    tag = ""
+    path: tuple[str, str] | None = None
+    for line in text.splitlines():
+        if match := _RESOURCE.match(line):
+            tag = match[1]
+        elif tag and _of_resource(found, tag, line):
+            continue
+        elif match := _PATH.match(line):
+            path = (match[1], match[2])
+            found.paths[path] = Path(*path, match[4] or "", match[3] or "")
+            found.connections[match[2]] = line.strip()
+        elif (match := _PATH_STATE.match(line)) and path:
+            found.paths[path] = Path(*path, match[2], match[1])
+            path = None
+        elif match := _MACHINE.match(line):
+            found.machines[match[1]] = match[2]
+    return found
+
+
+def _of_resource(found: Status, tag: str, line: str) -> bool:
+    """Keep what a line says of the resource ``tag``; whether it says anything."""
+    said = f"{tag}: {line.strip()}"
+    if match := _PRIORITY.match(line):
+        found.priorities[tag] = match[1]
+    elif match := _CHILDREN.match(line):
+        found.dependencies |= {(tag, child): said for child in _tags(match[1])}
+    elif match := _PARENTS.match(line):
+        found.dependencies |= {(parent, tag): said for parent in _tags(match[1])}
+    elif match := _EQUIVALENCY.match(line):
+        found.equivalents[tag, match[2], match[1]] = said
+    return match is not None
+
+
+def _tags(text: str) -> list[str]:
+    return text.replace(",", " ").split()

@@ -1,0 +1,241 @@
+"""LifeKeeper's own lists beside its long status: what is documented decides, what contradicts it is nobody's guess."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from lab.lifekeeper.node import lists
+from lab.lifekeeper.node.lcd import CommPath, Equivalency, Instance, Lcd
+from providers.connection.command import Result
+from providers.connection.errors import Unknown
+from providers.connection.fake import FakeNode, fake_cluster
+from providers.lifekeeper import grammar, lcdstatus, views
+from tests.unit.lifekeeper.fake import Pair
+from tests.unit.lifekeeper.test_providers import differences, fresh, members, up
+
+STATUS = """Resource hierarchies for machine "node1":
+ROOT of RESOURCE HIERARCHY
+apache-home.fred: id=apache-home.fred app=webserver type=apache state=ISP
+        initialize=(AUTORES_ISP) automatic restore to IN-SERVICE by LifeKeeper
+        info=/home/fred /usr/sbin/httpd
+        reason=restore action has succeeded
+        depends on resources: ip-a,ip-b
+        Local priority = 1
+        SHARED equivalency with "apache-far" on "node2", priority = 10
+                FAILOVER ALLOWED
+ip-a: id=IP-172.17.104.25 app=comm type=ip state=ISP
+        info=node1 eth0 172.17.104.25 fffffc00
+        these resources are dependent: apache-home.fred
+ip-b: id=IP-172.17.104.26 app=comm type=ip state=ISP
+        info=node1 eth0 172.17.104.26 fffffc00
+        these resources are dependent: apache-home.fred
+The following LifeKeeper machines are known:
+        machine=node1 state=ALIVE
+        machine=node2 state=ALIVE
+The following LifeKeeper network connections exist:
+        to machine=node2 type=TCP addresses=192.168.1.1/192.168.105.19
+                        state="DEAD" priority=2 #comm_downs=0
+The following LifeKeeper flags are on:
+        shutdown_switchover
+"""
+ANSWERS = {
+    "ins_list": "".join(f"node1|comm|ip|{tag}|{tag}||ISP\n" for tag in ("apache-home.fred", "ip-a", "ip-b")),
+    "dep_list": "apache-home.fred|ip-a\napache-home.fred|ip-b\n",
+    "eqv_list": "node1|apache-home.fred|node2|apache-far|SHARED|1|10\n",
+    "net_list": "node2|192.168.1.1/192.168.105.19|TCP\n",
+    "sys_list": "node1\nnode2\n",
+    "lcdstatus": STATUS,
+}
+DEPENDENCIES = {("apache-home.fred", "ip-a"), ("apache-home.fred", "ip-b")}
+
+
+def answered(**answers: str) -> list[Result]:
+    told = {**ANSWERS, **answers}
+    return [Result(each, 0, told.get(Path(each.argv[0]).name, ""), "") for each in views.queries()]
+
+
+def parsed(**answers: str) -> views.View:
+    return views.parse("node1", answered(**answers))
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "apache-home.fred|ip-a\napache-home.fred|ip-b\n",
+        "ip-a|apache-home.fred\nip-b|apache-home.fred\n",
+        "ip-b|apache-home.fred|more\nip-a|apache-home.fred|more\nip-a|apache-home.fred|more\n",
+    ],
+    ids=["parent first", "child first", "with more fields and a line twice"],
+)
+def test_what_depends_on_what_is_as_the_status_says_whichever_the_list_prints_first(printed):
+    assert parsed(dep_list=printed).dependencies == DEPENDENCIES
+
+
+@pytest.mark.parametrize("gone", ["depends on resources", "these resources are dependent"])
+def test_either_of_the_two_lines_tells_a_dependency(gone):
+    status = "".join(line for line in STATUS.splitlines(keepends=True) if gone not in line)
+    assert (
+        parsed(lcdstatus=status, dep_list="ip-a|apache-home.fred\nip-b|apache-home.fred\n").dependencies == DEPENDENCIES
+    )
+
+
+def test_a_dependency_that_is_left_of_resources_which_are_gone_here_is_none():
+    assert parsed(dep_list=f"{ANSWERS['dep_list']}gone|gone-too\n").dependencies == DEPENDENCIES
+
+
+@pytest.mark.parametrize("own", ["node1|apache-home.fred", "apache-home.fred|node1"])
+def test_an_equivalency_is_as_the_status_says_wherever_the_list_has_the_own_tag(own):
+    seen = parsed(eqv_list=f"{own}|node2|apache-far|SHARED|1|10\n")
+    assert seen.equivalents == {("apache-home.fred", "node2", "apache-far")}
+
+
+def test_an_equivalency_that_is_left_of_a_resource_which_is_gone_here_is_as_the_list_has_it():
+    seen = parsed(eqv_list=f"{ANSWERS['eqv_list']}node1|gone|node2|gone|SHARED|1|10\n")
+    assert seen.equivalents == {("apache-home.fred", "node2", "apache-far"), ("gone", "node2", "gone")}
+
+
+@pytest.mark.parametrize("first", ["node2", "node1", "3"])
+def test_a_path_leads_where_the_status_says(first):
+    addresses = "192.168.1.1/192.168.105.19"
+    seen = parsed(net_list=f"{first}|{addresses}|TCP\n")
+    assert seen.paths == {("node2", addresses): lcdstatus.Path("node2", addresses, "2", "DEAD")}
+
+
+def test_a_path_over_a_serial_device_stays_as_its_list_has_it():
+    seen = parsed(net_list=f"{ANSWERS['net_list']}node2|/dev/ttyS0|TTY\n")
+    assert seen.paths["node2", "/dev/ttyS0"] == lcdstatus.Path("node2", "/dev/ttyS0")
+    assert len(seen.paths) == 2
+
+
+CONTRADICTIONS = {
+    "a pair that only the list has": (
+        {"dep_list": f"{ANSWERS['dep_list']}ip-a|ip-b\n"},
+        "`dep_list` has `ip-a|ip-b`, and `lcdstatus` no line of ip-a, ip-b",
+    ),
+    "a pair that only the status has": (
+        {"dep_list": "apache-home.fred|ip-a\n"},
+        "`lcdstatus` has `ip-b: these resources are dependent: apache-home.fred`, and `dep_list` no line of",
+    ),
+    "a list of other fields": (
+        {"dep_list": "node1|apache-home.fred|ip-a\nnode1|apache-home.fred|ip-b\n"},
+        "`dep_list` has `node1|apache-home.fred|ip-b`, and `lcdstatus` no line of",
+    ),
+    "a status without dependencies": (
+        {"lcdstatus": STATUS.replace("depend", "hang")},
+        "`dep_list` has `apache-home.fred|ip-a`, and `lcdstatus` no line of apache-home.fred, ip-a",
+    ),
+    "an equivalency that only the list has": (
+        {"eqv_list": f"{ANSWERS['eqv_list']}node1|ip-a|node2|ip-a|SHARED|1|10\n"},
+        "`eqv_list` has `node1|ip-a|node2|ip-a|SHARED|1|10`, and `lcdstatus` no line of ip-a, node2, ip-a",
+    ),
+    "an equivalency that only the status has": (
+        {"eqv_list": ""},
+        '`lcdstatus` has `apache-home.fred: SHARED equivalency with "apache-far" on "node2", priority = 10`, and `eqv',
+    ),
+    "a path that only the list has": (
+        {"net_list": f"{ANSWERS['net_list']}node2|10.0.0.1/10.0.0.2|TCP\n"},
+        "`net_list` has `node2|10.0.0.1/10.0.0.2|TCP`, and `lcdstatus` no line of 10.0.0.1/10.0.0.2",
+    ),
+    "a path that only the status has": (
+        {"net_list": ""},
+        "`lcdstatus` has `to machine=node2 type=TCP addresses=192.168.1.1/192.168.105.19`, and `net_list` no line of",
+    ),
+}
+
+
+@pytest.mark.parametrize(("answers", "told"), CONTRADICTIONS.values(), ids=list(CONTRADICTIONS))
+def test_what_a_list_and_the_status_do_not_both_say_is_unknown_and_told_with_both(answers, told):
+    with pytest.raises(Unknown) as caught:
+        parsed(**answers)
+    assert told in caught.value.message
+    assert caught.value.node == "node1"
+    assert "report" in caught.value.remedy
+
+
+# Read while somebody changes a hierarchy
+
+
+def reading(monkeypatch, *dep_lists: str):
+    """What `read` makes of these lists, one for each reading; and how many readings it took."""
+    monkeypatch.setattr(views, "AGAIN", (0.0, 0.0))
+    asked = iter(dep_lists)
+
+    def answer(command):
+        name = Path(command.argv[0]).name
+        return next(asked) if name == "dep_list" else ANSWERS.get(name, "")
+
+    node = FakeNode("node1", answer)
+    seen = asyncio.run(views.read(fake_cluster(node), ["node1"]))["node1"]
+    return seen, len(node.commands) // len(views.queries())
+
+
+def test_lists_read_on_both_sides_of_a_change_are_read_again(monkeypatch):
+    seen, readings = reading(monkeypatch, "", "apache-home.fred|ip-a\n", ANSWERS["dep_list"])
+    assert (seen.dependencies, readings) == (DEPENDENCIES, 3)
+
+
+def test_lists_that_agree_are_read_once(monkeypatch):
+    assert reading(monkeypatch, ANSWERS["dep_list"])[1] == 1
+
+
+def test_lists_that_never_agree_are_unknown(monkeypatch):
+    with pytest.raises(Unknown, match=r"`dep_list` no line of apache-home\.fred, ip-b"):
+        reading(monkeypatch, "", "", "apache-home.fred|ip-a\n")
+
+
+# Who prints them
+
+
+def test_a_site_is_made_and_left_alone_where_the_child_is_printed_first(monkeypatch):
+    pair, listed = fresh(), members()
+
+    def child_first(name, _values):
+        return 0, "".join(f"{child}|{parent}\n" for parent, child in pair.lcds[name].ties)
+
+    monkeypatch.setattr(pair, "dep_list", child_first)
+    up(pair, listed)
+    lines = len(pair.said)
+    up(pair, listed)
+    assert len(pair.said) == lines
+    assert [differences(pair, thing) for thing in listed] == [[] for _ in listed]
+
+
+def test_the_pair_in_memory_says_the_same_in_its_lists_and_its_status():
+    pair: Pair = fresh()
+    up(pair, members())
+    seen = asyncio.run(views.read(pair.cluster(), pair.names))
+    for name, view in seen.items():
+        other = pair.other(name)
+        assert view.dependencies == set(pair.lcds[name].ties)
+        assert view.equivalents == {(tag, other, tag) for tag in view.instances}
+
+
+def test_the_stand_ins_lists_and_status_say_the_same():
+    lcd = Lcd(
+        "node1",
+        systems=["node2"],
+        paths=[CommPath("node2", "10.0.0.1", "10.0.0.2", 1)],
+        instances={tag: Instance("gen", "app", tag, tag) for tag in ("vip", "squid", "data")},
+        dependencies=[("vip", "squid"), ("squid", "data"), ("vip", "data")],
+        equivalencies=[Equivalency("vip", "node2", "far-vip", 1, 10)],
+    )
+    status = lists.long_status(lcd, {lists.key(lcd.paths[0]): "ALIVE"}, {"node2": True}, "x")
+    seen = parsed(
+        lcdstatus=status,
+        ins_list=lists.lines([lists.instance(lcd, each) for each in lcd.instances.values()], views.SEPARATOR),
+        dep_list=lists.lines(lcd.dependencies, views.SEPARATOR),
+        eqv_list="node1|vip|node2|far-vip|SHARED|1|10\n",
+        net_list="node2|10.0.0.1/10.0.0.2|TCP|1|ALIVE\n",
+    )
+    assert seen.dependencies == set(lcd.dependencies)
+    assert seen.equivalents == {("vip", "node2", "far-vip")}
+    assert seen.paths == {("node2", "10.0.0.1/10.0.0.2"): lcdstatus.Path("node2", "10.0.0.1/10.0.0.2", "1", "ALIVE")}
+
+
+def test_a_list_that_failed_is_named_before_any_contradiction():
+    results = answered(dep_list="")
+    failed = [Result(each.command, 9, "", "") if "dep_list" in each.command.shell() else each for each in results]
+    with pytest.raises(Unknown, match="does not answer") as caught:
+        views.parse("node1", failed)
+    assert grammar.explain(9, "dep_list") in str(caught.value)

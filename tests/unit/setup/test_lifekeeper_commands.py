@@ -1,0 +1,123 @@
+"""The wizards' screens in docs/lifekeeper-commands.md: none is missing, none is of an option that there is not."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from operations.plan.commands import Row, rows
+from providers.lifekeeper import grammar
+from providers.lifekeeper.grammar import screens
+from providers.lifekeeper.grammar.screens import Screen
+from setup.docs import lifekeeper
+from setup.docs.lifekeeper import Said, by_screen, spoken
+from setup.docs.pages import pages
+from setup.docs.settings import settings
+from tests.unit.lifekeeper.sites import site
+
+OWNER = "squid-ha/reference"
+LISTED = rows(lifekeeper.reference(), OWNER)
+KNOWN = screens.load()
+ASKED = [(name, screen) for name, wizard in KNOWN.commands.items() for screen in wizard.screens]
+LINK = re.compile(r"\]\(settings/([a-z_]+\.md)#([a-z0-9_-]+)\)")
+
+
+def said(name: str) -> Said:
+    return next(each for each in spoken(LISTED) if each.command == name)
+
+
+def table(name: str, listed: list[Row]) -> str:
+    whole = by_screen(listed)
+    return re.split(r"^### ", whole[whole.index(f"`{name}`\n") :], flags=re.MULTILINE)[0]
+
+
+def row(name: str, beginning: str) -> list[str]:
+    line = next(line for line in table(name, LISTED).splitlines() if line.startswith(f"| {beginning} |"))
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def test_every_option_that_the_plan_says_has_its_row():
+    missing = [
+        f"{each.command}: {name}"
+        for each in spoken(LISTED)
+        for _, values in each.lines
+        for name in values
+        if name not in {screen.option for screen in KNOWN.commands[each.command].screens}
+    ]
+    assert missing == []
+
+
+def test_the_commands_are_those_of_the_plan():
+    assert set(KNOWN.commands) == {each.command for each in spoken(LISTED)}
+
+
+@pytest.mark.parametrize("name", KNOWN.commands)
+def test_every_option_of_the_grammar_has_one_row_and_every_row_an_option_of_the_grammar(name: str):
+    options = [screen.option for screen in KNOWN.commands[name].screens if screen.option]
+    assert sorted(options) == sorted(screens.taken(grammar.load().command(name)))
+
+
+@pytest.mark.parametrize("name", KNOWN.commands)
+def test_a_wizard_is_called_as_the_plan_calls_it(name: str):
+    assert {line.page.startswith(KNOWN.commands[name].wizard) for line, _ in said(name).lines} == {True}
+
+
+def test_settings_and_sources_of_the_screens_exist():
+    assert [(name, each) for name, screen in ASKED for each in screen.settings if each not in settings()] == []
+    sources = grammar.load().sources | KNOWN.sources
+    assert len(sources) == len(grammar.load().sources) + len(KNOWN.sources)
+    assert [(name, each) for name, screen in ASKED for each in screen.source if each not in sources] == []
+
+
+def test_links_lead_to_the_settings_pages():
+    texts = pages()
+    for page, anchor in LINK.findall(by_screen(LISTED)):
+        headings = re.findall(r"^#+ (.*)$", texts[page], re.MULTILINE)
+        assert anchor in [re.sub(r"[^a-z0-9_-]", "", each.lower()) for each in headings], f"{page}#{anchor}"
+
+
+def test_a_row_says_what_holds_where_the_line_says_nothing():
+    def answered(name: str, screen: Screen) -> bool:
+        return screen.node or any(screen.option in values for _, values in said(name).lines)
+
+    assert [(name, screen) for name, screen in ASKED if not answered(name, screen) and not screen.otherwise] == []
+    assert [(name, screen) for name, screen in ASKED if not (screen.name or screen.option)] == []
+    assert [(name, screen) for name, screen in ASKED if screen.source and not screen.name] == []
+
+
+def test_a_choice_is_that_of_the_printed_line_with_the_option_and_its_certainty():
+    name = "lkcli resource create dk"
+    own = "[`nodes[].mirror_device`](settings/nodes.md#nodesmirror_device)"
+    links = f"[`mirror.device`](settings/mirror.md#mirrordevice), {own}"
+    assert row(name, "Source disk") == [
+        "Source disk",
+        "AWSQS",
+        "`/dev/disk/by-id/scsi-0EXAMPLE_data`",
+        "`--device`",
+        links,
+        "confirmed",
+    ]
+    bitmap = row(name, "Bitmap")
+    assert bitmap[2].startswith("not said; the customary one")
+    assert bitmap[-1] == "assumed", "the option's own certainty, where the command is confirmed"
+    assert row(name, "Server")[2] == f"`{said(name).lines[0][0].node}`"
+
+
+def test_choices_that_differ_have_the_numbers_of_their_lines():
+    own = row("net_create", "Local address")[2]
+    for line, values in said("net_create").lines:
+        assert f"`{values['local']}` ({line.number})" in own
+
+
+def test_what_nobody_published_is_called_unknown():
+    assert row("lkcli resource create qsp", "Tag")[1] == "unknown"
+    assert row("lkcli resource extend ip", "no screen known")[2:4] == ["`ip-192.0.2.10`", "`--tag`"]
+    assert row("lkcli resource create qsp", "quickCheck, on or off; on which screen is unknown")[3] == "no option known"
+
+
+def test_a_choice_that_nobody_has_seen_is_assumed():
+    listed = rows(site(replication={"hierarchy": "existing"}), OWNER)
+    line = next(each for each in table("lkcli resource create dk", listed).splitlines() if "Hierarchy type" in each)
+    assert "`existing`" in line
+    assert line.endswith("| assumed |")
