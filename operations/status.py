@@ -59,7 +59,7 @@ def render(status: Status) -> RenderableType:
     where = f"runs on {status.tree.active}" if status.whole else "[red]does not run as a whole on any node[/red]"
     address = f"{status.site.virtual_ip}:{status.site.squid.port}"
     heading = Text.from_markup(f"The proxy {escape(address)} {where}.\n")
-    return Group(heading, table, *([Text(), _mirror(status)] if status.mirror else []))
+    return Group(heading, table, *([Text(), render_mirror(status.mirror)] if status.mirror else []))
 
 
 def _state(text: str) -> str:
@@ -68,11 +68,12 @@ def _state(text: str) -> str:
     return f"[{style}]{word}[/{style}]"
 
 
-def _mirror(status: Status) -> Table:
+def render_mirror(views: Mapping[str, MirrorView]) -> Table:
+    """A line per node's view of the mirror."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("mirror", "role", "connection", "data here", "data there", "in sync"):
         table.add_column(column, no_wrap=column != "connection")
-    for name, view in status.mirror.items():
+    for name, view in views.items():
         if view.trouble:
             table.add_row(name, "-", f"[red]{escape(view.trouble)}[/red]", "-", "-", "-")
         else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
 from declaration.load import read
-from operations.cli._console import out
+from operations.cli._arguments import AsJson
+from operations.cli._console import err, out
 from operations.stacks import ensure_stack, render, stack_file, write_new
 
 _LAST_PHASE = 3
@@ -19,6 +21,7 @@ def command(
         int,
         typer.Option(min=1, max=_LAST_PHASE, help="1: one node. 2: two nodes and a virtual IP. 3: and a mirror."),
     ] = _LAST_PHASE,
+    as_json: AsJson = False,
     stack: Annotated[bool, typer.Option("--stack/--no-stack", help="Let Pulumi know the stack too.")] = True,
 ) -> None:
     """Write stacks/Pulumi.NAME.yaml, a declaration to be filled in, and initialise its stack. Asks nothing."""
@@ -26,8 +29,12 @@ def command(
     text = render("site.yaml.j2", phase=phase, stack=name)
     read(text, "stacks/templates/site.yaml.j2")
     write_new(path, text)
-    out.print(f"{path} written, phase {phase}.", markup=False)
-    if stack:
-        new = ensure_stack(name)
-        out.print(f"Stack {name} {'initialised' if new else 'was there already'}.", markup=False)
-    out.print(f"Next: edit it, `squid-ha validate {name}`, `pulumi preview -s {name}`, `pulumi up -s {name}`.")
+    tell = err if as_json else out
+    tell.print(f"{path} written, phase {phase}.", markup=False)
+    new = ensure_stack(name) if stack else None
+    if new is not None:
+        tell.print(f"Stack {name} {'initialised' if new else 'was there already'}.", markup=False)
+    if as_json:
+        document = {"stack": name, "phase": phase, "written": str(path), "initialised": new}
+        out.print(json.dumps(document, indent=2), markup=False)
+    tell.print(f"Next: edit it, `squid-ha validate {name}`, `pulumi preview -s {name}`, `pulumi up -s {name}`.")

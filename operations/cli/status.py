@@ -17,7 +17,7 @@ from operations.cli._exit import DIFFERS, DONE, FAILED, REFUSED, UNREACHABLE, co
 from operations.stacks import Misused, StackTrouble, project_root
 
 if TYPE_CHECKING:
-    from operations.overview import Overview
+    from operations.overview import Overview, Reading
     from operations.site import Hosts
     from operations.status import Status
 
@@ -36,9 +36,10 @@ def command(
         typer.Option(help="Write a page for a browser too, with drift and the last drill.", metavar="FILE"),
     ] = None,
 ) -> None:
-    """Show which node runs the service, each of its members, the mirror and the clocks. Exit code 3 unless all is well.
+    """Show which node runs the service, each of its members, the mirror and the clocks.
 
-    With several stacks the worst counts: 1 error, 4 unreachable, 5 refused, 3 not healthy, 0.
+    Exit code 3 unless the service is whole, its mirror is in sync and it could fail over; clocks do not count. With
+    several stacks the worst counts: 1 error, 4 unreachable, 5 refused, 3 not healthy, 0.
     """
     if watch and as_json:
         raise Misused("--json prints one document, so it does not go with --watch.")
@@ -91,20 +92,28 @@ def _one(hosts: Hosts | Overview, *, drift: bool) -> Found:
     if isinstance(hosts, Overview):
         return None, hosts
     try:
-        status, overview = hosts.run(read(hosts.cluster(progress=tell), hosts.site, hosts.stack))
+        found = hosts.run(read(hosts.cluster(progress=tell), hosts.site, hosts.stack))
     except HostError as error:
         return None, unread(hosts.stack, str(error), code_of(error))
     except Exception as error:  # noqa: BLE001 one site that cannot be read hides no other
         return None, unread(hosts.stack, str(Unforeseen.of(error)), FAILED)
-    extra: dict[str, object] = {"exit_code": DONE if overview.healthy else DIFFERS}
+    extra: dict[str, object] = {"exit_code": _code(found)}
     if drift:
+        extra["drill"] = last_drill(project_root(), hosts.stack)
+    if drift and found.answered:
         subject = Subject(hosts.stack, hosts.owner, hosts.site, lambda: hosts.cluster(progress=tell))
-        extra |= {"drift": hosts.run(scan([subject])).sites[0], "drill": last_drill(project_root(), hosts.stack)}
-    return status, overview.model_copy(update=extra)
+        extra["drift"] = hosts.run(scan([subject])).sites[0]
+    return found.status, found.overview.model_copy(update=extra)
+
+
+def _code(found: Reading) -> int:
+    if found.error is not None:
+        return code_of(found.error)
+    return DONE if found.overview.healthy else DIFFERS
 
 
 def _print(found: list[Found], *, as_json: bool) -> None:
-    from operations.overview import render  # noqa: PLC0415 slow
+    from operations.overview import render, render_beside  # noqa: PLC0415 slow
 
     if as_json:
         import json  # noqa: PLC0415
@@ -112,7 +121,10 @@ def _print(found: list[Found], *, as_json: bool) -> None:
         sites = [overview.model_dump(mode="json") for _, overview in found]
         out.print(json.dumps({"sites": sites}, indent=2), markup=False)
     elif len(found) == 1 and found[0][0] is None:
-        err.print(found[0][1].message, markup=False)
+        overview = found[0][1]
+        err.print(overview.message, markup=False)
+        if overview.nodes:
+            out.print(render_beside(overview))
     else:
         out.print(render(found))
 

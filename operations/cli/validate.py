@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +12,12 @@ import typer
 from rich.markup import escape
 
 from declaration.cautions import cautions_of
-from declaration.errors import DeclarationError
+from declaration.errors import DeclarationError, StackFileError
 from declaration.load import from_stack_file
 from declaration.site import Site
+from operations.cli._arguments import AsJson
 from operations.cli._console import err, out
+from operations.cli._exit import FAILED
 from operations.stacks import Misused, StackTrouble, stack_file, stack_names
 
 
@@ -44,21 +49,46 @@ def command(
             help="Stacks or files; all stacks without any.", metavar="[STACK|FILE]...", autocompletion=_stacks
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check declarations: every mistake with its line and what would be right. Contacts no host."""
     chosen = sites or stack_names()
     if not chosen:
         raise StackTrouble("there is no stack to check yet; `squid-ha init NAME` writes one.")
-    failed = False
-    for site, path in [(site, _path_of(site)) for site in chosen]:
-        try:
-            declared = from_stack_file(path)
-        except (DeclarationError, StackTrouble) as error:
-            err.print(escape(str(error)) + "\n")
-            failed = True
-        else:
-            out.print(f"{site}: valid, {_in_words(declared)}", markup=False)
-            for caution in cautions_of(declared):
-                err.print(f"{site}: warning: {caution}", markup=False)
-    if failed:
-        raise typer.Exit(1)
+    found = {site: _read(path) for site, path in [(site, _path_of(site)) for site in chosen]}
+    if as_json:
+        document = {"stacks": [_as_data(site, declared) for site, declared in found.items()]}
+        out.print(json.dumps(document, indent=2), markup=False)
+    else:
+        _tell(found)
+    if any(isinstance(declared, Exception) for declared in found.values()):
+        raise typer.Exit(FAILED)
+
+
+def _read(path: Path) -> Site | DeclarationError:
+    try:
+        return from_stack_file(path)
+    except DeclarationError as error:
+        return error
+
+
+def _tell(found: Mapping[str, Site | DeclarationError]) -> None:
+    for site, declared in found.items():
+        if isinstance(declared, DeclarationError):
+            err.print(escape(str(declared)) + "\n")
+            continue
+        out.print(f"{site}: valid, {_in_words(declared)}", markup=False)
+        for caution in cautions_of(declared):
+            err.print(f"{site}: warning: {caution}", markup=False)
+
+
+def _as_data(site: str, declared: Site | DeclarationError) -> dict[str, object]:
+    """``message`` is why there is no declaration to look at, '' where there is one."""
+    wrong = declared if isinstance(declared, DeclarationError) else None
+    return {
+        "stack": site,
+        "valid": wrong is None,
+        "message": wrong.reason if isinstance(wrong, StackFileError) else "",
+        "mistakes": [asdict(mistake) for mistake in wrong.mistakes] if wrong else [],
+        "warnings": [] if isinstance(declared, DeclarationError) else [asdict(each) for each in cautions_of(declared)],
+    }

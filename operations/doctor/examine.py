@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import cast
 
 from blueprint.site import things
@@ -27,38 +27,54 @@ def found() -> dict[str, Check]:
 
 async def examine(cluster: Cluster, site: Site, stack: str) -> Report:
     """All findings, node by node in the declaration's order. Raises nothing that a host does: that is a finding."""
+    every = found()
     reached = dict(zip(cluster.nodes, await asyncio.gather(*map(reach.reach, cluster.nodes.values())), strict=True))
-    findings = [each.finding for each in reached.values()]
-    nodes = {name: cluster.nodes[name] for name, each in reached.items() if each.connected}
-    findings += await _ask(cluster, site, nodes)
-    if len(nodes) > 1:
-        findings += await ports.between(site, nodes)
-    gone = [name for name, each in reached.items() if not each.connected]
+    there = [cluster.nodes[name] for name, each in reached.items() if each.connected]
+    asked = await asyncio.gather(*(_ask(cluster, site, node, every) for node in there))
+    answers = {node.name: each for node, each in zip(there, asked, strict=True) if isinstance(each, _Answers)}
+    reached |= {node.name: each for node, each in zip(there, asked, strict=True) if isinstance(each, reach.Reached)}
+    findings = [each.finding for each in reached.values()] + _judged(cluster, site, every, answers)
+    if len(answers) > 1:
+        findings += await ports.between(site, {name: cluster.nodes[name] for name in answers})
+    gone = [name for name in cluster.nodes if name not in answers]
     return Report(stack=stack, findings=findings, nodes=list(cluster.nodes), unreachable=gone)
 
 
-async def _ask(cluster: Cluster, site: Site, nodes: Mapping[str, Node]) -> list[Finding]:
-    every = found()
+@dataclass(frozen=True)
+class _Answers:
+    """What one node said: check → its results; ``ours``: this stack owns the node."""
+
+    results: Mapping[str, Sequence[Result]]
+    ours: bool
+
+
+async def _ask(cluster: Cluster, site: Site, node: Node, every: Mapping[str, Check]) -> _Answers | reach.Reached:
+    """A node's answers, or the finding that it answers no longer."""
+    try:
+        results, owners = await _one(site, node, every), await read_owners(node)
+    except HostError as error:
+        return reach.lost(node, error)
+    return _Answers(results, owners.get(cluster.site) == cluster.owner)
+
+
+def _judged(cluster: Cluster, site: Site, every: Mapping[str, Check], answers: Mapping[str, _Answers]) -> list[Finding]:
     made = things(site, cluster.owner)
-    asked = await asyncio.gather(*(_one(site, node, every) for node in nodes.values()))
-    owned = await asyncio.gather(*(read_owners(node) for node in nodes.values()))
-    answers = dict(zip(nodes, asked, strict=True))
-    ours = {name: owners.get(cluster.site) == cluster.owner for name, owners in zip(nodes, owned, strict=True)}
+    pair_is_ours = any(each.ours for each in answers.values())
     return [
         finding
         for name, check in every.items()
-        for node in nodes
-        if answers[node][name]
+        for node, each in answers.items()
+        if each.results[name]
         for finding in check.judge(
             Asked(
                 site,
                 cluster.owner,
                 site.node(node),
-                answers[node][name],
-                {other: answers[other][name] for other in nodes if other != node},
-                ours[node],
+                each.results[name],
+                {other: answers[other].results[name] for other in answers if other != node},
+                each.ours,
                 made,
-                any(ours.values()),
+                pair_is_ours,
             )
         )
     ]
@@ -80,7 +96,7 @@ async def _singly(node: Node, wanted: Mapping[str, Sequence[Command]]) -> dict[s
     async def one(command: Command) -> Result:
         try:
             return await node.run(command)
-        except HostError as error:
+        except TimedOut as error:
             return Result(command, TIMED_OUT, "", error.message)
 
     return {name: [await one(each) for each in asked] for name, asked in wanted.items()}

@@ -36,6 +36,20 @@ async def reach(node: Node) -> Reached:
     return Reached(connected=True, finding=Finding(check=NAME, where=node.name, level="ok", sentence=sentence))
 
 
+def lost(node: Node, error: HostError) -> Reached:
+    """A node that was reached and then told nothing more: it went down, or its connection broke."""
+    return Reached(
+        connected=False,
+        finding=Finding(
+            check=NAME,
+            where=node.name,
+            level="problem",
+            sentence=f"it was reached, and then could not be asked: {error.message}",
+            remedy=error.remedy or "see that the node stays up and reachable, then run this again",
+        ),
+    )
+
+
 def _step(error: HostError) -> tuple[str, str]:
     """Where the way ends, in words, and what to look at if the error itself does not say."""
     if isinstance(error, HostKeyRefused):

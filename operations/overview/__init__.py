@@ -2,7 +2,7 @@
 
 from operations.overview.model import Overview
 from operations.overview.page import page
-from operations.overview.read import read, unread
-from operations.overview.show import render
+from operations.overview.read import Reading, read, unread
+from operations.overview.show import render, render_beside
 
-__all__ = ["Overview", "page", "read", "render", "unread"]
+__all__ = ["Overview", "Reading", "page", "read", "render", "render_beside", "unread"]

@@ -84,9 +84,10 @@ class Drill(BaseModel):
 
 
 class Overview(_Frozen):
-    """One site. ``message`` says why it could not be asked; then the rest is empty, and ``exit_code`` tells.
+    """One site. ``message`` says why nobody can tell what runs, and ``exit_code`` tells.
 
-    ``members`` from the top down. ``drift`` and ``drill`` are read for a page only.
+    Then there are no ``members``, and what could be read all the same is there; of a stack that cannot be used nothing
+    is. ``members`` from the top down. ``drift`` and ``drill`` are read for a page only.
     """
 
     stack: str

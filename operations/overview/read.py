@@ -3,60 +3,93 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from declaration.site import Site
 from declaration.time import Time
-from operations.engines import engine_of, membership_of
+from operations.engines import Tree, engine_of, membership_of
 from operations.health import can_fail_over
 from operations.overview.model import Drill, Half, Member, NodeClock, Note, Overview
 from operations.states import in_words
-from operations.status import Status, read_status
+from operations.status import Status
 from providers.connection.batching import BatchingNode
-from providers.connection.cluster import Cluster, Node
-from providers.connection.errors import HostError, Unknown
+from providers.connection.cluster import Cluster
+from providers.connection.errors import HostError, SudoRefused, Unreachable
 from providers.host import clocks
+from providers.roles import MirrorView, Notice
+
+T = TypeVar("T")
+
+_SILENT = (Unreachable, SudoRefused)
+"""What keeps a node from telling anything at all."""
 
 
-async def read(cluster: Cluster, site: Site, stack: str) -> tuple[Status, Overview]:
-    """Ask the nodes. Raises `Unknown` where none can tell what runs."""
+@dataclass(frozen=True)
+class Reading:
+    """What the nodes told. Without ``status`` nobody can tell what runs, ``error`` says why.
+
+    ``answered``: whether any node was reached.
+    """
+
+    overview: Overview
+    status: Status | None = None
+    error: HostError | None = None
+    answered: bool = True
+
+
+async def read(cluster: Cluster, site: Site, stack: str) -> Reading:
+    """Ask the nodes. A service of which nobody can tell hides nothing else that can be read."""
     reading = replace(cluster, nodes={name: BatchingNode(node) for name, node in cluster.nodes.items()})
-    status, times, notes, online = await asyncio.gather(
-        read_status(reading, site), _clocks(reading, site), _notes(reading, site), _online(reading, site)
+    runtime = engine_of(site).runtime
+    tree, views, times, notes, online = await asyncio.gather(
+        _told(runtime.tree(reading)),
+        _mirror(reading, site),
+        _clocks(reading, site),
+        _told(runtime.notices(reading)),
+        _online(reading, site),
     )
-    members = list(reversed(list(status.tree.states.items())))
-    return status, Overview(
+    # A service whose notices nobody can tell is never taken for a healthy one; why is said with the service itself.
+    noted = None if isinstance(notes, HostError) else [_note(notice) for notice in notes]
+    beside = Overview(
         stack=stack,
         time=now(),
         address=f"{site.virtual_ip}:{site.squid.port}",
         nodes=[node.name for node in site.nodes],
-        active=status.tree.active,
-        whole=status.whole,
-        healthy=status.sound and can_fail_over(site, online, [note.kind for note in notes]),
-        members=[
-            Member(name=name, depth=depth, states={node: in_words(state) for node, state in states.items()})
-            for depth, (name, states) in enumerate(members)
-        ],
-        mirror=[
-            Half(
-                node=name,
-                role=view.role,
-                connected=view.connected,
-                connection=view.connection,
-                data=view.data,
-                peer_data=view.peer_data,
-                percent=view.percent,
-                trouble=view.trouble,
-            )
-            for name, view in status.mirror.items()
-        ],
-        clocks=times,
-        notices=notes,
+        mirror=[_half(name, view) for name, view in views.items()],
+        clocks=[_clock(name, clock, _limit(site)) for name, clock in times.items()],
+        notices=noted or [],
     )
+    if isinstance(tree, HostError):
+        return _untold(beside, tree, answered=not all(isinstance(clock, _SILENT) for clock in times.values()))
+    status = Status(site, tree, views)
+    kinds = None if noted is None else [note.kind for note in noted]
+    healthy = status.sound and kinds is not None and can_fail_over(site, online, kinds)
+    known = {"active": tree.active, "whole": status.whole, "healthy": healthy, "members": _members(tree)}
+    return Reading(beside.model_copy(update=known), status)
+
+
+def _untold(beside: Overview, error: HostError, *, answered: bool) -> Reading:
+    """Where no node was reached, each one's clock says why, and the mirror would only say it again."""
+    mirror: Sequence[Half] = beside.mirror if answered else ()
+    overview = beside.model_copy(update={"message": str(error), "mirror": mirror})
+    return Reading(overview, error=error, answered=answered)
+
+
+async def _told(asking: Awaitable[T]) -> T | HostError:
+    try:
+        return await asking
+    except HostError as error:
+        return error
+
+
+async def _mirror(cluster: Cluster, site: Site) -> Mapping[str, MirrorView]:
+    return await engine_of(site).runtime.mirror(cluster) if site.mirror else {}
 
 
 async def _online(cluster: Cluster, site: Site) -> frozenset[str] | None:
@@ -64,8 +97,32 @@ async def _online(cluster: Cluster, site: Site) -> frozenset[str] | None:
     membership = membership_of(engine_of(site).runtime)
     try:
         return await membership.online(cluster) if membership else None
-    except Unknown:
+    except HostError:
         return None
+
+
+def _members(tree: Tree) -> list[Member]:
+    return [
+        Member(name=name, depth=depth, states={node: in_words(state) for node, state in states.items()})
+        for depth, (name, states) in enumerate(reversed(list(tree.states.items())))
+    ]
+
+
+def _half(node: str, view: MirrorView) -> Half:
+    return Half(
+        node=node,
+        role=view.role,
+        connected=view.connected,
+        connection=view.connection,
+        data=view.data,
+        peer_data=view.peer_data,
+        percent=view.percent,
+        trouble=view.trouble,
+    )
+
+
+def _note(notice: Notice) -> Note:
+    return Note(kind=notice.kind, text=notice.text, node=notice.node)
 
 
 def unread(stack: str, message: str, exit_code: int) -> Overview:
@@ -86,33 +143,27 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-async def _notes(cluster: Cluster, site: Site) -> list[Note]:
-    try:
-        found = await engine_of(site).runtime.notices(cluster)
-    except Unknown:
-        # Then nobody can tell what runs either, and that is said once.
-        return []
-    return [Note(kind=notice.kind, text=notice.text, node=notice.node) for notice in found]
+def _limit(site: Site) -> float:
+    """Seconds that a clock may be off."""
+    return (site.time.max_offset if site.time is not None else Time.model_fields["max_offset"].default).seconds
 
 
-async def _clocks(cluster: Cluster, site: Site) -> list[NodeClock]:
+async def _clocks(cluster: Cluster, site: Site) -> Mapping[str, clocks.Reading | HostError]:
     service = site.time.service if site.time is not None else clocks.EXISTING
-    limit = site.time.max_offset if site.time is not None else Time.model_fields["max_offset"].default
+    asked = (_told(clocks.read(node, service)) for node in cluster.nodes.values())
+    return dict(zip(cluster.nodes, await asyncio.gather(*asked), strict=True))
 
-    async def ask(node: Node) -> NodeClock:
-        try:
-            reading = await clocks.read(node, service)
-        except HostError as error:
-            return NodeClock(node=node.name, problem=error.message.splitlines()[0])
-        clock = reading.clock
-        return NodeClock(
-            node=node.name,
-            service=reading.service,
-            source=clock.source,
-            stratum=clock.stratum,
-            offset=None if clock.problem else clock.offset,
-            good=clock.within(limit.seconds),
-            problem=clock.problem,
-        )
 
-    return list((await cluster.each(ask)).values())
+def _clock(node: str, reading: clocks.Reading | HostError, limit: float) -> NodeClock:
+    if isinstance(reading, HostError):
+        return NodeClock(node=node, problem=reading.message.splitlines()[0])
+    clock = reading.clock
+    return NodeClock(
+        node=node,
+        service=reading.service,
+        source=clock.source,
+        stratum=clock.stratum,
+        offset=None if clock.problem else clock.offset,
+        good=clock.within(limit),
+        problem=clock.problem,
+    )

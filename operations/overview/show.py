@@ -11,6 +11,7 @@ from rich.text import Text
 
 from operations import status
 from operations.overview.model import NodeClock, Overview
+from providers.roles import MirrorView
 
 
 def render(found: Sequence[tuple[status.Status | None, Overview]]) -> RenderableType:
@@ -25,14 +26,29 @@ def render(found: Sequence[tuple[status.Status | None, Overview]]) -> Renderable
 
 def _site(read: status.Status | None, overview: Overview) -> RenderableType:
     if read is None:
-        return Text.from_markup(f"[red]{escape(overview.message)}[/red]")
-    parts: list[RenderableType] = [status.render(read)]
-    if overview.clocks:
-        parts += [Text(), _clocks(overview.clocks)]
-    if overview.notices:
-        parts.append(Text())
-    parts += [Text.from_markup(f"[yellow]notice:[/yellow] {escape(note.text)}") for note in overview.notices]
-    return Group(*parts)
+        message = Text.from_markup(f"[red]{escape(overview.message)}[/red]")
+        return _below_each_other([message, *_beside(overview)])
+    return _below_each_other([status.render(read), *_further(overview)])
+
+
+def render_beside(overview: Overview) -> RenderableType:
+    """What was read of a site although nobody can tell what runs there; without the message that says so."""
+    return _below_each_other(_beside(overview))
+
+
+def _beside(overview: Overview) -> list[RenderableType]:
+    views = {half.node: MirrorView(**half.model_dump(exclude={"node"})) for half in overview.mirror}
+    return [*([status.render_mirror(views)] if views else []), *_further(overview)]
+
+
+def _further(overview: Overview) -> list[RenderableType]:
+    notices = [Text.from_markup(f"[yellow]notice:[/yellow] {escape(note.text)}") for note in overview.notices]
+    return [*([_clocks(overview.clocks)] if overview.clocks else []), *([Group(*notices)] if notices else [])]
+
+
+def _below_each_other(parts: Sequence[RenderableType]) -> RenderableType:
+    """With an empty line in between."""
+    return Group(*[line for part in parts for line in (Text(), part)][1:])
 
 
 def _clocks(clocks: Sequence[NodeClock]) -> Table:

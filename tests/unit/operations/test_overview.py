@@ -23,7 +23,7 @@ from operations.overview.read import last_drill
 from operations.states import in_words
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
-from providers.connection.errors import Refused, Unknown
+from providers.connection.errors import HostError, Refused, SudoRefused, Unknown, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.loop import run_sync
 from providers.host.clocks import UNITS
@@ -59,6 +59,8 @@ class FakeRuntime:
         return self.views
 
     async def notices(self, cluster: Cluster) -> Sequence[Notice]:
+        if self.error:
+            raise self.error
         return self.said
 
 
@@ -69,7 +71,6 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
     class Engine:
         runtime = made
 
-    monkeypatch.setattr(statuses, "engine_of", lambda site: Engine())
     # The package offers the function `read` under its module's name.
     monkeypatch.setitem(read.__globals__, "engine_of", lambda site: Engine())
     return made
@@ -88,9 +89,10 @@ def clock(name: str):
     return answer
 
 
-def seen(site: Site, second: str = "synchronised.txt") -> tuple[statuses.Status, Overview]:
+def seen(site: Site, second: str = "synchronised.txt") -> tuple[statuses.Status | None, Overview]:
     cluster = fake_cluster(FakeNode("qsp-a", clock("synchronised.txt")), FakeNode("qsp-b", clock(second)))
-    return run_sync(read(cluster, site, "lab"))
+    found = run_sync(read(cluster, site, "lab"))
+    return found.status, found.overview
 
 
 def shown(*found: tuple[statuses.Status | None, Overview]) -> str:
@@ -238,6 +240,41 @@ def test_a_page_needs_nothing_else_and_has_all_there_is(site: Site, runtime: Fak
     assert '<meta http-equiv="refresh" content="5">' in page([full], 5.0)
 
 
+@pytest.mark.parametrize("error", [Unknown("no node has [a] quorum"), SudoRefused("no root [here]", node="qsp-a")])
+def test_where_no_engine_can_tell_mirror_and_clocks_show_beside_the_reason(
+    site: Site, runtime: FakeRuntime, error: HostError
+) -> None:
+    runtime.error = error
+    status, overview = seen(site, "no-sources.txt")
+    assert (status, overview.health, overview.members, overview.active) == (None, "unknown", (), None)
+    assert [clock.problem for clock in overview.clocks] == ["", "no source is selected"]
+    text = shown((status, overview))
+    assert text.splitlines()[0] == str(error)
+    assert re.search(r"^qsp-a +source +Connected", text, re.MULTILINE)
+    assert "no source is selected" in text
+    words = Page(page([overview.model_copy(update={"drill": Drill(started="2026", verdict="red")})])).words
+    for word in (error.message, "nobody can tell where it runs", "100.0 % in sync", "no source is selected", "2026"):
+        assert word in words, word
+    assert "does not run as a whole" not in words
+    assert "Not reached" not in words
+
+
+def test_where_no_node_answers_the_clocks_say_so_and_the_mirror_does_not_repeat_it(
+    site: Site, runtime: FakeRuntime
+) -> None:
+    def gone(command: Command) -> str:
+        raise Unreachable("no answer")
+
+    runtime.error = Unknown("LifeKeeper answers on no node")
+    runtime.views = {name: MirrorView(trouble=f"{name}: no answer") for name in ("qsp-a", "qsp-b")}
+    found = run_sync(read(fake_cluster(FakeNode("qsp-a", gone), FakeNode("qsp-b", gone)), site, "lab"))
+    assert not found.answered
+    text = shown((found.status, found.overview))
+    assert text.splitlines()[0] == "LifeKeeper answers on no node"
+    assert re.findall(r"qsp-[ab] +no answer", text) == ["qsp-a  no answer", "qsp-b  no answer"]
+    assert text.count("no answer") == 2
+
+
 @dataclass
 class FakeHosts:
     stack: str
@@ -270,6 +307,11 @@ def test_exit_codes(call, runtime: FakeRuntime) -> None:
     silent = call("lab", "other")
     assert silent.exit_code == 4
     assert silent.stdout.count("no node can tell") == 2
+    single = call("lab")
+    assert (single.exit_code, single.stderr.strip()) == (4, "no node can tell")
+    assert "no node can tell" not in single.stdout
+    assert "192.0.2.1 (chrony)" in single.stdout
+    assert call("lab", "alone").exit_code == 4
 
 
 def test_json_is_one_document(call, runtime: FakeRuntime) -> None:
@@ -296,6 +338,19 @@ def test_a_page_is_written_with_drift_and_watching_writes_it_again(call, monkeyp
     watched = call("lab", "--watch", "--html", str(file))
     assert (watched.exit_code, len(rounds)) == (0, 2), "Ctrl-C is how watching ends"
     assert "http-equiv" in file.read_text()
+
+
+def test_the_page_of_a_site_of_which_no_engine_can_tell_has_drift_and_the_last_drill(
+    call, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    runtime.error = Unknown("no node can tell")
+    monkeypatch.setattr("operations.drift.scan", lambda subjects: _drift())
+    monkeypatch.setitem(read.__globals__, "last_drill", lambda root, stack: Drill(started="2026", verdict="red"))
+    file = tmp_path / "page.html"
+    assert call("lab", "--html", str(file)).exit_code == 4
+    words = Page(file.read_text()).words
+    for word in ("no node can tell", "no differences", "2026", "192.0.2.1"):
+        assert word in words, word
 
 
 async def _drift():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 import pytest
 from rich.console import Console
 
+from declaration.errors import DeclarationError, Mistake
 from declaration.site import Site
 from operations import doctor as package
 from operations import site as sites
@@ -20,9 +22,10 @@ from operations.doctor import ports
 from operations.doctor.examine import examine
 from operations.doctor.model import Finding, Report
 from operations.doctor.show import render
+from operations.stacks import StackTrouble
 from providers.connection.access import ConnectionSettings
 from providers.connection.command import Command, Result, command
-from providers.connection.errors import HostError, SudoRefused, TimedOut
+from providers.connection.errors import HostError, Refused, SudoRefused, TimedOut
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.translate import as_host_error, host_key_refused
 from tests.support.terminal import alone
@@ -127,6 +130,32 @@ async def test_each_command_that_does_not_end_is_told_by_its_own_limit(site: Sit
     assert (found.level, "`look who has it` did not finish within 10 s" in found.sentence) == ("note", True)
 
 
+@pytest.mark.parametrize("asked", ["batch", "one by one", "owners"])
+async def test_a_node_that_drops_once_it_was_reached_is_a_finding_and_the_other_one_is_judged(
+    asked: str, site: Site
+) -> None:
+    @dataclass
+    class Dropping(FakeNode):
+        async def batch(self, commands: Sequence[Command]) -> list[Result]:
+            if asked == "owners":
+                return await super().batch(commands)
+            raise {"batch": FAILURES["no answer"]}.get(asked, TimedOut("60 s", node=self.name))
+
+    def answer(command: Command) -> str:
+        if command.argv[0] == "true" or (asked == "owners" and "owner" not in command.label):
+            return "[]" if command.argv[0] == "ip" else ""
+        raise FAILURES["no answer"]
+
+    other = FakeNode("qsp-b", lambda command: "[]" if "ip" in command.argv else "")
+    report = await examine(fake_cluster(Dropping("qsp-a", answer), other), site, "lab")
+    (found,) = [each for each in report.findings if each.where == "qsp-a"]
+    assert (found.check, found.level) == ("ssh", "problem")
+    assert "it was reached, and then could not be asked" in found.sentence
+    assert found.remedy
+    assert report.unreachable == ["qsp-a"]
+    assert any(each.where == "qsp-b" and each.check == "platform" for each in report.findings)
+
+
 def test_every_port_of_the_engine_is_a_door(site: Site) -> None:
     entries = [door.entry for door in ports.doors(site, site.node("qsp-a"))]
     assert entries == ["udp:192.0.2.11:5405", "udp:172.16.77.11:5406", "tcp:172.16.77.11:7789"]
@@ -224,6 +253,50 @@ def test_exit_codes_and_one_document(stacks: list[str], code: int, monkeypatch: 
     assert done.exit_code == code, done.output
     document = json.loads(done.stdout)
     assert [each["ready"] for each in document["stacks"]] == [each == "ready" for each in stacks]
+
+
+def test_a_stack_that_cannot_be_used_is_a_finding_and_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    errors: dict[str, Exception] = {
+        "wrong": DeclarationError([Mistake("nodes[0].address", "[x]", "an address", 3)], "stacks/Pulumi.wrong.yaml"),
+        "secret": StackTrouble("no such secret"),
+        "broken": Refused("not now", remedy="wait"),
+    }
+
+    def hosts_of(stack: str) -> FakeHosts:
+        if stack in errors:
+            raise errors[stack]
+        return FakeHosts(stack)
+
+    def looked_at(cluster: object, site: object, stack: str) -> Report:
+        if stack == "odd":
+            raise ZeroDivisionError
+        return REPORTS[stack].model_copy(update={"stack": stack})
+
+    monkeypatch.setattr(sites, "hosts_of", hosts_of)
+    monkeypatch.setattr(package, "examine", looked_at)
+    named = ["ready", *errors, "odd", "gone"]
+    done = alone(cli.command, [*named, "--json"])
+    assert done.exit_code == 3, done.output
+    reports = json.loads(done.stdout)["stacks"]
+    assert [(each["stack"], each["findings"][0]["check"]) for each in reports] == [
+        (name, {"ready": "disk", "gone": "ssh"}.get(name, "stack")) for name in named
+    ]
+    shown = alone(cli.command, named).stdout
+    for text in ("found:    [x]", "no such secret", "→ wait", "not understood: ZeroDivisionError", "ready for `pulumi"):
+        assert text in shown, text
+    assert isinstance(alone(cli.command, ["wrong"]).exception, DeclarationError), "one alone ends as other commands do"
+
+
+def test_several_stacks_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=10)
+
+    def looked_at(cluster: object, site: object, stack: str) -> Report:
+        both.wait()
+        return REPORTS[stack]
+
+    monkeypatch.setattr(sites, "hosts_of", FakeHosts)
+    monkeypatch.setattr(package, "examine", looked_at)
+    assert alone(cli.command, ["ready", "problem"]).stdout.count("not understood") == 0
 
 
 def test_the_table_says_what_to_do() -> None:

@@ -1,0 +1,56 @@
+"""What `init` and `validate` print for programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from operations.cli import init
+from operations.stacks import project_root, render, stack_file
+from tests.support.terminal import squid_ha
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    templates = project_root() / "stacks" / "templates"
+    (tmp_path / "stacks").mkdir()
+    (tmp_path / "stacks" / "templates").symlink_to(templates)
+    (tmp_path / "Pulumi.yaml").write_text("name: squid-ha\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "new", "initialised"), [(["--no-stack"], True, None), ([], True, True), ([], False, False)]
+)
+def test_init_as_json_is_one_document_with_the_file_and_whether_the_stack_is_new(
+    project: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], new: bool, initialised: bool | None
+) -> None:
+    monkeypatch.setattr(init, "ensure_stack", lambda name: new)
+    done = squid_ha("init", "lyon", "--phase", "2", "--json", *words)
+    assert done.exit_code == 0, done.output
+    path = project / "stacks" / "Pulumi.lyon.yaml"
+    assert json.loads(done.stdout) == {"stack": "lyon", "phase": 2, "written": str(path), "initialised": initialised}
+    assert "squid-ha validate lyon" in done.stderr
+    assert path.exists()
+
+
+def test_validate_as_json_has_every_mistake_of_every_stack_with_place_found_and_expected(project: Path) -> None:
+    stack_file("good").write_text(render("lab.yaml.j2", lab="/lab", engine="pacemaker"))
+    stack_file("wrong").write_text(stack_file("good").read_text().replace("port: 3128", "port: 99999"))
+    stack_file("broken").write_text("config: [")
+    done = squid_ha("validate", "--json")
+    assert done.exit_code == 1
+    assert done.stderr == ""
+    broken, good, wrong = json.loads(done.stdout)["stacks"]
+    assert (good["stack"], good["valid"], good["mistakes"], good["message"]) == ("good", True, [], "")
+    assert all(set(each) == {"path", "found", "advice"} for each in good["warnings"])
+    assert (wrong["stack"], wrong["valid"], wrong["message"]) == ("wrong", False, "")
+    (mistake,) = wrong["mistakes"]
+    assert (mistake["path"], mistake["found"], mistake["line"] > 1) == ("squid.port", "99999", True)
+    assert "65535" in mistake["expected"]
+    assert (broken["valid"], broken["mistakes"]) == (False, [])
+    assert broken["message"]
+    assert squid_ha("validate", "good", "--json").exit_code == 0
