@@ -9,6 +9,7 @@ from lxml import etree
 
 from providers.connection.command import Command, command
 from providers.pacemaker.fragments import Element
+from providers.pacemaker.moments import seconds
 
 PROMOTED = frozenset({"Promoted", "Master"})
 """What releases since and before Pacemaker 2.1 call the promoted role."""
@@ -226,18 +227,24 @@ def _failure(found: Element) -> Failure:
 
 
 def _is_over(failure: Failure, root: Element) -> bool:
-    """Whether a resource that was degraded is well again: its latest look says so.
+    """Whether a resource that was degraded is well again: it was looked at with that result since.
 
-    Pacemaker keeps the bad answer beside that until the failure expires, in which nothing happens to the resource.
+    Pacemaker keeps the bad answer until the failure expires, in which nothing happens to the resource. The good answer
+    that it keeps beside it is of the last time that the answer changed to a good one, which may have been before.
     """
-    return failure.degraded and any(
-        operation.get("task") == failure.operation and operation.get("rc") in _WELL
+    if not failure.degraded:
+        return False
+    looks = [
+        (operation.get("rc", ""), seconds(operation.get("last-rc-change", "")))
         for node in root.iterfind("node_history/node")
         if node.get("name") == failure.node
         for history in node.iterfind("resource_history")
         if history.get("id", "").partition(":")[0] == failure.resource
         for operation in history.iterfind("operation_history")
-    )
+        if operation.get("task") == failure.operation
+    ]
+    bad = max((when for code, when in looks if code == failure.code and when is not None), default=None)
+    return bad is not None and any(code in _WELL and when is not None and when > bad for code, when in looks)
 
 
 def _fail_counts(root: Element) -> dict[tuple[str, str], int]:

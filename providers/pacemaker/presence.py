@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from lxml import etree
 
 from providers.connection.cluster import Cluster
 from providers.connection.command import command
 from providers.pacemaker import live
+from providers.pacemaker.moments import seconds
 
 SLACK = 10.0
 """Seconds by which the clocks of a node and of this machine may differ: the engine's history is by the node's."""
-_COMPLETED = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d+)?\s*(Z|[+-]\d\d:?\d\d)?")
 
 
 @dataclass(frozen=True)
@@ -47,15 +45,6 @@ def parse(output: str) -> Sequence[Fencing]:
     """The history that crm_mon prints as XML."""
     root = etree.fromstring(output.encode())
     return [
-        Fencing(event.get("target", ""), event.get("status", ""), _seconds(event.get("completed", "")))
+        Fencing(event.get("target", ""), event.get("status", ""), seconds(event.get("completed", "")))
         for event in root.iter("fence_event")
     ]
-
-
-def _seconds(text: str) -> float | None:
-    """Releases write it with or without fractions, and with a zone or, being UTC then, without."""
-    match = _COMPLETED.match(text)
-    if match is None:
-        return None
-    zone = (match[3] or "Z").replace("Z", "+00:00")
-    return datetime.fromisoformat(f"{match[1]}T{match[2]}{zone}").astimezone(UTC).timestamp()

@@ -1,5 +1,6 @@
 """What Pacemaker makes of the agent's parameters about the log, and of a proxy that is degraded, by its own tools."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -64,13 +65,19 @@ async def test_a_degraded_proxy_is_shown_as_such_and_runs(tools: Tools, tmp_path
     assert found.active == "qsp-b"
 
 
-@pytest.mark.parametrize(("now", "shown"), [("0", False), ("190", True)])
-def test_a_proxy_that_is_well_again_is_not_shown_as_degraded(tools: Tools, tmp_path: Path, now: str, shown: bool):
-    """Pacemaker keeps the bad answer until `failure-timeout`, beside that of the latest look."""
+@pytest.mark.parametrize(("since", "now", "shown"), [(60, "0", False), (60, "190", True), (-60, "0", True)])
+def test_a_proxy_that_is_well_again_is_not_shown_as_degraded(
+    tools: Tools, tmp_path: Path, since: int, now: str, shown: bool
+):
+    """Pacemaker keeps the bad answer until `failure-timeout`, and beside it the last change to a good one.
+
+    That good one is from ``since`` seconds after the bad one; a negative number: from before, and it is bad still.
+    """
     lines = CIB.splitlines()
     number = next(n for n, line in enumerate(lines) if MONITORED in line and 'on_node="qsp-b"' in line)
     kept = lines[number].replace(MONITORED, 'id="squid_last_failure_0"').replace('rc-code="0"', 'rc-code="190"')
-    lines[number : number + 1] = [kept, lines[number].replace('rc-code="0"', f'rc-code="{now}"')]
+    looked = re.sub(r'last-rc-change="(\d+)"', lambda at: f'last-rc-change="{int(at[1]) + since}"', lines[number])
+    lines[number : number + 1] = [kept, looked.replace('rc-code="0"', f'rc-code="{now}"')]
     file = tmp_path / "cib.xml"
     file.write_text("\n".join(lines))
     said = tools.run("crm_mon", "--output-as=xml", "--one-shot", "--inactive", env={"CIB_file": str(file)})
