@@ -25,7 +25,7 @@ from providers.host.settings import FileState, NodeSettings, UnitState
 
 DIRECTORY = "/usr/lib/squid-ha"
 PROGRAM = f"{DIRECTORY}/alert"
-SPOOL = "/var/spool/squid-ha"
+SPOOL = alert.SPOOL
 NEW = f"{SPOOL}/new"
 MEMORY = f"{SPOOL}/agent"
 CONFIGURATION = f"{paths.CONFIGURATION_DIRECTORY}/alerts.conf"
@@ -38,12 +38,17 @@ CHECK_TIMER = "squid-ha-alerts-check.timer"
 
 @dataclass(frozen=True)
 class EngineAlerts:
-    """What an engine adds: ``programs`` by path, the ``group`` that may raise events, how its mirror is looked at."""
+    """What an engine adds: ``programs`` by path, the ``group`` that may raise events, how its mirror is looked at.
+
+    ``look``: one of the programs, for an engine that raises no events and has to be asked; it gets ``look_words``.
+    """
 
     programs: Mapping[str, str] = field(default_factory=dict[str, str])
     group: str = ""
     mirror_check: str = ""
     mirror_resource: str = ""
+    look: str = ""
+    look_words: tuple[str, ...] = ()
 
 
 def packages(site: Site) -> tuple[str, ...]:
@@ -116,6 +121,8 @@ def rendered(site: Site, declared: Alerts, owner: str, engine: EngineAlerts) -> 
         mirror_full=declared.mirror_full,
         mirror_check=engine.mirror_check if site.mirror else "",
         mirror_resource=engine.mirror_resource if site.mirror else "",
+        engine_look=engine.look,
+        engine_words=engine.look_words,
         max_offset=f"{site.time.max_offset.seconds:g}" if site.time else "",
         mail_to=mail.to if mail else (),
         mail_from=mail.sender if mail else "",

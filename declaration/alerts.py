@@ -102,7 +102,8 @@ class Alerts(Settings):
     """How full, in percent, the mirror's filesystem may be before that is told."""
 
     check_every: Duration = Duration("1m")
-    """How often the mirror and the clock are looked at; they are told of when two looks in a row found the same."""
+    """How often the mirror and the clock are looked at, with `engine: lifekeeper` LifeKeeper's lists too; what lasts is
+    told of when two looks in a row found the same."""
 
     pause: Duration = Duration("1m")
     """Least time between two messages of a node about the same kind of event; what happens meanwhile is told at once

@@ -22,6 +22,8 @@ class Configuration:
     mirror_full: int = 80
     mirror_check: str = ""
     mirror_resource: str = ""
+    engine_look: str = ""
+    engine_words: tuple[str, ...] = ()
     max_offset: str = ""
     mail_to: tuple[str, ...] = ()
     mail_from: str = ""
@@ -78,7 +80,7 @@ KillMode=process
 
 
 def check_service(program: str) -> str:
-    """Looks at mirror and clock, and sends what waits; see `send_service`."""
+    """Looks at mirror and clock, and at what the engine tells; sends what waits; see `send_service`."""
     return f"""\
 [Unit]
 Description=Look at the mirror and the clock, for alerts (squid-ha)

@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from declaration.alerts import Mail, Webhook
     from declaration.site import Site
 
-BY_LOOKING = frozenset[Event](("mirror_full", "clock"))
-"""What a node sees by itself, whatever the engine."""
-
-BY_ENGINE: Mapping[str, frozenset[Event]] = {"pacemaker": frozenset(EVENTS)}
-"""What each engine tells of, what a node sees by itself included; an engine that is not here tells of nothing."""
+NOT_TOLD: Mapping[str, Mapping[Event, str]] = {
+    "lifekeeper": {
+        "fencing": "LifeKeeper fences nobody for this program: what its own quorum and STONITH do, its log tells",
+        "node_lost": "LifeKeeper's lists do not tell a lost node from one that was stopped on purpose; `failover` and "
+        "`mirror_unsynced` tell what follows from it",
+    }
+}
+"""Engine → what it does not tell of, and why."""
 
 _HOUR = 3_600_000
 _MONTH = 30 * 24 * _HOUR
@@ -25,7 +28,7 @@ _MONTH = 30 * 24 * _HOUR
 
 def possible(site: Site) -> frozenset[Event]:
     """The events that this site can have."""
-    found = BY_ENGINE.get(site.engine, BY_LOOKING)
+    found = frozenset(EVENTS) - NOT_TOLD.get(site.engine, {}).keys()
     if site.virtual_ip is None:
         found &= {"clock"}
     if site.mirror is None:
@@ -113,4 +116,4 @@ def _why(site: Site, event: Event) -> str:
         return f"`{event}` needs two nodes"
     if site.mirror is None and event in {"split_brain", "mirror_unsynced", "mirror_full"}:
         return f"`{event}` needs a mirror"
-    return f"the engine `{site.engine}` does not tell of `{event}`"
+    return f"the engine `{site.engine}` does not tell of `{event}`: {NOT_TOLD[site.engine][event]}"

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from importlib import resources
 
+SPOOL = "/var/spool/squid-ha"
+"""Where it keeps events, and what was told."""
+
 
 def text() -> str:
     """The script, to be put on the nodes with mode 0755."""

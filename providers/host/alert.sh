@@ -4,7 +4,7 @@
 #
 #   alert raise EVENT TEXT   keep an event; whoever may write to the spool may do this
 #   alert deliver            send what is kept (root)
-#   alert check              look at the mirror and the clock, then send what is kept (root)
+#   alert check              look at mirror and clock, and at what the engine tells, then send what is kept (root)
 #   alert test               send a test over every channel at once and print what became of it (root)
 #
 # An event is a file: raising it never waits for a network, so that nothing that raises one is held up. What could not
@@ -267,6 +267,21 @@ check_mirror() {
     report mirror_full "$problem" "$mount_point is $full % full"
 }
 
+# What only the engine can tell: its program gets the folder of states and the words, and prints a line for each finding:
+# `EVENT now TEXT` of what has happened, `EVENT wrong TEXT` of what lasts, `EVENT well TEXT` of what is right.
+check_engine() {
+    [ -x "$engine_look" ] || return 0
+    # shellcheck disable=SC2086 # words without blanks, and without signs that a shell would expand
+    timeout -k 5 240 "$engine_look" "$spool/state" $engine_words >"$work/engine" 2>/dev/null
+    while read -r event kind text; do
+        case $kind in
+            now) raise "$event" "$text" ;;
+            wrong) report "$event" "$text" '' ;;
+            well) report "$event" '' "$text" ;;
+        esac
+    done <"$work/engine"
+}
+
 running() {
     systemctl --quiet is-active "$1" 2>/dev/null
 }
@@ -349,7 +364,7 @@ case ${1:-} in
 esac
 
 site='' stack='' channels='' events='' pause=60 remind=86400 virtual_ip='' mount_point='' mirror_full=80
-mirror_check='' mirror_resource='' max_offset='' mail_to='' mail_from='' mail_url='' mail_tls=none mail_user=''
+mirror_check='' mirror_resource='' engine_look='' engine_words='' max_offset='' mail_to='' mail_from='' mail_url='' mail_tls=none mail_user=''
 mail_password_file='' webhook_url='' webhook_url_file='' webhook_token_file=''
 # shellcheck source=/dev/null
 . "$conf" || exit 1
@@ -360,6 +375,7 @@ trap 'exit 143' TERM INT HUP
 case $1 in
     deliver) deliver ;;
     check)
+        check_engine
         check_mirror
         check_clock
         deliver

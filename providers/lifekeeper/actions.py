@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified, Refused, Unknown, Unreachable
 from providers.host.waiting import reporting, until
-from providers.lifekeeper import live, speaking, stopping, views
+from providers.lifekeeper import live, planned, speaking, stopping, views
 from providers.lifekeeper.hierarchy import active, arrived, role, roots, service
 from providers.lifekeeper.move import MOVE_LIMIT, switchover
 from providers.lifekeeper.speaking import Line
@@ -137,6 +137,7 @@ async def start_alone(cluster: Cluster, node: str) -> None:
     if heard:
         raise Refused(f"{', '.join(heard)} is alive to LifeKeeper here", node=node, remedy="`squid-ha switchover`")
     tags = service({node: seen[node]})
+    await planned.note(cluster, node)
     for root in roots({node: seen[node]}, tags):
         putting = Line(node, "perform_action", f"Put {root} in service", {"tag": root, "action": "restore"})
         await reporting(speaking.say(cluster, putting), lambda seconds: _tell_waiting(cluster, node, seconds))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified, Refused
 from providers.host.waiting import reporting, until
-from providers.lifekeeper import live, speaking
+from providers.lifekeeper import live, planned, speaking, split
 from providers.lifekeeper.halves import mirror, volume
 from providers.lifekeeper.hierarchy import arrived, role, roots, service
 from providers.lifekeeper.speaking import Line
@@ -27,6 +27,8 @@ async def switchover(cluster: Cluster, to: str) -> None:
         return
     _refuse_unfit(cluster, seen, tags, to)
     await _refuse_stale_mirror(cluster, to, seen[to])
+    await split.refuse_victim(cluster, seen, to)
+    await planned.note(cluster, to)
     cluster.progress(f"Moving {', '.join(tags)} to {to}")
     for root in roots(seen, tags):
         putting = Line(to, "perform_action", f"Put {root} in service", {"tag": root, "action": "restore"})

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from providers.connection.cluster import Cluster
-from providers.connection.command import Command, command, script
+from providers.connection.command import Command, script
 from providers.connection.errors import Refused, Unknown
 from providers.host.waiting import until
-from providers.lifekeeper import grammar, live, views
+from providers.lifekeeper import grammar, live, split
 from providers.lifekeeper.actions import aside, back, cleanup, maintenance, start_alone
-from providers.lifekeeper.halves import mirror, volume
+from providers.lifekeeper.halves import mirror
 from providers.lifekeeper.hierarchy import Tree, active, service, tree_of
 from providers.lifekeeper.move import MOVE_LIMIT, switchover
-from providers.lifekeeper.views import IN_SERVICE, View
-from providers.roles import Notice, SplitBrain
+from providers.lifekeeper.split import resolve, save_logs, split_brain
+from providers.lifekeeper.views import View
+from providers.roles import Notice
 
 # $1: what tells by its exit code whether LifeKeeper runs; then what starts it. In a scope of its own: what it leaves
 # running would end with the unit of the timer that starts it.
@@ -36,9 +37,15 @@ async def active_node(cluster: Cluster) -> str | None:
     Raises `Unknown` while it is spread over nodes, `Refused` where LifeKeeper is stopped on all, so that none can tell.
     """
     try:
-        nodes = active(await live.read(cluster))
+        seen = await live.read(cluster)
     except live.Stopped as stopped:
         raise Refused(stopped.message, remedy=stopped.remedy) from None
+    nodes = active(seen)
+    if mirrors := split.apart(seen):
+        raise Unknown(
+            f"split brain: {' and '.join(mirrors)} is in service on {' and '.join(split.sources(seen, mirrors[0]))}",
+            remedy="`squid-ha resolve split-brain` ends it, once both logs are saved",
+        )
     if len(nodes) > 1:
         raise Unknown(
             f"the service is on its way: parts of it are in service on {' and '.join(nodes)}",
@@ -65,48 +72,23 @@ async def way_back(cluster: Cluster, node: str) -> Mapping[str, Command]:  # noq
 
 
 async def notices(cluster: Cluster) -> Sequence[Notice]:
-    """Nodes on which LifeKeeper does not run; what else it notes is in its log."""
+    """Nodes on which LifeKeeper does not run, and halves of the mirror that were given up; the rest is in its log."""
     seen = await live.read(cluster)
-    return [
+    stopped = [
         Notice("standby", f"LifeKeeper does not run on {name}, so the service cannot come there", name)
         for name in cluster.nodes
         if name not in seen
     ]
-
-
-def _no(what: str, remedy: str) -> Refused:
-    return Refused(
-        f"with `engine: lifekeeper` this program cannot {what}: no command for it is published", remedy=remedy
-    )
-
-
-async def split_brain(cluster: Cluster) -> SplitBrain | None:
-    """Refused where the mirror is in service on both nodes: how that is ended is not published. None otherwise."""
-    seen = await live.read(cluster)
-    for tag in service(seen):
-        halves = {name: view.instances[tag] for name, view in seen.items() if tag in view.instances}
-        sources = [name for name, each in halves.items() if each.type == "netraid" and each.state in IN_SERVICE]
-        if len(sources) > 1:
-            raise _no(
-                f"end a split brain (the mirror {tag} is in service on {' and '.join(sources)})",
-                "`mirror_action TAG fullresync SOURCE TARGET` overwrites the target: see SIOS's manual first",
-            )
-    return None
-
-
-async def save_logs(cluster: Cluster, node: str, source: str, to: str) -> None:
-    """Copy the folder ``source`` below the mount point where it is mounted."""
-    view = (await views.read(cluster, [node]))[node]
-    filesystem = (volume(node, view) or (None, None))[0]
-    if filesystem is None or filesystem.state not in IN_SERVICE:
-        raise _no("read a half of the mirror that is not in service", f"copy from the other node than {node}")
-    await cluster.node(node).run(command("cp", "-a", f"{filesystem.id}/{source}", to))
-
-
-async def resolve(cluster: Cluster, victim: str, left: Callable[[], Awaitable[None]]) -> None:
-    """Refused, see `split_brain`."""
-    del cluster, left
-    raise _no(f"throw away what {victim} has", "`mirror_action TAG fullresync SOURCE TARGET`: see SIOS's manual first")
+    given_up = [
+        Notice(
+            "fence",
+            f"the end of a split brain was cut off: {victim}'s half of the mirror is still to be overwritten from "
+            f"{survivor}; `squid-ha resolve split-brain` goes on with it",
+            victim,
+        )
+        for victim, survivor in (await split.unfinished(cluster, seen)).items()
+    ]
+    return [*stopped, *given_up]
 
 
 __all__ = [

@@ -1,12 +1,15 @@
 """Copying the logs off one half of the mirror to the node's own disk, whether or not that half is mounted.
 
 A half that is not mounted cannot be: DRBD lets nobody read a secondary's volume, and making it primary while its other
-half is gone would have it fenced. Its filesystem lies at the beginning of the backing disk, so it is read there,
-through a read-only loop device and without its journal, in a mount namespace that ends with the script. Only then: such
-a namespace keeps the other mounts too, so a service that stops during a copy could not give its volume up.
+half is gone would have it fenced; DataKeeper's md device is not even there. Its filesystem lies at the beginning of the
+disk below the mirror, so it is read there, through a read-only loop device and without its journal, in a mount
+namespace that ends with the script. Only then: such a namespace keeps the other mounts too, so a service that stops
+during a copy could not give its volume up.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from providers.connection.cluster import Node
 from providers.connection.command import command
@@ -36,17 +39,19 @@ umask 077
 _MOUNTED = f"""{_BEGIN}
 mountpoint -q -- "$1" || {{ echo "$1 is no longer mounted; try again" >&2; exit 1; }}
 {_COPY}"""
-# $1 resource, $2 folder, $3 new folder
+# $1 unused, $2 folder, $3 new folder, then what prints the disk below the mirror
 _NOT_MOUNTED = rf"""{_BEGIN}
-device=$(drbdadm sh-ll-dev "$1" </dev/null)
-# What DRBD has written went past this node's own cache of the disk.
+folder=$2 new=$3
+shift 3
+device=$("$@" </dev/null)
+# What the mirror has written went past this node's own cache of the disk.
 blockdev --flushbufs "$device"
 loop=$(losetup --find --show --read-only -- "$device")
 trap 'losetup --detach "$loop" 2>/dev/null || :' EXIT
 trap 'exit 1' HUP INT TERM
 at=$(mktemp -d)
 mount -t ext4 -o ro,noload "$loop" "$at" 2>/dev/null || mount -t xfs -o ro,norecovery,nouuid "$loop" "$at"
-set -- "$at" "$2" "$3"
+set -- "$at" "$folder" "$new"
 {_COPY}
 umount "$at"; rmdir "$at"
 """
@@ -54,15 +59,21 @@ _OWN_MOUNTS = ("unshare", "--mount", "--propagation", "private")
 
 
 async def save(node: Node, mount_point: str, source: str, to: str, resource: str = drbd.RESOURCE) -> None:
+    """`copy` of a half by DRBD."""
+    await copy(node, mount_point, source, to, ("drbdadm", "sh-ll-dev", resource))
+
+
+async def copy(node: Node, mount_point: str, source: str, to: str, device: Sequence[str]) -> None:
     """Copy ``source`` below the mount point to the new folder ``to``; nothing to do where that is there.
 
-    Raises `Refused` where the node's own disk has no room for it.
+    ``device``: the command that prints the disk below the mirror. Raises `Refused` where the node's own disk has no
+    room for the copy.
     """
     mounted = await node.run(command("mountpoint", "-q", "--", mount_point, ok=None, reads=True))
     if mounted.exit_code == 0:
         words = ("sh", "-c", _MOUNTED, "sh", mount_point, source, to)
     else:
-        words = (*_OWN_MOUNTS, "sh", "-c", _NOT_MOUNTED, "sh", resource, source, to)
+        words = (*_OWN_MOUNTS, "sh", "-c", _NOT_MOUNTED, "sh", "", source, to, *device)
     label = f"copy {source} of this half of the mirror to {to}"
     saving = command(*words, ok={0, _NO_SPACE}, timeout=LIMIT, label=label)
     result = await node.run(saving)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,10 @@ from lab.narrate import Narrator
 from operations.drill import chart, saved
 from operations.drill.site import Options, drill
 from operations.stacks import ensure_stack, write_lab
+from providers.lifekeeper import alerts
 from tests.cluster import lab_site
 from tests.cluster.lab_stack import LabStack
+from tests.cluster.test_split_brain import LOG, apart, serves, split
 
 if TYPE_CHECKING:
     from tests.cluster.conftest import Machines
@@ -77,3 +80,59 @@ def test_it_does_in_a_drill_what_it_states(site: Machines) -> None:
     found = {each.name: {text.split(":")[0] for text in each.findings} - {"gap"} for each in report.scenarios}
     assert {name: what for name, what in found.items() if what} == {}
     assert set(report.left_out) == LEFT_OUT, report.left_out
+
+
+LOOK = "/root/lifekeeper-look"
+WORDS = "node=qsp-a node=qsp-b service=ip-192.0.2.10 mirror=datarep-mirror"
+
+
+def looked(machines: Machines, name: str) -> str:
+    """What the alerts' look on a node finds."""
+    return asyncio.run(machines.sudo(name, f"mkdir -p {LOOK}.d; sh {LOOK} {LOOK}.d {WORDS}"))
+
+
+@pytest.mark.parametrize("given_up", ["the node that had the service", "the one that took it over"])
+def test_of_two_halves_that_both_serve_one_is_given_up_and_all_of_it_copied(site: Machines, given_up: str) -> None:
+    """A pair without quorum, cut in two: each node takes the other one for dead, and serves."""
+    hosts, machines = lab_site.reach(), site
+    before = lab_site.until(lambda: lab_site.healthy(hosts), "the mirror is the same on both nodes", limit=1800)
+    active = before.tree.active
+    assert active is not None
+    standby = lab_site.other(hosts, active)
+    for name in machines.names:
+        asyncio.run(machines.sudo(name, f"printf %s {shlex.quote(alerts.look())} > {LOOK}"))
+        assert "split_brain well" in looked(machines, name)
+    for name in machines.names:
+        asyncio.run(machines.sudo(name, "; ".join(f"ip route add {route}" for route in apart(name))))
+    lab_site.until(lambda: serves(machines, standby), "the standby node serves its own half", limit=900)
+    for name in machines.names:
+        asyncio.run(machines.sudo(name, f"echo only-on-{name} >>{LOG}; sync"))
+    assert "split_brain" not in looked(machines, standby), "neither sees the other one"
+    for name in machines.names:
+        asyncio.run(machines.sudo(name, "; ".join(f"ip route del {route}" for route in apart(name))))
+    assert lab_site.until(lambda: split(hosts), "each is seen on both", limit=300) == set(machines.names)
+    lab_site.until(
+        lambda: "split_brain wrong" in looked(machines, active) or None, "a path between them lives again", limit=300
+    )
+    victim, survivor = (active, standby) if given_up.endswith("had the service") else (standby, active)
+    lab_site.until(lambda: hears(machines, survivor, victim), "the survivor hears the victim", limit=300)
+    done = lab_site.squid_ha("resolve", "split-brain", "lab", "--victim", victim, "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = lab_site.until(lambda: lab_site.healthy(hosts), "the victim has been copied", limit=2400)
+    assert after.tree.active == survivor
+    saved = [line for line in done.stderr.splitlines() if "(victim)" in line][-1].split()[-1]
+    assert f"only-on-{victim}" in asyncio.run(machines.sudo(victim, f"cat {saved}/access.log"))
+    assert f"only-on-{survivor}" in asyncio.run(machines.sudo(survivor, f"cat {saved}/access.log"))
+    assert "split_brain well" in looked(machines, survivor)
+    # What the victim wrote is nowhere on its own half either: all of it was copied, not what the survivor had changed.
+    moved = lab_site.squid_ha("switchover", "lab")
+    assert moved.returncode == 0, moved.stdout + moved.stderr
+    log = asyncio.run(machines.sudo(victim, f"cat {LOG}"))
+    assert f"only-on-{survivor}" in log
+    assert f"only-on-{victim}" not in log
+
+
+def hears(machines: Machines, name: str, other: str) -> bool | None:
+    """True once LifeKeeper on ``name`` takes the other one for alive."""
+    said = asyncio.run(machines.sudo(name, f"/opt/LifeKeeper/bin/sys_getst -s {other}"))
+    return said.strip() == "ALIVE" or None

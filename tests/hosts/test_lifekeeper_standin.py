@@ -14,12 +14,14 @@ import pytest_asyncio
 
 from lab import control, lifekeeper
 from lab.shell import Result
+from providers.lifekeeper import alerts
 
 pytestmark = [pytest.mark.spare, pytest.mark.asyncio(loop_scope="module")]
 
 A, B = "qsp-a", "qsp-b"
 ADDRESSES = {A: ("192.0.2.11", "172.16.77.11"), B: ("192.0.2.12", "172.16.77.12")}
 BIN = "/opt/LifeKeeper/bin"
+LOOK = "/root/lifekeeper-look"
 VIP = "192.0.2.10"
 SETTINGS = "LKCHECKINTERVAL=1\nLCMHBEATTIME=1\nLCMNUMHBEATS=8\n"
 REQUEST = f"""
@@ -54,6 +56,13 @@ class LifeKeeper:
         rows = [line.split("\x01") for line in (await self.ok(node, "ins_list")).splitlines()]
         return {row[3]: row[6] for row in rows}
 
+    async def failovers(self, node: str) -> list[str]:
+        """What the alerts' look on a node has found since the last one."""
+        words = f"node={A} node={B} service=vip member=vip member=squid"
+        told = await self.pair.sudo(node, f"mkdir -p {LOOK}.d; sh {LOOK} {LOOK}.d {words}")
+        assert "split_brain" not in told
+        return [line.removeprefix("failover now ") for line in told.splitlines()]
+
     async def switch(self, node: str, **switches) -> None:
         text = shlex.quote(json.dumps(switches))
         await self.pair.sudo(node, f"printf %s {text} > /opt/LifeKeeper/config/stand-in.json")
@@ -75,6 +84,7 @@ async def cluster(pair) -> LifeKeeper:
             "printf 'http_access allow all\\nshutdown_lifetime 1 seconds\\n' > /etc/squid/conf.d/all.conf;"
             " systemctl restart squid; systemctl disable -q squid",
         )
+        await pair.sudo(node, f"printf %s {shlex.quote(alerts.look())} > {LOOK}")
         await lifekeeper.provide(node)
         assert "not SIOS LifeKeeper" in await pair.sudo(node, f"{lifekeeper.MEDIA}/setup")
         await pair.sudo(node, f"printf '{SETTINGS}' > /etc/default/LifeKeeper")
@@ -239,6 +249,7 @@ async def test_a_dead_service_is_recovered_on_the_spot(cluster) -> None:
 
 
 async def test_a_service_that_cannot_be_recovered_moves(cluster) -> None:
+    assert [await cluster.failovers(node) for node in (A, B)] == [[], []]
     await cluster.pair.sudo(A, "mv /usr/sbin/squid /usr/sbin/squid.gone; systemctl kill --signal=KILL squid")
 
     async def moved() -> bool:
@@ -247,8 +258,11 @@ async def test_a_service_that_cannot_be_recovered_moves(cluster) -> None:
     await until(moved, 60)
     assert (await cluster.states(A))["squid"] == "OSF"
     assert via() == B
+    assert await cluster.failovers(B) == [f"the service failed over from {A} to {B}: squid has failed there"]
+    assert await cluster.failovers(A) == []
     await cluster.pair.sudo(A, "mv /usr/sbin/squid.gone /usr/sbin/squid")
     await cluster.ok(A, "perform_action -t vip -a restore")
+    assert [await cluster.failovers(node) for node in (A, B)] == [[], []], "somebody moved it back"
 
 
 async def test_a_node_without_power_is_taken_over_and_comes_back_as_standby(cluster) -> None:
@@ -260,6 +274,7 @@ async def test_a_node_without_power_is_taken_over_and_comes_back_as_standby(clus
 
     await until(taken)
     assert via() == B
+    assert await cluster.failovers(B) == [f"the service failed over from {A} to {B}: {A} was lost"]
     await cluster.fails(B, "lkcli resource delete --tag vip", 9, "out of service")
     assert "FAILOVER INHIBITED" in await cluster.ok(B, "lcdstatus")
     control.call("start", host=A)
@@ -270,6 +285,7 @@ async def test_a_node_without_power_is_taken_over_and_comes_back_as_standby(clus
     await until(back, 60)
     assert await cluster.states(A) == {"squid": "OSU", "vip": "OSU"}
     assert via() == B
+    assert [await cluster.failovers(node) for node in (A, B)] == [[], []]
 
 
 async def test_deletion_minds_what_stands_above_and_all_systems(cluster) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blueprint.engines.lifekeeper import product, service
+from blueprint.engines.lifekeeper import alerts, product, service
 from blueprint.platforms import PLATFORMS
 from blueprint.thing import Thing
 from declaration.site import Site
@@ -16,8 +16,7 @@ def packages(site: Site) -> tuple[str, ...]:
 
 
 def things(site: Site, owner: str) -> list[Thing]:
-    """The product on the nodes, its communication paths, the service from the bottom up."""
-    del owner
+    """The product on the nodes, its communication paths, the service from the bottom up; its alerts."""
     members = service.things(site)
     paths = product.paths(site)
-    return [product.thing(site, [*members, paths]), paths, *members]
+    return [product.thing(site, [*members, paths]), paths, *members, *alerts.things(site, owner)]

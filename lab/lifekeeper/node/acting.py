@@ -28,7 +28,7 @@ async def perform_action(run: Context, values: Values) -> None:
 
 @command("mirror_action")
 async def mirror_action(run: Context, values: Values) -> None:
-    """pause, resume, force, fullresync."""
+    """pause, resume, force, fullresync; the last of the whole device, on the system that is its source."""
     each = run.system.instance(values["tag"])
     if each.type != "netraid":
         raise Failed(5, f'"{each.tag}" is no mirror')
@@ -37,17 +37,21 @@ async def mirror_action(run: Context, values: Values) -> None:
         each.kit.update(source="yes", insync="yes", orphan="no")
         run.system.save()
         return
-    if each.state != ISP:
+    if each.state != ISP or values.get("source", run.lcd.name) != run.lcd.name:
         raise Failed(5, f'"{each.tag}" is not in service on {run.lcd.name}: its source is elsewhere')
-    each.kit["paused"] = "yes" if action == "pause" else "no"
-    if action in ("pause", "fullresync"):
-        await mirror.detach(each.kit)
-    run.system.save()
-    if action != "pause":
-        peers = [one.system for one in run.lcd.equivalencies if one.tag == each.tag]
-        for peer in peers:
-            await run.system.links.call(peer, "offer", tag=each.tag)
-        await mirror.attach(each.kit, whole=action == "fullresync")
+    peers = [one.system for one in run.lcd.equivalencies if one.tag == each.tag]
+    if unknown := set(values.get("targets", ())) - set(peers):
+        raise Failed(5, f'"{each.tag}" has no target on {", ".join(sorted(unknown))}')
+    # Or a check of its health brings the other half in meanwhile, with what has changed here alone.
+    async with run.system.busy:
+        each.kit["paused"] = "yes" if action == "pause" else "no"
+        if action in ("pause", "fullresync"):
+            await mirror.detach(each.kit)
+        run.system.save()
+        if action != "pause":
+            for peer in values.get("targets") or peers:
+                await run.system.links.call(peer, "offer", tag=each.tag)
+            await mirror.attach(each.kit, whole=action == "fullresync")
 
 
 @command("lcdremexec")

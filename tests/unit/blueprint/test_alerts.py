@@ -119,11 +119,3 @@ def test_what_a_node_says_of_a_test_is_read():
         Try(node="qsp-a", channel="webhook", delivered=False, said="curl: (7) no route"),
     ]
     assert shown(found) == "qsp-a: mail: delivered\nqsp-a: webhook: not delivered: curl: (7) no route"
-
-
-def test_an_engine_without_events_of_its_own_leaves_what_a_node_sees_by_itself():
-    raw = {name: part for name, part in SITES[3].items() if name != "pacemaker"} | {"engine": "lifekeeper"}
-    found: dict[str, Any] = {thing.name: thing for thing in things(read({**raw, "alerts": ALERTS}, "x"), OWNER)}
-    assert names.CLUSTER_ALERTS not in found
-    text = found[names.ALERTS].inputs.nodes["proxy-a"].files["/etc/squid-ha/alerts.conf"].content
-    assert "events='mirror_full clock'" in text

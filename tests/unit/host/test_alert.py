@@ -386,6 +386,46 @@ def test_a_mirror_that_does_not_answer_is_not_well(stub):
     assert "no answer within 30 s" in looks(stub)[1]
 
 
+def engine(stub: Stub, *lines: str, words: tuple[str, ...] = ("node=qsp-a", "service=ip-1")) -> None:
+    """An engine's own program that finds these."""
+    printed = "".join(f"echo '{line}'\n" for line in lines)
+    stub.tool("engine-look", f'#!/bin/sh\necho "$@" >"$STUB/words"\n{printed}')
+    stub.configure(
+        pause=1,
+        events=("failover", "split_brain"),
+        engine_look=str(stub.folder / "bin/engine-look"),
+        engine_words=words,
+    )
+
+
+def test_what_an_engine_finds_has_happened_is_told_at_once(stub):
+    engine(stub, "failover now the service failed over: qsp-a was lost")
+    assert looks(stub) == ["the service failed over: qsp-a was lost"]
+    assert (stub.folder / "words").read_text().split() == [
+        str(stub.folder / "spool/state"),
+        "node=qsp-a",
+        "service=ip-1",
+    ]
+
+
+def test_what_an_engine_finds_wrong_is_told_at_the_second_look_once_and_when_it_is_right_again(stub):
+    engine(stub, "split_brain wrong in service on both")
+    assert looks(stub) == [], "one look may be a slip"
+    assert looks(stub, 3) == ["in service on both"]
+    os.utime(stub.folder / "spool/state/sent-webhook-split_brain", (0, 0))
+    engine(stub)
+    assert len(looks(stub, 2)) == 1, "an engine that cannot tell says of nothing that it is well"
+    engine(stub, "split_brain well in service on one")
+    assert looks(stub)[1] == "well again: in service on one"
+
+
+def test_an_engines_program_that_is_not_there_holds_up_nothing(stub):
+    engine(stub)
+    (stub.folder / "bin/engine-look").unlink()
+    stub.run("raise", "failover", "x")
+    assert looks(stub) == ["x"]
+
+
 # Test
 
 

@@ -15,6 +15,9 @@ from providers.lifekeeper import grammar
 from providers.lifekeeper.defaults import PATH
 
 MDSTAT = ("read the mirror's state", "look for a resynchronisation")
+COPYING = (
+    "md0 : active raid1 nbd0[2] sdb[0]\n      5 blocks [2/1] [U_]\n      [>...]  recovery = 1.5% (1/5)\n\n/dev/md0\n"
+)
 KINDS = {"ip": ("comm", "ip"), "qsp": ("gen", "qsp"), "gen": ("gen", "app"), "dk": ("scsi", "netraid")}
 
 
@@ -456,6 +459,15 @@ class Pair:
             if each in other.instances:
                 other.instances[each][4] = "OSU"
             lcd.instances[each][4] = "ISP"
+        return (0,)
+
+    def mirror_action(self, name, values):
+        """Only a copy of everything, by name of source and target; it is seen under way from then on."""
+        (target,) = values["targets"]
+        here, there = (self.lcds[each].instances[values["tag"]][4] for each in (name, target))
+        if (values["action"], values["source"], here) != ("fullresync", name, "ISP") or there == "ISP":
+            return 5, "", "not between a source here and a target that is out of service"
+        self.lcds[name].mdstat = COPYING
         return (0,)
 
 

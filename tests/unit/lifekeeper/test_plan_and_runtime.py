@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 import shlex
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from operations.plan import as_data, rows
 from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified, Refused, Unknown, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
-from providers.lifekeeper import actions, grammar, runtime
+from providers.lifekeeper import actions, grammar, planned, runtime
 from providers.lifekeeper.mirror_view import parse_mdstat, seen_from_both
 from providers.roles import MirrorView
 from tests.support.terminal import squid_ha
@@ -81,6 +82,30 @@ def test_a_switchover_puts_the_root_in_service_on_the_target():
     asyncio.run(runtime.switchover(pair.cluster(), "proxy-b"))
     assert asyncio.run(runtime.active_node(pair.cluster())) == "proxy-b"
     assert pair.said[-1] == ("proxy-b", "/opt/LifeKeeper/bin/perform_action -t ip-192.0.2.10 -a restore")
+
+
+NOTED = "note for the alerts that a move was asked for"
+
+
+def test_a_move_that_was_asked_for_is_noted_for_the_alerts_where_the_service_goes():
+    pair = fresh()
+    up(pair, members(2))
+    pair.said.clear()
+    asyncio.run(runtime.switchover(pair.cluster(), "proxy-b"))
+    assert pair.said[0] == ("proxy-b", NOTED)
+    pair.said.clear()
+    asyncio.run(runtime.switchover(pair.cluster(), "proxy-b"))
+    assert pair.said == [], "nothing moves, so nothing would take the note away"
+    for each in pair.lcds["proxy-b"].instances.values():
+        each[4] = "OSU"
+    asyncio.run(runtime.start_alone(alone(pair), "proxy-b"))
+    assert pair.said[0] == ("proxy-b", NOTED)
+
+
+def test_the_note_is_left_only_where_there_are_alerts(tmp_path):
+    for folder, left in ((tmp_path / "without", False), (tmp_path, True)):
+        done = subprocess.run(["sh", "-c", planned._NOTE, "sh", str(folder)], check=True, capture_output=True)
+        assert (done.stderr, (folder / "planned").exists()) == (b"", left)
 
 
 def test_a_switchover_to_a_node_that_hears_nobody_is_refused():
@@ -296,7 +321,8 @@ def test_of_two_with_the_word_in_their_tags_squids_is_the_one_that_protects_it()
     pair.said.clear()
     asyncio.run(runtime.switchover(pair.cluster(), "proxy-b"))
     assert asyncio.run(runtime.active_node(pair.cluster())) == "proxy-b"
-    assert [line for _, line in pair.said] == ["/opt/LifeKeeper/bin/perform_action -t ip-192.0.2.10 -a restore"]
+    said = [line for _, line in pair.said if line.startswith("/opt/LifeKeeper/")]
+    assert said == ["/opt/LifeKeeper/bin/perform_action -t ip-192.0.2.10 -a restore"]
     assert pair.lcds["proxy-a"].instances["qsp-squid"][4] == "ISP"
 
 

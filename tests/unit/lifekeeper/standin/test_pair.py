@@ -376,6 +376,55 @@ async def test_an_equivalency_whose_resource_is_gone_stops_nobody(pair: Pair):
     assert pair.states(B)["vip"] == "ISP"
 
 
+async def split(pair: Pair) -> list[str]:
+    """Both take the other one for dead, and meet again; what is done to the mirror from then on."""
+    await built(pair)
+    pair.beat()
+    pair.cut = True
+    await monitor._gone(pair.systems[B], A)
+    pair.cut = False
+    pair.beat()
+    for name, other in ((A, B), (B, A)):
+        await monitor._back(pair.systems[name], other)
+    assert pair.states(A) == pair.states(B) == IN, "it is logged, and nothing else is done"
+    pair.acts.clear()
+    return pair.acts
+
+
+async def test_a_split_brain_is_ended_by_a_copy_of_everything_from_the_half_that_stays(pair: Pair, monkeypatch):
+    acts = await split(pair)
+
+    async def attach(_kit: dict[str, str], *, whole: bool = False) -> None:
+        acts.append(f"attach {'whole' if whole else 'changes'}")
+
+    monkeypatch.setattr(mirror, "attach", attach)
+    line = f"mirror_action datarep fullresync {A} {B}"
+    assert (await pair.run(A, line))[0] == 1, "two sources"
+    await pair.ok(B, "perform_action -t datarep -a remove")
+    acts.clear()
+    await pair.ok(A, line)
+    assert acts == ["attach whole"]
+    assert pair.systems[B].lcd.instances["datarep"].kit["source"] == "no"
+
+
+@pytest.mark.parametrize("ends", [f"{B} {A}", f"{A} {A}"])
+async def test_a_copy_from_or_to_another_system_than_there_is_is_refused(pair: Pair, ends: str):
+    await built(pair)
+    assert (await pair.run(A, f"mirror_action datarep fullresync {ends}"))[0] == 5
+
+
+async def test_no_check_of_the_health_brings_a_half_in_during_a_copy_of_everything(pair: Pair, monkeypatch):
+    await built(pair)
+    system, held = pair.systems[A], []
+
+    async def detach(_kit: dict[str, str]) -> None:
+        held.append(system.busy.locked())
+
+    monkeypatch.setattr(mirror, "detach", detach)
+    await pair.ok(A, "mirror_action datarep fullresync")
+    assert held == [True]
+
+
 async def test_a_lock_that_somebody_holds_is_told(pair: Pair):
     await built(pair)
     await pair.ok(B, "flg_create -f !action!7!1!qsp-b:other")
