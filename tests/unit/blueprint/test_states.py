@@ -68,6 +68,10 @@ def preview(state: Any) -> dict[str, str]:
     return found
 
 
+ANNOUNCED = {"rotation": "update"}
+"""What CHANGELOG.md says that an upgrade from `LATEST` changes: a failed `squid -k rotate` fails the rotation."""
+
+
 def test_there_is_a_state_of_the_version_before():
     assert LATEST in STATES
 
@@ -90,8 +94,8 @@ def test_its_properties_are_still_read(version):
         wire.decode(binding.load_kind(each["kind"]).Wanted, properties)
 
 
-def test_after_an_upgrade_the_preview_shows_nothing():
-    assert preview(STATES[LATEST]) == {}
+def test_after_an_upgrade_the_preview_shows_what_the_changelog_announces_and_nothing_else():
+    assert preview(STATES[LATEST]) == ANNOUNCED
 
 
 @pytest.mark.parametrize("version", sorted(set(STATES) - {LATEST}))

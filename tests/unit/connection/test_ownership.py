@@ -1,5 +1,6 @@
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from providers.connection.errors import Refused, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.journal import NodeJournal
 from providers.connection.ownership import claim, only_own, read_owners, release
+from providers.contract import State
 from tests.unit.local import LocalNode
 
 
@@ -97,6 +99,9 @@ def owned_by(line):
     return lambda command: line if str(command) == "read the node's owner" else ""
 
 
+NOTHING = State()
+
+
 class Thing:
     """A kind that notes that it was removed."""
 
@@ -109,9 +114,9 @@ class Thing:
 @pytest.mark.parametrize("theirs", ["lab/owner squid-ha/other", "berlin/owner squid-ha/berlin"])
 async def test_a_stack_takes_nothing_back_where_another_has_taken_a_node_over(theirs):
     nodes = [FakeNode("qsp-a", owned_by("lab/owner squid-ha/lab")), FakeNode("qsp-b", owned_by(theirs))]
-    thing = Thing()
+    thing: Any = Thing()
     with pytest.raises(Refused, match=r"qsp-b: this node belongs to squid-ha/\w+ .*\n.*forget it"):
-        await reconcile.remove(thing, only_own(fake_cluster(*nodes), "forget it"), None)
+        await reconcile.remove(thing, only_own(fake_cluster(*nodes), "forget it"), NOTHING)
     assert not thing.removed
 
 
@@ -122,6 +127,6 @@ def lost(command):
 @pytest.mark.parametrize("other", [owned_by(""), owned_by("lab/owner squid-ha/lab"), lost])
 async def test_nodes_that_are_its_own_or_nobodys_or_lost_are_no_obstacle(other):
     nodes = [FakeNode("qsp-a", owned_by("lab/owner squid-ha/lab")), FakeNode("qsp-b", other)]
-    thing = Thing()
-    await reconcile.remove(thing, only_own(fake_cluster(*nodes), "forget it"), None)
+    thing: Any = Thing()
+    await reconcile.remove(thing, only_own(fake_cluster(*nodes), "forget it"), NOTHING)
     assert thing.removed

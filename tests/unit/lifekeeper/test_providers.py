@@ -280,8 +280,8 @@ def test_somebody_elses_filesystem_below_a_resource_is_not_deleted_with_it(tag):
     for _ in range(2):
         with pytest.raises(Refused, match=f"{tag} on {OTHERS}") as refused:
             down(pair, [thing])
-    assert all(f"{name}: LifeKeeper may delete" in str(refused.value) for name in pair.names)
-    assert f"dep_remove -p {tag} -c {OTHERS}" in str(refused.value)
+        assert all(f"{name}: LifeKeeper may delete" in str(refused.value) for name in pair.names)
+        assert f"dep_remove -p {tag} -c {OTHERS}" in str(refused.value)
     assert (pair.tables(), pair.said) == (tables, [])
     for lcd in pair.lcds.values():
         lcd.ties.remove((tag, OTHERS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -255,8 +256,8 @@ async def test_cleanup_waits_for_a_switchover_to_end() -> None:
 async def test_nothing_is_thrown_away_before_what_a_serving_victim_recorded_is_saved(monkeypatch) -> None:
     order: list[str] = []
 
-    def notes(what: str, answer: object = None):
-        async def note(*_: object) -> object:
+    def notes(what: str, answer: Any = None):
+        async def note(*_: object) -> Any:
             order.append(what)
             return answer
 
