@@ -105,7 +105,8 @@ class Site(Settings):
     takeover: bool = False
     """Accept nodes that another stack owns, a foreign cluster, or a foreign configuration of Squid.
 
-    That stack then changes nothing on them any more, and its `pulumi destroy` is refused.
+    That stack then changes nothing on them any more, unless it takes them over in turn, and its `pulumi destroy` is
+    refused. Take it out again after the first `up`.
     """
 
     adopted: Adopted | None = None

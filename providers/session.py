@@ -19,6 +19,8 @@ from providers.connection.loop import run_sync
 from providers.connection.ownership import OWNED_ELSEWHERE, only_own
 from providers.connection.pool import open_cluster
 from providers.contract import Observed, Present, State
+from providers.kinds import load_kind
+from providers.places import noted_on
 
 Secrets = Callable[[str], str | None]
 """The value of a configuration key that was set with ``pulumi config set --secret``, or None."""
@@ -65,6 +67,15 @@ def connections(site: Site, secret: Secrets, patience: float = BOOT) -> list[Con
     ]
 
 
+def _guarded(kind: str, cluster: Cluster, wanted: State, remedy: str) -> Cluster:
+    """The cluster, on which nothing is written where another stack owns a node that the thing is about.
+
+    A kind that claims nodes sees to their owners itself.
+    """
+    claims = getattr(load_kind(kind), "CLAIMS", False)
+    return cluster if claims else only_own(cluster, noted_on(cluster, wanted), remedy)
+
+
 class SiteAccess:
     """One declared site, ready to be acted on; synchronous, because Pulumi's provider methods are.
 
@@ -109,13 +120,13 @@ class SiteAccess:
     def apply(self, identity: str, kind: str, wanted: State, previous: State | None = None) -> Present[State]:
         """Make it true, note on the nodes what was applied, and tell what is then there."""
         sealed, cluster = self.sealed(kind, wanted), self._of(identity)
-        writing = cluster if cluster.takeover else only_own(cluster, OWNED_ELSEWHERE)
+        writing = _guarded(kind, cluster, sealed, OWNED_ELSEWHERE)
 
         async def work() -> Present[State]:
             # With the state lost, the nodes alone know what was declared before.
             edited = previous is None and await applied.edited(cluster, sealed)
             present = await reconcile.apply(kind, writing, sealed, previous=previous, edited=edited)
-            await applied.record(cluster, sealed)
+            await applied.record(writing, sealed)
             return present
 
         return run_sync(work())
@@ -123,9 +134,10 @@ class SiteAccess:
     def remove(self, identity: str, kind: str, wanted: State) -> None:
         """Take it back, and the note that it was applied. Raises `Refused` where another stack took a node over."""
         cluster = self._of(identity)
+        writing = _guarded(kind, cluster, wanted, _TAKEN_OVER)
 
         async def work() -> None:
-            await reconcile.remove(kind, only_own(cluster, _TAKEN_OVER), wanted)
+            await reconcile.remove(kind, writing, wanted)
             await applied.forget(cluster)
 
         run_sync(work())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import unquote
 
@@ -99,8 +99,8 @@ async def claim(cluster: Cluster, node: Node, *, root: str = ROOT) -> None:
         raise _foreign(cluster, node, others, _JUST_NOW if cluster.takeover else OWNED_ELSEWHERE)
 
 
-def only_own(cluster: Cluster, remedy: str) -> Cluster:
-    """The same cluster, whose `hold` raises `Refused` with this remedy where another stack owns one of its nodes.
+def only_own(cluster: Cluster, names: Sequence[str], remedy: str) -> Cluster:
+    """The same cluster, whose `hold` raises `Refused` with this remedy where another stack owns one of these nodes.
 
     For what is done by a stack's own state: after a takeover that state still tells of nodes that are another's now.
     A node that nobody owns is no obstacle, nor one that cannot be reached: what is done there tells.
@@ -108,8 +108,9 @@ def only_own(cluster: Cluster, remedy: str) -> Cluster:
 
     async def hold(*, without_lost: bool = False) -> None:
         await cluster.hold(without_lost=without_lost)
-        owned = await asyncio.gather(*(read_owners(node) for node in cluster.nodes.values()), return_exceptions=True)
-        for node, owners in zip(cluster.nodes.values(), owned, strict=True):
+        nodes = [cluster.node(name) for name in names]
+        owned = await asyncio.gather(*map(read_owners, nodes), return_exceptions=True)
+        for node, owners in zip(nodes, owned, strict=True):
             if isinstance(owners, Unreachable):
                 continue
             if isinstance(owners, BaseException):

@@ -15,6 +15,8 @@ from providers.contract import Absent, Observed, Present, State
 from providers.host import facts, phases
 
 SQUID_CONFIGURATION = "/etc/squid/squid.conf"
+CLAIMS = True
+"""This kind decides itself what becomes of a node that another stack owns (`providers.session`)."""
 DEFAULT_CLUSTER_NAMES = frozenset({"", "debian"})
 """``cluster_name`` of the corosync.conf that distributions ship: nobody's cluster."""
 

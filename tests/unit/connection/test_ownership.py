@@ -116,7 +116,7 @@ async def test_a_stack_takes_nothing_back_where_another_has_taken_a_node_over(th
     nodes = [FakeNode("qsp-a", owned_by("lab/owner squid-ha/lab")), FakeNode("qsp-b", owned_by(theirs))]
     thing: Any = Thing()
     with pytest.raises(Refused, match=r"qsp-b: this node belongs to squid-ha/\w+ .*\n.*forget it"):
-        await reconcile.remove(thing, only_own(fake_cluster(*nodes), "forget it"), NOTHING)
+        await reconcile.remove(thing, only_own(fake_cluster(*nodes), ["qsp-a", "qsp-b"], "forget it"), NOTHING)
     assert not thing.removed
 
 
@@ -128,5 +128,12 @@ def lost(command):
 async def test_nodes_that_are_its_own_or_nobodys_or_lost_are_no_obstacle(other):
     nodes = [FakeNode("qsp-a", owned_by("lab/owner squid-ha/lab")), FakeNode("qsp-b", other)]
     thing: Any = Thing()
-    await reconcile.remove(thing, only_own(fake_cluster(*nodes), "forget it"), NOTHING)
+    await reconcile.remove(thing, only_own(fake_cluster(*nodes), ["qsp-a", "qsp-b"], "forget it"), NOTHING)
+    assert thing.removed
+
+
+async def test_only_the_nodes_that_a_thing_is_about_count():
+    nodes = [FakeNode("qsp-a", owned_by("lab/owner squid-ha/lab")), FakeNode("qsp-b", owned_by("x/owner squid-ha/x"))]
+    thing: Any = Thing()
+    await reconcile.remove(thing, only_own(fake_cluster(*nodes), ["qsp-a"], "forget it"), NOTHING)
     assert thing.removed
