@@ -12,10 +12,12 @@ from providers.connection.errors import NotVerified, Refused, Unknown
 from providers.contract import Absent, Observed, Present, State
 from providers.host.settings import NodeSettings, converge_settings, read_settings, remove_settings
 from providers.pacemaker import journals, live, sbd_conf, stack
+from providers.pacemaker.live import Live
 
 AGENT = "stonith:external/sbd"
 """The fencing agent. Without the parameter ``sbd_device`` it takes the disk from the daemon's own file."""
 
+_DAEMON = "sbd.service"
 _HEADER, _DISK, _RESTART = "found header", "disk", "pending-daemon"
 AREA = 1024 * 1024
 """Bytes at the device's beginning that must be zero before, and are zero again after. A header and 255 slots of two
@@ -157,8 +159,8 @@ async def _running(cluster: Cluster) -> bool:
     return bool(await _running_on(cluster))
 
 
-async def _running_on(cluster: Cluster) -> list[str]:
-    query = command("systemctl", "is-active", "--quiet", "corosync.service", ok=None, reads=True)
+async def _running_on(cluster: Cluster, unit: str = "corosync.service") -> list[str]:
+    query = command("systemctl", "is-active", "--quiet", unit, ok=None, reads=True)
     found = await cluster.each(lambda node: node.run(query))
     return [name for name, result in found.items() if result.exit_code == 0]
 
@@ -237,13 +239,32 @@ async def _require_blank(node: Node, device: str) -> None:
 
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
-    """Files and units as they were; a header that we wrote on an empty device goes, any other stays."""
+    """Files and units as they were; a header that we wrote on an empty device goes, any other stays.
+
+    A cluster that goes on without this fencing starts anew without SBD, in maintenance mode, before the header goes.
+    Raises `Refused` while it still fences with it.
+    """
     known = await journals.entries(cluster)
     header = _shared(wanted, await _headers(cluster, wanted)) if known.get(_HEADER) == "blank" else None
+    watching = await _running_on(cluster, _DAEMON)
+    if restart := bool(watching) or await stack.interrupted(cluster):
+        await stack.refuse_alone(cluster)
+        _refuse_fencing(await live.read(cluster))
+    await cluster.each(lambda node: remove_settings(cluster, node, wanted.nodes[node.name]), list(wanted.nodes))
+    if restart:
+        await stack.restart(cluster)
+        if left := await _running_on(cluster, _DAEMON):
+            raise NotVerified("SBD still runs although it was switched off", node=left[0], remedy=f"see {_DAEMON}")
     if header and _found(known, wanted.device, header) == "blank":
-        if await _running(cluster):
-            raise Refused("SBD's disk cannot be emptied while the cluster runs", remedy="remove the cluster first")
         zero = script(_ZERO, wanted.device, str(AREA), label=f"empty the beginning of {wanted.device}")
         await next(iter(cluster.nodes.values())).run(zero)
-    await cluster.each(lambda node: remove_settings(cluster, node, wanted.nodes[node.name]), list(wanted.nodes))
     await journals.forget(cluster)
+
+
+def _refuse_fencing(current: Live) -> None:
+    fencing = sorted(name for name, each in current.cib.primitives().items() if each.agent == AGENT)
+    if fencing:
+        raise Refused(
+            f"the cluster fences by SBD with {', '.join(fencing)}",
+            remedy="take that out first; with `pacemaker.fencing` declared otherwise, `pulumi up` does both in order",
+        )

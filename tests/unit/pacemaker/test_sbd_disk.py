@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from providers.connection.command import Command, Result
-from providers.connection.errors import Refused
+from providers.connection.errors import NotVerified, Refused
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.contract import Absent
 from providers.host.settings import FileState, NodeSettings
@@ -219,3 +220,59 @@ async def test_fencing_writes_to_another_disk_before_anything_is_managed_on_it(
     found = cib.primitives()
     assert found["fencing"].parameters == {"sbd_device": "/dev/three"}
     assert (found["by-file"].parameters, found["ipmi"].parameters) == ({}, {})
+
+
+@pytest.fixture
+def fencing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The fencing resources of a running cluster."""
+    names: list[str] = []
+
+    class Told:
+        def primitives(self) -> dict[str, Primitive]:
+            return {name: Primitive(id=name, agent=sbd.AGENT) for name in names}
+
+    async def read(_cluster: object) -> Live:
+        return cast("Live", SimpleNamespace(cib=Told()))
+
+    async def nothing(_cluster: object) -> None:
+        pass
+
+    monkeypatch.setattr(sbd.live, "read", read)
+    monkeypatch.setattr(sbd.stack, "refuse_alone", nothing)
+    return names
+
+
+async def test_fencing_that_is_switched_off_leaves_a_cluster_that_started_anew_without_sbd(
+    disks: Disks, journals: FakeJournals, fencing: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    order: list[str] = []
+
+    async def restart(_cluster: object) -> None:
+        order.append(f"anew, with the header of {disks.found['/dev/one']}")
+        disks.running = False
+
+    monkeypatch.setattr(sbd.stack, "restart", restart)
+    await up(disks, journals, "/dev/one")
+    disks.running = True
+    fencing.append("fencing")
+    with pytest.raises(Refused, match="fences by SBD with fencing"):
+        await down(disks, journals, "/dev/one")
+    assert (order, disks.found["/dev/one"]) == ([], "uuid of /dev/one")
+    fencing.clear()
+    await down(disks, journals, "/dev/one")
+    assert order == ["anew, with the header of uuid of /dev/one"]
+    assert disks.found["/dev/one"] == ""
+
+
+async def test_a_disk_that_a_daemon_still_watches_is_not_emptied(
+    disks: Disks, journals: FakeJournals, fencing: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    async def restart(_cluster: object) -> None:
+        """It does not end."""
+
+    monkeypatch.setattr(sbd.stack, "restart", restart)
+    await up(disks, journals, "/dev/one")
+    disks.running = True
+    with pytest.raises(NotVerified, match="SBD still runs"):
+        await down(disks, journals, "/dev/one")
+    assert disks.found["/dev/one"] == "uuid of /dev/one"
