@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from tests.cluster.conftest import Machines
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(6 * 3600 if ALL else 3600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(12 * 3600 if ALL else 3 * 3600)]
 
 BEFORE = ("node-1", "node-2", "lifekeeper", "paths")
 VOLUME = ("tree-mirror", "tree-filesystem")

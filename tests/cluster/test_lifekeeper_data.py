@@ -13,7 +13,7 @@ from lab import lifekeeper
 from lab.paths import run_directory
 from providers.connection.errors import Refused
 from tests.cluster import lab_site
-from tests.cluster.test_lifekeeper_mirror import PATHS, install, ok
+from tests.cluster.lifekeeper_lines import PATHS, install, ok
 from tests.support.lifekeeper_lists import differing, lists
 from tests.support.sites import reference
 from tests.support.things import OWNER, Site, site

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lab import lifekeeper
+from tests.cluster.lifekeeper_lines import DEVICE, MOUNT, PATHS, A, B, install, ok, run, until
 
 if TYPE_CHECKING:
     from tests.cluster.conftest import Machines
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
-
-A, B = "qsp-a", "qsp-b"
-BIN = "/opt/LifeKeeper/bin"
-MOUNT = "/mnt/mirror"
-DEVICE = "/dev/disk/by-id/virtio-data"
-PATHS = (("192.0.2.11", "192.0.2.12"), ("172.16.77.11", "172.16.77.12"))
-SETTINGS = "LKCHECKINTERVAL=5\nLCMHBEATTIME=2\nLCMNUMHBEATS=5\n"
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not await condition():
-        assert time.monotonic() < deadline, f"not so within {seconds:g} s"
-        await asyncio.sleep(1)
 
 
 async def test_the_data_goes_with_the_service_and_survives_a_lost_node(bare: Machines) -> None:
@@ -70,34 +53,6 @@ async def test_the_data_goes_with_the_service_and_survives_a_lost_node(bare: Mac
     await ok(bare, B, f"lkcli resource delete --tag {MOUNT}", 300)
     await bare.sudo(B, f"mount -t ext3 {DEVICE} {MOUNT}")
     assert await bare.sudo(B, f"cat {MOUNT}/fourth") == "alone\n"
-
-
-async def install(pair: Machines, settings: str = SETTINGS) -> None:
-    """From the media, licensed, started, connected over both networks."""
-    for place, name in enumerate((A, B)):
-        await lifekeeper.provide(name)
-        await pair.sudo(name, f"{lifekeeper.MEDIA}/setup", 600)
-        await pair.sudo(name, f"printf '{settings}' > /etc/default/LifeKeeper")
-        await ok(pair, name, f"lkkeyins {lifekeeper.LICENCE}")
-        await ok(pair, name, "lkstart")
-        for ends in PATHS:
-            path = f"--laddr {ends[place]} --raddr {ends[1 - place]} --dest {(B, A)[place]}"
-            await ok(pair, name, f"lkcli commpath create {path}")
-
-    async def alive() -> bool:
-        return "DEAD" not in await ok(pair, A, "lcdstatus")
-
-    await until(alive, 120)
-
-
-async def run(pair: Machines, name: str, line: str, seconds: float = 60):
-    return await pair.run(name, f"sudo -n {BIN}/{line}", seconds)
-
-
-async def ok(pair: Machines, name: str, line: str, seconds: float = 60) -> str:
-    done = await run(pair, name, line, seconds)
-    assert done.code == 0, done
-    return done.out
 
 
 async def synchronised(pair: Machines, name: str) -> bool:

@@ -14,11 +14,11 @@ from lab import demo, deployed, lifekeeper, plug, snapshot
 from lab.narrate import Narrator
 from operations.drill import chart, saved
 from operations.drill.site import Options, drill
-from operations.stacks import ensure_stack, write_lab
+from operations.stacks import ensure_stack, stack_file, write_lab
 from providers.lifekeeper import alerts
 from tests.cluster import lab_site
+from tests.cluster.halves import LOG, refusing, routes_that_cut_off, serves
 from tests.cluster.lab_stack import LabStack
-from tests.cluster.test_split_brain import LOG, apart, serves, split
 
 if TYPE_CHECKING:
     from tests.cluster.conftest import Machines
@@ -31,12 +31,16 @@ LEFT_OUT = {"public-network-cut", "squid-hung"}
 
 @pytest.fixture(scope="module")
 def declared(machines: Machines) -> Iterator[Machines]:
-    """The lab's stack file with this engine; afterwards with the other one again, on a bare pair."""
-    write_lab(engine="lifekeeper")
-    ensure_stack("lab")
-    yield machines
-    write_lab(engine="pacemaker")
-    snapshot.restore(snapshot.BARE)
+    """The lab's stack file with this engine; afterwards as it was, on a bare pair."""
+    path = stack_file("lab")
+    before = path.read_text() if path.exists() else None
+    try:
+        write_lab(engine="lifekeeper")
+        ensure_stack("lab")
+        yield machines
+    finally:
+        path.write_text(before) if before is not None else path.unlink(missing_ok=True)
+        snapshot.restore(snapshot.BARE)
 
 
 @pytest.fixture
@@ -103,14 +107,14 @@ def test_of_two_halves_that_both_serve_one_is_given_up_and_all_of_it_copied(site
         asyncio.run(machines.sudo(name, f"printf %s {shlex.quote(alerts.look())} > {LOOK}"))
         assert "split_brain well" in looked(machines, name)
     for name in machines.names:
-        asyncio.run(machines.sudo(name, "; ".join(f"ip route add {route}" for route in apart(name))))
+        asyncio.run(machines.sudo(name, "; ".join(f"ip route add {route}" for route in routes_that_cut_off(name))))
     lab_site.until(lambda: serves(machines, standby), "the standby node serves its own half", limit=900)
     for name in machines.names:
         asyncio.run(machines.sudo(name, f"echo only-on-{name} >>{LOG}; sync"))
     assert "split_brain" not in looked(machines, standby), "neither sees the other one"
     for name in machines.names:
-        asyncio.run(machines.sudo(name, "; ".join(f"ip route del {route}" for route in apart(name))))
-    assert lab_site.until(lambda: split(hosts), "each is seen on both", limit=300) == set(machines.names)
+        asyncio.run(machines.sudo(name, "; ".join(f"ip route del {route}" for route in routes_that_cut_off(name))))
+    assert lab_site.until(lambda: refusing(hosts), "each is seen on both", limit=300) == set(machines.names)
     lab_site.until(
         lambda: "split_brain wrong" in looked(machines, active) or None, "a path between them lives again", limit=300
     )

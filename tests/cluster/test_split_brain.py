@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from lab.addresses import NODES, address, node_number
-from lab.host import Network
 from operations.engines import engine_of
 from operations.stacks import stack_file
 from tests.cluster import lab_site
+from tests.cluster.halves import LOG, refusing, routes_that_cut_off, serves
 from tests.cluster.lab_stack import LabStack
 
 if TYPE_CHECKING:
-    from operations.site import Hosts
     from tests.cluster.conftest import Machines
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3 * 3600)]
 
-LOG = "/mnt/mirror/squid/access.log"
 
 SPLIT = """
 drbdadm disconnect squid-ha
@@ -84,23 +81,11 @@ n=0; while echo late-$n >>{LOG}; do echo late-$n >>/root/late; n=$((n + 1)); sle
 """Records until the service has left the node."""
 
 
-def apart(name: str) -> list[str]:
-    """The routes that keep a node from the other one, on both networks at once, and from nobody else."""
-    peer = next(each for each in NODES if each != name)
-    return [f"blackhole {address(network, node_number(peer))}/32" for network in Network]
-
-
-def serves(machines: Machines, name: str) -> bool | None:
-    """True once Squid runs on the node's own half; None before."""
-    seen = asyncio.run(machines.sudo(name, "findmnt /mnt/mirror && systemctl is-active squid || true"))
-    return "\nactive" in seen or None
-
-
 def test_of_two_halves_that_both_served_the_active_one_can_be_given_up(without_fencing: Machines) -> None:
     """A pair without fencing, cut in two: each node takes the other one for dead, and serves."""
     machines, (hosts, active) = without_fencing, lab_site.ready()
     for name in machines.names:
-        asyncio.run(machines.sudo(name, "; ".join(f"ip route add {route}" for route in apart(name))))
+        asyncio.run(machines.sudo(name, "; ".join(f"ip route add {route}" for route in routes_that_cut_off(name))))
     standby = lab_site.other(hosts, active)
     lab_site.until(lambda: serves(machines, standby), "the standby node serves its own half", limit=900)
     for name in machines.names:
@@ -108,8 +93,8 @@ def test_of_two_halves_that_both_served_the_active_one_can_be_given_up(without_f
     status = lab_site.squid_ha("status", "lab")
     assert status.returncode == 3, status.stdout
     for name in machines.names:
-        asyncio.run(machines.sudo(name, "; ".join(f"ip route del {route}" for route in apart(name))))
-    found = lab_site.until(lambda: split(hosts), "the halves refuse each other", limit=900)
+        asyncio.run(machines.sudo(name, "; ".join(f"ip route del {route}" for route in routes_that_cut_off(name))))
+    found = lab_site.until(lambda: refusing(hosts), "the halves refuse each other", limit=900)
     assert set(found) == set(machines.names)
     victim = lab_site.until(lambda: lab_site.active(hosts), "one node serves", limit=900)
     survivor = lab_site.other(hosts, victim)
@@ -127,9 +112,3 @@ def test_of_two_halves_that_both_served_the_active_one_can_be_given_up(without_f
     late = asyncio.run(machines.sudo(victim, "cat /root/late")).split()
     assert late
     assert set(late) <= set(kept), "records that the victim made until the service left it were thrown away"
-
-
-def split(hosts: Hosts) -> set[str] | None:
-    """Which nodes say that their half refuses the other one, once they do."""
-    found = hosts.run(engine_of(hosts.site).runtime.split_brain(hosts.cluster()))
-    return set(found.said) if found else None
