@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from declaration.alerts import told
+from declaration.rules.alerts import possible
 from declaration.site import Site
 
 
@@ -36,9 +38,11 @@ _BY_ORDER = re.compile(r"/dev/((sd|vd|xvd|hd)[a-z]+|nvme[0-9]+n[0-9]+|mmcblk[0-9
 
 def _named_by_order(site: Site) -> Iterator[Caution]:
     sbd = site.pacemaker.fencing.sbd if site.pacemaker else None
+    # Where each node has its own, the common name is nobody's.
+    common = any(node.mirror_device is None for node in site.nodes)
     own = "which `nodes[].mirror_device` names where the nodes' differ"
     devices = [
-        ("mirror.device", site.mirror.device if site.mirror else None, own),
+        ("mirror.device", site.mirror.device if site.mirror and common else None, own),
         *((f"nodes[{index}].mirror_device", node.mirror_device, own) for index, node in enumerate(site.nodes)),
         ("pacemaker.fencing.sbd.device", sbd.device if sbd else None, "the same on both nodes"),
     ]
@@ -50,6 +54,19 @@ def _named_by_order(site: Site) -> Iterator[Caution]:
                 "the kernel gives such names in the order in which it finds disks, so that after a boot it may be "
                 f"another disk; better is a name of the disk's own below /dev/disk/by-id, {name}",
             )
+
+
+def _silent_losses(site: Site) -> Iterator[Caution]:
+    """Without a probe that looks for records, only each node's own look at the mirror's space tells of anything."""
+    if site.engine != "lifekeeper" or site.mirror is None or site.log.on_full != "drop":
+        return
+    if site.alerts is None or "mirror_full" not in told(site.alerts, possible(site)):
+        yield Caution(
+            "log.on_full",
+            site.log.on_full,
+            "nothing tells that records go missing on a full mirror, because Quick Service Protection looks at no log; "
+            "better are `alerts` that tell of `mirror_full` before, or `stop`",
+        )
 
 
 def _lifekeeper(site: Site) -> Iterator[Caution]:
@@ -70,4 +87,4 @@ def _lifekeeper(site: Site) -> Iterator[Caution]:
         )
 
 
-_CHECKS: tuple[Callable[[Site], Iterator[Caution]], ...] = (_named_by_order, _lifekeeper)
+_CHECKS: tuple[Callable[[Site], Iterator[Caution]], ...] = (_named_by_order, _lifekeeper, _silent_losses)

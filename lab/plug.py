@@ -67,9 +67,10 @@ class LabPlug:
     disposable: bool = True
 
     def mismatch(self, site: Site) -> str:
-        """Whether the site's hosts are those of the lab in the run directory: by name, address and host keys.
+        """Why the site's hosts are not those of the lab in the run directory, by name, address and host keys.
 
-        The keys are what proves it: to no other host is there a connection with the lab's file of them.
+        Empty where they are. The keys are what proves it: to no other host is there a connection with the lab's file
+        of them.
         """
         for node in site.nodes:
             wanted = address(Network.PUBLIC, node_number(node.name)) if node.name in NODES else ""
@@ -104,7 +105,7 @@ class LabPlug:
         return LabClients(run, rate)
 
     def machine(self) -> str:
-        """What the lab runs on."""
+        """What the lab runs on. Raises `NotVerified` where it does not answer, within 15 s."""
         try:
             told = control.call("status", timeout=15)
         except LabError as error:

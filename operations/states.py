@@ -12,6 +12,6 @@ _WORDS = {
 }
 
 
-def in_words(state: str) -> str:
+def state_in_words(state: str) -> str:
     """An engine's word for a state as LifeKeeper's window would say it; an operation under way is its own word."""
     return _WORDS.get(state, state.lower() or "unknown")

@@ -13,7 +13,7 @@ from rich.text import Text
 from declaration.site import Site
 from operations.engines import Tree, engine_of
 from operations.health import is_sound, is_whole
-from operations.states import in_words
+from operations.states import state_in_words
 from providers.connection.cluster import Cluster
 from providers.roles import UP_TO_DATE, MirrorView
 
@@ -63,7 +63,7 @@ def render(status: Status) -> RenderableType:
 
 
 def _state(text: str) -> str:
-    word = in_words(text) if text != _NONE else text
+    word = state_in_words(text) if text != _NONE else text
     style = _GOOD.get(word, "yellow")
     return f"[{style}]{word}[/{style}]"
 

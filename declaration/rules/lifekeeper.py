@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from declaration.alerts import told
 from declaration.engines.lifekeeper import LifeKeeper, Tags
 from declaration.errors import Mistake
 from declaration.mirror import Mirror
 from declaration.quantities import Duration
-from declaration.rules.alerts import possible
 from declaration.rules.names import squid_ports
 from declaration.rules.registry import rule
 
@@ -211,20 +209,6 @@ def records_are_not_looked_for(site: Site) -> Iterator[Mistake]:
             "log.on_lost",
             site.log.on_lost,
             f"no such setting with `engine: {ENGINE}`: Quick Service Protection looks at no log",
-        )
-
-
-@rule("engine", "log", "alerts", "virtual_ip", "mirror", "time")
-def losses_are_announced(site: Site) -> Iterator[Mistake]:
-    """Without a probe that looks for records, only each node's own look at the mirror's space tells of anything."""
-    if site.engine != ENGINE or site.mirror is None or site.log.on_full != "drop":
-        return
-    if site.alerts is None or "mirror_full" not in told(site.alerts, possible(site)):
-        yield Mistake(
-            "log.on_full",
-            site.log.on_full,
-            f"`stop`, or `alerts` that tell of `mirror_full`, with `engine: {ENGINE}`: Quick Service Protection looks"
-            " at no log, so nothing else tells that records go missing",
         )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pydantic import BaseModel, ConfigDict
 
 from declaration.site import Site
+from operations.drill.armed import disarm_aside, refuse_aside
 from operations.engines import engine_of
 from providers.connection.cluster import Cluster
 from providers.connection.errors import HostError, Unreachable
@@ -46,11 +47,18 @@ async def hold(cluster: Cluster) -> None:
 
 Work = Callable[[], Awaitable[None]]
 
+_ENDED_BY_A_DRILL = frozenset({"node aside", "maintenance on"})
+"""Actions that the undo of a drill that was killed would end, minutes later."""
+_ENDS_A_DRILL = frozenset({"node back"})
+"""Actions after which that undo has nothing to do any more."""
+
 
 async def act(cluster: Cluster, site: Site, stack: str, action: str, work: Work, node: str = "") -> Outcome:
     """Do ``work`` alone on the cluster, and tell what is there afterwards."""
     begun = time.monotonic()
     await hold(cluster)
+    if action in _ENDED_BY_A_DRILL:
+        await refuse_aside(cluster, stack)
     await work()
     seconds = round(time.monotonic() - begun, 1)
     runtime = engine_of(site).runtime
@@ -67,5 +75,8 @@ async def act(cluster: Cluster, site: Site, stack: str, action: str, work: Work,
             told=False,
             notices=[str(error)],
         )
+    # The one that was brought back may not be the one that the drill has put aside.
+    if action in _ENDS_A_DRILL and not any(notice.kind == "standby" for notice in notices):
+        await disarm_aside(cluster)
     told = [notice.text for notice in notices]
     return Outcome(action=action, stack=stack, node=node or None, seconds=seconds, active=active, notices=told)

@@ -9,8 +9,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from operations.logs.cursor import File, ordered
 from providers.connection.cluster import Node
 from providers.connection.command import Command, script
+from providers.connection.errors import Unknown
 
 BLOCK = 1 << 20
 """Bytes that are compared at a time before anything is read."""
@@ -82,26 +84,32 @@ def _parts(own: Blocks, others: Blocks) -> list[Part]:
     return parts
 
 
+def oldest_first(parts: list[Part], log: str) -> list[Part]:
+    """In the order in which ``log`` was written: its own name is the newest."""
+    named = {part.name: part for part in parts}
+    return [named[file.name] for file in ordered([File(0, 0, "", name) for name in named], log)]
+
+
 async def lines(node: Node, folder: str, parts: list[Part]) -> tuple[Counter[bytes], bool]:
-    """The lines of these parts, and whether that is all of them."""
+    """The lines of these parts in their order, and whether that is all. Raises `Unknown` for an answer cut off."""
     found: Counter[bytes] = Counter()
     whole = True
     for part in parts:
         path = f"{folder}/{part.name}"
         reading = script(_READ, path, str(part.start + 1), str(MOST), timeout=600, reads=True, label=f"read {path}")
-        data = _unpacked((await node.run(reading)).stdout)
+        data = _unpacked((await node.run(reading)).stdout, node.name)
         whole = whole and len(data) < MOST
         found.update(data.splitlines())
     return found, whole
 
 
-def _unpacked(text: str) -> bytes:
+def _unpacked(text: str, node: str) -> bytes:
     try:
         return gzip.decompress(base64.b64decode(text))
     except (zlib.error, EOFError, OSError) as error:
-        raise ValueError(f"what a node sent of a log is not whole: {error}") from error
+        raise Unknown(f"what was sent of a log is not whole: {error}", node=node, remedy="run it again") from error
 
 
 def only(one: Counter[bytes], two: Counter[bytes]) -> tuple[Counter[bytes], Counter[bytes]]:
-    """The records that only the one has, and only the other."""
+    """The records that only the one has, and only the other, in the order in which they were read."""
     return one - two, two - one

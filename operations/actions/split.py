@@ -7,18 +7,26 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from blueprint import paths
 from declaration.site import Site
 from operations.actions import records
 from operations.engines import engine_of
+from operations.logs import ask
 from operations.logs.place import mirror_log
 from providers.connection.cluster import Cluster, Node
-from providers.connection.errors import Refused
+from providers.connection.command import script
+from providers.connection.errors import NotVerified, Refused
 
 SHOWN = 5
 """Records of each half that are shown of what the other one has not."""
+
+# $1 what was saved. Prints KiB of it, and KiB that are free beside it.
+_ROOM = r"""
+set -eu
+printf '%s %s\n' "$(du -sk -- "$1" | cut -f 1)" "$(df -Pk -- "$1" | awk 'NR == 2 { print $4 }')"
+"""
 
 
 class Saved(BaseModel):
@@ -29,8 +37,8 @@ class Saved(BaseModel):
     node: str
     folder: str
     only_here: int
-    first: list[str]
-    """The first of those records, for people."""
+    first: list[str] = Field(exclude=True)
+    """The first of those records, for people alone: clients' addresses and what they asked for are in them."""
     whole: bool
     """False where there is more that only this half has than was counted."""
     said: str
@@ -52,7 +60,8 @@ class Resolved(BaseModel):
 async def save(cluster: Cluster, site: Site, victim: str) -> list[Saved]:
     """Save both halves' logs on their nodes and count. Nothing on the halves changes; empty without a split brain.
 
-    Raises `Refused` where the halves do not see each other for another reason, or a node has no room for the copy.
+    Raises `Refused` where the halves do not see each other for another reason, or a node has no room for the copy; a
+    victim that serves needs room for another one.
     """
     if site.mirror is None:
         raise Refused("the site has no mirror, so there is no split brain of it")
@@ -70,26 +79,55 @@ async def save(cluster: Cluster, site: Site, victim: str) -> list[Saved]:
 
 
 async def _save(cluster: Cluster, site: Site, victim: str, said: Mapping[str, str]) -> list[Saved]:
-    runtime = engine_of(site).runtime
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    folder = f"/var/lib/squid-ha/{cluster.site}/split-brain/{stamp}"
+    runtime, folder = engine_of(site).runtime, _new_folder(cluster)
     cluster.progress(f"Saving the logs of both halves in {folder} on each node")
     await cluster.each(lambda node: runtime.save_logs(cluster, node.name, paths.LOG_DIRECTORY, folder))
-    return await _counted(cluster, site, victim, folder, said)
+    await _refuse_without_room(cluster.node(victim), site, folder)
+    return await _counted(cluster, site, victim, dict.fromkeys(cluster.nodes, folder), said)
 
 
-async def _counted(cluster: Cluster, site: Site, victim: str, folder: str, said: Mapping[str, str]) -> list[Saved]:
+def _new_folder(cluster: Cluster) -> str:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return f"/var/lib/squid-ha/{cluster.site}/split-brain/{stamp}"
+
+
+async def _refuse_without_room(victim: Node, site: Site, folder: str) -> None:
+    """A half in use is saved once more when the service has left it: too late to find that there is no room."""
+    mount_point = site.mirror.mount_point if site.mirror else ""
+    if (await victim.run(ask.mounted(mount_point))).stdout.strip() != "yes":
+        return
+    asking = script(_ROOM, folder, timeout=300, reads=True, label=f"room beside {folder}")
+    needed, free = map(int, (await victim.run(asking)).stdout.split())
+    if needed >= free:
+        raise Refused(
+            "the logs are saved once more when the service has left this node, and there is no room for that: "
+            f"{needed} KiB may be needed and {free} are free below {PurePosixPath(folder).parent}",
+            node=victim.name,
+            remedy="make room there first",
+        )
+
+
+async def _save_last(cluster: Cluster, site: Site, victim: str, saved: list[Saved]) -> list[Saved]:
+    """The victim's half once more, compared with what was saved of the other one, which loses nothing."""
+    folder = _new_folder(cluster)
+    cluster.progress(f"Saving the logs of {victim} once more, in {folder}")
+    await engine_of(site).runtime.save_logs(cluster, victim, paths.LOG_DIRECTORY, folder)
+    folders = {half.node: half.folder for half in saved} | {victim: folder}
+    return await _counted(cluster, site, victim, folders, {half.node: half.said for half in saved})
+
+
+async def _counted(
+    cluster: Cluster, site: Site, victim: str, folders: Mapping[str, str], said: Mapping[str, str]
+) -> list[Saved]:
     log = mirror_log(site)
     name = PurePosixPath(log).name if log else site.log.mirror_file
-    blocks = {
-        node: records.parse_digests(result.stdout)
-        for node, result in (await cluster.each(lambda node: node.run(records.digests(folder, name)))).items()
-    }
+    asked = await cluster.each(lambda node: node.run(records.digests(folders[node.name], name)))
+    blocks = {node: records.parse_digests(result.stdout) for node, result in asked.items()}
     survivor = next(node for node in blocks if node != victim)
     parts = dict(zip((victim, survivor), records.differing(blocks[victim], blocks[survivor]), strict=True))
 
     async def read(node: Node) -> tuple[Counter[bytes], bool]:
-        return await records.lines(node, folder, parts[node.name])
+        return await records.lines(node, folders[node.name], records.oldest_first(parts[node.name], name))
 
     lines = await cluster.each(read)
     only = dict(zip((victim, survivor), records.only(lines[victim][0], lines[survivor][0]), strict=True))
@@ -97,7 +135,7 @@ async def _counted(cluster: Cluster, site: Site, victim: str, folder: str, said:
     return [
         Saved(
             node=node,
-            folder=folder,
+            folder=folders[node],
             only_here=only[node].total(),
             first=[line.decode(errors="backslashreplace") for line in list(only[node])[:SHOWN]],
             whole=whole,
@@ -110,14 +148,26 @@ async def _counted(cluster: Cluster, site: Site, victim: str, folder: str, said:
 async def resolve(cluster: Cluster, site: Site, stack: str, victim: str, saved: list[Saved]) -> Resolved:
     """Throw away what only ``victim`` has; nothing is done where there was no split brain.
 
-    A victim that serves records requests until the service has left it: both halves are then saved once more.
+    A victim that serves records requests until the service has left it: its half is then saved once more. From there
+    on nothing is refused: `NotVerified` says that the service has left, and running it again goes on.
     """
     survivor = next(node.name for node in site.nodes if node.name != victim)
-    last = list(saved)
+    last, left = list(saved), False
 
     async def save_last() -> None:
-        last[:] = await _save(cluster, site, victim, {each.node: each.said for each in saved})
+        nonlocal left
+        left = True
+        last[:] = await _save_last(cluster, site, victim, saved)
 
     if saved:
-        await engine_of(site).runtime.resolve(cluster, victim, save_last)
+        try:
+            await engine_of(site).runtime.resolve(cluster, victim, save_last)
+        except Refused as error:
+            if not left:
+                raise
+            raise NotVerified(
+                f"the service has left {victim} for {survivor}, but the split brain is not ended: {error.message}",
+                node=error.node,
+                remedy=f"{error.remedy or 'see `squid-ha status`'}; then run this again, which goes on",
+            ) from error
     return Resolved(stack=stack, victim=victim, survivor=survivor, saved=last, resolved=bool(saved))

@@ -72,5 +72,26 @@ def main() -> None:
             raise
         err.print(escape(str(error)))
         sys.exit(code_of(error))
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+    except KeyboardInterrupt as interrupt:
+        _interrupted(interrupt)
+    except SystemExit as ended:
+        interrupt = _interrupt_of(ended) if ended.code == INTERRUPTED else None
+        if interrupt is None:
+            raise
+        _interrupted(interrupt)
+
+
+def _interrupt_of(ended: BaseException | None) -> KeyboardInterrupt | None:
+    """The interrupt that Typer has made an exit of."""
+    while ended is not None and not isinstance(ended, KeyboardInterrupt):
+        ended = ended.__cause__ or ended.__context__
+    return ended
+
+
+def _interrupted(interrupt: KeyboardInterrupt) -> None:
+    """End, and say what `providers.connection.loop.run_sync` has found of what was begun and not taken back."""
+    trouble = interrupt.__cause__
+    if trouble is not None:
+        why = str(trouble) if isinstance(trouble, expected()) else f"{type(trouble).__name__}: {trouble}"
+        err.print(f"interrupted, and perhaps not all is taken back: {why}", markup=False)
+    sys.exit(INTERRUPTED)

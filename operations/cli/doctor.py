@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,8 +11,9 @@ from declaration.errors import DeclarationError
 from operations.cli._arguments import AsJson
 from operations.cli._arguments import stacks as known
 from operations.cli._console import out, tell
+from operations.cli._each import look, usable
 from operations.cli._exit import DIFFERS, UNREACHABLE
-from operations.stacks import Misused, StackTrouble
+from operations.stacks import Misused
 
 if TYPE_CHECKING:
     from operations.doctor import Report
@@ -34,7 +34,11 @@ def command(
 
     if len(set(stacks)) < len(stacks):
         raise Misused("a stack is named twice.")
-    reports = [_look(hosts_of(stacks[0]))] if len(stacks) == 1 else _all(stacks)
+    if len(stacks) == 1:
+        hosts = hosts_of(stacks[0])
+        reports = [hosts.run(_look(hosts))]
+    else:
+        reports = look(usable(stacks, hosts_of), _look, _untold)
     if as_json:
         out.print(json.dumps({"stacks": [each.model_dump() for each in reports]}, indent=2), markup=False)
     else:
@@ -46,47 +50,20 @@ def command(
         raise typer.Exit(UNREACHABLE)
 
 
-def _look(hosts: Hosts) -> Report:
+async def _look(hosts: Hosts) -> Report:
     from operations.doctor import examine  # noqa: PLC0415 slow
 
-    return hosts.run(examine(hosts.cluster(progress=tell), hosts.site, hosts.stack))
+    return await examine(hosts.cluster(progress=tell), hosts.site, hosts.stack)
 
 
-def _all(stacks: list[str]) -> list[Report]:
-    """At once; a stack that cannot be used is a finding, and hides no other. Raises `Misused` for one there is not."""
-    with ThreadPoolExecutor(4) as pool:
-        usable = list(pool.map(_hosts, stacks))
-    with ThreadPoolExecutor(len(stacks)) as pool:
-        return list(pool.map(_reported, usable))
-
-
-def _hosts(stack: str) -> Hosts | Report:
-    from operations.site import hosts_of  # noqa: PLC0415 slow
+def _untold(stack: str, error: Exception) -> Report:
     from providers.connection.errors import HostError  # noqa: PLC0415 slow
 
-    try:
-        return hosts_of(stack)
-    except Misused:
-        raise
-    except DeclarationError as error:
-        return _unusable(stack, str(error), f"correct it: `squid-ha validate {stack}` tells the same")
-    except StackTrouble as error:
-        return _unusable(stack, str(error))
-    except HostError as error:
+    if isinstance(error, HostError):
         return _unusable(stack, error.message, error.remedy)
-
-
-def _reported(hosts: Hosts | Report) -> Report:
-    from operations.doctor import Report  # noqa: PLC0415 slow
-    from providers.connection.errors import HostError, Unforeseen  # noqa: PLC0415 slow
-
-    if isinstance(hosts, Report):
-        return hosts
-    try:
-        return _look(hosts)
-    except Exception as error:  # noqa: BLE001 one site that cannot be read hides no other
-        known_error = error if isinstance(error, HostError) else Unforeseen.of(error)
-        return _unusable(hosts.stack, known_error.message, known_error.remedy)
+    if isinstance(error, DeclarationError):
+        return _unusable(stack, str(error), f"correct it: `squid-ha validate {stack}` tells the same")
+    return _unusable(stack, str(error))
 
 
 def _unusable(stack: str, sentence: str, remedy: str = "") -> Report:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,15 +43,22 @@ def command(
     hosts = hosts_of(stack)
     source = _source(hosts, local)
     follower = Follower(source, tell)
-    last = hosts.run(follower.last(lines))
-    if not follow:
-        _refuse_nowhere(follower.node, source)
-        if as_json:
-            records = [line.decode(errors="replace") for line in last]
-            sys.stdout.write(json.dumps({"stack": stack, "node": follower.node, "records": records}, indent=2) + "\n")
-        else:
-            _show(last)
+    if follow:
+        show = _following(as_json=as_json)
+        show(hosts.run(follower.begin(lines)), follower.node)
+        hosts.run(following(follower, show))
         return
+    last = hosts.run(follower.last(lines))
+    _refuse_nowhere(follower.node, source)
+    if as_json:
+        records = [line.decode(errors="replace") for line in last]
+        sys.stdout.write(json.dumps({"stack": stack, "node": follower.node, "records": records}, indent=2) + "\n")
+    else:
+        _show(last)
+
+
+def _following(*, as_json: bool) -> Callable[[list[bytes], str], None]:
+    """What shows records, and the node that they are from."""
 
     def show(found: list[bytes], node: str) -> None:
         if as_json:
@@ -58,8 +66,7 @@ def command(
         else:
             _show(found)
 
-    show(last, follower.node)
-    hosts.run(following(follower, show))
+    return show
 
 
 def _refuse_nowhere(node: str, source: Source) -> None:

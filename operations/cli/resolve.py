@@ -50,7 +50,7 @@ def split_brain(
             typed(f"What only {victim} has will be thrown away from the mirror.", victim, "--yes")
     done = hosts.run(resolve(cluster, hosts.site, stack, victim, saved))
     if done.saved != saved:
-        err.print(f"{victim} recorded requests until the service left it; saved once more, with these:", markup=False)
+        err.print(_once_more(saved, done.saved, victim), markup=False)
         _show(done.saved, victim)
     if as_json:
         out.print(done.model_dump_json(indent=2), markup=False)
@@ -60,6 +60,12 @@ def split_brain(
         )
     else:
         out.print("There is no split brain, so nothing was done.", markup=False)
+
+
+def _once_more(before: list[Saved], after: list[Saved], victim: str) -> str:
+    first, last = (next(half.only_here for half in saved if half.node == victim) for saved in (before, after))
+    more = f", with {last - first} more records that only it has" if last > first else ""
+    return f"The logs of {victim} were saved once more after the service had left it{more}:"
 
 
 def _show(saved: list[Saved], victim: str) -> None:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from declaration.errors import DeclarationError
 from operations.cli._arguments import AsJson, pair_of, stacks
 from operations.cli._console import err, out, tell
+from operations.cli._each import look, usable
 from operations.cli._exit import DIFFERS, DONE, FAILED, REFUSED, UNREACHABLE, code_of
-from operations.stacks import Misused, StackTrouble, project_root
+from operations.stacks import Misused, project_root
 
 if TYPE_CHECKING:
+    from operations.cli._each import Usable
     from operations.overview import Overview, Reading
     from operations.site import Hosts
     from operations.status import Status
@@ -44,7 +45,7 @@ def command(
     if watch and as_json:
         raise Misused("--json prints one document, so it does not go with --watch.")
     chosen = list(dict.fromkeys(names))
-    hosts = [pair_of(chosen[0])] if len(chosen) == 1 else _pairs(chosen)
+    hosts = {chosen[0]: pair_of(chosen[0])} if len(chosen) == 1 else usable(chosen, pair_of)
     if watch:
         _watch(hosts, every, html)
         return
@@ -56,53 +57,29 @@ def command(
         raise typer.Exit(code)
 
 
-def _pairs(names: list[str]) -> list[Hosts | Overview]:
-    """Each stack, or why it is none: one that cannot be used hides no other."""
-    from operations.overview import unread  # noqa: PLC0415 slow
-    from providers.connection.errors import HostError  # noqa: PLC0415 slow
-
-    def one(name: str) -> Hosts | Overview:
-        try:
-            return pair_of(name)
-        except Misused:
-            raise
-        except (DeclarationError, StackTrouble, HostError) as error:
-            return unread(name, str(error), code_of(error))
-
-    with ThreadPoolExecutor(4) as pool:
-        return list(pool.map(one, names))
-
-
-def _read(hosts: list[Hosts | Overview] | list[Hosts], *, drift: bool) -> list[Found]:
+def _read(hosts: Usable, *, drift: bool) -> list[Found]:
     """All at once."""
-
-    def one(each: Hosts | Overview) -> Found:
-        return _one(each, drift=drift)
-
-    with ThreadPoolExecutor(len(hosts)) as pool:
-        return list(pool.map(one, hosts))
+    return look(hosts, partial(_one, drift=drift), _untold)
 
 
-def _one(hosts: Hosts | Overview, *, drift: bool) -> Found:
+def _untold(stack: str, error: Exception) -> Found:
+    from operations.overview import unread  # noqa: PLC0415 slow
+
+    return None, unread(stack, str(error), code_of(error))
+
+
+async def _one(hosts: Hosts, *, drift: bool) -> Found:
     from operations.drift import Subject, scan  # noqa: PLC0415 slow
-    from operations.overview import Overview, read, unread  # noqa: PLC0415 slow
+    from operations.overview import read  # noqa: PLC0415 slow
     from operations.overview.read import last_drill  # noqa: PLC0415 slow
-    from providers.connection.errors import HostError, Unforeseen  # noqa: PLC0415 slow
 
-    if isinstance(hosts, Overview):
-        return None, hosts
-    try:
-        found = hosts.run(read(hosts.cluster(progress=tell), hosts.site, hosts.stack))
-    except HostError as error:
-        return None, unread(hosts.stack, str(error), code_of(error))
-    except Exception as error:  # noqa: BLE001 one site that cannot be read hides no other
-        return None, unread(hosts.stack, str(Unforeseen.of(error)), FAILED)
+    found = await read(hosts.cluster(progress=tell), hosts.site, hosts.stack)
     extra: dict[str, object] = {"exit_code": _code(found)}
     if drift:
         extra["drill"] = last_drill(project_root(), hosts.stack)
     if drift and found.answered:
         subject = Subject(hosts.stack, hosts.owner, hosts.site, lambda: hosts.cluster(progress=tell))
-        extra["drift"] = hosts.run(scan([subject])).sites[0]
+        extra["drift"] = (await scan([subject])).sites[0]
     return found.status, found.overview.model_copy(update=extra)
 
 
@@ -129,7 +106,7 @@ def _print(found: list[Found], *, as_json: bool) -> None:
         out.print(render(found))
 
 
-def _watch(hosts: list[Hosts | Overview] | list[Hosts], every: float, html: Path | None) -> None:
+def _watch(hosts: Usable, every: float, html: Path | None) -> None:
     from rich.live import Live  # noqa: PLC0415 slow
 
     from operations.overview import render  # noqa: PLC0415 slow

@@ -19,6 +19,8 @@ from providers.connection.command import Command, script
 
 UNIT = "squid-ha-drill"
 """What the names of all units begin with that a drill leaves on a node for a while."""
+ASIDE = f"{UNIT}-aside"
+"""The unit that brings a node back which a drill has put aside."""
 
 FILL_WITHIN = 1500.0
 """Seconds: where a filesystem cannot set room aside, it is written full."""
@@ -38,6 +40,8 @@ class OnNode:
 
     by_hand: ClassVar[str] = ""
     """What a person undoes it by who does not wait for the node, where a command of this program does."""
+    waited_for: ClassVar[bool] = False
+    """Whether one who interrupts it while it begins waits until it has, however long that takes."""
     name: str
     what: str
     node: str
@@ -82,6 +86,7 @@ class ByPlug:
     node: str
     cut_off: bool = False
     by_hand: ClassVar[str] = ""
+    waited_for: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,8 @@ class Aside:
     ``lasts``: seconds until the nodes bring it back by themselves, as the engine says how.
     """
 
+    waited_for: ClassVar[bool] = True
+    """A stop of the engine that is given up goes on on its node: who brings that back meanwhile finds it running."""
     what: str
     node: str
     lasts: float
@@ -99,7 +106,7 @@ class Aside:
     @property
     def unit(self) -> str:
         """The timer's name."""
-        return f"{UNIT}-aside"
+        return ASIDE
 
     @property
     def by_hand(self) -> str:

@@ -59,7 +59,7 @@ class SiteEyes:
             healthy=is_sound(tree, mirror)
             and can_fail_over(self._site, online, [notice.kind for notice in notices])
             and not (mirror and without),
-            mirror=in_words(mirror),
+            mirror=halves_in_words(mirror),
             online=online,
             wrong_clocks=wrong,
             # Who is online is known already, and a node that comes back is nothing to clear.
@@ -89,7 +89,7 @@ class SiteEyes:
         return replace(self._cluster, nodes=left) if left else self._cluster
 
 
-def in_words(mirror: Mapping[str, MirrorView]) -> dict[str, str]:
+def halves_in_words(mirror: Mapping[str, MirrorView]) -> dict[str, str]:
     """Each node's half in a word."""
     return {
         name: "not asked" if view.trouble else view.data if view.connected else "not connected"

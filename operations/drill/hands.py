@@ -10,7 +10,8 @@ from typing import Protocol
 
 from declaration.site import Site
 from operations import switchover
-from operations.drill.disturbances import UNIT, Aside, ByPlug, Disturbance, OnNode
+from operations.drill.armed import both, stop
+from operations.drill.disturbances import Aside, ByPlug, Disturbance, OnNode
 from operations.drill.plug import Plug
 from operations.engines import engine_of
 from operations.mounted import NOT_MOUNTED
@@ -32,9 +33,10 @@ systemctl reset-failed "$unit.service" 2>/dev/null || :
 systemd-run --quiet --collect --unit="$unit" --on-active="$seconds" --timer-property=AccuracySec=100ms -- \
     /bin/sh -c "$text" sh "$@"
 """
-# Units; one that there is not is stopped already.
-_STOP = 'set -e; for each in "$@"; do systemctl stop "$each" 2>/dev/null || [ $? -eq 5 ]; done'
-_PENDING = "systemctl list-units --all --plain --no-legend --no-pager 'squid-ha-drill*'"
+
+
+class StillArmed(NotVerified):
+    """All was repaired, and what the nodes are to undo by themselves is still to come; the message says why."""
 
 
 class Hands(Protocol):
@@ -45,7 +47,10 @@ class Hands(Protocol):
         ...
 
     async def undo(self, disturbance: Disturbance) -> None:
-        """Repair, and disarm; tried until it works or nothing is left to repair. Raises `HostError`."""
+        """Repair, and disarm; tried until it works or nothing is left to repair.
+
+        Raises `StillArmed` where only disarming did not work, any other `HostError` where it is not repaired.
+        """
         ...
 
     async def move(self, to: str) -> Move:
@@ -66,6 +71,8 @@ class SiteHands:
         self._plug = plug
         self._runtime = engine_of(site).runtime
         self._due: dict[str, float] = {}
+        self._going_aside: set[str] = set()
+        """Nodes that are being put aside, for all that is known here."""
 
     async def begin(self, disturbance: Disturbance) -> None:
         """Arm the undo, then break."""
@@ -117,13 +124,39 @@ class SiteHands:
     async def _put_aside(self, wanted: Aside) -> None:
         for name, undo in (await self._runtime.way_back(self._cluster, wanted.node)).items():
             await self._arm(name, wanted, 'exec "$@"', undo.argv)
-        await self._runtime.aside(self._cluster, wanted.node)
+        self._going_aside.add(wanted.node)
+        try:
+            await self._runtime.aside(self._cluster, wanted.node)
+        except (Refused, CommandFailed):
+            # Nothing of it is under way any more. After any other error, or when called off, that is not known.
+            self._going_aside.discard(wanted.node)
+            raise
+        self._going_aside.discard(wanted.node)
 
     async def _bring_back(self, done: Aside) -> None:
         await self._runtime.back(self._cluster, done.node)
-        last = time.monotonic() + SLACK
-        for name in await self._runtime.way_back(self._cluster, done.node):
-            await self._repeat(name, _stop(f"{done.unit}.timer"), last)
+        armed = list(await self._runtime.way_back(self._cluster, done.node))
+        if done.node in self._going_aside:
+            raise StillArmed(
+                f"{done.what}: it was brought back, but the end of putting it aside was not seen, and may still come; "
+                f"so {done.unit}.timer stays armed on {' and '.join(armed)}, to bring it back once more",
+                remedy=f"see `squid-ha status`; if it is aside again, {done.by_hand} brings it back at once",
+            )
+        await self._disarm(done, armed, both(done.unit), time.monotonic() + SLACK)
+
+    async def _disarm(self, done: OnNode | Aside, names: Sequence[str], units: Sequence[str], deadline: float) -> None:
+        """On each of these nodes. Raises `StillArmed` with those where it did not work."""
+        left: list[str] = []
+        for name in names:
+            try:
+                await self._repeat(name, stop(*units), deadline)
+            except HostError as trouble:
+                left.append(in_a_line(trouble))
+        if left:
+            raise StillArmed(
+                f"{done.what}: undone, but {done.unit}.timer could not be stopped: {'; '.join(left)}",
+                remedy=f"`systemctl stop {' '.join(both(done.unit))}` there, or wait until it has run",
+            )
 
     async def _arm(self, name: str, wanted: OnNode | Aside, undo: str, arguments: Sequence[str]) -> None:
         try:
@@ -144,7 +177,7 @@ class SiteHands:
 
         A node that is cut off already has begun, and is repaired next.
         """
-        call_off = _stop(f"{done.unit}-start.timer", f"{done.unit}-start.service")
+        call_off = stop(*both(f"{done.unit}-start"))
         try:
             await self._cluster.node(done.node).run(replace(call_off, timeout=10.0))
         except CommandFailed:
@@ -159,11 +192,11 @@ class SiteHands:
             if time.monotonic() > last:
                 raise NotVerified(f"{done.what}: on no node was there anything to undo", remedy="look for it by hand")
             await asyncio.sleep(TRY_AGAIN)
-        for name in done.undone_on or (done.node,):
-            if not done.undone_on:
-                await self._repeat(name, done.undoing, last)
-            units = [f"{done.unit}.timer", *([f"{done.unit}.service"] if done.undone_on else [])]
-            await self._repeat(name, _stop(*units), last)
+        if done.undone_on:
+            await self._disarm(done, done.undone_on, both(done.unit), last)
+        else:
+            await self._repeat(done.node, done.undoing, last)
+            await self._disarm(done, [done.node], [f"{done.unit}.timer"], last)
 
     async def _undone_somewhere(self, done: OnNode) -> bool:
         """Try each node that it may have to be undone on; one that cannot be reached is none of them."""
@@ -192,10 +225,6 @@ class SiteHands:
                 return
 
 
-def _stop(*units: str) -> Command:
-    return script(_STOP, *units, label=f"systemctl stop {' '.join(units)}")
-
-
 def _wherever_mounted(undo: str) -> str:
     """The script, tried for ten minutes while it says `NOT_MOUNTED`: the mirror is elsewhere, or on its way."""
     again = f'[ "$code" -eq {NOT_MOUNTED} ] && [ "$tries" -lt 60 ] || exit "$code"'
@@ -207,10 +236,3 @@ def after(unit: str, seconds: float, text: str, arguments: Sequence[str], what: 
     # systemd replaces $name in what it runs; $$ is a plain $ to it.
     words = [text.replace("$", "$$"), *(word.replace("$", "$$") for word in arguments)]
     return script(_AFTER, unit, f"{seconds:g}s", *words, label=f"systemd-run --on-active={seconds:g}s ({what})")
-
-
-async def pending(cluster: Cluster) -> dict[str, str]:
-    """Nodes where an earlier drill has left something that is still to undo itself, and what."""
-    query = script(_PENDING, label=f"systemctl list-units '{UNIT}*'", reads=True)
-    found = await cluster.each(lambda node: node.run(query))
-    return {name: line[0].split()[0] for name, said in found.items() if (line := said.stdout.strip().splitlines())}

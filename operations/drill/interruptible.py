@@ -36,7 +36,7 @@ async def to_its_end(work: Coroutine[Any, Any, None], limit: float | None = None
 
 
 class Interrupted(Exception):
-    """The drill was ended by a signal; the message says whether all is undone."""
+    """The drill was ended by a signal; the message says whether all is as before."""
 
 
 def run_in_order(work: Coroutine[Any, Any, T], tell: Callable[[str], None]) -> T:
@@ -65,9 +65,9 @@ def run_in_order(work: Coroutine[Any, Any, T], tell: Callable[[str], None]) -> T
         except CancelledError as ended:
             raise Interrupted("the drill was interrupted; what it had broken is undone") from ended
         except NotVerified as ended:
-            raise Interrupted(f"the drill was interrupted, and not all is undone: {ended}") from ended
+            raise Interrupted(f"the drill was interrupted, and not all is as before: {ended}") from ended
         except (HostError, StackTrouble) as ended:
-            # Whatever could not be undone would be `NotVerified` (`Runner.run`).
+            # Whatever is not as before would be `NotVerified` (`Runner.run`).
             raise Interrupted(
                 f"the drill was interrupted; what it had broken is undone; it ended by: {ended}"
             ) from ended

@@ -15,6 +15,7 @@ from typing import Protocol, cast
 from declaration.site import Site
 from operations.drill.clients import Clients
 from operations.drill.disturbances import PlugAction
+from operations.drill.interruptible import to_its_end
 from providers.connection.errors import Refused
 
 POWER_WITHIN = 60.0
@@ -50,7 +51,7 @@ class Plug(Protocol):
         ...
 
     def machine(self) -> str:
-        """What the hosts run on, in words for the report."""
+        """What the hosts run on, in words for the report. Asked once, in a thread of its own. Raises `HostError`."""
         ...
 
 
@@ -99,13 +100,7 @@ class CommandPlug(NoPlug):
 
     async def _run(self, word: str, node: str) -> None:
         """To its end, also when called off: power that is still to go off would be on when that is undone."""
-        running = asyncio.ensure_future(self._run_to_its_end(word, node))
-        try:
-            await asyncio.shield(running)
-        except asyncio.CancelledError:
-            await asyncio.wait([running])
-            running.exception()
-            raise
+        await to_its_end(self._run_to_its_end(word, node))
 
     async def _run_to_its_end(self, word: str, node: str) -> None:
         argv = [*shlex.split(self.command), word, node]

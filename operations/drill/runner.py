@@ -12,7 +12,7 @@ from typing import TypeVar
 from operations.drill.clients import Clients
 from operations.drill.disturbances import Disturbance
 from operations.drill.eyes import Eyes
-from operations.drill.hands import Hands
+from operations.drill.hands import Hands, StillArmed
 from operations.drill.interruptible import to_its_end
 from operations.drill.model import Finding, FindingName, Moment, Sample
 from operations.drill.steps import (
@@ -105,7 +105,7 @@ class Runner:
         """Run to the end; what goes wrong on the way is a finding. Clients are started and stopped by the caller.
 
         Cancelled, it repairs (or ends the repair that is under way), waits a while for the cluster to be whole, and
-        ends as cancelled. Raises `NotVerified` then with what could not be undone.
+        ends as cancelled. Raises `NotVerified` then with what could not be undone, or is not as before.
         """
         watching = asyncio.create_task(self._watch())
         try:
@@ -121,9 +121,11 @@ class Runner:
             await self._end(self._settle)
             await self._answered_after()
         except asyncio.CancelledError:
-            await self._end(min(self._settle, CALM))
-            if left := [each.detail for each in self._course.findings if each.name == "left behind"]:
-                raise NotVerified("; ".join(left), remedy="undo it by hand: see docs/drill.md") from None
+            left = [each.detail for each in self._course.findings if each.name == "left behind"]
+            if why := await self._end(min(self._settle, CALM)):
+                left.append(f"the cluster is not whole again: {why}")
+            if left:
+                raise NotVerified("; ".join(left), remedy="see `squid-ha status`, and docs/drill.md") from None
             raise
         finally:
             watching.cancel()
@@ -178,14 +180,13 @@ class Runner:
         self._course.disturbed = self._course.disturbed or time.time()
         # Before it begins: where it is cut off half-way, it has to be undone too.
         self._broken.append(disturbance)
-        await to_its_end(self._hands.begin(disturbance), BEGUN)
+        await to_its_end(self._hands.begin(disturbance), None if disturbance.waited_for else BEGUN)
 
     async def _undo_last(self) -> None:
         disturbance = self._broken[-1]
         self._mark(f"undone: {disturbance.what}")
-        await self._hands.undo(disturbance)
+        await self._undo(disturbance)
         self._broken.remove(disturbance)
-        self._course.repaired = time.time()
 
     async def _move(self, to: str) -> None:
         self._course.disturbed = self._course.disturbed or time.time()
@@ -204,7 +205,9 @@ class Runner:
                 self._mark(step.what)
                 return
             if time.monotonic() > deadline:
-                self._course.find("not reached", f"not within {step.limit:g} s: {step.what}; instead {in_words(stand)}")
+                self._course.find(
+                    "not reached", f"not within {step.limit:g} s: {step.what}; instead {stand_in_words(stand)}"
+                )
                 raise Missed
             if step.clocks:
                 await asyncio.sleep(self._pause)
@@ -257,16 +260,23 @@ class Runner:
         for disturbance in reversed(self._broken):
             self._progress(f"undoing: {disturbance.what}")
             try:
-                await self._hands.undo(disturbance)
-                self._course.repaired = time.time()
+                await self._undo(disturbance)
             except HostError as trouble:
                 by_hand = f" ({disturbance.by_hand} undoes it)" if disturbance.by_hand else ""
                 self._find("left behind", trouble, f"{disturbance.what}, not undone{by_hand}: ")
                 self._progress(f"NOT undone: {disturbance.what}: {in_a_line(trouble)}")
         self._broken.clear()
 
-    async def _end(self, limit: float) -> None:
-        """Wait until all is as before, and have the engine forget what it was through."""
+    async def _undo(self, disturbance: Disturbance) -> None:
+        try:
+            await self._hands.undo(disturbance)
+        except StillArmed as trouble:
+            self._find("left behind", trouble)
+            self._progress(in_a_line(trouble))
+        self._course.repaired = time.time()
+
+    async def _end(self, limit: float) -> str:
+        """Wait until all is as before, and have the engine forget what it was through; why it is not, as it finds."""
         deadline = time.monotonic() + limit
         self._progress("waiting until the cluster is whole again")
         clear_from, kept = 0.0, ""
@@ -274,13 +284,15 @@ class Runner:
             stand = await self._next(deadline)
             if stand.healthy and not stand.notices:
                 self._mark("the cluster is whole again")
-                return
+                return ""
             if time.monotonic() > deadline:
                 why = kept if self._course.last.notices else ""
-                self._course.find("not whole", f"not within {limit:g} s; instead {in_words(stand)}{why}")
-                return
+                detail = f"not within {limit:g} s; instead {stand_in_words(stand)}{why}"
+                self._course.find("not whole", detail)
+                return detail
             if stand.notices and time.monotonic() > clear_from:
-                kept = await self._clear()
+                told = await _by(deadline, self._clear())
+                kept = "; whether that is forgotten could not be told by then" if told is None else told
                 clear_from = time.monotonic() + CLEAR_AGAIN
 
     async def _clear(self) -> str:
@@ -307,7 +319,7 @@ class Runner:
             return found
         before = self._course.last
         seen = f" (seen {time.time() - before.time:.0f} s before)" if before.time else ""
-        return Stand(trouble=in_words(before) + seen)
+        return Stand(trouble=stand_in_words(before) + seen)
 
     async def _news_of_a_look(self) -> Stand:
         await self._news.wait()
@@ -357,7 +369,7 @@ async def _by(deadline: float, work: Awaitable[T]) -> T | None:
         return None
 
 
-def in_words(stand: Stand) -> str:
+def stand_in_words(stand: Stand) -> str:
     """A stand for people."""
     if stand.trouble:
         return stand.trouble

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -10,14 +11,15 @@ from datetime import UTC, datetime
 
 from blueprint.platforms import PLATFORMS
 from declaration.site import Site
+from operations.drill.armed import pending
 from operations.drill.clients import Clients, FromHere, FromNode
 from operations.drill.eyes import SiteEyes
-from operations.drill.hands import SiteHands, pending
+from operations.drill.hands import SiteHands
 from operations.drill.interruptible import to_its_end
 from operations.drill.judge import bounds_of, judge, single_log
 from operations.drill.model import DrillReport, ScenarioReport
 from operations.drill.plug import NoPlug, Plug
-from operations.drill.runner import Course, Runner, in_words
+from operations.drill.runner import Course, Runner, stand_in_words
 from operations.drill.scenarios import Scenario, scenarios
 from operations.drill.show import outcome
 from operations.drill.steps import Served, Stand, Steps, View
@@ -82,7 +84,8 @@ async def drill(
     await cluster.hold(without_lost=True)
     ready = await readiness(cluster, site)
     doable, left_out = sorted_out(chosen, _view(site, ready, options), options)
-    done = _Drill(cluster, site, stack, options, doable, left_out)
+    machine = await _machine(options, cluster.progress)
+    done = _Drill(cluster, site, stack, options, machine, doable, left_out)
     try:
         await done.run(ready)
     except BaseException:
@@ -91,6 +94,17 @@ async def drill(
             _hand_over(done.report(), cut_short, cluster.progress)
         raise
     return done.report()
+
+
+async def _machine(options: Options, tell: Callable[[str], None]) -> str:
+    """What the hosts are: as was said, as the plug knows it, or else the name of the machine that this runs on."""
+    told = options.machine
+    if not told:
+        try:
+            told = await asyncio.to_thread(options.plug.machine)
+        except HostError as trouble:
+            tell(f"what the hosts are cannot be told: {in_a_line(trouble)}")
+    return told or f"drill run on {platform.node()}"
 
 
 def _hand_over(report: DrillReport, cut_short: Callable[[DrillReport], None], tell: Callable[[str], None]) -> None:
@@ -109,6 +123,7 @@ class _Drill:
     site: Site
     stack: str
     options: Options
+    machine: str
     doable: Sequence[Scenario]
     left_out: dict[str, str]
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -154,7 +169,7 @@ class _Drill:
             engine=self.site.engine,
             phase=self.site.phase,
             clients=f"from {' and '.join(dict.fromkeys(self.senders))}, {rate}",
-            machine=self.options.machine or self.options.plug.machine() or f"drill run on {platform.node()}",
+            machine=self.machine,
             scenarios=self.reports,
             left_out=self.left_out,
         )
@@ -222,7 +237,7 @@ async def readiness(cluster: Cluster, site: Site) -> Stand:
     if stand.trouble:
         raise Refused(f"the site is not ready: {stand.trouble}", remedy="see `squid-ha status`")
     if not stand.healthy:
-        raise Refused(f"the site is not ready: {in_words(stand)}", remedy="see `squid-ha status`")
+        raise Refused(f"the site is not ready: {stand_in_words(stand)}", remedy="see `squid-ha status`")
     if stand.notices:
         raise Refused(f"the site is not ready: {'; '.join(stand.notices)}", remedy="see `squid-ha cleanup`")
     return stand

@@ -98,6 +98,14 @@ class Follower:
     def _path(self, file: File) -> str:
         return str(PurePosixPath(self.source.log).with_name(file.name))
 
+    async def begin(self, lines: int) -> list[bytes]:
+        """`last` for one who follows: an answer that is not whole is waited for, and `lines` begins with them."""
+        try:
+            return await self.last(lines)
+        except Unknown as error:
+            self._wait_for(error)
+            return []
+
     async def last(self, lines: int) -> list[bytes]:
         """The last records of the log where it is now; following goes on behind them.
 
@@ -172,12 +180,16 @@ class Follower:
                 self._wait(f"{self.node} has the log no more; waiting for where it comes up")
                 self.node, found, busy = "", [], False
             except (Unreachable, TimedOut, Unknown) as error:
-                self._wait(f"waiting: {str(error).splitlines()[0]}")
-                self.node, found, busy = "", [], False
+                self._wait_for(error)
+                found, busy = [], False
             if found:
                 yield found
             if not busy:
                 await asyncio.sleep(PAUSE)
+
+    def _wait_for(self, error: HostError) -> None:
+        self._wait(f"waiting: {str(error).splitlines()[0]}")
+        self.node = ""
 
     def _wait(self, text: str) -> None:
         if text != self._waiting:

@@ -87,7 +87,8 @@ class Overview(_Frozen):
     """One site. ``message`` says why nobody can tell what runs, and ``exit_code`` tells.
 
     Then there are no ``members``, and what could be read all the same is there; of a stack that cannot be used nothing
-    is. ``members`` from the top down. ``drift`` and ``drill`` are read for a page only.
+    is. ``members`` from the top down. ``notices_trouble`` says why nobody can tell the notices of a service that can be
+    told. ``drift`` and ``drill`` are read for a page only.
     """
 
     stack: str
@@ -101,6 +102,7 @@ class Overview(_Frozen):
     mirror: Sequence[Half] = ()
     clocks: Sequence[NodeClock] = ()
     notices: Sequence[Note] = ()
+    notices_trouble: str = ""
     drill: Drill | None = None
     drift: SiteReport | None = None
     message: str = ""

@@ -16,11 +16,11 @@ from declaration.time import Time
 from operations.engines import Tree, engine_of, membership_of
 from operations.health import can_fail_over
 from operations.overview.model import Drill, Half, Member, NodeClock, Note, Overview
-from operations.states import in_words
+from operations.states import state_in_words
 from operations.status import Status
 from providers.connection.batching import BatchingNode
 from providers.connection.cluster import Cluster
-from providers.connection.errors import HostError, SudoRefused, Unreachable
+from providers.connection.errors import HostError, SudoRefused, Unreachable, in_a_line
 from providers.host import clocks
 from providers.roles import MirrorView, Notice
 
@@ -54,7 +54,7 @@ async def read(cluster: Cluster, site: Site, stack: str) -> Reading:
         _told(runtime.notices(reading)),
         _online(reading, site),
     )
-    # A service whose notices nobody can tell is never taken for a healthy one; why is said with the service itself.
+    # A service whose notices nobody can tell is never taken for a healthy one.
     noted = None if isinstance(notes, HostError) else [_note(notice) for notice in notes]
     beside = Overview(
         stack=stack,
@@ -64,6 +64,7 @@ async def read(cluster: Cluster, site: Site, stack: str) -> Reading:
         mirror=[_half(name, view) for name, view in views.items()],
         clocks=[_clock(name, clock, _limit(site)) for name, clock in times.items()],
         notices=noted or [],
+        notices_trouble=in_a_line(notes) if isinstance(notes, HostError) else "",
     )
     if isinstance(tree, HostError):
         return _untold(beside, tree, answered=not all(isinstance(clock, _SILENT) for clock in times.values()))
@@ -75,9 +76,12 @@ async def read(cluster: Cluster, site: Site, stack: str) -> Reading:
 
 
 def _untold(beside: Overview, error: HostError, *, answered: bool) -> Reading:
-    """Where no node was reached, each one's clock says why, and the mirror would only say it again."""
+    """Where no node was reached, each one's clock says why, and the mirror would only say it again.
+
+    So would the notices, which are read where the service is, wherever that cannot be told.
+    """
     mirror: Sequence[Half] = beside.mirror if answered else ()
-    overview = beside.model_copy(update={"message": str(error), "mirror": mirror})
+    overview = beside.model_copy(update={"message": str(error), "mirror": mirror, "notices_trouble": ""})
     return Reading(overview, error=error, answered=answered)
 
 
@@ -103,7 +107,7 @@ async def _online(cluster: Cluster, site: Site) -> frozenset[str] | None:
 
 def _members(tree: Tree) -> list[Member]:
     return [
-        Member(name=name, depth=depth, states={node: in_words(state) for node, state in states.items()})
+        Member(name=name, depth=depth, states={node: state_in_words(state) for node, state in states.items()})
         for depth, (name, states) in enumerate(reversed(list(tree.states.items())))
     ]
 

@@ -43,6 +43,8 @@ def _beside(overview: Overview) -> list[RenderableType]:
 
 def _further(overview: Overview) -> list[RenderableType]:
     notices = [Text.from_markup(f"[yellow]notice:[/yellow] {escape(note.text)}") for note in overview.notices]
+    if overview.notices_trouble:
+        notices.append(Text.from_markup(f"[yellow]notices:[/yellow] not known: {escape(overview.notices_trouble)}"))
     return [*([_clocks(overview.clocks)] if overview.clocks else []), *([Group(*notices)] if notices else [])]
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import concurrent.futures
 import contextlib
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
+
+from providers.connection.errors import TimedOut
 
 T = TypeVar("T")
 
@@ -44,24 +47,53 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
     """Run ``work`` on the process's loop from any other thread and wait for it.
 
     An interrupt cancels it, and is raised when the work has taken back what it had begun: at the latest after
-    `UNDONE_WITHIN`, or at a second interrupt.
+    `UNDONE_WITHIN`, or at a second interrupt. Its ``__cause__`` is why something was not taken back, if so.
     """
     tasks: list[asyncio.Task[Any] | None] = []
+    interrupted = False
 
     async def noted() -> T:
+        if interrupted:
+            work.close()
+            raise asyncio.CancelledError
         tasks.append(asyncio.current_task())
         return await work
+
+    def cancel() -> None:
+        # On the loop, so that the work has either begun or sees that it need not.
+        nonlocal interrupted
+        interrupted = True
+        for task in tasks:
+            if task:
+                task.cancel()
 
     loop = the_loop()
     future = asyncio.run_coroutine_threadsafe(noted(), loop)
     try:
         return future.result()
-    except BaseException:
-        if not future.done():
-            loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks if task])
-            with contextlib.suppress(Exception):
-                future.result(UNDONE_WITHIN)
+    except BaseException as interrupt:
+        if future.done():
+            raise
+        loop.call_soon_threadsafe(cancel)
+        if trouble := _trouble_of(future):
+            raise interrupt from trouble
         raise
+
+
+def _trouble_of(cancelled: concurrent.futures.Future[Any]) -> Exception | None:
+    """Why the work could not take back what it had begun; None where it has."""
+    try:
+        cancelled.result(UNDONE_WITHIN)
+    except concurrent.futures.CancelledError:
+        return None
+    except Exception as error:  # noqa: BLE001 whatever it is, the one who interrupts is told
+        if cancelled.done():
+            return error
+        return TimedOut(
+            f"taking back what was begun took longer than {UNDONE_WITHIN:.0f} s",
+            remedy="run it again, or see `squid-ha status` for what is left of it",
+        )
+    return None
 
 
 def at_close(closer: Callable[[], Awaitable[None]]) -> None:

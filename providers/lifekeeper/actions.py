@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified, Refused, Unknown, Unreachable
 from providers.host.waiting import reporting, until
-from providers.lifekeeper import live, planned, speaking, stopping, views
+from providers.lifekeeper import live, planned, speaking, split, stopping, views
 from providers.lifekeeper.hierarchy import active, arrived, role, roots, service
 from providers.lifekeeper.move import MOVE_LIMIT, switchover
 from providers.lifekeeper.speaking import Line
@@ -85,7 +85,7 @@ async def _pause(cluster: Cluster, name: str) -> None:
 async def _start(cluster: Cluster, name: str) -> None:
     if not (await views.read(cluster, [name]))[name].running:
         await speaking.say_plainly(cluster, Line(name, "lkcli start", "Start LifeKeeper"))
-    _, up = await until(
+    _, up = await views.until(
         lambda: views.read(cluster, [name]),
         lambda seen: seen[name].running and not any(i.state == "ILLSTATE" for i in seen[name].instances.values()),
         MOVE_LIMIT,
@@ -127,7 +127,8 @@ def _refuse_failed(seen: Mapping[str, View]) -> None:
 async def start_alone(cluster: Cluster, node: str) -> None:
     """Put the service in service on ``node`` while the other one is off, and wait for it.
 
-    Raises `Refused` where the other one can be seen, `NotVerified` where the service does not come.
+    Raises `Refused` where the other one can be seen, or this half of the mirror was given up, `NotVerified` where the
+    service does not come.
     """
     seen = await live.read(cluster)
     if node not in seen:
@@ -137,11 +138,12 @@ async def start_alone(cluster: Cluster, node: str) -> None:
     if heard:
         raise Refused(f"{', '.join(heard)} is alive to LifeKeeper here", node=node, remedy="`squid-ha switchover`")
     tags = service({node: seen[node]})
-    await planned.note(cluster, node)
-    for root in roots({node: seen[node]}, tags):
-        putting = Line(node, "perform_action", f"Put {root} in service", {"tag": root, "action": "restore"})
-        await reporting(speaking.say(cluster, putting), lambda seconds: _tell_waiting(cluster, node, seconds))
-    await _wait_in_service(cluster, node, tags)
+    await split.refuse_victim(cluster, seen, node)
+    async with planned.noted(cluster, node):
+        for root in roots({node: seen[node]}, tags):
+            putting = Line(node, "perform_action", f"Put {root} in service", {"tag": root, "action": "restore"})
+            await reporting(speaking.say(cluster, putting), lambda seconds: _tell_waiting(cluster, node, seconds))
+        await _wait_in_service(cluster, node, tags)
 
 
 async def _wait_in_service(cluster: Cluster, node: str, tags: Sequence[str]) -> None:

@@ -94,10 +94,9 @@ reason() {
 ask lktest >/dev/null || exit 0
 here=$(ask ins_list '-f|') || exit 0
 alive=$(ask sys_getst -s "$peer") || exit 0
-there='' told=''
+there=''
 if [ "$alive" = ALIVE ]; then
     there=$(ask ins_list -d "$peer" '-f|') || exit 0
-    told=yes
 fi
 
 number=$(downs)
@@ -106,6 +105,7 @@ if [ "$alive" != ALIVE ] || printf '%s\n' "$number" | were_down "$folder/paths";
 fi
 printf '%s\n' "$number" >"$folder/paths"
 
+# In service on both, where it was stands: it has come to neither, nor does the end of that bring it.
 was=$(cat "$folder/service-on" 2>/dev/null)
 if in_service "$here" "$service" && ! in_service "$there" "$service"; then
     if [ "$was" = "$peer" ] && ! planned && why=$(reason); then
@@ -114,14 +114,14 @@ if in_service "$here" "$service" && ! in_service "$there" "$service"; then
     printf '%s\n' "$node" >"$folder/service-on"
     rm -f "$folder/planned"
     settled=yes
-elif in_service "$there" "$service"; then
+elif in_service "$there" "$service" && ! in_service "$here" "$service"; then
     printf '%s\n' "$peer" >"$folder/service-on"
     settled=yes
 fi
 # A node that is back, with the service running somewhere, explains nothing that happens later.
 [ "$alive" != ALIVE ] || [ -z "${settled:-}" ] || rm -f "$folder/lost"
 
-[ -n "$mirror" ] && [ -n "$told" ] || exit 0
+[ -n "$mirror" ] && [ "$alive" = ALIVE ] || exit 0
 if in_service "$here" "$mirror" && in_service "$there" "$mirror"; then
     printf 'split_brain wrong the mirror %s is in service on %s and on %s: each writes what the other has not (docs/runbook.md)\n' \
         "$mirror" "$node" "$peer"

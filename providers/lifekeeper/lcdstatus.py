@@ -20,6 +20,8 @@ class Path:
 class Status:
     """What the long lcdstatus tells: priorities by tag, ties, paths with state, the other machines' state."""
 
+    tags: set[str] = field(default_factory=set[str])
+    """Of the resources that it shows."""
     priorities: dict[str, str] = field(default_factory=dict[str, str])
     dependencies: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     """Parent, child → the line that says so."""
@@ -31,7 +33,8 @@ class Status:
     machines: dict[str, str] = field(default_factory=dict[str, str])
 
 
-_RESOURCE = re.compile(r"\s*(\S+): id=.* app=\S+ type=\S+ state=\S+\s*$")
+# Whatever follows: what stands below a resource must not be taken for that of the one before. Details are `word=...`.
+_RESOURCE = re.compile(r"\s*(?!\w+=)(\S+): id=")
 _PRIORITY = re.compile(r"\s+Local priority = (\d+)")
 _CHILDREN = re.compile(r"\s+depends on resources:(.*)")
 _PARENTS = re.compile(r"\s+these resources are dependent:(.*)")
@@ -49,6 +52,7 @@ def parse_status(text: str) -> Status:
     for line in text.splitlines():
         if match := _RESOURCE.match(line):
             tag = match[1]
+            found.tags.add(tag)
         elif tag and _of_resource(found, tag, line):
             continue
         elif match := _PATH.match(line):

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import Refused
-from providers.lifekeeper import members, steps
+from providers.lifekeeper import members, split, steps
 from providers.lifekeeper.resource import Member
 from providers.lifekeeper.steps import Views
 from providers.lifekeeper.views import IN_SERVICE
@@ -261,17 +261,21 @@ async def keep(cluster: Cluster, wanted: Wanted, entries: Mapping[str, Mapping[s
             cluster.progress(f"{name}: the data on {path} is kept")
         if active and active != [name]:
             await journal.drop([mark])
+        if len(active) == 1:
+            # From here on the source's mark says which half counts.
+            await journal.drop(split.MARKS)
 
 
 async def made(cluster: Cluster, wanted: Wanted, seen: Views) -> None:
-    """Where the mirror is, what was kept is in it again, or overwritten by it.
+    """Where the mirror is, what was kept is in it again, or overwritten by it; of a new one no half is given up.
 
     `BEGUN` goes last: until then a next run comes here.
     """
     there = [name for name in wanted.nodes if wanted.tag in seen[name].instances]
+    given_up = split.MARKS if any((await _begun(cluster, wanted)).values()) else ()
 
     async def forget(node: Node) -> None:
-        await marks.kept(cluster, node).drop([wanted.device_on(node.name), _mark(wanted, node.name)])
+        await marks.kept(cluster, node).drop([wanted.device_on(node.name), _mark(wanted, node.name), *given_up])
 
     await cluster.each(forget, there)
     await cluster.each(lambda node: cluster.journal(node).drop([BEGUN]), list(wanted.nodes))

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified, Refused
-from providers.host.waiting import reporting, until
-from providers.lifekeeper import live, planned, speaking, split
+from providers.host.waiting import reporting
+from providers.lifekeeper import live, planned, speaking, split, views
 from providers.lifekeeper.halves import mirror, volume
 from providers.lifekeeper.hierarchy import arrived, role, roots, service
 from providers.lifekeeper.speaking import Line
@@ -28,15 +28,20 @@ async def switchover(cluster: Cluster, to: str) -> None:
     _refuse_unfit(cluster, seen, tags, to)
     await _refuse_stale_mirror(cluster, to, seen[to])
     await split.refuse_victim(cluster, seen, to)
-    await planned.note(cluster, to)
-    cluster.progress(f"Moving {', '.join(tags)} to {to}")
+    await split.forget_void(cluster, seen, to)
+    async with planned.noted(cluster, to):
+        cluster.progress(f"Moving {', '.join(tags)} to {to}")
+        await _move(cluster, seen, tags, to)
+
+
+async def _move(cluster: Cluster, seen: Mapping[str, View], tags: Sequence[str], to: str) -> None:
     for root in roots(seen, tags):
         putting = Line(to, "perform_action", f"Put {root} in service", {"tag": root, "action": "restore"})
         await reporting(
             speaking.say(cluster, putting),
             lambda seconds: cluster.progress(f"Waiting for the service on {to} ({seconds:.0f} s)"),
         )
-    now, there = await until(lambda: live.read(cluster), lambda told: arrived(told, tags, to), MOVE_LIMIT)
+    now, there = await views.until(lambda: live.read(cluster), lambda told: arrived(told, tags, to), MOVE_LIMIT)
     if not there:
         states = ", ".join(f"{tag} is {role(now.get(to), tag)}" for tag in tags)
         raise NotVerified(

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from providers import applied
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, command
 from providers.connection.errors import CommandFailed, Refused, TimedOut, refuse_all
@@ -67,22 +68,11 @@ class Wanted(State):
 
 
 def sealed(wanted: Wanted, secret: Secrets) -> Wanted:
-    """``wanted`` with the digest of the licence that a secret holds. Raises `ValueError` where that is not set."""
+    """``wanted`` with the digest of the licence that a secret holds; without one where that is not set, which only an
+    installation needs."""
     if wanted.license_secret is None or wanted.license_digest is not None:
         return wanted
     return wanted.model_copy(update={"license_digest": licence.secret_digest(wanted.license_secret, secret)})
-
-
-def refusal(previous: Wanted, wanted: Wanted) -> str | None:
-    """Why this change is not made in place (`providers.contract`): what is installed is not upgraded."""
-    if previous.media and wanted.media and previous.media != wanted.media:
-        return (
-            f"`lifekeeper.media` does not change in place from {previous.media} to {wanted.media}: it is used only "
-            "where LifeKeeper is not installed yet, and nothing here upgrades LifeKeeper. Upgrade it on the nodes as "
-            f"SIOS's manual says, and have the new media in {previous.media} for a node that is set up anew; or leave "
-            "`media` out"
-        )
-    return None
 
 
 async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
@@ -97,11 +87,12 @@ async def _look(cluster: Cluster, node: Node, wanted: Wanted) -> NodeLifeKeeper:
     seen, enabled = await asyncio.gather(views.read(cluster, [node.name]), node.run(_is_enabled()))
     view = seen[node.name]
     found = defaults.values((await read_files(node, [defaults.PATH]))[defaults.PATH].content.decode(errors="replace"))
+    licensed = await licence.is_installed(cluster, node, wanted.licence, runs=view.running)
     return NodeLifeKeeper(
         installed="yes" if view.installed else "no",
         running="yes" if view.running else "no",
         enabled="no" if enabled.stdout.strip() in ("disabled", "masked") else "yes",
-        licensed="yes" if await licence.is_installed(cluster, node, wanted.licence) else "no",
+        licensed="yes" if licensed else "no",
         settings={key: found.get(key) for key in wanted.nodes[node.name].settings},
     )
 
@@ -156,7 +147,9 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
         view = seen[node.name]
         await _note(cluster, node, wanted, running=view.running)
         await cluster.journal(node).put({PENDING: "LifeKeeper"})
-        if not view.installed and wanted.media:
+        if view.installed:
+            await _tell_media(cluster, node, wanted)
+        elif wanted.media:
             cluster.progress(f"{node.name}: installing LifeKeeper from {wanted.media}")
             await reporting(
                 speaking.say_plainly(cluster, _setup(node.name, wanted.media)),
@@ -180,10 +173,24 @@ def _refuse_absent(wanted: Wanted, seen: Mapping[str, View]) -> None:
     refuse_all([Refused("LifeKeeper is not installed", node=name, remedy=remedy) for name in missing])
 
 
+async def _tell_media(cluster: Cluster, node: Node, wanted: Wanted) -> None:
+    """That nothing is upgraded, where other media are declared than were when the site was last applied."""
+    last = (await applied.read(cluster, node)).get(cluster.thing)
+    if wanted.media and last is not None and "media" in applied.edits(wanted, last):
+        cluster.progress(
+            f"{node.name}: LifeKeeper is installed and is not upgraded from {wanted.media}: `lifekeeper.media` counts "
+            "only where it is not installed yet"
+        )
+
+
 async def _note(cluster: Cluster, node: Node, wanted: Wanted, *, running: bool) -> None:
-    """What was there before the first change. LifeKeeper that runs has a licence: the declared one counts as that."""
+    """What was there before the first change. LifeKeeper that runs has a licence, also where none is journalled.
+
+    A start that failed takes the licence out of the journal, and leaves LifeKeeper down.
+    """
     journal = cluster.journal(node)
-    if _RAN in await journal.entries():
+    entries = await journal.entries()
+    if _RAN in entries and (licence.INSTALLED in entries or not running):
         return
     counts: Mapping[str, str] = await licence.counting(cluster, node, wanted.licence) if running else {}
     # The licence first: cut off between the two, the run that follows finds nothing to be the first one.

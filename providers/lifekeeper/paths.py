@@ -9,7 +9,6 @@ from typing import Literal
 from providers.connection.cluster import Cluster
 from providers.connection.errors import Refused, TimedOut
 from providers.contract import Absent, Observed, Present, State
-from providers.host.waiting import until
 from providers.lifekeeper import lcdstatus, speaking, steps, views
 from providers.lifekeeper.resource import Route
 from providers.lifekeeper.speaking import Line
@@ -139,7 +138,7 @@ async def _wait_heard(cluster: Cluster, name: str, peer: str, addresses: str) ->
         others = [path for (system, each), path in seen[name].paths.items() if system == peer and each != addresses]
         return any(path.state in ("", ALIVE) for path in others)
 
-    _, alive = await until(lambda: views.read(cluster, [name]), heard, ALIVE_LIMIT)
+    _, alive = await views.until(lambda: views.read(cluster, [name]), heard, ALIVE_LIMIT)
     if not alive:
         raise Refused(
             f"the path {addresses} is the only one over which {peer} is heard, so it is not made anew with another "
@@ -193,7 +192,7 @@ async def _wait_alive(cluster: Cluster, wanted: Wanted) -> None:
             and seen[name].paths.get((node.peer, addresses), lcdstatus.Path("", "")).state not in ("", ALIVE)
         ]
 
-    found, alive = await until(
+    found, alive = await views.until(
         lambda: views.read(cluster, list(wanted.nodes)),
         lambda seen: not dead(seen),
         ALIVE_LIMIT,

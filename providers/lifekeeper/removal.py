@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 
 from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified, Refused, refuse_all
-from providers.lifekeeper import speaking
+from providers.lifekeeper import grammar, speaking
 from providers.lifekeeper.members import MADE, PENDING, read, ties, untie
 from providers.lifekeeper.resource import Member
 from providers.lifekeeper.speaking import Line
@@ -68,7 +69,7 @@ def _refuse_needing(going: Sequence[str], seen: Views, ours: Mapping[str, Collec
         left = sorted(tie for tie in view.dependencies if tie[0] in going and tie[1] not in spared)
         if left:
             told = ", ".join(f"{parent} on {child}" for parent, child in left)
-            lines = ", ".join(f"`/opt/LifeKeeper/bin/dep_remove -p {parent} -c {child}`" for parent, child in left)
+            lines = ", ".join(f"`{_untying(parent, child)}`" for parent, child in left)
             refusals.append(
                 Refused(
                     "LifeKeeper may delete with a resource what it depends on, and these dependencies are not part of "
@@ -78,6 +79,10 @@ def _refuse_needing(going: Sequence[str], seen: Views, ours: Mapping[str, Collec
                 )
             )
     refuse_all(refusals)
+
+
+def _untying(parent: str, child: str) -> str:
+    return shlex.join(grammar.build("dep_remove", parent=parent, child=child))
 
 
 def _refuse_needed(wanted: Member, seen: Views, along: str) -> None:

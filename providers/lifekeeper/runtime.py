@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, script
 from providers.connection.errors import Refused, Unknown
-from providers.host.waiting import until
-from providers.lifekeeper import grammar, live, split
+from providers.lifekeeper import grammar, live, split, views
 from providers.lifekeeper.actions import aside, back, cleanup, maintenance, start_alone
 from providers.lifekeeper.halves import mirror
 from providers.lifekeeper.hierarchy import Tree, active, service, tree_of
@@ -61,7 +60,7 @@ async def wait_settled(cluster: Cluster, limit: float = 120) -> bool:
         starting = any(each.state == "ILLSTATE" for view in seen.values() for each in view.instances.values())
         return starting or any(view.busy for view in seen.values())
 
-    _, held = await until(lambda: live.read(cluster), lambda seen: not still(seen), limit)
+    _, held = await views.until(lambda: live.read(cluster), lambda seen: not still(seen), limit)
     return held
 
 

@@ -4,19 +4,20 @@ How it is ended SIOS published as no procedure, only its parts: `perform_action`
 node, and `mirror_action TAG fullresync SOURCE TARGET` copies everything from the other one. Whether DataKeeper begins
 to copy by itself once one half is out of service, and then knows what that half has written, nobody published; after a
 copy of everything nothing of it is left in any case. So the victim bears a mark from before its half leaves service
-until all of it is being copied: a run that is cut off in between is noticed, and run again goes on.
+until all of it is being copied and the service runs: a run that is cut off in between is noticed, and run again goes
+on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command, script
 from providers.connection.errors import HostError, NotVerified, Refused, TimedOut
-from providers.host.waiting import until
-from providers.lifekeeper import grammar, live, speaking, views
+from providers.host.waiting import reporting, until
+from providers.lifekeeper import grammar, live, planned, speaking, views
 from providers.lifekeeper.halves import mirror, volume
 from providers.lifekeeper.hierarchy import roots, service
 from providers.lifekeeper.speaking import Line
@@ -26,7 +27,10 @@ from providers.storage import marks, rescue
 
 RESYNC_LIMIT = 120.0
 """Seconds from asking for the copy to seeing it under way."""
-_OWED = "split brain: to be overwritten from"
+_GIVEN_UP, _COPYING = "split brain: to be overwritten from", "split brain: being overwritten from"
+MARKS = (_GIVEN_UP, _COPYING)
+"""Marks of a victim in the journal of kept data, each with the survivor; the second is beside the first once all of it
+is being copied."""
 
 Seen = Mapping[str, View]
 
@@ -44,19 +48,19 @@ mv -T -- "$1.part" "$1"
 
 @dataclass(frozen=True)
 class _End:
-    """What a way to the end consists of: ``over`` are the members that stand on the filesystem, the top first."""
+    """What a way to the end consists of, the top of the hierarchy first.
+
+    ``half`` is the mirror that is overwritten, and no other. ``over`` are the members that stand on its filesystem,
+    ``rest`` itself, its filesystem and what else those stand on. ``others`` are tied to them, and stand on no half.
+    """
 
     victim: str
     survivor: str
-    members: Sequence[str]
-    mirrors: Sequence[str]
+    half: str
     over: Sequence[str]
+    rest: Sequence[str]
+    others: Sequence[str]
     roots: Sequence[str]
-
-    @property
-    def rest(self) -> list[str]:
-        """The other members, the top first."""
-        return [tag for tag in reversed(self.members) if tag not in self.over]
 
 
 async def split_brain(cluster: Cluster) -> SplitBrain | None:
@@ -65,9 +69,10 @@ async def split_brain(cluster: Cluster) -> SplitBrain | None:
     found = apart(seen)
     if found:
         return SplitBrain({name: f"{' and '.join(found)}: in service here" for name in sources(seen, found[0])})
-    for victim, survivor in (await _owed(cluster, seen)).items():
+    for victim, survivor in (await _given_up(cluster, seen)).items():
         given_up = f"given up by a run that was cut off: still to be overwritten from {survivor}"
-        return SplitBrain({victim: given_up, survivor: "in service here"})
+        serves = any(survivor in sources(seen, tag) for tag in _mirrors(seen))
+        return SplitBrain({victim: given_up, survivor: f"{'' if serves else 'not '}in service here"})
     return None
 
 
@@ -86,33 +91,52 @@ def sources(seen: Seen, tag: str) -> list[str]:
     return [name for name, view in seen.items() if view.state(tag) in IN_SERVICE]
 
 
-async def _owed(cluster: Cluster, seen: Seen) -> dict[str, str]:
+async def _given_up(cluster: Cluster, seen: Seen) -> dict[str, str]:
     """Victim → survivor, of an end that was cut off; a victim that is the only source by now is none any more."""
     found: dict[str, str] = {}
     for name in seen:
-        survivor = (await marks.kept(cluster, cluster.node(name)).entries()).get(_OWED)
-        if survivor and any(sources(seen, tag) == [survivor] for tag in _mirrors(seen)):
+        survivor = (await marks.kept(cluster, cluster.node(name)).entries()).get(_GIVEN_UP)
+        if survivor and _mirrors(seen) and not _only_source(seen, name):
             found[name] = survivor
     return found
+
+
+def _only_source(seen: Seen, name: str) -> bool:
+    tags = _mirrors(seen)
+    return bool(tags) and all(sources(seen, tag) == [name] for tag in tags)
 
 
 async def unfinished(cluster: Cluster, seen: Seen) -> dict[str, str]:
     """Victim → survivor, of an end that was cut off; nothing where that cannot be read."""
     try:
-        return await _owed(cluster, seen)
+        return await _given_up(cluster, seen)
     except HostError:
         return {}
 
 
 async def refuse_victim(cluster: Cluster, seen: Seen, to: str) -> None:
     """Raises `Refused` where ``to`` has data that a person has given up and that is not overwritten yet."""
-    survivor = (await _owed(cluster, seen)).get(to)
-    if survivor:
-        raise Refused(
-            f"its half of the mirror was given up, and is not overwritten yet from {survivor}",
-            node=to,
-            remedy=f"`squid-ha resolve split-brain STACK --victim {to}` ends what was cut off",
+    survivor = (await _given_up(cluster, seen)).get(to)
+    if not survivor:
+        return
+    ending = f"`squid-ha resolve split-brain STACK --victim {to}` ends what was cut off"
+    if survivor not in seen:
+        top = " ".join(roots(seen, service(seen)))
+        ending = (
+            f"start {survivor} and LifeKeeper there first; {ending}. Where {survivor} is lost for good: what this half "
+            f"has may be overwritten in part; `perform_action -t {top} -a restore` here takes it all the same"
         )
+    raise Refused(
+        f"its half of the mirror was given up, and is not overwritten yet from {survivor}", node=to, remedy=ending
+    )
+
+
+async def forget_void(cluster: Cluster, seen: Seen, to: str) -> None:
+    """Before the service moves to ``to``: a victim that is the only source is none, and the move would hide that."""
+    for name in seen:
+        if name != to and _only_source(seen, name):
+            journal = marks.kept(cluster, cluster.node(name))
+            await journal.drop([mark for mark in MARKS if mark in await journal.entries()])
 
 
 # The logs
@@ -128,7 +152,7 @@ async def save_logs(cluster: Cluster, name: str, source: str, to: str) -> None:
     filesystem, half = volume(name, view) or (None, None)
     if filesystem is None or half is None:
         raise Refused("the service has no filesystem on a mirror here, so there are no logs to save", node=name)
-    if half.state not in IN_SERVICE and _OWED in await marks.kept(cluster, node).entries():
+    if half.state not in IN_SERVICE and _GIVEN_UP in await marks.kept(cluster, node).entries():
         await node.run(script(_SAVED_BEFORE, to, timeout=rescue.LIMIT, label=f"keep what was saved before in {to}"))
         return
     await rescue.copy(node, filesystem.id, source, to, ("printf", "%s", half.id))
@@ -145,74 +169,122 @@ async def resolve(cluster: Cluster, victim: str, left: Callable[[], Awaitable[No
     anything is changed, `NotVerified`, `TimedOut`.
     """
     seen = await live.read(cluster)
-    end = await _planned(cluster, seen, victim)
+    end = await _checked_end(cluster, seen, victim)
+    journal = marks.kept(cluster, cluster.node(victim))
+    if apart(seen) or _COPYING not in await journal.entries():
+        await _throw_away(cluster, seen, end, left)
+    await _serve(cluster, end)
+    await journal.drop(MARKS)
+
+
+async def _throw_away(cluster: Cluster, seen: Seen, end: _End, left: Callable[[], Awaitable[None]]) -> None:
+    victim, journal = end.victim, marks.kept(cluster, cluster.node(end.victim))
     served = [tag for tag in end.over if seen[victim].state(tag) in IN_SERVICE]
     if served:
         cluster.progress(f"Taking {', '.join(served)} out of service on {victim}")
         await _take_out(cluster, victim, end.over)
         await left()
     # From here on the half counts as given up, and no other.
-    await marks.kept(cluster, cluster.node(end.survivor)).drop([_OWED])
-    await marks.kept(cluster, cluster.node(victim)).put({_OWED: end.survivor})
+    await marks.kept(cluster, cluster.node(end.survivor)).drop(MARKS)
+    await journal.drop([_COPYING])
+    await journal.put({_GIVEN_UP: end.survivor})
     await _take_out(cluster, victim, end.rest)
-    for tag in end.mirrors:
-        await speaking.say(cluster, _copy_all(tag, end))
+    await _say(cluster, _copy_all(end))
     await _wait(cluster, end)
-    await marks.kept(cluster, cluster.node(victim)).drop([_OWED])
-    await _serve(cluster, end)
+    await journal.put({_COPYING: end.survivor})
 
 
-def _copy_all(tag: str, end: _End) -> Line:
-    values = {"tag": tag, "action": "fullresync", "source": end.survivor, "targets": [end.victim]}
-    return Line(end.survivor, "mirror_action", f"Copy all of {tag} from {end.survivor} to {end.victim}", values)
+def _copy_all(end: _End) -> Line:
+    values = {"tag": end.half, "action": "fullresync", "source": end.survivor, "targets": [end.victim]}
+    return Line(end.survivor, "mirror_action", f"Copy all of {end.half} from {end.survivor} to {end.victim}", values)
 
 
-async def _planned(cluster: Cluster, seen: Seen, victim: str) -> _End:
+async def _say(cluster: Cluster, line: Line) -> None:
+    """Each may take as long as `speaking.WRITE_LIMIT`."""
+    await reporting(
+        speaking.say(cluster, line),
+        lambda seconds: cluster.progress(f"{line.node}: waiting for LifeKeeper: {line.page} ({seconds:.0f} s)"),
+    )
+
+
+async def _checked_end(cluster: Cluster, seen: Seen, victim: str) -> _End:
     silent = [name for name in cluster.nodes if name not in seen]
     if silent:
         raise Refused(
             f"LifeKeeper does not answer on {' and '.join(silent)}, so nothing is thrown away",
             remedy="start it: `lkcli start`",
         )
-    owed = await _owed(cluster, seen)
-    if not apart(seen) and not owed:
+    before = await _given_up(cluster, seen)
+    if not apart(seen) and not before:
         raise Refused("there is no split brain, so nothing is thrown away", remedy="see `squid-ha status`")
-    if owed and victim not in owed and not apart(seen):
-        given = next(iter(owed))
+    if before and victim not in before and not apart(seen):
+        given = next(iter(before))
         raise Refused(
             f"the half of {given} was given up already, and may be overwritten in part",
             remedy=f"end that first: `squid-ha resolve split-brain STACK --victim {given}`",
         )
     end = _end(seen, victim, next(name for name in cluster.nodes if name != victim))
-    await _refuse_unfit(cluster, seen, end)
+    _refuse_others(seen, end)
+    await _refuse_unfit(cluster, seen, end, given_up=victim in before)
     return end
 
 
 def _end(seen: Seen, victim: str, survivor: str) -> _End:
-    members = service(seen)
-    filesystem, half = volume(victim, seen[victim]) or (None, None)
-    over, before = {each.tag for each in (filesystem or half,) if each}, 0
-    while len(over) != before:
-        before = len(over)
-        over |= {parent for view in seen.values() for parent, child in view.dependencies if child in over}
+    found = volume(victim, seen[victim])
+    if found is None:
+        raise Refused("the service has no mirror here, so there is nothing to overwrite", node=victim)
+    filesystem, half = found
     lowest = {each.tag for each in (filesystem, half) if each}
+    ties = {tie for view in seen.values() for tie in view.dependencies}
+    over = _led_to(lowest, [(child, parent) for parent, child in ties]) - lowest
+    whole = _led_to(over | lowest, ties)
+    members = service(seen)[::-1]
     return _End(
         victim=victim,
         survivor=survivor,
-        members=members,
-        mirrors=_mirrors(seen),
-        over=[tag for tag in reversed(members) if tag in over - lowest],
-        roots=roots(seen, members),
+        half=half.tag,
+        over=[tag for tag in members if tag in over],
+        rest=[tag for tag in members if tag in whole - over],
+        others=[tag for tag in members if tag not in whole],
+        roots=[tag for tag in roots(seen, members) if tag in over],
     )
 
 
-async def _refuse_unfit(cluster: Cluster, seen: Seen, end: _End) -> None:
-    missing = [tag for tag in end.mirrors if end.survivor not in sources(seen, tag)]
-    if missing:
+def _led_to(tags: set[str], ties: Collection[tuple[str, str]]) -> set[str]:
+    """These, and all that the ties lead to from them, first to second."""
+    found, before = set(tags), 0
+    while len(found) != before:
+        before = len(found)
+        found |= {to for start, to in ties if start in found}
+    return found
+
+
+def _refuse_others(seen: Seen, end: _End) -> None:
+    mirrors = [tag for tag in _mirrors(seen) if tag != end.half]
+    if mirrors:
         raise Refused(
-            f"{' and '.join(missing)} is not in service here, so there is nothing to copy from",
+            f"{' and '.join(mirrors)} is a mirror in Squid's hierarchy too, and only {end.half} is this site's: nobody "
+            "here can tell which half of another one is to be thrown away",
+            remedy="delete the dependencies that tie it to Squid's hierarchy, in LifeKeeper's own interface, and run "
+            "this again; or end the split brain of both there",
+        )
+    others = [tag for tag in end.others if seen[end.victim].state(tag) in IN_SERVICE]
+    if others:
+        raise Refused(
+            f"{' and '.join(others)} is tied to Squid's hierarchy and in service here, and does not stand on "
+            f"{end.half}, so it is not stopped for it",
+            node=end.victim,
+            remedy=f"take it out of service here first: `perform_action -t {others[0]} -a remove`",
+        )
+
+
+async def _refuse_unfit(cluster: Cluster, seen: Seen, end: _End, *, given_up: bool) -> None:
+    if end.survivor not in sources(seen, end.half):
+        otherwise = "" if given_up else f", or name {end.survivor} as victim"
+        raise Refused(
+            f"{end.half} is not in service here, so there is nothing to copy from",
             node=end.survivor,
-            remedy=f"put it in service: `perform_action -t {missing[0]} -a restore`, or name {end.survivor} as victim",
+            remedy=f"put it in service: `perform_action -t {end.half} -a restore`{otherwise}",
         )
     if seen[end.survivor].machines.get(end.victim) != ALIVE:
         raise Refused(
@@ -221,7 +293,7 @@ async def _refuse_unfit(cluster: Cluster, seen: Seen, end: _End) -> None:
             remedy="repair the network first; see the communication paths in `lcdstatus`",
         )
     # That it lies there is assumed.
-    program = grammar.build("mirror_action", tag=end.mirrors[0], action="fullresync")[0]
+    program = grammar.build("mirror_action", tag=end.half, action="fullresync")[0]
     found = await cluster.node(end.survivor).run(command("test", "-x", program, ok=None, reads=True))
     if found.exit_code != 0:
         raise Refused(
@@ -241,7 +313,7 @@ async def _take_out(cluster: Cluster, name: str, tags: Sequence[str]) -> None:
     for tag in tags:
         if tag in await there():
             values = {"tag": tag, "action": "remove"}
-            await speaking.say(cluster, Line(name, "perform_action", f"Take {tag} out of service", values))
+            await _say(cluster, Line(name, "perform_action", f"Take {tag} out of service", values))
     if still := await there():
         raise NotVerified(
             f"still in service: {', '.join(still)}",
@@ -271,15 +343,18 @@ async def _wait(cluster: Cluster, end: _End) -> None:
 async def _serve(cluster: Cluster, end: _End) -> None:
     """Put in service on the survivor what was on the victim alone: an address that only one node could have, say."""
     node = cluster.node(end.survivor)
-    for tag in await _missing(cluster, node, end.roots):
-        values = {"tag": tag, "action": "restore"}
-        await speaking.say(cluster, Line(node.name, "perform_action", f"Put {tag} in service", values))
-    if missing := await _missing(cluster, node, end.roots):
-        raise NotVerified(
-            f"the split brain is ended, but {', '.join(missing)} is not in service here",
-            node=node.name,
-            remedy=f"see /var/log/lifekeeper.log there, then `perform_action -t {missing[0]} -a restore`",
-        )
+    if not (missing := await _missing(cluster, node, end.roots)):
+        return
+    async with planned.noted(cluster, node.name):
+        for tag in missing:
+            values = {"tag": tag, "action": "restore"}
+            await _say(cluster, Line(node.name, "perform_action", f"Put {tag} in service", values))
+        if missing := await _missing(cluster, node, end.roots):
+            raise NotVerified(
+                f"{end.victim} is being overwritten, but {', '.join(missing)} is not in service here",
+                node=node.name,
+                remedy="correct the cause (/var/log/lifekeeper.log there), and run this again",
+            )
 
 
 async def _missing(cluster: Cluster, node: Node, tags: Sequence[str]) -> list[str]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified, Refused
-from providers.host.waiting import until
 from providers.lifekeeper import speaking, views
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.views import ALIVE, IN_SERVICE, View
@@ -80,7 +79,7 @@ def extendable(tag: str, source: str, target: str) -> Ready:
                 node=source,
                 remedy=f"put it in service: `perform_action -t {tag} -a restore`, then run this again",
             )
-        found, alive = await until(
+        found, alive = await views.until(
             lambda: views.read(cluster, [source]),
             lambda now: now[source].machines.get(target) == ALIVE,
             ALIVE_LIMIT,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TypeVar
@@ -17,6 +17,7 @@ from typing import TypeVar
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, Result, command
 from providers.connection.errors import Unknown
+from providers.host import waiting
 from providers.lifekeeper import grammar
 from providers.lifekeeper.lcdstatus import Path, Status, parse_status
 
@@ -29,6 +30,7 @@ _NOT_THERE = (126, 127)
 _NO_MATCH = 7
 _STATE_FIELD = 6
 _Key = TypeVar("_Key", bound=tuple[str, ...])
+_Seen = TypeVar("_Seen", bound=Mapping[str, "View"])
 # Not a serial device: how lcdstatus shows such a path is not documented.
 _ADDRESSES = re.compile(r"[^/]+/[^/]+")
 AGAIN = (1.0, 3.0)
@@ -90,7 +92,7 @@ def queries() -> tuple[Command, ...]:
     return (
         asks("lktest"),
         asks("ins_list", separator=SEPARATOR),
-        asks("eqv_list", separator=SEPARATOR),
+        asks("eqv_list", separator=SEPARATOR, equivalency="SHARED"),
         asks("dep_list", separator=SEPARATOR),
         asks("net_list", separator=SEPARATOR),
         asks("sys_list"),
@@ -112,6 +114,37 @@ async def read(cluster: Cluster, names: Sequence[str]) -> dict[str, View]:
         return parse(node.name, await node.batch(queries()))
 
     return await cluster.each(look, names)
+
+
+async def until(
+    ask: Callable[[], Awaitable[_Seen]],
+    holds: Callable[[_Seen], bool],
+    limit: float,
+    *,
+    report: Callable[[_Seen, float], None] | None = None,
+) -> tuple[_Seen, bool]:
+    """`providers.host.waiting.until` for views. Lists that contradict each other do not hold yet: what is waited for
+    changes them under the reading.
+
+    Raises `Contradicting` where they still do at the end.
+    """
+
+    async def look() -> _Seen | Contradicting:
+        try:
+            return await ask()
+        except Contradicting as contradiction:
+            return contradiction
+
+    def tell(told: _Seen | Contradicting, waited: float) -> None:
+        if report is not None and not isinstance(told, Contradicting):
+            report(told, waited)
+
+    told, held = await waiting.until(
+        look, lambda each: not isinstance(each, Contradicting) and holds(each), limit, report=tell
+    )
+    if isinstance(told, Contradicting):
+        raise told
+    return told, held
 
 
 async def telling(cluster: Cluster, names: Sequence[str], about: str = "its resources") -> dict[str, View]:
@@ -143,10 +176,13 @@ def parse(node: str, results: Sequence[Result]) -> View:
     told = parse_status(status.stdout)
     found = {each.tag: each for each in map(_instance, _records(instances.stdout, 5))}
 
-    def of_resource(row: list[str]) -> bool:
-        return row[0] in found or row[1] in found
+    # What lcdstatus shows below a resource it cannot show of one that is gone, and need not of one that is no kind of
+    # a site's.
+    compared = told.tags | {tag for tag, each in found.items() if (each.app, each.type) in _kinds()}
 
-    # What lcdstatus shows below a resource it cannot show of one that is gone.
+    def of_resource(row: list[str]) -> bool:
+        return not compared.isdisjoint(row[:2])
+
     tied, _ = _parted(_records(dependencies.stdout, 2), of_resource)
     same, left = _parted(_records(equivalents.stdout, 4), of_resource)
     between, serial = _parted(_records(paths.stdout, 2), lambda row: _ADDRESSES.fullmatch(row[1]) is not None)
@@ -163,6 +199,11 @@ def parse(node: str, results: Sequence[Result]) -> View:
         priorities=told.priorities,
         machines=told.machines,
     )
+
+
+@cache
+def _kinds() -> frozenset[tuple[str, str]]:
+    return frozenset((each.app, each.type) for each in grammar.load().resources.values())
 
 
 def refuse_failed(node: str, result: Result) -> None:
@@ -194,9 +235,6 @@ def _instance(row: list[str]) -> Instance:
     after = rest[state + 1 :] if state is not None else []
     switchback = next((word.lower() for word in after if word.upper() in ("INTELLIGENT", "AUTOMATIC")), "")
     return Instance(row[1], row[2], row[3], row[4], info, "" if state is None else rest[state], switchback)
-
-
-# The long lcdstatus
 
 
 # Lists of which not every field is documented, beside the lcdstatus

@@ -9,6 +9,7 @@ during a copy could not give its volume up.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from providers.connection.cluster import Node
@@ -19,15 +20,36 @@ from providers.storage import drbd
 LIMIT = 1800.0
 _NO_SPACE = 28
 
+# $1 what was saved last, $2 new folder, then files in the folder that is saved: those that are as they were saved are
+# the same file in both.
+_SHARE = r"""
+last=$1 new=$2
+shift 2
+for file do
+    [ -f "$last/$file" ] || continue
+    [ "$(stat -c '%s %y %u %g %f' -- "$file")" = "$(stat -c '%s %y %u %g %f' -- "$last/$file")" ] || continue
+    mkdir -p -- "$new/${file%/*}"
+    ln -- "$last/$file" "$new/$file"
+done
+"""
 # $1 where the half is mounted, $2 folder below it, $3 new folder
-_COPY = r"""
-[ -d "$1/$2" ] || { mkdir -p "$3"; exit 0; }
-mkdir -p "${3%/*}"
-rm -rf "$3.part"
-needed=$(du -sk -- "$1/$2" | cut -f 1)
-free=$(df -Pk -- "${3%/*}" | awk 'NR == 2 { print $4 }')
-if [ "$needed" -ge "$free" ]; then echo "$needed KiB are needed and $free free below ${3%/*}" >&2; exit 28; fi
-cp -a -- "$1/$2" "$3.part"
+_COPY = rf"""
+[ -d "$1/$2" ] || {{ mkdir -p "$3"; exit 0; }}
+mkdir -p "${{3%/*}}"
+rm -rf -- "${{3%/*}}"/*.part
+last=$(ls -d -- "${{3%/*}}"/*/ 2>/dev/null | tail -n 1)
+mkdir -- "$3.part"
+if [ -n "$last" ]; then
+    (cd -- "$1/$2" && find . -type f -exec sh -euc {shlex.quote(_SHARE)} sh "${{last%/}}" "$3.part" {{}} +)
+fi
+needed=$(($(du -sk -- "$1/$2" | cut -f 1) - $(du -sk -- "$3.part" | cut -f 1)))
+free=$(df -Pk -- "${{3%/*}}" | awk 'NR == 2 {{ print $4 }}')
+if [ "$needed" -ge "$free" ]; then
+    rm -rf -- "$3.part"
+    echo "$needed KiB are needed and $free free below ${{3%/*}}" >&2
+    exit 28
+fi
+cp -a --update --remove-destination -- "$1/$2/." "$3.part"
 mv -T -- "$3.part" "$3"
 """
 _BEGIN = r"""
@@ -66,8 +88,8 @@ async def save(node: Node, mount_point: str, source: str, to: str, resource: str
 async def copy(node: Node, mount_point: str, source: str, to: str, device: Sequence[str]) -> None:
     """Copy ``source`` below the mount point to the new folder ``to``; nothing to do where that is there.
 
-    ``device``: the command that prints the disk below the mirror. Raises `Refused` where the node's own disk has no
-    room for the copy.
+    Files that are unchanged since the last copy beside it share its room. ``device``: the command that prints the disk
+    below the mirror. Raises `Refused` where the node's own disk has no room for the copy.
     """
     mounted = await node.run(command("mountpoint", "-q", "--", mount_point, ok=None, reads=True))
     if mounted.exit_code == 0:

@@ -9,6 +9,7 @@ import pytest
 from lab.manifest import differences
 from providers.connection.errors import Refused
 from providers.connection.loop import run_sync
+from providers.connection.pool import close_all
 from providers.contract import Absent, State
 from providers.host.settings import FileState, NodeSettings, UnitState
 from providers.kinds import load_kind
@@ -125,6 +126,7 @@ class Pair:
 
 @pytest.fixture
 def pair(prepared_pair: Machines) -> Pair:
+    run_sync(close_all())  # connections, and the lock, from before a restore lead nowhere
     return Pair(prepared_pair)
 
 

@@ -4,6 +4,8 @@ import threading
 
 import pytest
 
+from providers.connection import loop
+from providers.connection.errors import NotVerified, TimedOut
 from providers.connection.loop import run_sync
 
 
@@ -31,6 +33,68 @@ def test_an_interrupt_is_raised_when_what_was_begun_is_taken_back():
     with pytest.raises(KeyboardInterrupt):
         run_sync(work())
     assert told == ["taken back"]
+
+
+def test_what_could_not_be_taken_back_is_the_cause_of_the_interrupt():
+    """The node stays aside, say: whoever pressed Ctrl-C is to know."""
+    started = threading.Event()
+
+    async def work() -> None:
+        started.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise NotVerified("still aside", node="qsp-a")
+
+    interrupt_once(started)
+    with pytest.raises(KeyboardInterrupt) as ended:
+        run_sync(work())
+    assert isinstance(ended.value.__cause__, NotVerified)
+
+
+def test_what_takes_too_long_to_be_taken_back_is_said(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(loop, "UNDONE_WITHIN", 0.2)
+    started, let_go = threading.Event(), threading.Event()
+
+    async def work() -> None:
+        started.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.to_thread(let_go.wait, 20)
+
+    interrupt_once(started)
+    with pytest.raises(KeyboardInterrupt) as ended:
+        run_sync(work())
+    let_go.set()
+    assert isinstance(ended.value.__cause__, TimedOut)
+
+
+def test_an_interrupt_before_the_first_step_has_nothing_begun(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(loop, "UNDONE_WITHIN", 5)
+    busy, free, begun = threading.Event(), threading.Event(), list[str]()
+
+    def hold_up() -> None:
+        busy.set()
+        free.wait(10)
+
+    async def work() -> None:
+        begun.append("begun")
+        await asyncio.sleep(60)
+
+    def interrupt() -> None:
+        # The work and its end are then both there when the loop goes on.
+        busy.wait(10)
+        threading.Event().wait(0.3)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        threading.Event().wait(0.3)
+        free.set()
+
+    loop.the_loop().call_soon_threadsafe(hold_up)
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt) as ended:
+        run_sync(work())
+    assert (begun, ended.value.__cause__) == ([], None)
 
 
 def test_an_error_of_the_work_is_its_own():

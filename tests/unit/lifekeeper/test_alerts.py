@@ -174,6 +174,17 @@ def test_a_mirror_in_service_on_both_nodes_is_told_and_when_it_is_on_one_again(n
     assert node.look() == [f"split_brain well the mirror {HALF} is in service on one node only"]
 
 
+def test_the_end_of_a_split_brain_is_no_failover_to_the_node_that_served_all_along(node: Node) -> None:
+    node.stands(here="ISP", there="OSU")
+    node.look()
+    node.stands(here="ISP", there="", alive=False)
+    node.look()
+    node.stands(here="ISP", there="ISP", downs=1)
+    assert node.failovers() == []
+    node.stands(here="ISP", there="OSU", downs=1, failed=SQUID)
+    assert node.failovers() == []
+
+
 def test_while_the_other_node_is_not_seen_nobody_knows_of_a_split_brain(node: Node) -> None:
     node.stands(here="ISP", there="", alive=False)
     assert [line for line in node.look() if "split_brain" in line] == []

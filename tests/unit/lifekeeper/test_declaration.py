@@ -60,7 +60,6 @@ WRONG = [
     ("timeouts.mirror", {"start": "100s"}, "its kit has its own"),
     ("timeouts.squid", {"start": "100s"}, "only `stop`"),
     ("log.on_lost", "fail", "looks at no log"),
-    ("log.on_full", "drop", "`alerts` that tell of `mirror_full`"),
 ]
 
 
@@ -104,15 +103,22 @@ def test_only_the_engine_named_has_to_be_complete():
     assert [each.path for each in refused(raw)] == ["pacemaker"]
 
 
-def test_records_may_be_dropped_only_where_an_alert_announces_it():
+def test_a_site_that_drops_records_is_warned_where_no_alert_announces_it():
+    def warned(raw):
+        return [each.path for each in cautions_of(read(raw, "test")) if each.path == "log.on_full"]
+
     raw = settings()
+    assert warned(raw) == []
     put(raw, "log.on_full", "drop")
+    assert warned(raw) == ["log.on_full"]
     put(raw, "alerts.webhook", {"url": "https://chat.example.org/hooks/squid"})
-    assert read(raw, "test").log.on_full == "drop"
+    assert warned(raw) == []
     put(raw, "alerts.events", ["clock", "mirror_full"])
-    assert read(raw, "test").log.on_full == "drop"
+    assert warned(raw) == []
     put(raw, "alerts.events", ["clock"])
-    assert [each.path for each in refused(raw)] == ["log.on_full"]
+    assert warned(raw) == ["log.on_full"]
+    raw["engine"] = "pacemaker"
+    assert warned(raw) == []
 
 
 def test_settings_of_the_other_engine_are_not_refused_with_pacemaker():

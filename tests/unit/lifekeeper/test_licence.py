@@ -4,14 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from providers import reconcile
+from providers import applied, binding, reconcile, wire
 from providers.connection.errors import Refused
 from providers.connection.loop import run_sync
 from providers.contract import Present
+from providers.host import digest
 from providers.lifekeeper import node
 from tests.unit.lifekeeper.test_providers import cut_off, fresh, members, up
 
 FILE = "/root/lifekeeper.lic"
+SCRATCH = "/run/squid-ha-lifekeeper.lic"
+SECRET = {"secret": {"secret": "lklic"}}
 GOOD, EXPIRED = "FEATURE lklc good\n", "FEATURE lklc expired\n"
 
 
@@ -49,11 +52,36 @@ def product(**given):
 
 def with_secret(pair, text):
     """An `up` with the licence in a secret, its digest in the inputs as a run has it."""
-    (thing,) = product(license={"secret": {"secret": "lklic"}})
-    wanted = node.sealed(thing.inputs, {"lklic": text}.get)
-    cluster = replace(pair.cluster(thing.name), secret={"lklic": text}.get)
+    secrets = {} if text is None else {"lklic": text}
+    (thing,) = product(license=SECRET)
+    wanted = node.sealed(thing.inputs, secrets.get)
+    cluster = replace(pair.cluster(thing.name), secret=secrets.get)
     run_sync(reconcile.apply(thing.kind, cluster, wanted))
     return wanted
+
+
+def deployed(pair, **given):
+    """Write down on the nodes that this was applied, as each run does at its end, earlier releases' too."""
+    (thing,) = product(**given)
+    run_sync(applied.record(pair.cluster(thing.name), thing.inputs))
+
+
+def of_an_earlier_release(pair, journal, **given):
+    """LifeKeeper runs, and on both nodes an earlier release has journalled this."""
+    (thing,) = product(**given)
+    for name, lcd in pair.lcds.items():
+        lcd.running = True
+        run_sync(pair.cluster(thing.name).journal(name).put(journal))
+    deployed(pair, **given)
+
+
+def journalled(pair):
+    (thing,) = product()
+    return [run_sync(pair.cluster(thing.name).journal(name).entries()).get("licensed") for name in pair.lcds]
+
+
+def entry(text, path=FILE):
+    return f"{digest.like(text.encode(), digest.SHA256)} {path}"
 
 
 def looked_at(pair, **given):
@@ -142,10 +170,22 @@ def test_another_secret_is_a_change_and_is_installed_and_its_text_is_in_no_journ
     assert all("/run/squid-ha-lifekeeper.lic" not in lcd.files for lcd in pair.lcds.values())
 
 
-def test_a_secret_that_is_not_set_is_told_at_the_preview():
-    (thing,) = product(license={"secret": {"secret": "lklic"}})
-    with pytest.raises(ValueError, match=r"`lklic` is not set: pulumi config set"):
-        node.sealed(thing.inputs, {}.get)
+def test_a_secret_that_is_not_set_is_refused_only_where_it_has_to_be_installed(pair):
+    with pytest.raises(Refused, match=r"`lklic` with the licence is not set\n.*pulumi config set"):
+        with_secret(pair, None)
+    with_secret(pair, GOOD)
+    installed(pair)
+    deployed(pair, license=SECRET)
+    with_secret(pair, None)
+    assert installed(pair) == []
+    assert journalled(pair) == [entry(GOOD, SCRATCH)] * 2
+
+
+def test_another_secret_that_is_not_set_is_not_taken_for_the_one_that_was_installed(pair):
+    with_secret(pair, GOOD)
+    deployed(pair, license=SECRET)
+    with pytest.raises(Refused, match="`other` with the licence is not set"):
+        up(pair, product(license={"secret": {"secret": "other"}}))
 
 
 def test_lifekeeper_that_runs_has_its_licence_and_gets_another_one_only_when_it_is_changed(pair):
@@ -168,12 +208,80 @@ def test_the_licence_of_lifekeeper_that_runs_counts_though_the_first_run_was_cut
     assert installed(pair) == []
 
 
-def test_other_media_are_refused_with_the_way_to_upgrade():
-    (before,), (after,), (none,) = product(media="/mnt/sps"), product(media="/mnt/sps2"), product()
-    told = node.refusal(before.inputs, after.inputs)
-    assert told is not None
-    assert "from /mnt/sps to /mnt/sps2" in told
-    assert "as SIOS's manual says" in told
-    assert node.refusal(before.inputs, before.inputs) is None
-    assert node.refusal(before.inputs, none.inputs) is None
-    assert node.refusal(none.inputs, after.inputs) is None
+# Journals of earlier releases: nothing where LifeKeeper ran, and else the place only
+
+
+def test_an_earlier_releases_journal_without_a_licence_is_no_drift_and_nothing_is_installed(pair):
+    of_an_earlier_release(pair, {"ran": "yes"}, license={"file": FILE})
+    assert looked_at(pair, license={"file": FILE}) == []
+    up(pair, product(license={"file": FILE}, check_interval="60s"))
+    assert installed(pair) == []
+    assert sum("counts as the licence that it has" in line for line in pair.progress) == 2
+    put(pair, FILE, "FEATURE lklc new\n")
+    assert looked_at(pair, license={"file": FILE}, check_interval="60s")
+    up(pair, product(license={"file": FILE}, check_interval="60s"))
+    assert len(installed(pair)) == 2
+
+
+def test_an_earlier_releases_journal_without_a_licence_needs_no_file_any_more(pair):
+    put(pair, FILE, "")
+    of_an_earlier_release(pair, {"ran": "yes"}, license={"file": FILE})
+    up(pair, product(license={"file": FILE}, check_interval="60s"))
+    assert installed(pair) == []
+
+
+@pytest.mark.parametrize("before", [{"license": {"file": FILE}}, {}], ids=["another one", "none"])
+def test_a_licence_that_is_declared_only_now_is_installed_though_none_is_journalled(pair, before):
+    of_an_earlier_release(pair, {"ran": "yes"}, **before)
+    put(pair, "/root/new.lic", "FEATURE lklc new\n")
+    up(pair, product(license={"file": "/root/new.lic"}))
+    assert {lcd.license for lcd in pair.lcds.values()} == {"FEATURE lklc new\n"}
+
+
+def test_a_licence_whose_start_failed_is_not_counted_as_installed_though_the_site_was_there_before(pair):
+    of_an_earlier_release(pair, {"ran": "yes"}, license={"file": FILE})
+    for lcd in pair.lcds.values():
+        lcd.running = False
+    assert 'nodes.proxy-a.licensed: wanted "yes", found "no"' in looked_at(pair, license={"file": FILE})
+    up(pair, product(license={"file": FILE}))
+    assert len(installed(pair)) == 2
+
+
+def test_an_earlier_releases_place_is_completed_so_that_another_text_is_installed(pair):
+    of_an_earlier_release(pair, {"ran": "no", "licensed": FILE}, license={"file": FILE})
+    assert looked_at(pair, license={"file": FILE}) == []
+    up(pair, product(license={"file": FILE}, check_interval="60s"))
+    assert (installed(pair), journalled(pair)) == ([], [entry(GOOD)] * 2)
+    put(pair, FILE, "FEATURE lklc new\n")
+    up(pair, product(license={"file": FILE}, check_interval="60s"))
+    assert len(installed(pair)) == 2
+
+
+def test_an_earlier_releases_secret_counts_as_it_is_now_once_and_another_text_is_installed_then(pair):
+    of_an_earlier_release(pair, {"ran": "no", "licensed": SCRATCH}, license=SECRET)
+    (thing,) = product(license=SECRET)
+    now = node.sealed(thing.inputs, {"lklic": GOOD}.get)
+    cluster = replace(pair.cluster(thing.name), secret={"lklic": GOOD}.get)
+    run_sync(reconcile.apply(thing.kind, cluster, now, previous=thing.inputs))
+    assert (installed(pair), journalled(pair)) == ([], [entry(GOOD, SCRATCH)] * 2)
+    with_secret(pair, "FEATURE lklc new")
+    assert {lcd.license for lcd in pair.lcds.values()} == {"FEATURE lklc new\n"}
+
+
+def test_a_secret_of_another_name_is_installed_though_only_the_place_is_journalled(pair):
+    of_an_earlier_release(pair, {"ran": "no", "licensed": SCRATCH}, license={"secret": {"secret": "old"}})
+    with_secret(pair, "FEATURE lklc new")
+    assert {lcd.license for lcd in pair.lcds.values()} == {"FEATURE lklc new\n"}
+
+
+def test_other_media_are_accepted_and_told_not_to_upgrade_anything(pair):
+    given = {"license": {"file": FILE}, "media": "/mnt/sps"}
+    up(pair, product(**given))
+    deployed(pair, **given)
+    up(pair, product(**given, check_interval="60s"))
+    assert not any("not upgraded" in line for line in pair.progress)
+    (before,), (after,) = product(**given), product(**given | {"media": "/mnt/sps2"})
+    assert binding.load(after.kind).check(wire.encode(before.inputs), wire.encode(after.inputs)).failures == []
+    run_sync(reconcile.apply(after.kind, pair.cluster(after.name), after.inputs, previous=before.inputs))
+    assert sum("is not upgraded from /mnt/sps2" in line for line in pair.progress) == 2
+    assert not any("/mnt/sps" in line for _, line in pair.said)

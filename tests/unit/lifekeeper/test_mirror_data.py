@@ -9,6 +9,7 @@ import pytest
 from blueprint.site import things
 from declaration.load import read
 from providers.connection.errors import Refused
+from providers.lifekeeper import split
 from tests.unit.lifekeeper.fake import Cut
 from tests.unit.lifekeeper.sites import settings
 from tests.unit.lifekeeper.test_providers import OWNER, down, fresh, members, restore, up
@@ -75,6 +76,47 @@ def test_the_newest_half_is_taken_over():
     assert [node for node, _ in created(pair)] == [B]
     assert "--hierarchy existing" in created(pair)[0][1]
     assert pair.journals.opened[A, "kept"].values == pair.journals.opened[B, "kept"].values == {}
+
+
+def give_up(pair, name):
+    """As the end of a split brain marks its victim."""
+    asyncio.run(pair.journals(pair.cluster().node(name), "kept").put(dict.fromkeys(split.MARKS, A)))
+
+
+def marked(pair):
+    """Nodes whose half was given up at the end of a split brain."""
+    return [name for name in pair.names if {*split.MARKS} & {*pair.journals.opened[name, "kept"].values}]
+
+
+def test_of_a_mirror_that_is_removed_the_newest_half_is_known_and_none_is_given_up():
+    pair = fresh()
+    up(pair, members())
+    give_up(pair, B)
+    down(pair, members())
+    assert (sources(pair), marked(pair)) == ([A], [])
+
+
+def test_a_half_that_was_given_up_stays_so_where_nobody_knows_the_newest():
+    pair = fresh()
+    up(pair, members())
+    for lcd in pair.lcds.values():
+        for each in lcd.instances.values():
+            each[4] = "OSU"
+    give_up(pair, B)
+    down(pair, members())
+    assert (sources(pair), marked(pair)) == ([], [B])
+
+
+def test_of_a_new_mirror_no_half_is_given_up_and_of_one_that_was_there_it_stays_so():
+    pair = fresh()
+    give_up(pair, B)
+    up(pair, until_mirror(members()))
+    assert marked(pair) == []
+    give_up(pair, B)
+    pair.lcds[B].priorities[MIRROR] = 20
+    up(pair, until_mirror(members()))
+    assert pair.lcds[B].priorities[MIRROR] != 20
+    assert marked(pair) == [B]
 
 
 @pytest.mark.thorough

@@ -13,9 +13,9 @@ from declaration.load import read
 from operations.engines import ENGINES, Runtime
 from operations.plan import as_data, rows
 from providers.connection.cluster import Cluster
-from providers.connection.errors import NotVerified, Refused, Unknown, Unreachable
+from providers.connection.errors import CommandFailed, NotVerified, Refused, Unknown, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
-from providers.lifekeeper import actions, grammar, planned, runtime
+from providers.lifekeeper import actions, grammar, move, planned, runtime
 from providers.lifekeeper.mirror_view import parse_mdstat, seen_from_both
 from providers.roles import MirrorView
 from tests.support.terminal import squid_ha
@@ -85,6 +85,7 @@ def test_a_switchover_puts_the_root_in_service_on_the_target():
 
 
 NOTED = "note for the alerts that a move was asked for"
+FORGOTTEN = "forget that a move was asked for"
 
 
 def test_a_move_that_was_asked_for_is_noted_for_the_alerts_where_the_service_goes():
@@ -102,10 +103,42 @@ def test_a_move_that_was_asked_for_is_noted_for_the_alerts_where_the_service_goe
     assert pair.said[0] == ("proxy-b", NOTED)
 
 
-def test_the_note_is_left_only_where_there_are_alerts(tmp_path):
+@pytest.mark.parametrize("how", ["switchover", "start_alone"])
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_move_that_failed_hides_no_failover_from_the_alerts(monkeypatch, how, code):
+    """LifeKeeper fails, or says that it is done and nothing has come."""
+    pair = fresh()
+    up(pair, members(2))
+    cluster = alone(pair) if how == "start_alone" else pair.cluster()
+    monkeypatch.setattr(pair, "perform_action", lambda _name, _values: (code,))
+    for module in (actions, move):
+        monkeypatch.setattr(module, "MOVE_LIMIT", 0)
+    pair.said.clear()
+    with pytest.raises(CommandFailed if code else NotVerified):
+        asyncio.run(getattr(runtime, how)(cluster, "proxy-b"))
+    assert [line for _, line in pair.said if line in (NOTED, FORGOTTEN)] == [NOTED, FORGOTTEN]
+    assert pair.said[-1] == ("proxy-b", FORGOTTEN)
+
+
+def test_the_failure_of_a_move_is_told_where_the_note_cannot_be_taken_back(monkeypatch):
+    pair = fresh()
+    up(pair, members(2))
+
+    def before(node, line):
+        if line == FORGOTTEN:
+            raise Unreachable("the connection broke", node=node)
+
+    pair.before = before
+    monkeypatch.setattr(pair, "perform_action", lambda _name, _values: (1,))
+    with pytest.raises(CommandFailed):
+        asyncio.run(runtime.switchover(pair.cluster(), "proxy-b"))
+
+
+def test_the_note_is_left_only_where_there_are_alerts_and_taken_back(tmp_path):
     for folder, left in ((tmp_path / "without", False), (tmp_path, True)):
-        done = subprocess.run(["sh", "-c", planned._NOTE, "sh", str(folder)], check=True, capture_output=True)
-        assert (done.stderr, (folder / "planned").exists()) == (b"", left)
+        for text, there in ((planned._NOTE, left), (planned._FORGET, False)):
+            done = subprocess.run(["sh", "-c", text, "sh", str(folder)], check=True, capture_output=True)
+            assert (done.stderr, (folder / "planned").exists()) == (b"", there)
 
 
 def test_a_switchover_to_a_node_that_hears_nobody_is_refused():
@@ -182,7 +215,8 @@ def alone(pair) -> Cluster:
         raise Unreachable("no route to host", node="proxy-a")
 
     pair.lcds["proxy-a"].running = False
-    return fake_cluster(FakeNode("proxy-a", gone), FakeNode("proxy-b", lambda command: pair.answer("proxy-b", command)))
+    survivor = FakeNode("proxy-b", lambda command: pair.answer("proxy-b", command))
+    return fake_cluster(FakeNode("proxy-a", gone), survivor, journals=pair.journals)
 
 
 @pytest.mark.parametrize("silent", [False, True])

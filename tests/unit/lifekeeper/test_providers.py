@@ -291,6 +291,18 @@ def test_somebody_elses_filesystem_below_a_resource_is_not_deleted_with_it(tag):
         assert {OTHERS, "datarep-other"} <= lcd.instances.keys()
 
 
+def test_the_line_that_deletes_somebody_elses_dependency_can_be_pasted_into_a_shell():
+    pair, listed = fresh(), members()
+    up(pair, listed)
+    thing, before = split(listed, "qsp-squid")
+    down(pair, before)
+    for lcd in pair.lcds.values():
+        lcd.instances["x;reboot"], lcd.priorities["x;reboot"] = ["gen", "app", "x", "", "ISP", "intelligent"], 7
+        lcd.ties.append(("qsp-squid", "x;reboot"))
+    with pytest.raises(Refused, match=r"`/opt/LifeKeeper/bin/dep_remove -p qsp-squid -c 'x;reboot'`"):
+        down(pair, [thing])
+
+
 @pytest.mark.parametrize("cut", ["dep_remove", "-a remove"])
 def test_somebody_elses_filesystem_stays_though_the_removal_before_was_cut_off(cut):
     pair, listed = fresh(), members()

@@ -5,10 +5,12 @@ import subprocess
 
 import pytest
 
-from providers.connection.errors import NotVerified, Refused, TimedOut, Unknown
-from providers.lifekeeper import runtime, split
+from providers.connection.errors import CommandFailed, NotVerified, Refused, TimedOut, Unknown
+from providers.host import waiting
+from providers.lifekeeper import runtime, speaking, split
 from tests.unit.lifekeeper.fake import COPYING, Cut
-from tests.unit.lifekeeper.test_plan_and_runtime import IN_SYNC, foreign
+from tests.unit.lifekeeper.test_halves import add, second_mirror
+from tests.unit.lifekeeper.test_plan_and_runtime import FORGOTTEN, IN_SYNC, NOTED, alone, foreign
 from tests.unit.lifekeeper.test_providers import fresh, members, up
 
 A, B = "proxy-a", "proxy-b"
@@ -155,13 +157,13 @@ def test_a_copy_that_does_not_begin_is_said_and_asked_for_again(monkeypatch):
     assert lifekeeper(pair) == [(A, f"mirror_action {HALF} fullresync {A} {B}")]
 
 
-LINES = 5
+def marked(pair):
+    """Nodes that bear a mark of a victim."""
+    return [name for name in pair.names if {*split.MARKS} & {*pair.journals.opened[name, "kept"].values}]
 
 
-@pytest.mark.parametrize("effect", ["before", "after"])
-@pytest.mark.parametrize("at", range(LINES))
-def test_cut_off_at_any_line_it_goes_on_and_copies_everything(effect, at):
-    pair, count = split_pair(), [0]
+def cut_at(pair, effect, at):
+    count = [0]
 
     def cut(_node, line):
         if line.startswith(PROGRAM):
@@ -170,6 +172,16 @@ def test_cut_off_at_any_line_it_goes_on_and_copies_everything(effect, at):
                 raise Cut
 
     setattr(pair, effect, cut)
+
+
+LINES = 5
+
+
+@pytest.mark.parametrize("effect", ["before", "after"])
+@pytest.mark.parametrize("at", range(LINES))
+def test_cut_off_at_any_line_it_goes_on_and_copies_everything(effect, at):
+    pair = split_pair()
+    cut_at(pair, effect, at)
     with pytest.raises(Cut):
         resolve(pair, B)
     setattr(pair, effect, lambda _node, _line: None)
@@ -185,6 +197,77 @@ def test_cut_off_at_any_line_it_goes_on_and_copies_everything(effect, at):
     assert set(states(pair, B).values()) == {"OSU"}
     assert asyncio.run(runtime.split_brain(pair.cluster())) is None
     assert asyncio.run(runtime.notices(pair.cluster())) == []
+
+
+@pytest.mark.parametrize("effect", ["before", "after"])
+@pytest.mark.parametrize("at", range(LINES + 1))
+def test_cut_off_at_any_line_the_service_runs_on_the_survivor_at_the_end(effect, at):
+    """The victim alone has the address."""
+    pair = split_pair(address_on_both=False)
+    cut_at(pair, effect, at)
+    with pytest.raises(Cut):
+        resolve(pair, A)
+    setattr(pair, effect, lambda _node, _line: None)
+    found = asyncio.run(runtime.split_brain(pair.cluster()))
+    assert found is not None
+    resolve(pair, A)
+    assert set(states(pair, B).values()) == {"ISP"}
+    assert asyncio.run(runtime.active_node(pair.cluster())) == B
+    assert asyncio.run(runtime.split_brain(pair.cluster())) is None
+    assert marked(pair) == []
+
+
+def test_a_copy_that_is_under_way_is_not_begun_anew_because_the_service_does_not_come(monkeypatch):
+    pair = split_pair(address_on_both=False)
+    put = pair.perform_action
+    monkeypatch.setattr(
+        pair, "perform_action", lambda name, values: (1,) if values["action"] == "restore" else put(name, values)
+    )
+    with pytest.raises(CommandFailed):
+        resolve(pair, A)
+    pair.lcds[B].mdstat = IN_SYNC
+    with pytest.raises(Refused, match="was given up"):
+        asyncio.run(runtime.switchover(pair.cluster(), A))
+    monkeypatch.setattr(pair, "perform_action", put)
+    pair.said.clear()
+    resolve(pair, A)
+    assert lifekeeper(pair) == [(B, f"perform_action -t {ADDRESS} -a restore")]
+    assert marked(pair) == []
+
+
+def test_the_address_that_comes_to_the_survivor_is_no_failover_to_the_alerts():
+    pair = split_pair(address_on_both=False)
+    resolve(pair, A)
+    assert pair.said[-2:] == [(B, NOTED), (B, f"{PROGRAM}perform_action -t {ADDRESS} -a restore")]
+    pair = split_pair()
+    resolve(pair, B)
+    assert NOTED not in [line for _, line in pair.said], "nothing comes there that would take the note away"
+
+
+def test_an_address_that_did_not_come_is_not_noted_for_the_alerts(monkeypatch):
+    pair = split_pair(address_on_both=False)
+    put = pair.perform_action
+    monkeypatch.setattr(
+        pair, "perform_action", lambda name, values: (0,) if values["action"] == "restore" else put(name, values)
+    )
+    with pytest.raises(NotVerified, match=f"{ADDRESS} is not in service here"):
+        resolve(pair, A)
+    assert pair.said[-1] == (B, FORGOTTEN)
+
+
+def test_a_line_that_takes_long_is_told_meanwhile(monkeypatch):
+    say = speaking.say
+
+    async def slowly(cluster, line):
+        await asyncio.sleep(0.02)
+        return await say(cluster, line)
+
+    monkeypatch.setattr(speaking, "say", slowly)
+    monkeypatch.setattr(waiting, "REPORT_EVERY", 0.005)
+    pair = split_pair(address_on_both=False)
+    resolve(pair, A)
+    for page in (f"Copy all of {HALF} from {B} to {A}", f"Put {ADDRESS} in service", f"Take {HALF} out of service"):
+        assert any(f"waiting for LifeKeeper: {page}" in line for line in pair.progress), page
 
 
 def given_up():
@@ -221,13 +304,54 @@ def test_the_other_half_is_not_given_up_after_the_first():
     assert pair.said == []
 
 
-def test_a_half_that_was_given_up_and_is_the_only_source_since_counts():
+def test_a_half_that_was_given_up_is_not_started_alone_while_the_survivor_is_off():
+    pair = given_up()
+    cluster = alone(pair)
+    (given,) = [each for each in asyncio.run(runtime.notices(cluster)) if each.node == B]
+    assert "still to be overwritten" in given.text
+    with pytest.raises(Refused, match="was given up, and is not overwritten yet") as refused:
+        asyncio.run(runtime.start_alone(cluster, B))
+    assert refused.value.node == B
+    assert f"start {A} and LifeKeeper there first" in (refused.value.remedy or "")
+    assert lifekeeper(pair) == []
+    assert set(states(pair, B).values()) == {"OSU"}
+
+
+def test_a_half_that_was_given_up_is_told_while_the_mirror_is_in_service_nowhere():
     pair = given_up()
     for each in pair.lcds[A].instances.values():
         each[4] = "OSU"
-    for each in pair.lcds[B].instances.values():
-        each[4] = "ISP"
+    found = asyncio.run(runtime.split_brain(pair.cluster()))
+    assert found is not None
+    assert found.said[B].startswith("given up by a run that was cut off")
+    assert found.said[A] == "not in service here"
+    with pytest.raises(Refused, match=f"{A}: {HALF} is not in service here") as refused:
+        resolve(pair, B)
+    assert "as victim" not in (refused.value.remedy or "")
+    assert pair.said == []
+
+
+def failed_over_to_b(pair):
+    for name, state in ((A, "OSU"), (B, "ISP")):
+        for each in pair.lcds[name].instances.values():
+            each[4] = state
+
+
+def test_a_half_that_was_given_up_and_is_the_only_source_since_counts():
+    pair = given_up()
+    failed_over_to_b(pair)
     assert asyncio.run(runtime.split_brain(pair.cluster())) is None
+    asyncio.run(runtime.start_alone(alone(pair), B))
+
+
+def test_a_half_that_counts_again_is_no_split_brain_after_a_switchover_either():
+    pair = given_up()
+    failed_over_to_b(pair)
+    pair.lcds[B].mdstat = IN_SYNC
+    asyncio.run(runtime.switchover(pair.cluster(), A))
+    assert asyncio.run(runtime.active_node(pair.cluster())) == A
+    assert asyncio.run(runtime.split_brain(pair.cluster())) is None
+    assert marked(pair) == []
 
 
 def test_another_services_resources_stay_in_service_on_the_victim():
@@ -235,6 +359,46 @@ def test_another_services_resources_stay_in_service_on_the_victim():
     foreign(pair, "ip-other", kind=("comm", "ip"))
     resolve(pair, B)
     assert states(pair, B)["ip-other"] == "ISP"
+
+
+def in_service_everywhere(pair):
+    for lcd in pair.lcds.values():
+        for each in lcd.instances.values():
+            each[4] = "ISP"
+
+
+def test_the_mirror_of_an_application_that_shares_the_address_is_not_overwritten():
+    pair = split_pair()
+    add(pair, "an-app", "app")
+    second_mirror(pair, ("an-app", "/a-cache"), (ADDRESS, "an-app"))
+    in_service_everywhere(pair)
+    with pytest.raises(Refused, match="datarep-a is a mirror in Squid's hierarchy too"):
+        resolve(pair, B)
+    assert pair.said == []
+
+
+def test_what_the_address_stands_on_beside_squid_leaves_the_victim_too():
+    """A Generic Application of the site's own, say."""
+    pair = split_pair()
+    add(pair, "an-app", "app", (ADDRESS, "an-app"))
+    in_service_everywhere(pair)
+    resolve(pair, B)
+    assert states(pair, B) == dict.fromkeys(("an-app", ADDRESS, SQUID, VOLUME, HALF), "OSU")
+    assert asyncio.run(runtime.active_node(pair.cluster())) == A
+
+
+def test_somebody_elses_hierarchy_that_shares_a_resource_is_named_and_not_stopped():
+    pair = split_pair()
+    add(pair, "shared", "app", (SQUID, "shared"))
+    add(pair, "their-app", "app", ("their-app", "shared"))
+    in_service_everywhere(pair)
+    with pytest.raises(Refused, match=f"{B}: their-app is tied to Squid's hierarchy"):
+        resolve(pair, B)
+    assert pair.said == []
+    for lcd in pair.lcds.values():
+        lcd.instances["their-app"][4] = "OSU"
+    resolve(pair, B)
+    assert states(pair, A)["their-app"] == "OSU", "nobody else's is started"
 
 
 # The logs

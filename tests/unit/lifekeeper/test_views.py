@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from lab.lifekeeper.node.lcd import CommPath, Equivalency, Instance, Lcd
 from providers.connection.command import Result
 from providers.connection.errors import Unknown
 from providers.connection.fake import FakeNode, fake_cluster
+from providers.host import waiting
 from providers.lifekeeper import grammar, lcdstatus, views
 from tests.unit.lifekeeper.fake import Pair
 from tests.unit.lifekeeper.test_providers import differences, fresh, members, up
@@ -182,6 +184,102 @@ def test_lists_that_agree_are_read_once(monkeypatch):
 def test_lists_that_never_agree_are_unknown(monkeypatch):
     with pytest.raises(Unknown, match=r"`dep_list` no line of apache-home\.fred, ip-b"):
         reading(monkeypatch, "", "", "apache-home.fred|ip-a\n")
+
+
+# Waiting for what somebody changes
+
+
+def waited(answers, limit=60.0, holds=bool):
+    """What `views.until` makes of these answers, one for each reading, the last one for all further ones."""
+    left = list(answers)
+
+    async def ask():
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    told: list[Any] = []
+    return asyncio.run(views.until(ask, holds, limit, report=lambda seen, _: told.append(seen))), told
+
+
+@pytest.fixture
+def no_pause(monkeypatch):
+    monkeypatch.setattr(waiting, "REPORT_EVERY", 0.0)
+    pause = asyncio.sleep
+    monkeypatch.setattr(asyncio, "sleep", lambda _: pause(0))
+
+
+CHANGING = views.Contradicting("lists contradict each other", node="node1")
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_lists_that_contradict_each_other_while_a_hierarchy_changes_are_waited_out():
+    (seen, held), told = waited([CHANGING, {}, CHANGING, {"node1": views.View()}])
+    assert (seen, held, told) == ({"node1": views.View()}, True, [{}])
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_lists_that_contradict_each_other_to_the_end_of_a_wait_are_told():
+    with pytest.raises(views.Contradicting):
+        waited([{}, CHANGING], limit=0.01)
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_an_answer_that_is_unknown_for_another_reason_ends_the_wait():
+    with pytest.raises(Unknown, match="does not answer"):
+        waited([Unknown("does not answer"), {}])
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_paths_are_waited_for_though_the_lists_contradict_each_other_meanwhile(monkeypatch):
+    pair, listed = fresh(), members(2)
+    up(pair, listed[:1])
+    real, changing = views.read, [CHANGING]
+
+    async def read(cluster, names):
+        if len(names) == len(pair.lcds) and changing and any("net_create" in line for _, line in pair.said):
+            raise changing.pop()
+        return await real(cluster, names)
+
+    monkeypatch.setattr(views, "telling", lambda cluster, names, *_: real(cluster, names))
+    monkeypatch.setattr(views, "read", read)
+    up(pair, [each for each in listed if each.name == "paths"])
+    assert changing == []
+
+
+# A resource that is none of a site's
+
+FOREIGN = "node1|database|oracle|db1|db1||ISP\nnode1|database|listener|lsn1|lsn1||ISP\n"
+
+
+def test_the_status_is_asked_for_what_it_shows_of_equivalencies():
+    assert [each.argv[1:] for each in views.queries() if each.argv[0].endswith("eqv_list")] == [("-e", "SHARED", "-f|")]
+
+
+def test_a_foreign_resource_that_the_status_does_not_show_stops_nothing():
+    seen = parsed(
+        ins_list=ANSWERS["ins_list"] + FOREIGN,
+        dep_list=f"{ANSWERS['dep_list']}db1|lsn1\n",
+        eqv_list=f"{ANSWERS['eqv_list']}node1|db1|node2|db1|SHARED|1|10\n",
+    )
+    assert seen.dependencies == DEPENDENCIES
+    assert ("db1", "node2", "db1") in seen.equivalents
+
+
+def test_a_resource_of_a_sites_kind_that_the_status_does_not_show_is_unknown():
+    with pytest.raises(Unknown, match="no line of lost, lost-too"):
+        parsed(
+            ins_list=f"{ANSWERS['ins_list']}node1|gen|qsp|lost|lost||ISP\n",
+            dep_list=f"{ANSWERS['dep_list']}lost|lost-too\n",
+        )
+
+
+def test_what_stands_below_a_foreign_resource_with_other_words_is_not_taken_for_that_of_the_one_before():
+    odd = "db1: id=db1 app=database type=oracle db state=ISP (degraded)\n        depends on resources: lsn1\n"
+    status = STATUS.replace("The following LifeKeeper machines", f"{odd}The following LifeKeeper machines")
+    seen = parsed(lcdstatus=status, ins_list=ANSWERS["ins_list"] + FOREIGN, dep_list=f"{ANSWERS['dep_list']}db1|lsn1\n")
+    assert seen.dependencies == DEPENDENCIES | {("db1", "lsn1")}
 
 
 # Who prints them

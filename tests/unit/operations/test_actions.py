@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ from operations.actions import do, records, refuse_peer, save, split
 from operations.cli import _act
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
-from providers.connection.errors import HostKeyRefused, Locked, LoginRefused, Refused, Unreachable
+from providers.connection.errors import HostKeyRefused, Locked, LoginRefused, NotVerified, Refused, Unknown, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.loop import run_sync
 from providers.roles import UP_TO_DATE, MirrorView, Notice, SplitBrain
@@ -279,28 +280,108 @@ def test_both_logs_are_saved_before_anybody_is_asked_and_nothing_is_thrown_away_
     assert (document["victim"], document["survivor"], document["resolved"]) == ("qsp-b", "qsp-a", True)
 
 
+@pytest.mark.parametrize("grows", [True, False])
 def test_what_an_active_victim_records_until_the_service_has_left_it_is_saved_too(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, *, grows: bool
 ) -> None:
+    stamps = iter(["first", "last"])
+    monkeypatch.setattr(split, "_new_folder", lambda cluster: f"/saved/{next(stamps)}")
+
     async def resolve(cluster: Cluster, victim: str, left: Callable[[], Awaitable[None]]) -> None:
         engine.asked.append(f"{victim} has been left")
         await left()
         engine.asked.append("throw away")
 
     async def lines(node: FakeNode, _folder: str, _parts: object) -> tuple[Counter[bytes], bool]:
-        recorded = 7 if f"{node.name} has been left" in engine.asked else 6
+        more = f"{node.name} has been left" in engine.asked or (node.name == "qsp-a" and not grows)
+        recorded = 7 if more else 6
         return Counter(f"{node.name} {number}".encode() for number in range(recorded)), True
 
     engine.split = SplitBrain({"qsp-a": "detected"})
     monkeypatch.setattr(engine, "resolve", resolve, raising=False)
     monkeypatch.setattr(records, "lines", lines)
     shown = run("resolve", "split-brain", "lab", "--victim", "qsp-a", "--yes", "--json")
-    order = ["save_logs", "save_logs", "qsp-a", "save_logs", "save_logs", "throw"]
+    order = ["save_logs", "save_logs", "qsp-a", "save_logs", "throw"]
     assert [each.split()[0] for each in engine.asked] == order
-    counted = {half["node"]: half["only_here"] for half in json.loads(shown.stdout)["saved"]}
-    assert counted == {"qsp-a": 7, "qsp-b": 6}
-    assert "qsp-a recorded requests until the service left it; saved once more" in shown.stderr
+    assert engine.asked[3].startswith("save_logs qsp-a "), "the other half loses nothing"
+    saved = json.loads(shown.stdout)["saved"]
+    assert {half["node"]: half["only_here"] for half in saved} == {"qsp-a": 7, "qsp-b": 6}
+    assert not any("first" in half for half in saved), "records have clients' addresses in them"
+    said = "qsp-a were saved once more after the service had left it, with 1 more records that only it has"
+    assert (said if grows else "after the service had left it:") in shown.stderr
     assert "Only on qsp-a, the first 5:\n  qsp-a 0\n" in shown.stderr
+
+
+def leaving(engine: Engine, monkeypatch: pytest.MonkeyPatch, *, then: Exception | None = None) -> list[str]:
+    """An engine whose victim has to be left, and the folders that were saved."""
+    folders: list[str] = []
+
+    async def resolve(cluster: Cluster, victim: str, left: Callable[[], Awaitable[None]]) -> None:
+        engine.asked.append("left")
+        await left()
+        if then is not None:
+            raise then
+
+    async def save_logs(cluster: Cluster, node: str, source: str, to: str) -> None:
+        folders.append(f"{node} {to}")
+        if "left" in engine.asked and then is None:
+            raise Refused("the logs cannot be saved: 9 KiB are needed", node=node, remedy="make room there first")
+
+    engine.split = SplitBrain({"qsp-a": "detected"})
+    monkeypatch.setattr(engine, "resolve", resolve, raising=False)
+    monkeypatch.setattr(engine, "save_logs", save_logs, raising=False)
+    return folders
+
+
+@pytest.mark.parametrize("then", [None, Refused("the volume is in use here", node="qsp-a")])
+def test_nothing_is_refused_any_more_once_the_service_has_left_the_victim(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, then: Exception | None
+) -> None:
+    """`Refused` would say that nothing was changed."""
+    leaving(engine, monkeypatch, then=then)
+    shown = run("resolve", "split-brain", "lab", "--victim", "qsp-a", "--yes")
+    assert isinstance(shown.exception, NotVerified)
+    assert "the service has left qsp-a for qsp-b, but the split brain is not ended" in shown.exception.message
+    assert "then run this again" in shown.exception.remedy
+
+
+def test_the_last_copy_is_compared_with_what_was_saved_of_the_other_half(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamps = iter(["first", "last"])
+    monkeypatch.setattr(split, "_new_folder", lambda cluster: f"/saved/{next(stamps)}")
+    leaving(engine, monkeypatch, then=NotVerified("the end"))
+    run("resolve", "split-brain", "lab", "--victim", "qsp-a", "--yes")
+    read = {
+        node.name: [word for command in node.commands for word in command.argv if word.startswith("/saved/")]
+        for node in engine.hosts.nodes
+    }
+    assert read == {"qsp-a": ["/saved/first", "/saved/last"], "qsp-b": ["/saved/first", "/saved/first"]}
+
+
+@pytest.mark.parametrize(("free", "refused"), [(90, True), (91, False)])
+def test_a_victim_in_use_has_room_for_two_copies_or_nothing_is_begun(
+    engine: Engine, free: int, *, refused: bool
+) -> None:
+    def answer(command: Command) -> str:
+        words = " ".join(command.argv)
+        return "yes\n" if "mountpoint" in words else f"90 {free}\n" if "df -Pk" in words else ""
+
+    engine.hosts.nodes[0] = FakeNode("qsp-a", answer)
+    engine.split = SplitBrain({"qsp-a": "detected"})
+    shown = run("resolve", "split-brain", "lab", "--victim", "qsp-a", "--yes")
+    assert isinstance(shown.exception, Refused) is refused
+    assert ("resolve" in " ".join(engine.asked)) is not refused
+    if refused:
+        assert "90 KiB may be needed and 90 are free" in str(shown.exception)
+
+
+def test_what_a_node_saves_has_the_room_that_is_told(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(b"x" * 100_000)
+    told = subprocess.run(["sh", "-c", split._ROOM, "sh", str(tmp_path)], capture_output=True, check=True, text=True)
+    needed, free = map(int, told.stdout.split())
+    assert needed in range(97, 140)
+    assert free > 0
 
 
 @dataclass
@@ -361,6 +442,19 @@ async def test_only_what_differs_is_read(copies: Copies) -> None:
     ahead = {"access.log": (*"012", "x", "y")}
     assert records.differing(blocks, ahead)[0] == [records.Part("access.log", 3 * records.BLOCK)]
     assert records.differing(blocks, blocks) == ([], [])
+
+
+def test_the_first_records_are_those_of_the_oldest_file() -> None:
+    """A shell's pattern gives the live file first, and 10 before 2."""
+    names = ["access.log", "access.log.1", "access.log.10.gz", "access.log.2.gz"]
+    parts = records.oldest_first([records.Part(name, 0) for name in names], "access.log")
+    assert [part.name for part in parts] == ["access.log.10.gz", "access.log.2.gz", "access.log.1", "access.log"]
+
+
+async def test_an_answer_that_is_cut_off_is_not_a_log() -> None:
+    node = FakeNode("qsp-a", lambda command: "H4sI")
+    with pytest.raises(Unknown, match="not whole"):
+        await records.lines(node, "/saved", [records.Part("access.log", 0)])
 
 
 @settings(max_examples=15, deadline=None)

@@ -53,6 +53,22 @@ def test_an_interrupt_has_a_code_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
     assert _ended(monkeypatch, KeyboardInterrupt()) == 130
 
 
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (errors.NotVerified("still aside", node="qsp-a"), "not all is taken back: qsp-a: still aside"),
+        (ZeroDivisionError("x"), "not all is taken back: ZeroDivisionError: x"),
+    ],
+)
+def test_what_an_interrupt_could_not_take_back_is_said(
+    trouble: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    interrupt = KeyboardInterrupt()
+    interrupt.__cause__ = trouble
+    assert _ended(monkeypatch, interrupt) == 130
+    assert said in capsys.readouterr().err
+
+
 def test_what_nobody_expected_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ZeroDivisionError):
         _ended(monkeypatch, ZeroDivisionError())

@@ -295,6 +295,28 @@ async def test_an_answer_that_is_not_whole_is_waited_for(mirror: Mirror, monkeyp
         await mirror.until(lambda: mirror.shown == ["2"])
 
 
+async def test_a_first_answer_that_is_not_whole_is_waited_for_by_one_who_follows(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing, torn = Follower._list, ["now"]
+
+    async def torn_once(follower: Follower) -> list[File]:
+        if torn:
+            torn.pop()
+            raise Unknown("a node's list of log files is not whole")
+        return await listing(follower)
+
+    mirror.append("1", "2", "3")
+    monkeypatch.setattr(Follower, "_list", torn_once)
+    follower = mirror.follower()
+    assert await follower.begin(2) == []
+    assert mirror.told == ["waiting: a node's list of log files is not whole"]
+    async with followed(mirror, follower):
+        await mirror.until(lambda: mirror.shown == ["2", "3"])
+        mirror.append("4")
+        await mirror.until(lambda: mirror.shown == ["2", "3", "4"])
+
+
 async def test_a_node_that_does_not_answer_may_be_the_one_that_has_it(mirror: Mirror) -> None:
     mirror.append("1")
     mirror.nodes["qsp-a"].off = True
@@ -324,5 +346,7 @@ async def test_every_look_only_reads_and_ends_by_itself(mirror: Mirror) -> None:
 async def test_where_no_node_answers_at_the_start_that_is_the_error(mirror: Mirror) -> None:
     for node in mirror.nodes.values():
         node.off = True
-    with pytest.raises(Unreachable):
-        await mirror.follower().last(1)
+    follower = mirror.follower()
+    for looking in (follower.last, follower.begin):
+        with pytest.raises(Unreachable):
+            await looking(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from declaration.site import Site
 from operations import site as sites
 from operations.cli import logs
+from operations.logs.follow import Follower
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command
 from providers.connection.errors import Unknown, Unreachable
@@ -60,3 +61,20 @@ def test_a_node_that_was_not_heard_is_named(
     ended = alone(logs.command, ["lab"]).exception
     assert isinstance(ended, Unknown)
     assert (ended.message, ended.remedy) == (said, f"{remedy}; `--local NODE` reads local logs")
+
+
+def test_following_does_not_end_at_a_first_answer_that_is_not_whole(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def followed(follower: Follower, show: Callable[[list[bytes], str], None]) -> None:
+        show([b"one"], "qsp-a")
+
+    def torn(command: Command) -> str:
+        return "yes\n" if command.label == "mountpoint /mnt/mirror" else "12 3"
+
+    hosts = FakeHosts(site, [FakeNode("qsp-a", torn), FakeNode("qsp-b", not_mounted)])
+    monkeypatch.setattr(sites, "hosts_of", lambda stack: hosts)
+    monkeypatch.setattr("operations.logs.follow.follow", followed)
+    done = alone(logs.command, ["lab", "-f"])
+    assert (done.exit_code, done.stdout) == (0, "one\n")
+    assert "not whole" in str(alone(logs.command, ["lab"]).exception)

@@ -20,7 +20,7 @@ from operations.drift import Case, Finding, Outcome, SiteReport
 from operations.overview import Overview, page, read, render, unread
 from operations.overview.model import Drill, Scenario
 from operations.overview.read import last_drill
-from operations.states import in_words
+from operations.states import state_in_words
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
 from providers.connection.errors import HostError, Refused, SudoRefused, Unknown, Unreachable
@@ -102,7 +102,8 @@ def shown(*found: tuple[statuses.Status | None, Overview]) -> str:
 
 
 def test_states_are_in_the_words_of_lifekeepers_window() -> None:
-    words = [in_words(state) for state in ("Started", "Promoted", "Stopped", "Unpromoted", "Failed", "Starting", "")]
+    states = ("Started", "Promoted", "Stopped", "Unpromoted", "Failed", "Starting", "")
+    words = [state_in_words(state) for state in states]
     assert words == ["in service", "in service", "standby", "standby", "failed", "starting", "unknown"]
 
 
@@ -164,6 +165,8 @@ def test_a_mirror_without_a_source_or_with_one_half_shows_on_page_and_terminal(
     status, overview = seen(site)
     written = page([overview])
     assert all(f"<strong>{name}</strong>" in written for name in halves)
+    assert "not reached" not in written, "a node that answers may not tell of its half either"
+    assert ("not known</span>" in written) is any(view.trouble for view in halves.values())
     assert all(view.trouble in shown((status, overview)) for view in halves.values())
 
 
@@ -181,6 +184,22 @@ def test_notices_show_and_are_no_fault(site: Site, runtime: FakeRuntime) -> None
     status, overview = seen(site)
     assert overview.health == "good"
     assert "notice: cli-prefer-squid binds squid to [qsp-b]" in shown((status, overview))
+
+
+def test_notices_that_nobody_can_tell_are_not_none(
+    site: Site, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def notices(_cluster: object) -> list[Notice]:
+        raise Unknown("crm_mon was not [understood]", node="qsp-a", remedy="look at it")
+
+    monkeypatch.setattr(runtime, "notices", notices)
+    status, overview = seen(site)
+    assert (overview.message, overview.healthy) == ("", False)
+    said = "not known: qsp-a: crm_mon was not [understood] → look at it"
+    assert f"notices: {said}" in shown((status, overview))
+    words = Page(page([overview])).words
+    assert said in words
+    assert "none\n" not in words.split("Notices", 1)[1].split("Last drill")[0]
 
 
 def test_the_last_drill_is_read_from_its_file(tmp_path: Path) -> None:

@@ -8,11 +8,10 @@ import pytest
 
 from operations.plan.commands import Row, rows
 from providers.lifekeeper import grammar
-from providers.lifekeeper.grammar import screens
-from providers.lifekeeper.grammar.screens import Screen
-from setup.docs import lifekeeper
+from setup.docs import lifekeeper, screens
 from setup.docs.lifekeeper import Said, by_screen, spoken
 from setup.docs.pages import pages
+from setup.docs.screens import Screen
 from setup.docs.settings import settings
 from tests.unit.lifekeeper.sites import site
 

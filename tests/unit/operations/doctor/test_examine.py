@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
 import socket
 import subprocess
 import threading
@@ -27,6 +29,7 @@ from providers.connection.access import ConnectionSettings
 from providers.connection.command import Command, Result, command
 from providers.connection.errors import HostError, Refused, SudoRefused, TimedOut
 from providers.connection.fake import FakeNode, fake_cluster
+from providers.connection.loop import run_sync
 from providers.connection.translate import as_host_error, host_key_refused
 from tests.support.terminal import alone
 
@@ -238,8 +241,11 @@ class FakeHosts:
     def cluster(self, progress: object) -> str:
         return self.stack
 
-    def run(self, work: object) -> object:
-        return work
+    run = staticmethod(run_sync)
+
+
+async def reported(cluster: object, site: object, stack: str) -> Report:
+    return REPORTS[stack]
 
 
 @pytest.mark.parametrize(
@@ -248,7 +254,7 @@ class FakeHosts:
 )
 def test_exit_codes_and_one_document(stacks: list[str], code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sites, "hosts_of", FakeHosts)
-    monkeypatch.setattr(package, "examine", lambda cluster, site, stack: REPORTS[stack])
+    monkeypatch.setattr(package, "examine", reported)
     done = alone(cli.command, [*stacks, "--json"])
     assert done.exit_code == code, done.output
     document = json.loads(done.stdout)
@@ -267,7 +273,7 @@ def test_a_stack_that_cannot_be_used_is_a_finding_and_hides_no_other(monkeypatch
             raise errors[stack]
         return FakeHosts(stack)
 
-    def looked_at(cluster: object, site: object, stack: str) -> Report:
+    async def looked_at(cluster: object, site: object, stack: str) -> Report:
         if stack == "odd":
             raise ZeroDivisionError
         return REPORTS[stack].model_copy(update={"stack": stack})
@@ -288,15 +294,38 @@ def test_a_stack_that_cannot_be_used_is_a_finding_and_hides_no_other(monkeypatch
 
 
 def test_several_stacks_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    both = threading.Barrier(2, timeout=10)
+    both = asyncio.Barrier(2)
 
-    def looked_at(cluster: object, site: object, stack: str) -> Report:
-        both.wait()
+    async def looked_at(cluster: object, site: object, stack: str) -> Report:
+        async with asyncio.timeout(10):
+            await both.wait()
         return REPORTS[stack]
 
     monkeypatch.setattr(sites, "hosts_of", FakeHosts)
     monkeypatch.setattr(package, "examine", looked_at)
     assert alone(cli.command, ["ready", "problem"]).stdout.count("not understood") == 0
+
+
+def test_an_interrupt_reaches_every_stack_that_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pressed while nodes are asked that do not answer, it is not waited for until they have been given up."""
+    begun, ended = list[str](), list[str]()
+
+    async def looked_at(cluster: object, site: object, stack: str) -> Report:
+        begun.append(stack)
+        if len(begun) == 2:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        try:
+            await asyncio.sleep(20)
+        finally:
+            ended.append(stack)
+        return REPORTS[stack]
+
+    monkeypatch.setattr(sites, "hosts_of", FakeHosts)
+    monkeypatch.setattr(package, "examine", looked_at)
+    began = time.monotonic()
+    assert alone(cli.command, ["ready", "problem"]).exit_code == 130
+    assert sorted(ended) == ["problem", "ready"]
+    assert time.monotonic() - began < 10
 
 
 def test_the_table_says_what_to_do() -> None:

@@ -188,7 +188,7 @@ def test_ctrl_c_names_what_could_not_be_undone() -> None:
     main = threading.main_thread().ident
     assert main is not None
     threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT)).start()
-    with pytest.raises(Interrupted, match="not all is undone: the rule is still there"):
+    with pytest.raises(Interrupted, match="not all is as before: the rule is still there"):
         run_in_order(work(), print)
 
 

@@ -17,11 +17,12 @@ import pytest
 
 from declaration.site import Site
 from operations.drill import disturbances, hands
+from operations.drill.armed import pending
 from operations.drill.disturbances import Aside, ByPlug, OnNode
-from operations.drill.hands import SiteHands, after, pending
+from operations.drill.hands import SiteHands, StillArmed, after
 from operations.drill.plug import CommandPlug, NoPlug, load
 from providers.connection.command import Command, Result, command
-from providers.connection.errors import CommandFailed, NotVerified, Refused, Unreachable
+from providers.connection.errors import CommandFailed, HostError, NotVerified, Refused, TimedOut, Unreachable
 from providers.connection.fake import Answer, FakeNode, fake_cluster, nothing
 from providers.lifekeeper import runtime as lifekeeper
 from providers.pacemaker import runtime as pacemaker
@@ -220,6 +221,9 @@ async def test_power_and_cables_are_the_plugs(site: Site) -> None:
     assert plug.did == ["take power qsp-a", "give power qsp-a"]
 
 
+STOPPED = "systemctl stop squid-ha-drill-aside.timer squid-ha-drill-aside.service"
+
+
 async def test_a_node_aside_comes_back_by_itself_should_the_drill_be_killed(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,7 +235,7 @@ async def test_a_node_aside_comes_back_by_itself_should_the_drill_be_killed(
     assert a.commands[0].argv[4:] == ("squid-ha-drill-aside", "1200s", 'exec "$$@"', "bring", "back", "$$qsp-b")
     await acting.undo(aside)
     await acting.clear()
-    assert told(a)[2:] == ["back qsp-b", "systemctl stop squid-ha-drill-aside.timer", "cleanup"]
+    assert told(a)[2:] == ["back qsp-b", STOPPED, "cleanup"]
 
 
 async def test_a_node_that_cannot_be_brought_back_from_here_is_left_to_its_timer(
@@ -244,6 +248,84 @@ async def test_a_node_that_cannot_be_brought_back_from_here_is_left_to_its_timer
     with pytest.raises(CommandFailed):
         await acting.undo(Aside("qsp-b is put aside", "qsp-b", 1200))
     assert told(a) == ["back qsp-b"]
+
+
+@pytest.mark.parametrize(
+    ("error", "ended"),
+    [(TimedOut("not within 300 s"), False), (Unreachable("no route"), False), (Refused("not up to date"), True)],
+)
+async def test_what_may_still_put_a_node_aside_after_it_was_brought_back_leaves_its_undo_armed(
+    site: Site, monkeypatch: pytest.MonkeyPatch, error: HostError, ended: bool
+) -> None:
+    """LifeKeeper that is still to stop answers meanwhile that it runs."""
+
+    def fails(said: Command) -> str:
+        if str(said).startswith("aside"):
+            raise error
+        return ""
+
+    acting, a = with_runtime(site, monkeypatch, fails)
+    aside = Aside("qsp-b is put aside", "qsp-b", 1200)
+    with pytest.raises(type(error)):
+        await acting.begin(aside)
+    if ended:
+        await acting.undo(aside)
+    else:
+        with pytest.raises(StillArmed, match=r"squid-ha-drill-aside\.timer stays armed on qsp-a"):
+            await acting.undo(aside)
+    assert (STOPPED in told(a)) is ended
+    assert "back qsp-b" in told(a)
+
+
+async def test_putting_aside_that_is_called_off_leaves_its_undo_armed(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting, a = with_runtime(site, monkeypatch)
+    begun, aside = asyncio.Event(), Aside("qsp-b is put aside", "qsp-b", 1200)
+
+    async def slow(_self: object, _cluster: object, _node: str) -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(FakeRuntime, "aside", slow)
+    task = asyncio.create_task(acting.begin(aside))
+    await asyncio.wait_for(begun.wait(), 5)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    with pytest.raises(StillArmed):
+        await acting.undo(aside)
+    assert STOPPED not in told(a)
+
+
+async def test_a_node_that_is_back_is_not_called_aside_for_a_timer_that_cannot_be_stopped(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the timers of the other nodes are stopped."""
+    monkeypatch.setattr(hands, "SLACK", 0.0)
+    monkeypatch.setattr(hands, "TRY_AGAIN", 0.0)
+
+    def silent(said: Command) -> str:
+        if str(said) == STOPPED:
+            raise Unreachable("no connection", node="qsp-a")
+        return ""
+
+    acting, _ = with_runtime(site, monkeypatch, silent)
+    b = FakeNode("qsp-b")
+    acting._cluster = fake_cluster(*acting._cluster.nodes.values(), b)
+
+    async def ways(_self: object, _cluster: object, node: str) -> dict[str, Command]:
+        return dict.fromkeys(("qsp-a", "qsp-b"), command("bring", "back", node))
+
+    monkeypatch.setattr(FakeRuntime, "way_back", ways)
+    with pytest.raises(StillArmed, match=r"undone, but squid-ha-drill-aside\.timer could not be stopped: qsp-a: no c"):
+        await acting.undo(Aside("qsp-b is put aside", "qsp-b", 1200))
+    assert told(b) == [STOPPED]
+
+
+async def test_squid_that_goes_on_is_not_called_hung_for_a_timer_that_cannot_be_stopped(site: Site) -> None:
+    acting, *_ = site_hands(site, lambda said: Result(said, 1 if "systemctl stop" in str(said) else 0, "", "no"))
+    with pytest.raises(StillArmed, match=r"qsp-a: undone, but squid-ha-drill-hang\.timer could not be stopped"):
+        await acting.undo(disturbances.squid_hung(site, "qsp-a", 60))
 
 
 def stub(folder: Path, name: str, text: str) -> None:

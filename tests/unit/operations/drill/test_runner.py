@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import pytest
 from declaration.site import Site
 from operations.drill import runner as running
 from operations.drill.disturbances import Disturbance
+from operations.drill.hands import StillArmed
 from operations.drill.runner import Course, Runner
 from operations.drill.scenarios import scenarios
 from operations.drill.steps import Disturb, Fenced, Stand, Steps, View, WaitFor
@@ -110,6 +112,60 @@ async def test_what_is_interrupted_while_it_begins_or_is_undone_goes_on_to_its_e
     assert len([text for text in world.did if text.startswith("undo")]) == 1
 
 
+async def test_a_node_that_is_being_put_aside_is_aside_before_it_is_brought_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that takes: LifeKeeper that is still to stop would be found running, and then stop for good."""
+    monkeypatch.setattr(running, "BEGUN", 0.01)
+    begun = asyncio.Event()
+
+    class Slow(World):
+        async def begin(self, disturbance: Disturbance) -> None:
+            begun.set()
+            await asyncio.sleep(0.2)
+            await super().begin(disturbance)
+            self.did.append("it is aside")
+
+    world = Slow()
+    task = asyncio.create_task(runner(world).run(steps(site, "peer-back")))
+    await asyncio.wait_for(begun.wait(), 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [text.split()[0] for text in world.did] == ["begin", "it", "undo"]
+
+
+async def test_an_undo_that_is_still_armed_is_left_behind_and_the_scenario_goes_on(site: Site) -> None:
+    class Armed(World):
+        async def undo(self, disturbance: Disturbance) -> None:
+            await super().undo(disturbance)
+            raise StillArmed("squid-ha-drill-aside.timer could not be stopped: qsp-b: no connection")
+
+    world = Armed()
+    course = await runner(world).run(steps(site, "peer-back"))
+    assert [(each.name, each.detail) for each in course.findings] == [
+        ("left behind", "squid-ha-drill-aside.timer could not be stopped: qsp-b: no connection")
+    ]
+    assert len([text for text in world.did if text.startswith("undo")]) == 1
+    assert course.repaired is not None
+
+
+async def test_interrupted_a_cluster_that_is_not_whole_is_said_to_be_so(site: Site) -> None:
+    begun = asyncio.Event()
+
+    class Down(World):
+        async def begin(self, disturbance: Disturbance) -> None:
+            await super().begin(disturbance)
+            self.serves = False
+            begun.set()
+
+    task = asyncio.create_task(runner(Down(), settle=0.05).run(steps(site, "peer-back")))
+    await asyncio.wait_for(begun.wait(), 5)
+    task.cancel()
+    with pytest.raises(NotVerified, match=r"^the cluster is not whole again: not within 0\.05 s; instead it runs in"):
+        await task
+
+
 async def test_interrupted_what_is_left_behind_is_not_called_undone(site: Site) -> None:
     world, begun = World(stuck="public"), asyncio.Event()
 
@@ -193,8 +249,10 @@ async def test_a_deadline_is_kept_where_nothing_answers_any_more(
     world = Hanging()
     world.what = what
     course = await soon(runner(world, settle=0.1).run(steps(site, name, 0.1)))
-    assert set(names(course)) == missed
-    assert what == "read" or all(each.detail.endswith("(seen 0 s before)") for each in course.findings)
+    # On a slow machine ten answers at the end take longer, too.
+    assert {*names(course), "not served"} == {*missed, "not served"}
+    assert missed <= set(names(course))
+    assert what == "read" or all(re.search(r" \(seen \d+ s before\)$", each.detail) for each in course.findings)
     assert world.broken == []
 
 
@@ -222,7 +280,7 @@ async def test_cancelled_it_ends_also_where_no_look_ends_any_more(site: Site) ->
     task = asyncio.create_task(runner(world, settle=0.1).run(steps(site, "public-network-cut")))
     await asyncio.wait_for(begun.wait(), 5)
     task.cancel()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(NotVerified, match=r"the cluster is not whole again: not within 0\.1 s"):
         await asyncio.wait_for(task, 20)
     assert world.broken == []
 
@@ -237,6 +295,17 @@ async def test_failures_that_the_engine_does_not_forget_are_no_green_end(site: S
     assert left.name == "not whole"
     assert "earlier failure of squid on qsp-a" in left.detail
     assert left.detail.endswith("; that is not forgotten: it fails again: squid on qsp-a")
+
+
+async def test_forgetting_failures_that_never_ends_holds_up_no_drill(site: Site) -> None:
+    class Forgets(World):
+        async def clear(self) -> None:
+            await asyncio.Event().wait()
+
+    world = Forgets(notices=("earlier failure of squid on qsp-a",))
+    course = await soon(runner(world, settle=0.1).run(steps(site, "squid-killed")))
+    (left,) = [each for each in course.findings if each.name == "not whole"]
+    assert left.detail.endswith("; whether that is forgotten could not be told by then")
 
 
 async def test_failures_that_come_after_others_were_forgotten_are_forgotten_too(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import platform
+import threading
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -22,7 +24,7 @@ from operations.proof.model import Logs
 from operations.stacks import Misused, StackTrouble
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
-from providers.connection.errors import Refused, TimedOut, Unreachable
+from providers.connection.errors import NotVerified, Refused, TimedOut, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
 from tests.unit.operations.drill.world import World, logs
 
@@ -170,6 +172,23 @@ async def test_a_node_that_does_not_answer_is_named_and_the_drill_refused(
         await drill(replace(pair, hold=hold), site, "lab", Options())
     assert held == [True]
     assert world.did == []
+
+
+async def test_a_lab_that_does_not_answer_costs_no_drill_its_report(site: Site, world: World) -> None:
+    """It is asked before anything is disturbed, and not where everything else waits for its answer."""
+    asked: list[tuple[bool, int]] = []
+
+    @dataclass(frozen=True)
+    class Silent(NoPlug):
+        def machine(self) -> str:
+            asked.append((threading.current_thread() is here, len(world.ended)))
+            raise NotVerified("the lab did not answer the request `status` within 15 s")
+
+    here, told = threading.current_thread(), list[str]()
+    report = await drill(cluster(told), site, "lab", Options(["planned-move"], patience=20, plug=Silent()))
+    assert (report.verdict, report.machine) == ("green", f"drill run on {platform.node()}")
+    assert asked == [(False, 0)]
+    assert any("what the hosts are cannot be told: the lab did not answer" in text for text in told)
 
 
 async def test_what_an_earlier_drill_left_is_waited_for(site: Site, world: World) -> None:
