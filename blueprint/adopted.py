@@ -45,7 +45,19 @@ def _left(adopted: Adopted, thing: Thing) -> Thing:
     for name, value in cast("Any", thing.inputs).nodes.items():
         settings = _kept(adopted, name, found[name])
         nodes[name] = settings if isinstance(value, NodeSettings) else value.model_copy(update={"settings": settings})
-    return replace(thing, inputs=thing.inputs.model_copy(update={"nodes": nodes}))
+    inputs = thing.inputs.model_copy(update={"nodes": nodes})
+    included: object = getattr(inputs, "included", None)
+    if isinstance(included, Mapping):
+        # Of a squid.conf that is kept nobody here knows what it includes.
+        words = cast("Mapping[str, str]", included)
+        looked_into = [name for name, settings in settings_of(inputs).items() if _has_checked(settings)]
+        inputs = inputs.model_copy(update={"included": {name: words[name] for name in words if name in looked_into}})
+    return replace(thing, inputs=inputs)
+
+
+def _has_checked(settings: NodeSettings) -> bool:
+    """Whether there is a squid.conf of this program's, which Squid checks before it is written."""
+    return any(file.check for file in settings.files.values())
 
 
 def _kept(adopted: Adopted, node: str, settings: NodeSettings) -> NodeSettings:

@@ -71,7 +71,7 @@ def every_rule_is_reached(site: Site) -> Iterator[Mistake]:
     for index, each in enumerate(rules):
         path = f"squid.access[{index}]"
         before = access_cover.deciding(rules[:index], each)
-        if before and not _is_last_word(rules, index, before):
+        if before and not _is_last_word(rules, index):
             named = " and ".join(f"squid.access[{place}]" for place in before)
             decide = "decides" if len(before) == 1 else "together decide"
             yield Mistake(
@@ -83,10 +83,9 @@ def every_rule_is_reached(site: Site) -> Iterator[Mistake]:
             yield Mistake(f"{path}.ports", ", ".join(each.ports), guard)
 
 
-def _is_last_word(rules: Sequence[AccessRule], index: int, before: Sequence[int]) -> bool:
-    """Whether this is the rule that has to be last (`last_word_denies`), behind some that let everybody in."""
-    allows = all(rules[place].action == "allow" for place in before)
-    return allows and index == len(rules) - 1 and _denies_all(rules[index])
+def _is_last_word(rules: Sequence[AccessRule], index: int) -> bool:
+    """Whether this is the rule that has to be last (`last_word_denies`), whatever is before it."""
+    return index == len(rules) - 1 and _denies_all(rules[index])
 
 
 @rule("squid")

@@ -75,7 +75,8 @@ def disks_differ(site: Site) -> Iterator[Mistake]:
     sbd = site.pacemaker.fencing.sbd if site.pacemaker else None
     if site.mirror is None or sbd is None:
         return
-    if site.mirror.device == sbd.device:
+    common = any(node.mirror_device is None for node in site.nodes)
+    if common and site.mirror.device == sbd.device:
         yield Mistake(
             "pacemaker.fencing.sbd.device", sbd.device, "a disk shared by both nodes, other than that of the mirror"
         )

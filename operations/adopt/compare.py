@@ -20,7 +20,7 @@ from providers.connection.files import Found, read_files
 from providers.contract import Absent, Observed, State
 from providers.host.settings import NodeSettings
 from providers.kinds import load_kind
-from providers.reconcile import differences
+from providers.reconcile import differences, join
 
 _JOURNAL_ONLY = (".metadata",)
 """What only the journal says: that a disk is this site's. Writing that is what adoption is."""
@@ -89,8 +89,13 @@ def _judge(
         return
     kept = _keep(outcome, site, thing, observed.values, found) if thing.kind in _KEPT_FILES else ()
     for each in differences(thing.inputs, observed.values):
-        if not each.path.endswith(_JOURNAL_ONLY) and not any(mark in each.path for mark in kept):
+        if not each.path.endswith(_JOURNAL_ONLY) and not _is_settled(each.path, kept):
             outcome.changes.append(f"{thing.name}: {each}")
+
+
+def _is_settled(path: str, marks: tuple[str, ...]) -> bool:
+    """Marks of files, directories and units are a part of paths, on any node; others a whole one."""
+    return any(path == mark or (mark.endswith('"]') and mark in path) for mark in marks)
 
 
 def _owner(outcome: Outcome, thing: Thing, observed: Observed[State] | HostError) -> None:
@@ -115,6 +120,9 @@ def _keep(
                 continue
             if _note_file(outcome, node, found[node][path]):
                 marks.append(f'files["{path}"]')
+                if file.check:
+                    # A squid.conf that is kept is not looked into, and neither is what it includes.
+                    marks.append(join("included", node))
         for path, text in wanted.directories.items():
             if seen.directories.get(path) != text:
                 _add(outcome, "without", path)

@@ -10,9 +10,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from providers.connection.errors import Refused
-from providers.squid import conf
-from providers.squid.includes import Included
+from providers.squid import conf, includes
+from providers.squid.includes import Finding, Included
 
 ENTRY = "included"
 """The name in the journal."""
@@ -43,55 +42,53 @@ def recorded(entries: Mapping[str, str]) -> Accepted | None:
     return Accepted(**json.loads(entries[ENTRY])) if ENTRY in entries else None
 
 
-def since(record: Accepted | None, included: Included) -> list[str]:
+def changed_since(record: Accepted | None, included: Included) -> list[str]:
     """Paths of what is no longer as it was accepted; nothing where nothing is recorded."""
     return _unlike(record.files, included.files) if record else []
+
+
+def unread(record: Accepted | None, included: Included) -> list[str]:
+    """Paths of which nobody knows whether Squid has read them as they are: nothing is recorded."""
+    return [] if record else sorted(included.files)
 
 
 def needs_restart(record: Accepted | None, before: str, included: Included) -> bool:
     """Whether a Squid that runs with ``before`` (squid.conf) has to start anew to take over what is included now."""
     now = list(conf.restarting(included.directives))
     if record is None:
-        # Recorded by no earlier release: files that were included before are taken for those that Squid has read.
+        # Recorded by no earlier release: a Squid that included files before has started with them, as far as one knows.
         return bool(now) and not conf.includes(before)
     return list(record.restarts) != now
 
 
-def told(
-    name: str, found: Mapping[str, Included], records: Mapping[str, Accepted | None], refused: str, *, new: bool
-) -> str | None:
-    """What became of the files on the node ``name``, in words; None where it is not recorded what they were.
+def became(record: Accepted | None, included: Included, refused: Finding | None, *, new: bool) -> str | None:
+    """What became of a node's files, in words for Pulumi's state; None where it is not recorded what they were.
 
     ``refused``: why they would not be accepted now. ``new``: nothing of the site's Squid is recorded there at all.
     """
     if refused:
-        return f"refused: {refused}"
-    record, now = records[name], found[name].files
+        return f"refused: {refused.brief}"
     if record is None:
         return AS_ACCEPTED if new else None
-    changed = _unlike(record.files, now)
+    changed = changed_since(record, included)
     if changed:
-        return f"changed since they were accepted: {', '.join(_word(path, record.files, now) for path in changed)}"
-    for other, its in found.items():
-        paths = _unlike(its.files, now)
-        # One that was changed there says so itself.
-        if paths and records[other] and not since(records[other], its):
-            return f"not as on {other}: {', '.join(_word(path, its.files, now) for path in paths)}"
+        words = ", ".join(_word(path, record.files, included.files) for path in changed)
+        return f"changed since they were accepted: {words}"
     return AS_ACCEPTED
 
 
-def refuse_unlike(found: Mapping[str, Included]) -> None:
-    """Raises `Refused` where files differ between nodes: after a failover another proxy would serve."""
-    first = next(iter(found), "")
-    for name, its in found.items():
-        paths = _unlike(found[first].files, its.files)
+def other_rules(found: Mapping[str, Included]) -> str:
+    """Which files say something else of access than those of the first node, in words; '' where none do.
+
+    Nodes may have different files: their own addresses, lists that each makes by itself. This one is worth a look.
+    """
+    said = {name: includes.rules(its) for name, its in found.items()}
+    first = next(iter(said), "")
+    for name, rules in said.items():
+        paths = sorted(path for path in rules.keys() | said[first].keys() if rules.get(path) != said[first].get(path))
         if paths:
-            told = ", ".join(_word(path, found[first].files, its.files) for path in paths)
-            raise Refused(
-                f"what squid.conf includes is not as on {first}: {told}; nothing was changed on any node",
-                node=name,
-                remedy="give both nodes the same files; comments and blank lines in them make no difference",
-            )
+            return f"{name}: what is included says something else of access than on {first}: {', '.join(paths)}"
+    return ""
 
 
 def _unlike(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from providers.connection.cluster import Node
@@ -9,8 +10,11 @@ from providers.connection.command import command, script
 from providers.connection.errors import CommandFailed, Refused
 from providers.host.settings import FileState, NodeSettings
 from providers.squid import includes
-from providers.squid.accepted import Accepted, since
+from providers.squid.accepted import Accepted, changed_since, unread
 from providers.squid.includes import Included
+
+_BUNGLED = re.compile(r"(Bungled (?!/run/squid-ha-check)\S+ line [0-9]+: \S+) .*")
+"""Squid's word on a line that it does not take, where that is not of the new file."""
 
 # $@ the check's words with {} for the file; standard input: what shall be in it. The file stands outside the
 # configuration's own directory, where an `include` could pick it up.
@@ -59,16 +63,20 @@ async def admit(
                 node=node.name,
                 remedy=f"put it there with mode 0640 and owner root:{user}, and run `pulumi up` again",
             )
-    including = [path for path, file in settings.files.items() if file.check] if since(accepted, included) else []
+    to_read = [*changed_since(accepted, included), *unread(accepted, included)]
+    including = [path for path, file in settings.files.items() if file.check] if to_read else []
     for path in dict.fromkeys([*changed, *including]):
-        await _validate_file(node, path, settings.files[path])
+        await _validate_file(node, path, settings.files[path], [] if path in changed else to_read)
     return included
 
 
-async def _validate_file(node: Node, path: str, file: FileState) -> None:
+async def _validate_file(node: Node, path: str, file: FileState, included: Sequence[str]) -> None:
+    """``included``: the files that are the only reason to ask, or none."""
     if not file.check or file.content is None:
         return
-    check = " ".join(file.check).replace("{}", f"(the new {path})")
+    which = f"{path} with what it includes: {', '.join(included)}" if included else f"the new {path}"
+    check = " ".join(file.check).replace("{}", f"({which})")
+    wrong = f"{', '.join(included)} on {node.name}" if included else "what the site's file says about Squid"
     result = await node.run(script(_CHECK, *file.check, stdin=file.content, ok=None, label=check, reads=True))
     if result.exit_code != 0:
         raise CommandFailed(
@@ -76,12 +84,18 @@ async def _validate_file(node: Node, path: str, file: FileState) -> None:
             check,
             result.exit_code,
             _complaints(result.stderr),
-            remedy="nothing was changed on any node; correct what the site's file says about Squid",
+            remedy=f"nothing was changed on any node; correct {wrong}",
         )
 
 
 def _complaints(stderr: str) -> str:
     """Squid's own words without its time stamps and without what it says of every file it reads."""
     lines = [line.partition("| ")[2] or line for line in stderr.splitlines()]
-    told = [line for line in lines if any(word in line for word in ("FATAL", "ERROR", "Bungled", "WARNING"))]
-    return "\n".join(told or lines)
+    said = [_without_words(line) for line in lines if not line.startswith("Processing: ")]
+    complaints = [line for line in said if any(word in line for word in ("FATAL", "ERROR", "Bungled", "WARNING"))]
+    return "\n".join(complaints or said)
+
+
+def _without_words(line: str) -> str:
+    """Of a bad line of another file than ours only its directive: behind it may be a password."""
+    return _BUNGLED.sub(r"\1 …", line)

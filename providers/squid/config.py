@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from typing import cast
 
 from pydantic import Field
 
@@ -78,12 +79,24 @@ def refusal(previous: Wanted, wanted: Wanted) -> str | None:
 
 async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
     """The files on every node. Where Squid runs is a fact, and never drift."""
-    found = await read_all(cluster, wanted.nodes)
+    readings = await asyncio.gather(
+        read_all(cluster, wanted.nodes),
+        cluster.each(lambda node: kernel.read(node, list(wanted.kernel[node.name])), list(wanted.kernel)),
+        _included(cluster, wanted),
+        _active(cluster, wanted),
+        return_exceptions=True,
+    )
+    for each in readings:
+        if isinstance(each, BaseException):
+            raise each
+    found, live, included, active = cast("_Readings", readings)
     if not any_there(wanted.nodes, found):
         return Absent()
-    live = await cluster.each(lambda node: kernel.read(node, list(wanted.kernel[node.name])), list(wanted.kernel))
-    values = wanted.model_copy(update={"nodes": found, "kernel": live, "included": await _included(cluster, wanted)})
-    return Present(values, {"active": await _active(cluster, wanted)})
+    values = wanted.model_copy(update={"nodes": found, "kernel": live, "included": included})
+    return Present(values, {"active": active})
+
+
+_Readings = tuple[dict[str, NodeSettings], dict[str, dict[str, str | None]], dict[str, str], list[str]]
 
 
 async def _included(cluster: Cluster, wanted: Wanted) -> dict[str, str]:
@@ -93,14 +106,13 @@ async def _included(cluster: Cluster, wanted: Wanted) -> dict[str, str]:
     """
     names = [name for name in wanted.included if name in wanted.nodes]
     seen = await cluster.each(lambda node: _accepted_and_found(cluster, node, wanted), names)
-    found, records = {name: each[2] for name, each in seen.items()}, {name: each[1] for name, each in seen.items()}
     made: dict[str, str] = {}
-    for name, (entries, _, its) in seen.items():
+    for name, (entries, record, its) in seen.items():
         text = admission.text_of(wanted.nodes[name])
         refused = includes.refusal(text, its, reserved=wanted.reserved, may_be_open=wanted.may_be_open)
-        told = accepted.told(name, found, records, refused, new=not entries)
-        if told is not None:
-            made[name] = told
+        word = accepted.became(record, its, refused, new=not entries)
+        if word is not None:
+            made[name] = word
     return made
 
 
@@ -144,9 +156,14 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
         ),
         list(wanted.nodes),
     )
-    accepted.refuse_unlike(included)
-    edited = {name: accepted.since(records[name], included[name]) for name in included}
-    changed = {name: [*paths, *edited[name]] for name, paths in changed.items()}
+    other_rules = accepted.other_rules(included)
+    if other_rules:
+        cluster.progress(other_rules)
+    ours = any(changed.values())
+    edited = {name: accepted.changed_since(records[name], its) for name, its in included.items()}
+    unread = {name: accepted.unread(records[name], its) for name, its in included.items()}
+    read_once = [name for name in unread if unread[name] and entries[name] and _includes(found[name])]
+    changed = {name: [*paths, *edited[name], *unread[name]] for name, paths in changed.items()}
     active = await _active(cluster, wanted)
     for name in active:
         if changed[name] or PENDING in entries[name]:
@@ -171,10 +188,15 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     try:
         for name in sorted(wanted.nodes, key=lambda name: name in active):
             await _write(cluster, cluster.node(name), wanted, found[name], sorted(begun[name]))
-        await _load(cluster, wanted, [one for one in serving if begun[one.node.name]], included)
+        reading = [one for one in serving if begun[one.node.name]]
+        read_before = {name for name in active if not begun[name]}
+        await _load(cluster, wanted, reading, {name: its for name, its in included.items() if name not in read_before})
     except HostError as failure:
-        told = _with_edited(failure, {path for paths in edited.values() for path in paths})
-        await rollback.roll_back(cluster, wanted.unit, wanted.port, wanted.probe_url, before, serving, told)
+        there = {path for name, paths in edited.items() for path in paths if path in included[name].files}
+        whole = _with_edited(failure, there)
+        if read_once and (not ours or (isinstance(failure, _NotOpened) and failure.node in read_once)):
+            raise _of_read_once(whole, wanted.unit) from failure
+        await rollback.roll_back(cluster, wanted.unit, wanted.port, wanted.probe_url, before, serving, whole)
     await cluster.each(
         lambda node: _accept(cluster, node, wanted, entries[node.name], included[node.name]), list(included)
     )
@@ -187,13 +209,16 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
     before = await read_all(cluster, wanted.nodes)
     entries = await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.nodes))
     await cluster.each(
-        lambda node: _take_back(cluster, node, wanted.nodes[node.name], before[node.name]), list(wanted.nodes)
+        lambda node: _take_back(cluster, node, wanted.nodes[node.name], before[node.name], entries[node.name]),
+        list(wanted.nodes),
     )
     after = await read_all(cluster, wanted.nodes)
     for name in await _active(cluster, wanted):
         # A run that was cut off had taken the files back, and not told Squid.
-        restart = RESTART in entries[name] or conf.needs_restart(
-            admission.text_of(before[name]), admission.text_of(after[name])
+        restart = (
+            RESTART in entries[name]
+            or _includes_restarting(entries[name])
+            or conf.needs_restart(admission.text_of(before[name]), admission.text_of(after[name]))
         )
         await act(cluster.node(name), "restart" if restart else "reload", wanted.unit)
     await cluster.each(lambda node: kernel.restore(cluster, node), list(wanted.nodes))
@@ -210,8 +235,16 @@ async def _accept(cluster: Cluster, node: Node, wanted: Wanted, entries: Mapping
         await cluster.journal(node).put({accepted.ENTRY: text})
 
 
-async def _take_back(cluster: Cluster, node: Node, wanted: NodeSettings, found: NodeSettings) -> None:
-    if conf.needs_restart(admission.text_of(found), ""):
+def _includes_restarting(entries: Mapping[str, str]) -> bool:
+    """Whether files that Squid has read said what it does not leave while it runs."""
+    record = accepted.recorded(entries)
+    return record is not None and bool(record.restarts)
+
+
+async def _take_back(
+    cluster: Cluster, node: Node, wanted: NodeSettings, found: NodeSettings, entries: Mapping[str, str]
+) -> None:
+    if conf.needs_restart(admission.text_of(found), "") or _includes_restarting(entries):
         await cluster.journal(node).put({RESTART: "yes"})
     await remove_settings(cluster, node, wanted)
 
@@ -227,6 +260,24 @@ def _with_edited(failure: HostError, paths: Collection[str]) -> HostError:
         return failure
     text = f"{failure.message}; what was edited in included files stays as it is ({', '.join(sorted(paths))})"
     return NotVerified(text, node=failure.node)
+
+
+class _NotOpened(NotVerified):
+    """A port that only included files name is not open."""
+
+
+def _of_read_once(failure: HostError, unit: str) -> HostError:
+    """Nothing goes back for what Squid has read for the first time that one knows of."""
+    return NotVerified(
+        f"{failure.message}; what squid.conf includes was read anew, because nothing was recorded of it, "
+        "and nothing was taken back",
+        node=failure.node,
+        remedy=f"correct the included files (see Squid's cache.log and `journalctl -u {unit}` there), run again",
+    )
+
+
+def _includes(found: NodeSettings) -> bool:
+    return bool(conf.includes(admission.text_of(found)))
 
 
 def _changed(wanted: NodeSettings, found: NodeSettings) -> list[str]:
@@ -267,7 +318,10 @@ async def _write(cluster: Cluster, node: Node, wanted: Wanted, found: NodeSettin
 
 
 async def _load(cluster: Cluster, wanted: Wanted, serving: Sequence[Serving], included: Mapping[str, Included]) -> None:
-    """Have the running Squid read its files, and see it serve. A Squid that the units just started is looked at too."""
+    """Have the running Squid read its files, and see it serve. A Squid that the units just started is looked at too.
+
+    ``included``: without nodes whose Squid was not made to read what is included.
+    """
     for one in serving:
         how = "starts anew: it does not take this while it runs" if one.restart else "reads its configuration"
         cluster.progress(f"{one.node.name}: Squid {how}")
@@ -277,7 +331,7 @@ async def _load(cluster: Cluster, wanted: Wanted, serving: Sequence[Serving], in
         answer = await probe.serves(cluster.node(name), wanted.port, wanted.probe_url, not_by=before.get(name, ""))
         if answer.problem:
             raise NotVerified(f"Squid does not serve on port {wanted.port}: {answer.problem}", node=name)
-        await _look(cluster.node(name), wanted, included[name])
+        await _look(cluster.node(name), wanted, included.get(name, Included()))
     lost = set(before) - set(await _active(cluster, wanted))
     if lost:
         raise NotVerified(f"{wanted.unit} ended when it read its configuration", node=min(lost))
@@ -286,9 +340,11 @@ async def _load(cluster: Cluster, wanted: Wanted, serving: Sequence[Serving], in
 async def _look(node: Node, wanted: Wanted, included: Included) -> None:
     """All ports, and a record of a request in each log that must have one. Raises `NotVerified`."""
     text = admission.text_of(wanted.nodes[node.name])
-    ports = await served.missing_ports(node, [*conf.endpoints(conf.directives(text)), *included.endpoints])
+    own = conf.endpoints(conf.directives(text))
+    ports = await served.missing_ports(node, [*own, *included.endpoints])
     if ports:
-        raise NotVerified(f"Squid does not listen on {', '.join(ports)}", node=node.name)
+        kind = NotVerified if {str(each) for each in own}.intersection(ports) else _NotOpened
+        raise kind(f"Squid does not listen on {', '.join(ports)}", node=node.name)
     logs = await served.missing_records(node, wanted.port, conf.request_logs(text))
     if logs:
         raise NotVerified(f"Squid served a request and left no record of it in {', '.join(logs)}", node=node.name)

@@ -124,6 +124,17 @@ def test_a_nodes_own_name_of_the_mirrors_disk_is_looked_at_as_well(site):
     assert cautions_of(read(site, "test")) == []
 
 
+def test_a_common_name_that_is_no_nodes_disk_is_not_looked_at(site):
+    put(site, "mirror.device", "/dev/sdc")
+    put(site, "pacemaker.fencing.sbd.device", "/dev/disk/by-id/scsi-0EXAMPLE_sbd")
+    put(site, "nodes[0].mirror_device", "/dev/disk/by-id/scsi-0EXAMPLE_first")
+    assert [caution.path for caution in cautions_of(read(site, "test"))] == ["mirror.device"]
+    put(site, "nodes[1].mirror_device", "/dev/disk/by-id/scsi-0EXAMPLE_second")
+    assert cautions_of(read(site, "test")) == []
+    put(site, "mirror.device", "/dev/disk/by-id/scsi-0EXAMPLE_sbd")
+    assert cautions_of(read(site, "test")) == []
+
+
 def test_the_disk_of_sbd_is_looked_at_as_well(site):
     put(site, "pacemaker.fencing.sbd.device", "/dev/sdc")
     assert [caution.path for caution in cautions_of(read(site, "test"))] == ["pacemaker.fencing.sbd.device"]

@@ -244,6 +244,8 @@ RIGHT = [
         DENY,
         allow_public=True,
     ),
+    rules(ALLOW, {"action": "deny", "networks": ["0.0.0.0/0"]}, {"action": "deny", "networks": ["::/0"]}, DENY),
+    rules(ALLOW, DENY, DENY),
     rules({"action": "allow", "networks": ["0.0.0.0/0"], "authenticated": True}, DENY, auth=AUTH),
     rules({"action": "allow", "users": ["anna@EXAMPLE.ORG", "b/c"]}, DENY, auth={"kerberos": {"keytab": "/k"}}),
     rules({**ALLOW, "ports": [8443], "methods": ["CONNECT"]}, DENY, connect_ports=[443, "8000-8999"]),

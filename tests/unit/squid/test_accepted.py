@@ -12,15 +12,20 @@ from providers.connection.errors import CommandFailed, NotVerified, Refused
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.contract import Present
 from providers.host.settings import FileState, NodeSettings
-from providers.squid import accepted, config
+from providers.squid import accepted, config, includes
 
 CONF = "/etc/squid/squid.conf"
-SITE, MORE = "/etc/squid/conf.d/site.conf", "/etc/squid/conf.d/more.conf"
+SITE, MORE, KEEP = (f"/etc/squid/conf.d/{name}.conf" for name in ("site", "more", "keep"))
 INCLUDING = "http_port 3128\ninclude /etc/squid/conf.d/*.conf\nhttp_access deny all\n"
 PLAIN = "http_port 3128\nhttp_access deny all\n"
 OPENING = "http_access allow all\n"
 GUESTS = "acl guests src 192.0.2.200/29\nhttp_access allow guests\n"
 KIND = "squid.config"
+CACHE = "cache_dir aufs /c 100 16 256\n"
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 @dataclass
@@ -32,6 +37,7 @@ class Machine:
     acts: list[str] = field(default_factory=list)
     parsed: int = 0
     rejects: bool = False
+    complaint: str = "FATAL: bad"
     closed: str = ""
     looked: list[str] = field(default_factory=list)
 
@@ -39,7 +45,7 @@ class Machine:
         text = str(command)
         if text.startswith("squid -k parse"):
             self.parsed += 1
-            return Result(command, 1, "", "2026/01/01 10:00:00| FATAL: bad\n") if self.rejects else ""
+            return Result(command, 1, "", f"2026/01/01 10:00:00| {self.complaint}\n") if self.rejects else ""
         if text == f"read {CONF}":
             content = base64.b64encode(self.files[CONF].encode()).decode()
             return f"file 644 0:0 root:root\n{content}\n"
@@ -60,16 +66,19 @@ class Machine:
         return "HTTP/1.1 403 Forbidden" if text.startswith("ask Squid") else ""
 
     def matching(self, patterns: tuple[str, ...] | list[str]) -> str:
-        names = [name for each in patterns for name in sorted(self.files) if fnmatch.fnmatchcase(name, each)]
-        parts = [part for name in names for part in (name, self.files[name])]
-        return "".join(f"{base64.b64encode(part.encode()).decode()}\n" for part in parts)
+        made: list[str] = []
+        for each in patterns:
+            names = [name for name in sorted(self.files) if fnmatch.fnmatchcase(name, each)]
+            made += [part for name in names for part in (encoded(name), encoded(self.files[name]))]
+            made += [] if names else [encoded(each), "!nothing"]
+        return "".join(f"{part}\n" for part in made)
 
 
 class Pair:
     """Nodes ``a`` (active) and ``b`` with the same files."""
 
     def __init__(self, **files: str) -> None:
-        by_name = {"site": SITE, "more": MORE}
+        by_name = {"site": SITE, "more": MORE, "keep": KEEP}
         given = {by_name[name]: text for name, text in files.items()}
         self.machines = {name: Machine(name == "a", {CONF: PLAIN, **given}) for name in ("a", "b")}
         self.journals = FakeJournals()
@@ -162,28 +171,64 @@ async def test_drift_says_that_an_include_was_edited_on_the_host():
     ("text", "path", "word"),
     [(None, SITE, f"{SITE} (missing)"), ("forwarded_for off\n", MORE, f"{MORE} (new)"), ("via off\n", SITE, SITE)],
 )
-async def test_an_include_that_is_another_on_one_node_is_drift_there_and_refused(text, path, word):
-    pair = await deployed()
+async def test_an_include_that_is_edited_on_one_node_is_drift_there_until_the_next_run(text, path, word):
+    pair = await deployed(site=GUESTS, keep="visible_hostname x\n")
     pair.edit(text, path, on="b")
     assert await pair.drift(wanted()) == {"included.b": f"changed since they were accepted: {word}"}
-    with pytest.raises(
-        Refused, match=r"^b: what squid\.conf includes is not as on a: .*; nothing was changed"
-    ) as refused:
-        await pair.up(wanted())
-    assert word in str(refused.value)
-    assert pair.acts == []
-    assert len(await pair.drift(wanted())) == 1
+    await pair.up(wanted())
+    assert await pair.drift(wanted()) == {}
 
 
-async def test_nodes_that_were_accepted_apart_are_compared():
+async def test_files_of_a_nodes_own_are_neither_refused_nor_drift():
+    pair = Pair()
+    for name in "ab":
+        pair.edit(f"unique_hostname {name}.example\nhttp_port 192.0.2.{ord(name)}:3200\n", on=name)
+    await pair.up(wanted())
+    assert pair.acts == ["reload"]
+    assert await pair.drift(wanted()) == {}
+    assert accepted.other_rules(await both(pair)) == ""
+
+
+async def test_files_that_say_something_else_of_access_on_each_node_are_told_in_words():
+    pair = Pair(more="via off\n")
+    pair.edit(GUESTS, on="b")
+    assert accepted.other_rules(await both(pair)) == (
+        f"b: what is included says something else of access than on a: {SITE}"
+    )
+
+
+async def both(pair: Pair) -> dict[str, includes.Included]:
+    return {node.name: await includes.read(node, ["/etc/squid/conf.d/*.conf"]) for node in pair.nodes}
+
+
+async def test_a_pattern_without_a_file_on_a_node_is_told_and_refused():
     pair = await deployed()
-    record = accepted.Accepted(["/etc/squid/conf.d/*.conf"], {}, [])
     pair.edit(None, on="b")
-    await pair.journals.opened["b", "squid"].put({accepted.ENTRY: record.to_text()})
-    assert await pair.drift(wanted()) == {
-        "included.a": f"not as on b: {SITE} (new)",
-        "included.b": f"not as on a: {SITE} (missing)",
+    found = {"included.b": "refused: squid.conf: include names no file that is there, at which Squid ends"}
+    assert await pair.drift(wanted()) == found
+    with pytest.raises(Refused, match=r"^b: squid\.conf: `include /etc/squid/conf\.d/\*\.conf` names no file"):
+        await pair.up(wanted())
+    assert pair.acts == []
+
+
+async def test_a_password_in_an_include_is_neither_in_the_state_nor_in_what_is_said():
+    pair = await deployed()
+    ldap = "auth_param basic program /usr/lib/squid/basic_ldap_auth -w hidden\nacl u proxy_auth REQUIRED\n"
+    pair.edit(f"{ldap}http_access allow u\n")
+    observed = await config.observe(pair.cluster, wanted())
+    assert isinstance(observed, Present)
+    assert set(observed.values.included.values()) == {
+        f"refused: {SITE} line 3: http_access may let anybody use the proxy"
     }
+    with pytest.raises(Refused) as refused:
+        await pair.up(wanted())
+    assert "hidden" not in str(refused.value)
+    pair.edit("auth_param basic programme -w hidden\n")
+    pair.machines["b"].rejects = True
+    pair.machines["b"].complaint = f"FATAL: Bungled {SITE} line 1: auth_param basic programme -w hidden"
+    with pytest.raises(CommandFailed, match=r"Bungled .*site\.conf line 1: auth_param …\n") as rejected:
+        await pair.up(wanted())
+    assert "hidden" not in str(rejected.value)
 
 
 async def test_an_include_that_opens_the_proxy_is_told_and_refused():
@@ -191,7 +236,7 @@ async def test_an_include_that_opens_the_proxy_is_told_and_refused():
     pair.edit(OPENING)
     told = await pair.drift(wanted())
     assert set(told) == {"included.a", "included.b"}
-    assert str(told["included.a"]).startswith(f"refused: {SITE} line 1: `http_access allow all` may let anybody")
+    assert str(told["included.a"]).startswith(f"refused: {SITE} line 1: http_access may let anybody use the proxy")
     with pytest.raises(Refused, match="may let anybody use the proxy"):
         await pair.up(wanted())
     assert pair.acts == []
@@ -219,23 +264,65 @@ async def test_what_squid_does_not_accept_of_an_edited_include_is_refused_before
     parsed = pair.machines["b"].parsed
     pair.edit("vya off\n")
     pair.machines["b"].rejects = True
-    with pytest.raises(CommandFailed, match=r"^b: `squid -k parse"):
+    with pytest.raises(CommandFailed, match=r"^b: `squid -k parse") as rejected:
         await pair.up(wanted())
+    assert f"({CONF} with what it includes: {SITE})" in str(rejected.value)
+    assert f"correct {SITE} on b" in rejected.value.remedy
     assert pair.machines["b"].parsed == parsed + 1
     assert pair.acts == []
 
 
-async def test_a_site_of_an_earlier_release_gets_its_includes_recorded_and_squid_goes_on():
-    pair = await deployed()
-    earlier = wanted().model_copy(update={"included": {}})
+async def of_an_earlier_release(**files: str) -> tuple[Pair, config.Wanted]:
+    pair = await deployed(**files)
     for each in pair.journalled:
         del each[accepted.ENTRY]
+    return pair, wanted().model_copy(update={"included": {}})
+
+
+async def test_a_site_of_an_earlier_release_has_squid_read_its_includes_once_without_a_start():
+    pair, earlier = await of_an_earlier_release(site=f"{GUESTS}{CACHE}")
     assert await pair.drift(earlier) == {}
     assert await pair.drift(wanted()) == {"included.a": None, "included.b": None}
     await pair.up(wanted(), earlier)
-    assert pair.acts == []
+    assert pair.acts == ["reload"]
     assert all(accepted.ENTRY in each for each in pair.journalled)
     assert await pair.drift(wanted()) == {}
+    await pair.up(wanted(), wanted())
+    assert pair.acts == ["reload"]
+
+
+CLOSED = "0100007F:0F9F 0000000000000000FFFF00000100007F:0F9F\n"
+
+
+@pytest.mark.parametrize("content", [INCLUDING, f"via on\n{INCLUDING}"])
+async def test_nothing_goes_back_for_what_a_site_of_an_earlier_release_included(content):
+    pair, earlier = await of_an_earlier_release()
+    pair.edit("http_port 127.0.0.1:3999\n")
+    pair.machines["a"].closed = CLOSED
+    with pytest.raises(NotVerified, match=r"not listen on 127\.0\.0\.1:3999; .* nothing was taken back"):
+        await pair.up(wanted(content), earlier)
+    assert pair.acts == ["reload"]
+    assert [machine.files[CONF] for machine in pair.machines.values()] == [content] * 2
+    pair.machines["a"].closed = ""
+    await pair.up(wanted(content), earlier)
+    assert pair.acts == ["reload", "reload"]
+
+
+async def test_what_squid_would_not_take_of_an_earlier_releases_includes_is_not_read():
+    pair, earlier = await of_an_earlier_release()
+    pair.machines["a"].rejects = True
+    with pytest.raises(CommandFailed, match="with what it includes"):
+        await pair.up(wanted(), earlier)
+    assert pair.acts == []
+
+
+async def test_a_port_of_an_include_is_not_asked_of_a_squid_that_has_nothing_to_read():
+    pair = await deployed(site="http_port 127.0.0.1:3999\n")
+    pair.machines["a"].looked.clear()
+    port = wanted().model_copy(update={"probe_url": "http://other.invalid/"})
+    await pair.up(port, wanted())
+    assert pair.acts == []
+    assert not any("3999" in each for each in pair.machines["a"].looked)
 
 
 async def test_before_the_first_run_there_is_nothing_to_tell_but_what_would_be_refused():
@@ -270,9 +357,13 @@ async def test_removal_forgets_what_was_accepted():
     pair = await deployed()
     await config.remove(pair.cluster, wanted())
     assert not any(accepted.ENTRY in each for each in pair.journalled)
+    assert pair.acts == ["reload"]
 
 
-CACHE = "cache_dir aufs /c 100 16 256\n"
+async def test_removal_starts_squid_anew_where_an_include_had_a_cache_on_disk():
+    pair = await deployed(site=CACHE)
+    await config.remove(pair.cluster, wanted())
+    assert pair.acts == ["restart"]
 
 
 @pytest.mark.parametrize(
@@ -305,10 +396,13 @@ async def test_a_run_cut_off_before_an_edited_include_was_read_is_finished_by_th
 
 
 async def test_a_port_of_an_include_that_does_not_open_is_told_and_not_accepted():
-    pair = await deployed()
+    pair = await deployed(site=GUESTS, more="via off\n")
     pair.edit("http_port 127.0.0.1:3999\n")
-    pair.machines["a"].closed = "0100007F:0F9F 0000000000000000FFFF00000100007F:0F9F\n"
-    with pytest.raises(NotVerified, match=r"not listen on 127\.0\.0\.1:3999; what was edited in .* \(.*site\.conf\); "):
+    pair.edit(None, MORE)
+    pair.machines["a"].closed = CLOSED
+    with pytest.raises(
+        NotVerified, match=r"not listen on 127\.0\.0\.1:3999; what was edited in .* \([^ ]*site\.conf\); "
+    ):
         await pair.up(wanted())
     assert "127.0.0.1:3999" in pair.machines["a"].looked[-1]
     assert "included.a" in await pair.drift(wanted())

@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.connection.command import Command
-from providers.connection.errors import Refused
+from providers.connection.errors import CommandFailed, Refused
 from providers.connection.fake import FakeNode
 from providers.squid import conf, includes
 from providers.squid.conf import Endpoint, RequestLog
+from providers.squid.includes import Finding
+from tests.unit.local import LocalNode
 
 OWN = """\
 http_port 3128
@@ -30,6 +32,10 @@ FAKE = "auth_param basic program /usr/lib/squid/basic_fake_auth"
 
 
 def judge(text: str, *, may_be_open: bool = False, own: str = OWN) -> str:
+    return str(found(text, may_be_open=may_be_open, own=own) or "")
+
+
+def found(text: str, *, may_be_open: bool = False, own: str = OWN) -> Finding | None:
     return includes.judge(conf.directives(own), conf.directives(text, "/x"), reserved=RESERVED, may_be_open=may_be_open)
 
 
@@ -71,8 +77,10 @@ REFUSED = [
     ("http_port 127.0.0.1:8080 intercept", "gives Squid already"),
     ("https_port 22 tls-cert=/x", "a port that SSH has"),
     ("icp_port 5405", "a port that Corosync has"),
-    ("http_port 3200\nhttp_port 3200", "takes a port that `http_port 3200` has already (/x line 1)"),
-    ("http_port 127.0.0.1:3200\nhttps_port 3200 tls-cert=/x", "takes a port that `http_port 127.0.0.1:3200` has"),
+    ("http_port 3200\nhttp_port 3200", "takes a port that another line has already: `http_port 3200` (/x line 1)"),
+    ("http_port 127.0.0.1:3200\nhttps_port 3200 tls-cert=/x", "`http_port 127.0.0.1:3200` (/x line 1)"),
+    ("http_port 127.0.0.1:3200\nhttp_port 0.0.0.0:3200", "another line has already"),
+    ("http_port 0.0.0.0:3200\nhttp_port [::]:3200", "another line has already"),
     ("follow_x_forwarded_for allow all", "takes from anybody"),
     ("FOLLOW_X_FORWARDED_FOR \\\n allow all", "takes from anybody"),
     ("follow_x_forwarded_for allow !clients", "takes from anybody"),
@@ -85,7 +93,7 @@ REFUSED = [
     ("http_port 3129 require-proxy-header\nproxy_protocol_access allow all", "takes from anybody"),
     (
         f"{FAKE}\nacl in proxy_auth REQUIRED\nhttp_access allow in",
-        f"who has logged in is for `{FAKE}` to say (/x line 1)",
+        "who has logged in is for `auth_param basic program …` to say (/x line 1)",
     ),
     (f"acl in proxy_auth_regex .\nhttp_access allow in\n{FAKE}", "which nobody can tell"),
     ("external_acl_type e %SRC /bin/true\nacl u ext_user REQUIRED\nhttp_access allow u", "may let anybody"),
@@ -97,9 +105,9 @@ REFUSED = [
 
 @pytest.mark.parametrize(("text", "reason"), REFUSED)
 def test_what_would_make_it_another_site_is_refused(text, reason):
-    found = judge(text)
-    assert reason in found
-    assert "/x line" in found
+    said = judge(text)
+    assert reason in said
+    assert "/x line" in said
 
 
 ACCEPTED = [
@@ -114,6 +122,8 @@ ACCEPTED = [
     "acl Safe_ports port 8443\nacl SSL_ports port 8443",
     "http_port 3129\nicp_port 0\nhttp_port 192.0.2.7:3130",
     "http_port 127.0.0.1:3200\nhttp_port 192.0.2.7:3200\nicp_port 3200",
+    "http_port 0.0.0.0:3200\nhttp_port [2001:db8::2]:3200",
+    "icp_port 3200\nicp_port 3200\nsnmp_port 3401\nsnmp_port 3401",
     "if ${process_number} = 1\nhttp_port 3200\nelse\nhttp_port 3200\nendif",
     "acl front src 10.0.0.1\nfollow_x_forwarded_for allow front\nfollow_x_forwarded_for deny all",
     "follow_x_forwarded_for allow localhost\nacl_uses_indirect_client off",
@@ -135,13 +145,48 @@ def test_what_only_adds_to_the_site_is_not(text):
     "line", [FAKE, "AUTH_PARAM digest program /x", "auth_param basic key_extras x", "auth_param ntlm program /x"]
 )
 def test_who_logs_in_is_not_decided_by_a_file_where_the_site_says_it(line):
-    found = judge(line, own=f"{LOGGING_IN}{OWN}")
-    assert found.startswith("/x line 1: `auth_param")
-    assert "which the site's file does under `auth`; take it out" in found
+    said = judge(line, own=f"{LOGGING_IN}{OWN}")
+    assert said.startswith("/x line 1: `auth_param")
+    assert "which the site's file does under `auth`; take it out" in said
 
 
-def test_how_many_helpers_there_are_may_stand_in_a_file():
-    assert judge("auth_param basic children 50\nauth_param basic realm x y", own=f"{LOGGING_IN}{OWN}") == ""
+def test_what_does_not_decide_who_logs_in_may_stand_in_a_file():
+    text = (
+        "auth_param basic children 50\nauth_param basic realm x y\nauth_param digest nonce_garbage_interval 5 minutes\n"
+    )
+    assert judge(text, own=f"{LOGGING_IN}{OWN}") == ""
+
+
+PASSWORD = "hidden"
+LDAP = f"auth_param basic program /usr/lib/squid/basic_ldap_auth -b dc=x -D cn=y -w {PASSWORD} ldap.example.org"
+SECRETS = [
+    (LDAP, LOGGING_IN),
+    (f"{LDAP}\nacl in proxy_auth REQUIRED\nhttp_access allow in", ""),
+    (f"acl squid_ha_x snmp_community {PASSWORD}", ""),
+    (f"acl clients snmp_community {PASSWORD}", ""),
+    (f"http_port 3128 name={PASSWORD}", ""),
+    (f"https_port 3200 tls-key={PASSWORD}\nhttp_port 3200 name={PASSWORD}", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "more"), SECRETS)
+def test_no_password_of_a_file_is_said_again(text, more):
+    finding = found(text, own=f"{more}{OWN}")
+    assert finding is not None
+    assert PASSWORD not in f"{finding} {finding.brief}"
+
+
+@pytest.mark.parametrize("text", [text for text, _ in REFUSED])
+def test_the_state_gets_no_more_of_a_file_than_path_line_and_directive(text):
+    finding = found(text)
+    assert finding is not None
+    words = text.lower().replace("\\", " ").split()
+    place, _, rest = finding.brief.partition(": ")
+    assert place.startswith("/x line ")
+    assert rest.split()[0] in words
+    values = {word for word in words if "/" in word or "." in word.strip(".")}
+    # The site's own rules and the names of others on the nodes are no text of the file.
+    assert not values.intersection(rest.split())
 
 
 @pytest.mark.parametrize(
@@ -163,14 +208,17 @@ def test_a_site_that_is_open_on_purpose_may_include_what_opens_it():
     assert "fits every request" in judge("http_access allow all", may_be_open=True)
 
 
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
 def files(by_name: dict[str, str]) -> FakeNode:
     """A node on which a pattern matches the files that begin with it up to its star."""
 
     def answer(command: Command) -> str:
         patterns = command.argv[4:]
         found = [name for pattern in patterns for name in by_name if name.startswith(pattern.partition("*")[0])]
-        texts = [part for name in found for part in (name, by_name[name])]
-        return "".join(base64.b64encode(text.encode()).decode() + "\n" for text in texts)
+        return "".join(f"{encoded(name)}\n{encoded(by_name[name])}\n" for name in found)
 
     return FakeNode("a", answer)
 
@@ -211,7 +259,8 @@ async def test_ports_of_files_are_looked_for_but_those_that_a_condition_decides(
     ("other", "same"),
     [
         ("http_port 3129\n", True),
-        ("# by somebody\n\n  http_port 3129\n", False),
+        ("# by somebody\n\n  http_port \t 3129  # here \r\n", True),
+        ("http_port \\\n  3129", True),
         ("\n# by somebody\nhttp_port 3129\n  # here\n", True),
         ("http_port 3130\n", False),
         ("http_port 3129\nhttp_port 3130\n", False),
@@ -220,6 +269,39 @@ async def test_ports_of_files_are_looked_for_but_those_that_a_condition_decides(
 )
 def test_comments_make_no_difference_between_files_and_all_else_does(other, same):
     assert (includes.digest("http_port 3129\n") == includes.digest(other)) is same
+
+
+async def test_what_stands_in_the_way_of_reading_is_told(tmp_path):
+    folder = tmp_path / "conf.d"
+    folder.mkdir()
+    node, pattern = LocalNode(), f"{folder}/*.conf"
+    none = await includes.read(node, [pattern])
+    assert str(none.trouble) == f"squid.conf: `include {pattern}` names no file that is there, at which Squid ends"
+    (folder / "a.conf").write_text(f"via off\nif 1 = 2\ninclude {folder}/missing\nendif\n")
+    well = await includes.read(node, [pattern])
+    assert (well.trouble, set(well.files)) == (None, {f"{folder}/a.conf"})
+    (folder / "b.conf").write_text(f"\ninclude {folder}/more-*\n")
+    (folder / "a.conf").unlink()
+    nested = (await includes.read(node, [pattern])).trouble
+    assert nested is not None
+    assert nested.brief == f"{folder}/b.conf line 2: include names no file that is there, at which Squid ends"
+    (folder / "b.conf").unlink()
+    (folder / "c.conf").symlink_to(folder / "nowhere")
+    assert str((await includes.read(node, [pattern])).trouble).startswith(f"{folder}/c.conf: is a link to nothing")
+    (folder / "c.conf").unlink()
+    (folder / "d.conf").mkdir()
+    assert str((await includes.read(node, [pattern])).trouble).startswith(f"{folder}/d.conf: is a directory")
+
+
+async def test_a_file_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_path, monkeypatch):
+    base64_of_the_name_alone = tmp_path / "bin" / "base64"
+    base64_of_the_name_alone.parent.mkdir()
+    base64_of_the_name_alone.write_text('#!/bin/sh\n[ $# -gt 1 ] && exit 1\nexec /usr/bin/base64 "$@"\n')
+    base64_of_the_name_alone.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    (tmp_path / "x").write_text("via off\n")
+    with pytest.raises(CommandFailed):
+        await includes.read(LocalNode(), [f"{tmp_path}/x"])
 
 
 async def test_files_that_are_not_text_differ():

@@ -40,6 +40,37 @@ def test_what_is_kept_is_wanted_by_its_digest_and_the_rest_is_not_wanted() -> No
     assert files == {CONF: FileState(content=f"as-found:{'a' * 64}", mode="0644", owner="root:root")}
 
 
+def including(**more: Any) -> dict[str, Any]:
+    raw = example(2) | more
+    return raw | {"squid": raw["squid"] | {"include": ["/etc/squid/conf.d/*.conf"]}}
+
+
+def test_what_a_kept_squid_conf_includes_is_not_looked_into() -> None:
+    def included(**more: Any) -> list[str]:
+        made = things(read(including(**more), "the test"), "x/y")
+        inputs: Any = next(each.inputs for each in made if each.name == "squid-config")
+        return list(inputs.included)
+
+    assert included() == ["qsp-a", "qsp-b"]
+    assert included(adopted={"files": [ENTRY]}) == ["qsp-b"]
+    assert included(adopted={"without": [CONF]}) == []
+
+
+def test_what_up_would_not_look_at_is_not_said_to_be_changed() -> None:
+    declared, outcome = read(including(), "the test"), Outcome()
+    thing = next(each for each in things(declared, "x/y") if each.name == "squid-config")
+    wanted: Any = thing.inputs
+    node = wanted.nodes["qsp-a"]
+    files = node.files | {CONF: FileState(content="x", mode="0644", owner="root:root")}
+    nodes = wanted.nodes | {"qsp-a": node.model_copy(update={"files": files})}
+    seen = wanted.model_copy(update={"nodes": nodes, "included": {"qsp-a": "refused: x", "qsp-b": "refused: y"}})
+    found = {"qsp-a": {CONF: Found(CONF, "file", b"x", "0644", "root:root")}, "qsp-b": {}}
+    _judge(outcome, declared, thing, Present(seen), found)
+    assert [each for each in outcome.changes if "included" in each] == [
+        'squid-config: included.qsp-b: wanted "as accepted", found "refused: y"'
+    ]
+
+
 def test_without_the_section_nothing_differs() -> None:
     assert things(site(), "x/y") == things(read(example(1), "the test"), "x/y")
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from declaration.cautions import cautions_of
 from declaration.load import read
 from operations.adopt.describe import describe
 from operations.adopt.engines import lifekeeper
 from operations.adopt.model import Draft, NodeFacts
 from providers.connection.command import Result
 from tests.unit.lifekeeper.fake import Pair
-from tests.unit.lifekeeper.sites import site
+from tests.unit.lifekeeper.sites import settings, site
 from tests.unit.lifekeeper.test_providers import fresh, members, up
 from tests.unit.operations.adopt.test_round_trip import facts_of
 
@@ -71,6 +72,15 @@ def test_a_pair_without_a_mirror_goes_back_to_the_preferred_node_as_found() -> N
     declared, _, back = adopted(2, switchback="automatic")
     assert back.mirror is None
     assert back.lifekeeper == declared.lifekeeper
+
+
+def test_a_pair_whose_squid_drops_records_is_taken_over_with_a_warning() -> None:
+    raw = settings() | {"log": {"on_full": "drop"}}
+    pair = fresh()
+    up(pair, members())
+    back = read(describe(facts(pair, read(raw, "test")), SSH).site, "adopted")
+    assert back.log.on_full == "drop"
+    assert "log.on_full" in [each.path for each in cautions_of(back)]
 
 
 def test_what_has_no_words_is_told_with_its_place() -> None:
