@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from pydantic import Field
@@ -134,21 +135,85 @@ async def _accepted_and_found(
     return entries, record, found
 
 
+@dataclass(frozen=True)
+class _Change:
+    """What a run has found: files, journals and included files by node, and by node the paths that Squid has to read.
+
+    Of these, ``edited`` are included files that were changed since they were accepted, ``unread`` those of which no
+    run has noted that Squid has read them; ``ours``: some are this site's own files.
+    """
+
+    found: Mapping[str, NodeSettings]
+    entries: Mapping[str, Mapping[str, str]]
+    records: Mapping[str, accepted.Accepted | None]
+    included: Mapping[str, Included]
+    edited: Mapping[str, Sequence[str]]
+    unread: Mapping[str, Sequence[str]]
+    paths: Mapping[str, Sequence[str]]
+    ours: bool
+
+    def restart(self, wanted: Wanted, name: str) -> bool:
+        """Whether the node's Squid does not take this over while it runs."""
+        before, after = admission.text_of(self.found[name]), admission.text_of(wanted.nodes[name])
+        return (
+            RESTART in self.entries[name]
+            or conf.needs_restart(before, after)
+            or accepted.needs_restart(self.records[name], before, self.included[name])
+        )
+
+    def read_once(self) -> list[str]:
+        """Nodes whose Squid runs with included files of which an earlier release noted nothing."""
+        return [
+            name for name, paths in self.unread.items() if paths and self.entries[name] and _includes(self.found[name])
+        ]
+
+
 async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001 - read afresh
     """Validate everywhere, replace on the standby and then on the active node, reload there, and see that it serves.
 
     Raises `CommandFailed` when a node's Squid does not accept a file (nothing is changed then), `NotVerified` when
     Squid did not serve with the new files (the old ones are back then).
     """
+    change = await _admitted(cluster, wanted)
+    active = await _left_running(cluster, wanted, change)
+    restart = {name: change.restart(wanted, name) for name in wanted.nodes}
+    begun = await _begin(cluster, wanted, change.paths, restart)
+    serving = [
+        Serving(cluster.node(name), await probe.listeners(cluster.node(name), wanted.port), restart[name])
+        for name in active
+    ]
+    entries, included = change.entries, change.included
+    before = await cluster.each(
+        lambda node: rollback.read(node, wanted.nodes[node.name], wanted.kernel.get(node.name, {}), entries[node.name]),
+        list(wanted.nodes),
+    )
+    try:
+        for name in sorted(wanted.nodes, key=lambda name: name in active):
+            await _write(cluster, cluster.node(name), wanted, change.found[name], sorted(begun[name]))
+        reading = [one for one in serving if begun[one.node.name]]
+        read_before = {name for name in active if not begun[name]}
+        await _load(cluster, wanted, reading, {name: its for name, its in included.items() if name not in read_before})
+    except HostError as failure:
+        whole = _to_take_back(wanted, change, failure)
+        await rollback.roll_back(cluster, wanted.unit, wanted.port, wanted.probe_url, before, serving, whole)
+    await cluster.each(
+        lambda node: _accept(cluster, node, wanted, entries[node.name], included[node.name]), list(included)
+    )
+    done = [name for name in begun if begun[name] or not {PENDING, RESTART}.isdisjoint(entries[name])]
+    await cluster.each(lambda node: cluster.journal(node).drop([PENDING, RESTART]), done)
+
+
+async def _admitted(cluster: Cluster, wanted: Wanted) -> _Change:
+    """What has to change, once every node's Squid accepts it. Raises `CommandFailed`, `Refused`."""
     found = await read_all(cluster, wanted.nodes)
-    changed = {name: _changed(wanted.nodes[name], found[name]) for name in wanted.nodes}
+    own = {name: _changed(wanted.nodes[name], found[name]) for name in wanted.nodes}
     entries = await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.nodes))
     records = {name: accepted.recorded(each) for name, each in entries.items()}
     included = await cluster.each(
         lambda node: admission.admit(
             node,
             wanted.nodes[node.name],
-            changed[node.name],
+            own[node.name],
             readable=wanted.readable,
             reserved=wanted.reserved,
             may_be_open=wanted.may_be_open,
@@ -159,49 +224,29 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     other_rules = accepted.other_rules(included)
     if other_rules:
         cluster.progress(other_rules)
-    ours = any(changed.values())
     edited = {name: accepted.changed_since(records[name], its) for name, its in included.items()}
     unread = {name: accepted.unread(records[name], its) for name, its in included.items()}
-    read_once = [name for name in unread if unread[name] and entries[name] and _includes(found[name])]
-    changed = {name: [*paths, *edited[name], *unread[name]] for name, paths in changed.items()}
+    paths = {name: [*own[name], *edited[name], *unread[name]] for name in own}
+    return _Change(found, entries, records, included, edited, unread, paths, ours=any(own.values()))
+
+
+async def _left_running(cluster: Cluster, wanted: Wanted, change: _Change) -> Sequence[str]:
+    """The nodes whose Squid goes on running. Raises `Refused` where one could not read what it has to."""
     active = await _active(cluster, wanted)
     for name in active:
-        if changed[name] or PENDING in entries[name]:
+        if change.paths[name] or PENDING in change.entries[name]:
             await handover.refuse_unmounted(cluster.node(name), wanted.mounts)
-    known = [name for name, recorded in entries.items() if recorded]
-    active = await handover.leave_one(cluster, wanted.unit, wanted.nodes, active, known)
-    restart = {
-        name: RESTART in entries[name]
-        or conf.needs_restart(admission.text_of(found[name]), admission.text_of(wanted.nodes[name]))
-        or accepted.needs_restart(records[name], admission.text_of(found[name]), included[name])
-        for name in wanted.nodes
-    }
-    begun = await _begin(cluster, wanted, changed, restart)
-    serving = [
-        Serving(cluster.node(name), await probe.listeners(cluster.node(name), wanted.port), restart[name])
-        for name in active
-    ]
-    before = await cluster.each(
-        lambda node: rollback.read(node, wanted.nodes[node.name], wanted.kernel.get(node.name, {}), entries[node.name]),
-        list(wanted.nodes),
-    )
-    try:
-        for name in sorted(wanted.nodes, key=lambda name: name in active):
-            await _write(cluster, cluster.node(name), wanted, found[name], sorted(begun[name]))
-        reading = [one for one in serving if begun[one.node.name]]
-        read_before = {name for name in active if not begun[name]}
-        await _load(cluster, wanted, reading, {name: its for name, its in included.items() if name not in read_before})
-    except HostError as failure:
-        there = {path for name, paths in edited.items() for path in paths if path in included[name].files}
-        whole = _with_edited(failure, there)
-        if read_once and (not ours or (isinstance(failure, _NotOpened) and failure.node in read_once)):
-            raise _of_read_once(whole, wanted.unit) from failure
-        await rollback.roll_back(cluster, wanted.unit, wanted.port, wanted.probe_url, before, serving, whole)
-    await cluster.each(
-        lambda node: _accept(cluster, node, wanted, entries[node.name], included[node.name]), list(included)
-    )
-    done = [name for name in begun if begun[name] or not {PENDING, RESTART}.isdisjoint(entries[name])]
-    await cluster.each(lambda node: cluster.journal(node).drop([PENDING, RESTART]), done)
+    known = [name for name, recorded in change.entries.items() if recorded]
+    return await handover.leave_one(cluster, wanted.unit, wanted.nodes, active, known)
+
+
+def _to_take_back(wanted: Wanted, change: _Change, failure: HostError) -> HostError:
+    """The failure that the old files come back for; raised at once where it is not this site's own files' doing."""
+    edited = {path for name, paths in change.edited.items() for path in paths if path in change.included[name].files}
+    whole, read_once = _with_edited(failure, edited), change.read_once()
+    if read_once and (not change.ours or (isinstance(failure, _NotOpened) and failure.node in read_once)):
+        raise _of_read_once(whole, wanted.unit) from failure
+    return whole
 
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
