@@ -25,7 +25,8 @@ class Traits:
     that command would wait for the order that the command itself holds up.
 
     ``unwatched`` says why nothing moves where the active node loses the public network with its link still up; "" if
-    the service does. ``lags`` says why the other node may lack what the mirror's filesystem has written; "" where each
+    the service does. ``frozen`` says why nothing is stated of a standby's disk that finishes no write; "" where it is
+    cut off. ``lags`` says why the other node may lack what the mirror's filesystem has written; "" where each
     write waits for both nodes. ``sits`` is the type of device (lsblk(8)) that the engine's mirror puts on its disk; "":
     the declared volume. ``openings`` are what the other node must reach, ``ports`` those that nobody else may listen
     on, and whose they are.
@@ -34,6 +35,7 @@ class Traits:
     outlived: str
     agent: bool
     unwatched: Callable[[Site], str]
+    frozen: str
     lags: Callable[[Site], str]
     sits: str
     openings: Openings
@@ -106,6 +108,7 @@ TRAITS: Mapping[str, Traits] = {
         outlived="pacemaker.service",
         agent=True,
         unwatched=_no_pings,
+        frozen="",
         lags=_never,
         sits="",
         openings=_corosync,
@@ -115,6 +118,7 @@ TRAITS: Mapping[str, Traits] = {
         outlived="",
         agent=False,
         unwatched=_no_broadcasts,
+        frozen="DataKeeper decides by itself what a disk does that finishes no write, and nobody has published it",
         lags=_asynchronous,
         sits="raid1",
         openings=_lifekeeper,

@@ -6,6 +6,7 @@ Given clients that ask all the time, when the standby's disk freezes, then the s
 
 from __future__ import annotations
 
+from blueprint.traits import traits
 from operations.drill.disturbances import ByPlug
 from operations.drill.steps import Disturb, Served, Stays, Steps, Undo, View, WaitFor
 
@@ -13,9 +14,11 @@ PLANNED = False
 
 
 def lacks(view: View) -> str:
-    """Nobody but the one who provides a disk can freeze it."""
+    """Nobody but the one who provides a disk can freeze it, and the mirror has to be one that cuts such a disk off."""
     if view.site.mirror is None:
         return "the site has no mirror"
+    if promises_nothing := traits(view.site).frozen:
+        return promises_nothing
     return "" if "disk" in view.can else "a disk is frozen from outside of the node: in a lab, by its `--plug`"
 
 

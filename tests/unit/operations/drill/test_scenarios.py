@@ -127,10 +127,11 @@ def test_what_an_engine_does_not_promise_is_left_out_with_the_reason() -> None:
         view = View(lifekeeper(address=address or {}), "qsp-a", "qsp-b", LAB)
         return {name: why for name, each in scenarios().items() if (why := each.lacks(view))}
 
-    assert set(lacking()) == {"squid-hung", "public-network-cut"}
+    assert set(lacking()) == {"squid-hung", "public-network-cut", "peers-disk-frozen"}
+    assert "DataKeeper decides by itself" in lacking()["peers-disk-frozen"]
     assert "nobody asks Squid" in lacking()["squid-hung"]
     assert "broadcast_ping" in lacking()["public-network-cut"]
-    assert set(lacking(address={"broadcast_ping": True})) == {"squid-hung"}
+    assert set(lacking(address={"broadcast_ping": True})) == {"squid-hung", "peers-disk-frozen"}
 
 
 def test_a_full_mirror_is_held_against_what_is_declared(site: Site) -> None:
