@@ -1,7 +1,10 @@
 """Settings for all unit tests."""
 
 import gc
+import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.cuts import ALL
@@ -16,6 +19,14 @@ settings.load_profile("unit")
 # Modules stay and tests leave little behind: to look for garbage as often as Python does by itself takes seconds, and
 # finds next to nothing.
 gc.set_threshold(50_000, 20, 20)
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """As at a terminal: what a shell starts in the background ignores SIGINT, and so would these tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def pytest_collection_finish() -> None:

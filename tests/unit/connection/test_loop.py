@@ -8,6 +8,8 @@ from providers.connection import loop
 from providers.connection.errors import NotVerified, TimedOut
 from providers.connection.loop import run_sync
 
+pytestmark = pytest.mark.usefixtures("interruptible")
+
 
 def interrupt_once(started: threading.Event) -> None:
     def send() -> None:

@@ -306,6 +306,7 @@ def test_several_stacks_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -
     assert alone(cli.command, ["ready", "problem"]).stdout.count("not understood") == 0
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_reaches_every_stack_that_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pressed while nodes are asked that do not answer, it is not waited for until they have been given up."""
     begun, ended = list[str](), list[str]()

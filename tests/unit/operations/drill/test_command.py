@@ -7,7 +7,6 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -143,16 +142,8 @@ def test_the_list_refuses_what_the_drill_refuses(
     assert code_of(ended) == REFUSED
 
 
-@pytest.fixture
-def _interruptible() -> Iterator[None]:
-    """As at a terminal: what a shell starts in the background ignores SIGINT, and so would these tests."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.thorough
-@pytest.mark.usefixtures("_interruptible")
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_waits_until_all_is_undone() -> None:
     undone: list[str] = []
     told: list[str] = []
@@ -177,7 +168,7 @@ def test_ctrl_c_waits_until_all_is_undone() -> None:
     assert "undoing" in told[0]
 
 
-@pytest.mark.usefixtures("_interruptible")
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_names_what_could_not_be_undone() -> None:
     async def work() -> None:
         try:
@@ -192,7 +183,7 @@ def test_ctrl_c_names_what_could_not_be_undone() -> None:
         run_in_order(work(), print)
 
 
-@pytest.mark.usefixtures("_interruptible")
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(
     ("error", "said"),
     [
