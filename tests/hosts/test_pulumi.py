@@ -160,13 +160,16 @@ def taken_over(deployed, hosts):
 
 
 def test_where_another_stack_has_taken_a_node_over_destroy_takes_nothing_back(stack, taken_over, hosts, pair):
-    before = {name: hosts.manifest(name) for name in pair.names}
+    before, made = {name: hosts.manifest(name) for name in pair.names}, stack.resources().keys()
     run = stack.destroy(check=False)
     assert run.code != 0, run.output
+    assert stack.resources().keys() == made
     assert "qsp-b: this node belongs to squid-ha/berlin (site berlin)" in run.output, run.output
     assert "pulumi stack rm --force" in run.output, run.output
     for name in pair.names:
-        assert hosts.manifest(name) == before[name], f"the destroy that was refused changed {name}"
+        # A node was switched off and on before: the cluster still writes its own history of that.
+        changed = [line for line in difference(before[name], hosts.manifest(name)) if "var/lib/pacemaker" not in line]
+        assert changed == [], f"the destroy that was refused changed {name}: {changed}"
 
 
 def test_destroy_goes_the_changed_way_and_leaves_the_nodes_as_they_were(stack, other_way, hosts, pair, untouched):
