@@ -112,7 +112,9 @@ async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
     if isinstance(observed, Absent):
         return observed
     settings = await cluster.each(lambda node: read_settings(node, wanted.settings[node.name]), list(wanted.settings))
-    copies = await _compared(cluster, wanted)
+    # A node that has lost the resource has lost its copies with it, and is told of once.
+    there = [name for name, member in observed.values.nodes.items() if member is not None]
+    copies = wanted.copies | {name: told for name, told in (await _compared(cluster, wanted)).items() if name in there}
     return Present(observed.values.model_copy(update={"settings": settings, "copies": copies}), observed.facts)
 
 

@@ -9,7 +9,7 @@ import pytest
 from providers.connection.command import Command, Result
 from providers.connection.errors import Refused
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
-from providers.contract import Absent
+from providers.contract import Absent, Present
 from providers.host.settings import FileState, NodeSettings
 from providers.lifekeeper import generic, members
 from providers.lifekeeper.resource import NodeMember
@@ -121,3 +121,18 @@ def test_a_copy_that_cannot_be_run_differs_and_is_made_anew(place: Path) -> None
     assert asyncio.run(generic._compared(cluster, both)) == {"qsp-a": "differ"}
     asyncio.run(generic.converge(cluster, both, Absent()))
     assert copy.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize(("member", "told"), [(NodeMember(), "differ"), (None, "same")])
+def test_a_node_that_has_lost_the_resource_is_told_of_once_and_not_of_its_copies_too(
+    place: Path, monkeypatch: pytest.MonkeyPatch, member: NodeMember | None, told: str
+) -> None:
+    declared = wanted(place, "restore")
+
+    async def observed(*_args: object) -> Present[generic.Wanted]:
+        return Present(declared.model_copy(update={"nodes": {"qsp-a": member}}))
+
+    monkeypatch.setattr(members, "observe", observed)
+    seen = asyncio.run(generic.observe(fake_cluster(FakeNode("qsp-a", local)), declared))
+    assert isinstance(seen, Present)
+    assert seen.values.copies == {"qsp-a": told}
