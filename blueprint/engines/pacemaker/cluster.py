@@ -104,7 +104,9 @@ def _fencing(device: Sbd) -> Thing:
             Operation(name="monitor", interval="60s", timeout="60s"),
         ),
     )
-    return Thing(names.FENCING, "pacemaker.member", member.Wanted(primitive=fencing), ENGINE, (names.MEMBERSHIP,))
+    # Both named: where fencing is declared otherwise the membership stays, and SBD has to go after what fences by it.
+    after = (names.SBD, names.MEMBERSHIP)
+    return Thing(names.FENCING, "pacemaker.member", member.Wanted(primitive=fencing), ENGINE, after)
 
 
 def _options(site: Site, declared: Pacemaker, after: str) -> Thing:

@@ -30,6 +30,11 @@ def test_every_thing_comes_after_what_it_needs(site):
         seen.add(thing.name)
 
 
+def test_what_fences_by_sbd_is_taken_away_before_sbd_also_where_the_cluster_stays(site):
+    (fencing,) = [thing for thing in things(site, "squid-ha/lab") if thing.name == names.FENCING]
+    assert names.SBD in fencing.after
+
+
 def test_the_tree_is_tied_from_the_virtual_ip_down_to_the_mirror(site):
     by_name = {thing.name: thing for thing in things(site, OWNER)}
     below = {"tree-address": "tree-squid", "tree-squid": "tree-filesystem", "tree-filesystem": "tree-mirror"}
