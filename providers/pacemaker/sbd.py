@@ -250,11 +250,13 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
     if restart := bool(watching) or await stack.interrupted(cluster):
         await stack.refuse_alone(cluster)
         _refuse_fencing(await live.read(cluster))
-    await cluster.each(lambda node: remove_settings(cluster, node, wanted.nodes[node.name]), list(wanted.nodes))
     if restart:
+        # It starts and stops with Corosync alone: systemd refuses to stop it by itself.
+        await cluster.each(lambda node: node.run(command("systemctl", "disable", _DAEMON)), list(wanted.nodes))
         await stack.restart(cluster)
         if left := await _running_on(cluster, _DAEMON):
             raise NotVerified("SBD still runs although it was switched off", node=left[0], remedy=f"see {_DAEMON}")
+    await cluster.each(lambda node: remove_settings(cluster, node, wanted.nodes[node.name]), list(wanted.nodes))
     if header and _found(known, wanted.device, header) == "blank":
         zero = script(_ZERO, wanted.device, str(AREA), label=f"empty the beginning of {wanted.device}")
         await next(iter(cluster.nodes.values())).run(zero)
