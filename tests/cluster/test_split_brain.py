@@ -96,6 +96,8 @@ def test_of_two_halves_that_both_served_the_active_one_can_be_given_up(without_f
         asyncio.run(machines.sudo(name, "; ".join(f"ip route del {route}" for route in routes_that_cut_off(name))))
     found = lab_site.until(lambda: refusing(hosts), "the halves refuse each other", limit=900)
     assert set(found) == set(machines.names)
+    # Two that serve are stopped, and one is started: until then nobody is the active one.
+    hosts.run(engine_of(hosts.site).runtime.wait_settled(hosts.cluster()))
     victim = lab_site.until(lambda: lab_site.active(hosts), "one node serves", limit=900)
     survivor = lab_site.other(hosts, victim)
     asyncio.run(machines.sudo(victim, LATE))
