@@ -13,7 +13,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from providers.connection.errors import TimedOut
 
@@ -43,39 +43,54 @@ def the_loop() -> asyncio.AbstractEventLoop:
         return _loop
 
 
+class _Work(Generic[T]):
+    """Work on the loop that another thread waits for, and may call off."""
+
+    def __init__(self, work: Coroutine[Any, Any, T]) -> None:
+        self.outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self._work = work
+        self._task: asyncio.Task[Any] | None = None
+        self._called_off = False
+
+    async def run(self) -> None:
+        """Run it, and tell what came of it; nothing where it was called off before."""
+        if self._called_off:
+            self._work.close()
+            return
+        self._task = asyncio.current_task()
+        try:
+            self.outcome.set_result(await self._work)
+        except asyncio.CancelledError:
+            self.outcome.set_exception(concurrent.futures.CancelledError())
+            raise
+        except BaseException as error:  # noqa: BLE001 it is for the one who waits
+            self.outcome.set_exception(error)
+
+    def call_off(self) -> None:
+        """On the loop, so that the work has either begun or sees that it need not."""
+        self._called_off = True
+        if self._task is None:
+            self.outcome.set_exception(concurrent.futures.CancelledError())
+        else:
+            self._task.cancel()
+
+
 def run_sync(work: Coroutine[Any, Any, T]) -> T:
     """Run ``work`` on the process's loop from any other thread and wait for it.
 
     An interrupt cancels it, and is raised when the work has taken back what it had begun: at the latest after
     `UNDONE_WITHIN`, or at a second interrupt. Its ``__cause__`` is why something was not taken back, if so.
     """
-    tasks: list[asyncio.Task[Any] | None] = []
-    interrupted = False
-
-    async def noted() -> T:
-        if interrupted:
-            work.close()
-            raise asyncio.CancelledError
-        tasks.append(asyncio.current_task())
-        return await work
-
-    def cancel() -> None:
-        # On the loop, so that the work has either begun or sees that it need not.
-        nonlocal interrupted
-        interrupted = True
-        for task in tasks:
-            if task:
-                task.cancel()
-
-    loop = the_loop()
-    future = asyncio.run_coroutine_threadsafe(noted(), loop)
+    loop, running = the_loop(), _Work(work)
     try:
-        return future.result()
+        # An interrupt may come before this returns, and the work has begun all the same.
+        asyncio.run_coroutine_threadsafe(running.run(), loop)
+        return running.outcome.result()
     except BaseException as interrupt:
-        if future.done():
+        if running.outcome.done():
             raise
-        loop.call_soon_threadsafe(cancel)
-        if trouble := _trouble_of(future):
+        loop.call_soon_threadsafe(running.call_off)
+        if trouble := _trouble_of(running.outcome):
             raise interrupt from trouble
         raise
 
