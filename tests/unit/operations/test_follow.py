@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -277,19 +277,24 @@ async def test_a_rotation_while_what_was_shown_is_looked_for_repeats_nothing(
     assert not any("not in the log" in told for told in mirror.told), mirror.told
 
 
-async def test_an_answer_that_is_not_whole_is_waited_for(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+def torn_once() -> Callable[[Follower], Awaitable[list[File]]]:
+    """Listings of which the first is cut off."""
     listing, torn = Follower._list, ["now"]
 
-    async def torn_once(follower: Follower) -> list[File]:
+    async def listed(follower: Follower) -> list[File]:
         if torn:
             torn.pop()
             raise Unknown("a node's list of log files is not whole")
         return await listing(follower)
 
+    return listed
+
+
+async def test_an_answer_that_is_not_whole_is_waited_for(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     mirror.append("1")
     follower = mirror.follower()
     assert await follower.last(1) == [b"1"]
-    monkeypatch.setattr(Follower, "_list", torn_once)
+    monkeypatch.setattr(Follower, "_list", torn_once())
     async with followed(mirror, follower):
         mirror.append("2")
         await mirror.until(lambda: mirror.shown == ["2"])
@@ -298,16 +303,8 @@ async def test_an_answer_that_is_not_whole_is_waited_for(mirror: Mirror, monkeyp
 async def test_a_first_answer_that_is_not_whole_is_waited_for_by_one_who_follows(
     mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listing, torn = Follower._list, ["now"]
-
-    async def torn_once(follower: Follower) -> list[File]:
-        if torn:
-            torn.pop()
-            raise Unknown("a node's list of log files is not whole")
-        return await listing(follower)
-
     mirror.append("1", "2", "3")
-    monkeypatch.setattr(Follower, "_list", torn_once)
+    monkeypatch.setattr(Follower, "_list", torn_once())
     follower = mirror.follower()
     assert await follower.begin(2) == []
     assert mirror.told == ["waiting: a node's list of log files is not whole"]
