@@ -15,11 +15,11 @@ from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command, script
 from providers.connection.errors import NotVerified, Refused, TimedOut
 from providers.host.waiting import until
-from providers.pacemaker import live, monitor, stack, times
+from providers.pacemaker import live, monitor, stack, stored, times
 from providers.pacemaker.cib import Cib
 from providers.pacemaker.live import Live
 from providers.pacemaker.monitor import Monitor
-from providers.pacemaker.service import arrived, promotable, service
+from providers.pacemaker.service import arrived, mirror, promotable, service
 from providers.storage import drbd
 from providers.storage.views import read_status
 
@@ -77,14 +77,15 @@ def _refuse_seen(view: Monitor, name: str) -> None:
 
 async def _refuse_old(node: Node) -> None:
     """A half that was told that it is behind must not become the source: the other one has newer data."""
-    said = await node.run(script(_DATA, drbd.RESOURCE, reads=True, label=f"drbdadm get-gi {drbd.RESOURCE}"))
+    resource = await stored.mirror_on(node)
+    said = await node.run(script(_DATA, resource, reads=True, label=f"drbdadm get-gi {resource}"))
     fields = said.stdout.strip().split(":")
     if len(fields) > _UP_TO_DATE_FLAG and fields[_UP_TO_DATE_FLAG] == "0":
         raise Refused(
             "the mirror's half here is known to be behind the other one",
             node=node.name,
             remedy="start the other node; if its data is lost for good, make this half the source by hand "
-            f"(`drbdadm primary --force {drbd.RESOURCE}`)",
+            f"(`drbdadm primary --force {resource}`)",
         )
 
 
@@ -131,12 +132,11 @@ async def _take_for_newest(cluster: Cluster, node: Node, cib: Cib) -> None:
     if not any(promotable(cib, name) for name in service(cib)):
         return
 
-    found, _ = await until(
-        lambda: read_status(node, drbd.RESOURCE), lambda half: half.attached and half.settled, ATTACHED
-    )
+    resource = mirror(cib)
+    found, _ = await until(lambda: read_status(node, resource), lambda half: half.attached and half.settled, ATTACHED)
     if found.disk == "Consistent" and not found.connected:
         cluster.progress(f"Taking the mirror's half on {node.name} for the newest: the other one cannot be asked")
-        await node.run(drbd.newest(drbd.RESOURCE))
+        await node.run(drbd.newest(resource))
 
 
 async def _serve(cluster: Cluster, name: str, cib: Cib) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from lxml import etree
 
 from providers.pacemaker import fragments
-from providers.pacemaker.fragments import CONSTRAINT_TAGS, Element
-from providers.pacemaker.model import Clone, Colocation, Constraint, Primitive
+from providers.pacemaker.fragments import CLONE_TAGS, CONSTRAINT_TAGS, Element
+from providers.pacemaker.model import Clone, Constraint, Primitive
 
 TRANSIENT = ("cli-ban-", "cli-prefer-", "cli-standby-", "drbd-fence-by-handler-")
 """Constraints that tools and handlers leave for a while: nobody's declaration, and never drift."""
@@ -22,7 +23,10 @@ TRANSIENT = ("cli-ban-", "cli-prefer-", "cli-standby-", "drbd-fence-by-handler-"
 PROPERTIES = "cib-bootstrap-options"
 """The set of cluster properties that takes precedence over all others (Pacemaker Explained, "Cluster Options")."""
 
-_ALWAYS = "INFINITY"
+_INFINITY = 1_000_000
+"""Pacemaker's."""
+_APART = frozenset({"Unpromoted", "Slave"})
+"""The role of a promotable resource where the service is not."""
 _REFERENCES = ("rsc", "with-rsc", "first", "then")
 
 
@@ -38,6 +42,16 @@ class Found:
     def nothing(self) -> bool:
         """Whether the CIB holds nothing of it."""
         return self.primitive is None and self.clone is None and not self.constraints
+
+
+@dataclass(frozen=True)
+class Tie:
+    """Two primitives by their ids: ``upper`` stands on ``lower``, that is, runs where that does; ``must``: or not at
+    all."""
+
+    upper: str
+    lower: str
+    must: bool
 
 
 class Cib:
@@ -80,7 +94,7 @@ class Cib:
         """
         element = _primitive(self._root, primitive_id)
         parent = element.getparent() if element is not None else None
-        clone = fragments.read_clone(parent) if parent is not None and parent.tag == "clone" else None
+        clone = fragments.read_clone(parent) if parent is not None and parent.tag in CLONE_TAGS else None
         constraints = {
             name: fragments.read_constraint(constraint)
             for name in constraint_ids
@@ -99,32 +113,50 @@ class Cib:
         return found.clone.id if found.clone else primitive_id
 
     def inner_id(self, outer_id: str) -> str:
-        """The primitive that constraints mean by this id: the one in the clone of that name, or the id itself."""
-        clone = _by_id(self._root.iterfind(".//resources//clone"), outer_id)
-        primitive = clone.find("primitive") if clone is not None else None
-        return outer_id if primitive is None else primitive.get("id", "")
+        """The primitive on which others stand that constraints tie to this id: the one in the clone of that name, the
+        last one of a group, or the id itself."""
+        return self._inside(outer_id)[-1]
 
-    def colocations(self) -> list[Colocation]:
-        """All plain colocations, ours or not."""
-        read = (fragments.read_constraint(element) for element in self._root.iterfind(".//rsc_colocation"))
-        return [constraint for constraint in read if isinstance(constraint, Colocation)]
+    def around(self, primitive_id: str) -> list[str]:
+        """Ids of what holds the primitive, from the inside out: its group, its clone. Constraints may name each."""
+        return [holder.get("id", "") for holder in _holders(_primitive(self._root, primitive_id))]
 
-    def together(self) -> list[set[str]]:
-        """Primitives that cannot run apart, by id: in a colocation that must hold, one with resource sets too, or a
-        group."""
-        found = [
-            {each.get("id", "") for each in group.iterfind("primitive")}
-            for group in self._root.iterfind(".//resources//group")
-        ]
-        for tie in self._root.iterfind(".//rsc_colocation"):
-            if tie.get("score", _ALWAYS).removeprefix("+") == _ALWAYS:
-                named = [tie.get("rsc"), tie.get("with-rsc"), *(each.get("id") for each in tie.iter("resource_ref"))]
-                found.append({inner for name in named if name for inner in self._inside(name)})
+    def clone_of(self, primitive_id: str) -> Clone | None:
+        """The clone that holds the primitive, by itself or with its group; None if it runs once."""
+        holders = _holders(_primitive(self._root, primitive_id))
+        return next((fragments.read_clone(holder) for holder in holders if holder.tag in CLONE_TAGS), None)
+
+    def meta(self, primitive_id: str) -> dict[str, str]:
+        """The primitive's meta attributes, with those that its group and its clone hand down to it."""
+        primitive = _primitive(self._root, primitive_id)
+        found: dict[str, str] = {}
+        for element in [] if primitive is None else [*reversed(_holders(primitive)), primitive]:
+            found |= fragments.read_pairs(element, "meta_attributes")
         return found
 
-    def _inside(self, outer_id: str) -> set[str]:
-        group = _by_id(self._root.iterfind(".//resources//group"), outer_id)
-        return {self.inner_id(outer_id)} if group is None else {each.get("id", "") for each in group}
+    def ties(self) -> list[Tie]:
+        """Which primitive stands on which, by the order of groups and by colocations, those of resource sets included.
+
+        A group stands on something with its first member, and what stands on a group stands on its last one. What is
+        kept away from something, or runs where that has its lower role, does not stand on it.
+        """
+        found = [
+            Tie(upper, lower, must=True)
+            for group in self._root.iterfind(".//resources//group")
+            for lower, upper in pairwise(self._inside(group.get("id", "")))
+        ]
+        for colocation in self._root.iterfind(".//rsc_colocation"):
+            for upper, lower, score in _colocated(colocation):
+                if score > 0:
+                    found.append(Tie(self._inside(upper)[0], self._inside(lower)[-1], score >= _INFINITY))
+        return found
+
+    def _inside(self, outer_id: str) -> list[str]:
+        """The primitives that constraints mean by an id, in the order of their group."""
+        for holder in self._root.iterfind(".//resources//*"):
+            if holder.tag in _HOLDERS and holder.get("id") == outer_id:
+                return [each.get("id", "") for each in holder.iterfind(".//primitive")] or [outer_id]
+        return [outer_id]
 
     def rule_attributes(self) -> set[str]:
         """Names of node attributes that rules of location constraints ask for."""
@@ -177,12 +209,7 @@ class Cib:
         """With this resource instead of whatever has its id; its place among the others stays."""
         changed = copy.deepcopy(self._root)
         wanted = fragments.clone_element(clone, primitive) if clone else fragments.primitive_element(primitive)
-        old = _outer(changed, primitive.id)
-        parent = _section(changed, "resources") if old is None else old.getparent()
-        if old is None or parent is None:
-            _section(changed, "resources").append(wanted)
-        else:
-            parent.replace(old, wanted)
+        _put_resource(changed, primitive.id, wanted)
         return Cib(changed)
 
     def with_constraints(self, constraints: Mapping[str, Constraint]) -> Cib:
@@ -261,9 +288,7 @@ class Cib:
                 _put_constraint(changed, element)
             else:
                 primitive = element if element.tag == "primitive" else element.find(".//primitive")
-                if primitive is not None:
-                    _discard(_outer(changed, primitive.get("id", "")))
-                _section(changed, "resources").append(element)
+                _put_resource(changed, "" if primitive is None else primitive.get("id", ""), element)
         return Cib(changed)
 
 
@@ -282,7 +307,62 @@ def _primitive(root: Element, primitive_id: str) -> Element | None:
 def _outer(root: Element, primitive_id: str) -> Element | None:
     element = _primitive(root, primitive_id)
     parent = element.getparent() if element is not None else None
-    return parent if parent is not None and parent.tag == "clone" else element
+    return parent if parent is not None and parent.tag in CLONE_TAGS else element
+
+
+def _put_resource(root: Element, primitive_id: str, wanted: Element) -> None:
+    """Instead of whatever has the primitive's id, in its place, which may be one in a group."""
+    old = _outer(root, primitive_id)
+    parent = old.getparent() if old is not None else None
+    if old is None or parent is None:
+        _section(root, "resources").append(wanted)
+    else:
+        parent.replace(old, wanted)
+
+
+_HOLDERS = CLONE_TAGS | {"group"}
+
+
+def _holders(primitive: Element | None) -> list[Element]:
+    """What holds the primitive, from the inside out."""
+    above = primitive.iterancestors() if primitive is not None else ()
+    return [element for element in above if element.tag in _HOLDERS]
+
+
+def _colocated(colocation: Element) -> Iterator[tuple[str, str, int]]:
+    """What is to run where what does, as the constraint names them, and the score.
+
+    In a set each goes with the one before it; the first of a set with the last of the next set. Where a set is not
+    sequential its members have nothing to do with each other, and each of them counts to the other sets (Pacemaker
+    Explained, "Colocating Sets of Resources").
+    """
+    score, sets = _score(colocation.get("score")), colocation.findall("resource_set")
+    if not sets and colocation.get("with-rsc-role") not in _APART:
+        yield colocation.get("rsc", ""), colocation.get("with-rsc", ""), score
+    for each in sets:
+        if _sequential(each):
+            inside = score if each.get("score") is None else _score(each.get("score"))
+            yield from ((upper, lower, inside) for lower, upper in pairwise(_named(each)))
+    for above, below in pairwise(sets):
+        if below.get("role") not in _APART:
+            for upper in _named(above)[:1] if _sequential(above) else _named(above):
+                for lower in _named(below)[-1:] if _sequential(below) else _named(below):
+                    yield upper, lower, score
+
+
+def _named(resources: Element) -> list[str]:
+    return [each.get("id", "") for each in resources.iterfind("resource_ref")]
+
+
+def _sequential(resources: Element) -> bool:
+    return resources.get("sequential", "true").lower() in fragments.YES
+
+
+def _score(text: str | None) -> int:
+    """A score as a number; where none is said it is 0, and the constraint has no effect."""
+    digits = (text or "0").lstrip("+-")
+    number = int(digits) if digits.isdecimal() else _INFINITY if digits == "INFINITY" else 0
+    return -number if text and text.startswith("-") else number
 
 
 def _constraint(root: Element, constraint_id: str) -> Element | None:

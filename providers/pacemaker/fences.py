@@ -12,13 +12,13 @@ from providers.connection.errors import Refused
 from providers.pacemaker import live
 from providers.pacemaker.live import Live
 from providers.pacemaker.notices import FENCE
-from providers.pacemaker.service import service
+from providers.pacemaker.service import mirrors
 from providers.storage.views import read_status
 
 
 async def behind(cluster: Cluster, current: Live) -> Refused | None:
     """Which half of the service's mirror is not up to date, or does not hear the other one; None if all is in step."""
-    for resource in _mirrors(current):
+    for resource in mirrors(current.cib):
         views = await cluster.each(lambda node, resource=resource: read_status(node, resource))
         for name, view in views.items():
             if not view.connected or (view.disk, view.peer_disk) != ("UpToDate", "UpToDate"):
@@ -31,14 +31,9 @@ async def behind(cluster: Cluster, current: Live) -> Refused | None:
     return None
 
 
-def _mirrors(current: Live) -> list[str]:
-    named = (primitive.parameters.get("drbd_resource", "") for primitive in service(current.cib).values())
-    return [name for name in named if name]
-
-
 async def lift(cluster: Cluster, current: Live) -> None:
     """Take back those whose reason is gone: both halves are up to date and connected."""
-    kinds = tuple(f"{FENCE}{mirror}-" for mirror in _mirrors(current))
+    kinds = tuple(f"{FENCE}{mirror}-" for mirror in mirrors(current.cib))
     left = [name for name in current.cib.transient() if name.startswith(kinds)]
     if left and await behind(cluster, current) is None:
         cluster.progress(f"The mirror is in step, so what kept a half of it from taking over goes: {', '.join(left)}")

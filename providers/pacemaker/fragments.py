@@ -22,6 +22,10 @@ from providers.pacemaker.model import (
 Element = etree._Element  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - lxml has no other name for it
 
 CONSTRAINT_TAGS = {"rsc_location", "rsc_colocation", "rsc_order"}
+CLONE_TAGS = frozenset({"clone", "master"})
+"""``<master>`` is what a promotable clone was before Pacemaker 2.0, and what 2.1 still takes for one."""
+YES = frozenset({"true", "on", "yes", "y", "1"})
+"""What Pacemaker takes for true, in whatever case."""
 
 
 def element(tag: str, **attributes: str | None) -> Element:
@@ -120,8 +124,9 @@ def clone_element(clone: Clone, primitive: Primitive) -> Element:
 
 
 def read_clone(found: Element) -> Clone:
-    """The model of a ``<clone>``, without what it wraps."""
-    return Clone(id=found.get("id", ""), meta={**read_pairs(found, "meta_attributes")})
+    """The model of a ``<clone>``, or of the older ``<master>``, without what it wraps."""
+    implied = {"promotable": "true"} if found.tag == "master" else {}
+    return Clone(id=found.get("id", ""), meta={**read_pairs(found, "meta_attributes"), **implied})
 
 
 def constraint_element(constraint_id: str, constraint: Constraint) -> Element:

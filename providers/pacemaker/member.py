@@ -208,10 +208,11 @@ def _why_not(now: Live, name: str) -> str:
     away = [node.name for node in now.monitor.nodes if node.standby or not node.ready]
     if away:
         reasons.append(f"not available: {', '.join(away)}")
-    for tie in now.cib.colocations():
-        lower = now.cib.inner_id(tie.with_resource)
-        if now.cib.inner_id(tie.resource) == name and not now.monitor.running(lower):
-            reasons.append(f"{lower}, which it needs, does not run")
+    reasons += [
+        f"{tie.lower}, which it needs, does not run"
+        for tie in now.cib.ties()
+        if tie.upper == name and not now.monitor.running(tie.lower)
+    ]
     reasons += [str(failure) for failure in now.monitor.failures]
     return f" ({'; '.join(reasons)})" if reasons else ""
 

@@ -108,7 +108,7 @@ def moving(now: Live) -> bool:
 
 def _infinitely_sticky(cib: Cib) -> bool:
     default = cib.options("rsc_defaults", SECTIONS["resource_defaults"][1]).get("resource-stickiness", "0")
-    own = (member.meta.get("resource-stickiness") for member in service(cib).values())
+    own = (cib.meta(name).get("resource-stickiness") for name in service(cib))
     return any((score or default).lstrip("+").upper() == "INFINITY" for score in own)
 
 

@@ -73,10 +73,8 @@ def _failure(text: str, node: str, member: str, *, banned: bool) -> Notice:
 
 def _bans(cib: Cib, member: str, count: int) -> bool:
     """Whether so many failures keep the member off the node: ``migration-threshold`` of Pacemaker Explained."""
-    found = cib.find(member)
-    own = [each.meta.get("migration-threshold") for each in (found.primitive, found.clone) if each]
     default = cib.options(*SECTIONS["resource_defaults"]).get("migration-threshold", "INFINITY")
-    said = next((value for value in own if value), default).lstrip("+")
+    said = (cib.meta(member).get("migration-threshold") or default).lstrip("+")
     threshold = int(said) if said.isdecimal() else _INFINITY
     # 0 means that no number of failures does.
     return 0 < threshold <= count

@@ -7,15 +7,16 @@ from dataclasses import replace
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import HostError, Refused, Unknown
-from providers.pacemaker import live, monitor, stack
+from providers.pacemaker import live, monitor, stack, stored
 from providers.pacemaker.actions import aside, back, cleanup, end_leave, leave, maintenance, way_back
 from providers.pacemaker.alone import start_alone
 from providers.pacemaker.move import switchover
 from providers.pacemaker.notices import apart_of, notices_of
 from providers.pacemaker.presence import fenced, online
-from providers.pacemaker.service import Tree, active, base, service, tree_of, where
+from providers.pacemaker.service import Tree, active, base, mount_point, service, tree_of, where
+from providers.pacemaker.service import mirror as mirror_name
 from providers.roles import MirrorView, Notice, SplitBrain
-from providers.storage import drbd, rescue, split
+from providers.storage import rescue, split
 from providers.storage.views import read_views
 
 
@@ -65,7 +66,7 @@ def _runs(current: live.Live, view: monitor.Monitor, name: str) -> list[str]:
 
 async def mirror(cluster: Cluster) -> Mapping[str, MirrorView]:
     """Each node's view of the mirror; that of a node which does not answer says so."""
-    return await read_views(cluster, drbd.RESOURCE)
+    return await read_views(cluster, stored.mirror_on)
 
 
 async def split_brain(cluster: Cluster) -> SplitBrain | None:
@@ -74,16 +75,16 @@ async def split_brain(cluster: Cluster) -> SplitBrain | None:
     A `resolve` that was cut off while it had the service leave its victim is taken up: that node comes back first.
     """
     await end_leave(cluster)
-    return await split.split_brain(cluster)
+    return await split.split_brain(cluster, await stored.mirror_of(cluster))
 
 
 async def save_logs(cluster: Cluster, node: str, source: str, to: str) -> None:
     """Copy a folder of this node's own half, mounted or not, to a new one on the node's own disk."""
-    members = service((await live.read(cluster)).cib).values()
-    mount_point = next(filter(None, (each.parameters.get("directory") for each in members)), None)
-    if mount_point is None:
+    cib = (await live.read(cluster)).cib
+    mounted = mount_point(cib)
+    if mounted is None:
         raise Refused("the service has no filesystem, so there are no logs on a mirror", node=node)
-    await rescue.save(cluster.node(node), mount_point, source, to)
+    await rescue.save(cluster.node(node), mounted, source, to, mirror_name(cib))
 
 
 async def resolve(cluster: Cluster, victim: str, left: Callable[[], Awaitable[None]]) -> None:
@@ -91,13 +92,13 @@ async def resolve(cluster: Cluster, victim: str, left: Callable[[], Awaitable[No
 
     A service that runs there leaves it first, and ``left`` is awaited before anything is thrown away.
     """
-    current = await live.read(cluster)
+    current, resource = await live.read(cluster), await stored.mirror_of(cluster)
     if active(current) == victim:
-        if await split.split_brain(cluster) is None:
+        if await split.split_brain(cluster, resource) is None:
             raise Refused("there is no split brain, so nothing is thrown away", remedy="see `squid-ha status`")
         await leave(cluster, victim)
         await left()
-    await split.resolve(cluster, victim)
+    await split.resolve(cluster, victim, resource)
 
 
 __all__ = [

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from providers.pacemaker.cib import Cib
+from providers.pacemaker.cib import Cib, Tie
+from providers.pacemaker.fragments import YES
 from providers.pacemaker.live import Live
 from providers.pacemaker.model import Primitive
+from providers.storage import drbd
 
 _CUSTOMARY = "squid"
 _SQUID = re.compile(r":squid(@.*)?(\.service)?$", re.IGNORECASE)
@@ -39,7 +41,7 @@ def tree_of(current: Live) -> Tree:
 
 
 def service(cib: Cib) -> dict[str, Primitive]:
-    """The members that run once, each after the one it is tied to: Squid's resource and all that must be with it.
+    """The members that run once, each after those that it stands on: Squid's resource and all that must be with it.
 
     Fencing, helpers on every node, and what the cluster runs besides are none. Without a resource for Squid, as while
     the service is being made, all that runs once counts.
@@ -50,35 +52,57 @@ def service(cib: Cib) -> dict[str, Primitive]:
         if not primitive.agent.startswith("stonith:") and (_clone_free(cib, name) or promotable(cib, name))
     }
     family = {name for name, primitive in once.items() if name == _CUSTOMARY or _SQUID.search(primitive.agent)}
-    members = {name: once[name] for name in _with(family, cib.together()) & once.keys()} if family else once
-    ties = [(cib.inner_id(tie.resource), cib.inner_id(tie.with_resource)) for tie in cib.colocations()]
-
-    def below(name: str, seen: frozenset[str] = frozenset()) -> set[str]:
-        lowers = {lower for upper, lower in ties if upper == name and lower in members and lower not in seen}
-        return lowers.union(*(below(lower, seen | {name}) for lower in lowers))
-
-    return {name: members[name] for name in sorted(members, key=lambda name: len(below(name)))}
+    # Two that stand on the same helper, which is on every node, need not be together.
+    ties = [tie for tie in cib.ties() if {tie.upper, tie.lower} <= once.keys()]
+    together = _with(family, ties) if family else once.keys()
+    members = {name: primitive for name, primitive in once.items() if name in together}
+    below = {name: len(_below(name, ties) & members.keys()) for name in members}
+    return {name: members[name] for name in sorted(members, key=below.__getitem__)}
 
 
 def ids(cib: Cib) -> set[str]:
-    """What constraints may call the service's members: their own ids, and those of their clones."""
+    """What constraints may call the service's members: their own ids, and those of their groups and clones."""
     members = service(cib)
-    return {*members, *(cib.outer_id(name) for name in members)}
+    return {*members, *(holder for name in members for holder in cib.around(name))}
 
 
-def _with(family: set[str], together: Sequence[set[str]]) -> set[str]:
-    grown = family.union(*(each for each in together if each & family))
-    return grown if grown == family else _with(grown, together)
+def _with(family: set[str], ties: Iterable[Tie]) -> set[str]:
+    pairs = [{tie.upper, tie.lower} for tie in ties if tie.must]
+    grown = family.union(*(pair for pair in pairs if pair & family))
+    return grown if grown == family else _with(grown, ties)
+
+
+def _below(name: str, ties: Collection[Tie], seen: frozenset[str] = frozenset()) -> set[str]:
+    lowers = {tie.lower for tie in ties if tie.upper == name and tie.lower not in seen}
+    return lowers.union(*(_below(lower, ties, seen | {name}) for lower in lowers))
 
 
 def _clone_free(cib: Cib, name: str) -> bool:
-    return cib.find(name).clone is None
+    return cib.clone_of(name) is None
 
 
 def promotable(cib: Cib, name: str) -> bool:
     """Whether the member has a promoted role."""
-    clone = cib.find(name).clone
-    return clone is not None and clone.meta.get("promotable") == "true"
+    clone = cib.clone_of(name)
+    return clone is not None and (clone.meta.get("promotable") or "").lower() in YES
+
+
+def mirrors(cib: Cib) -> list[str]:
+    """What DRBD calls its resources below the service, as the members for them say."""
+    named = (primitive.parameters.get("drbd_resource") for primitive in service(cib).values())
+    return [name for name in named if name]
+
+
+def mirror(cib: Cib) -> str:
+    """What DRBD calls the service's mirror; the customary name where no member says it."""
+    return next(iter(mirrors(cib)), drbd.RESOURCE)
+
+
+def mount_point(cib: Cib) -> str | None:
+    """Where the service's filesystem is mounted, that of the mirror before others; None without one."""
+    mounted = [each.parameters for each in service(cib).values() if each.parameters.get("directory")]
+    mounted.sort(key=lambda said: not (said.get("device") or "").startswith("/dev/drbd"))
+    return next((said["directory"] for said in mounted), None)
 
 
 def where(current: Live) -> dict[str, list[str]]:
@@ -94,9 +118,10 @@ def active(current: Live) -> str | None:
 
 
 def base(cib: Cib) -> tuple[str, bool]:
-    """What to move so that everything follows: the lowest member, as constraints call it, and whether promoted."""
+    """What to move so that everything follows, and whether promoted: the lowest member, or the group or clone that it
+    is in."""
     lowest = next(iter(service(cib)))
-    return cib.outer_id(lowest), promotable(cib, lowest)
+    return [lowest, *cib.around(lowest)][-1], promotable(cib, lowest)
 
 
 def arrived(current: Live, to: str) -> bool:

@@ -106,7 +106,7 @@ def _inserting(cib: Cib, state: Monitor, target: Target) -> str | None:
     """The node of what will be tied to this member and runs already; None where nothing does, or is tied to it."""
     above = state.running(target.beneath) if target.beneath else []
     name = target.primitive.id
-    tied = any(cib.inner_id(tie.with_resource) == name for tie in cib.colocations())
+    tied = any(tie.lower == name for tie in cib.ties())
     return above[0] if len(above) == 1 and not tied else None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from providers.connection.command import Command, script
 
 RESOURCE = "squid-ha"
-"""What a site calls its one mirror."""
+"""What this program calls a site's one mirror; one that others have set up has another name."""
 
 # Its standard output may hold the secret too, and nobody needs it.
 _MASKED = r"""
@@ -71,9 +71,10 @@ case $(systemctl show --property ActiveState --value pacemaker.service) in inact
 cibadmin --query --xpath "//nvpair[@name='drbd_resource'][@value='$1']" >/dev/null 2>&1
 case $? in 0) echo yes ;; 105) echo no ;; *) echo unknown ;; esac
 """
-# $1 resource
+# $1 resource. The kernel calls it by its name, or the volume by its minor: other resources' lines are none of its.
 _REASONS = r"""
-dmesg | grep -E "drbd $1\b|block drbd" |
+minor=$(drbdadm sh-minor "$1" 2>/dev/null </dev/null)
+dmesg | grep -E "drbd $1[ :/]|block drbd${minor:-[0-9]+}:" |
   grep -E 'Split-Brain detected|Unrelated data|Authentication of peer failed|incompatible|too small' |
   tail -n 1 | sed 's/^\[[^]]*\] *//'
 """

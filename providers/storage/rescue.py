@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from providers.connection.cluster import Node
 from providers.connection.command import command
 from providers.connection.errors import Refused
-from providers.storage import drbd
 
 LIMIT = 1800.0
 _NO_SPACE = 28
@@ -80,8 +79,8 @@ umount "$at"; rmdir "$at"
 _OWN_MOUNTS = ("unshare", "--mount", "--propagation", "private")
 
 
-async def save(node: Node, mount_point: str, source: str, to: str, resource: str = drbd.RESOURCE) -> None:
-    """`copy` of a half by DRBD."""
+async def save(node: Node, mount_point: str, source: str, to: str, resource: str) -> None:
+    """`copy` of a half of DRBD's ``resource``."""
     await copy(node, mount_point, source, to, ("drbdadm", "sh-ll-dev", resource))
 
 

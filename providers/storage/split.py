@@ -41,7 +41,7 @@ class Side:
     said: str
 
 
-async def split_brain(cluster: Cluster, resource: str = drbd.RESOURCE) -> SplitBrain | None:
+async def split_brain(cluster: Cluster, resource: str) -> SplitBrain | None:
     """Whether both halves have data that the other has not. Raises `Unreachable` where a node does not answer."""
     return judge(await _read(cluster, resource))
 
@@ -105,7 +105,7 @@ def _identifiers(generation: str) -> list[str]:
 # Ending it
 
 
-async def resolve(cluster: Cluster, victim: str, resource: str = drbd.RESOURCE) -> None:
+async def resolve(cluster: Cluster, victim: str, resource: str) -> None:
     """Throw away what only ``victim`` has, and wait until it is being copied from the other half, or has been.
 
     Raises `Refused` where there is no split brain, or the volume is in use on ``victim``. Cut off and run again it goes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import HostError
 from providers.roles import UP_TO_DATE, MirrorView
@@ -17,12 +19,12 @@ async def read_status(node: Node, resource: str) -> Status:
     return parse((await node.run(drbd.status(resource))).stdout, resource)
 
 
-async def read_views(cluster: Cluster, resource: str) -> dict[str, MirrorView]:
-    """Every node's view; of one that does not answer it is the sentence why."""
+async def read_views(cluster: Cluster, resource_on: Callable[[Node], Awaitable[str]]) -> dict[str, MirrorView]:
+    """Every node's view of the resource that it is said to have; of one that does not answer it is the sentence why."""
 
     async def ask(node: Node) -> MirrorView:
         try:
-            return view(await read_status(node, resource))
+            return view(await read_status(node, await resource_on(node)))
         except HostError as error:
             return MirrorView(trouble=str(error).splitlines()[0])
 

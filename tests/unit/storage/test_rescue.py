@@ -27,7 +27,7 @@ def half(*, mounted: bool, answer: str = "", exit_code: int = 0) -> FakeNode:
 async def test_only_a_half_that_is_not_mounted_is_read_in_a_mount_namespace_of_its_own(mounted):
     """A namespace keeps the volume mounted for as long as the copy takes: the service could not be moved away."""
     node = half(mounted=mounted)
-    await rescue.save(node, "/mirror", "log", "/var/saved")
+    await rescue.save(node, "/mirror", "log", "/var/saved", "squid-ha")
     (copy,) = node.written
     assert ("unshare" in copy.argv) is not mounted
 
@@ -35,7 +35,7 @@ async def test_only_a_half_that_is_not_mounted_is_read_in_a_mount_namespace_of_i
 async def test_no_room_is_said_in_words():
     node = half(mounted=True, answer="9 KiB are needed and 3 free below /var", exit_code=28)
     with pytest.raises(Refused, match="9 KiB are needed"):
-        await rescue.save(node, "/mirror", "log", "/var/saved")
+        await rescue.save(node, "/mirror", "log", "/var/saved", "squid-ha")
 
 
 def copied(place: Path, *, mounted: bool, to: str = "now") -> subprocess.CompletedProcess[bytes]:
