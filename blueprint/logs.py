@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from blueprint import paths
 from blueprint.platforms import PLATFORMS
 from blueprint.render import squid_logs as render
 from declaration.log import AdditionalLog, Log, Place
 from declaration.logcondition import Condition
 from declaration.logformat import BUILT_IN
+from declaration.paths import MIRROR_ITSELF
 from declaration.site import Site
 
 DECLARED_FORMAT = "squid_ha"
@@ -41,7 +41,7 @@ def squid_logs(site: Site) -> render.Logs:
 def cache_log(site: Site) -> str:
     """Where Squid's own messages go."""
     if site.mirror is not None and site.log.cache == "mirror":
-        return paths.mirror_log(site.mirror.mount_point, CACHE_LOG)
+        return f"{mirror_folder(site)}/{CACHE_LOG}"
     return f"{PLATFORMS[site.platform].squid_log_directory}/{CACHE_LOG}"
 
 
@@ -59,7 +59,20 @@ def records_looked_for(site: Site) -> str | None:
     """The log in which the probe must find its own record: only where Squid drops what it cannot write."""
     if site.mirror is None or site.log.on_full != "drop" or not site.log.on_mirror:
         return None
-    return paths.mirror_log(site.mirror.mount_point, site.log.mirror_file)
+    return mirror_log(site)
+
+
+def mirror_folder(site: Site) -> str:
+    """The directory of Squid's logs on the mirror. Raises `ValueError` for a site without one."""
+    if site.mirror is None:
+        raise ValueError("a log on the mirror needs a mirror")
+    below = site.log.mirror_directory
+    return site.mirror.mount_point if below == MIRROR_ITSELF else f"{site.mirror.mount_point}/{below}"
+
+
+def mirror_log(site: Site) -> str:
+    """The main access log on the mirror. Raises `ValueError` for a site without one."""
+    return f"{mirror_folder(site)}/{site.log.mirror_file}"
 
 
 def _written(
@@ -77,7 +90,7 @@ def _written(
         path = f"{PLATFORMS[site.platform].squid_log_directory}/{local}"
         yield render.AccessLog(path, "die", used, name, only, unless)
     if place != "local" and site.mirror is not None:
-        path = paths.mirror_log(site.mirror.mount_point, mirrored)
+        path = f"{mirror_folder(site)}/{mirrored}"
         on_error = {"stop": "die", "drop": "drop"}[site.log.on_full]
         yield render.AccessLog(path, on_error, used, name, only, unless, recorded=path == records_looked_for(site))
 

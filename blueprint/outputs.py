@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blueprint import durability, paths
+from blueprint import durability, logs
 from declaration.site import Site
 
 
@@ -15,7 +15,7 @@ def outputs(site: Site) -> dict[str, object]:
         "proxy": f"http://{site.virtual_ip or site.nodes[0].address}:{site.squid.port}",
     }
     if site.mirror and site.log.on_mirror:
-        made["mirror_log"] = paths.mirror_log(site.mirror.mount_point, site.log.mirror_file)
+        made["mirror_log"] = logs.mirror_log(site)
     if told := durability.outputs(site):
         made["durability"] = told
     return made

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from providers.storage.drbd import RESOURCE
 
-LOG_DIRECTORY = "squid"
 ROTATION_DIRECTORY = "rotation"
 CACHE_DIRECTORY = "cache"
 CONFIGURATION_DIRECTORY = "/etc/squid-ha"
@@ -22,11 +21,6 @@ MIRROR_RESOURCE = RESOURCE
 MIRROR_VOLUME = "/dev/drbd0"
 MIRROR_CONFIGURATION = f"/etc/drbd.d/{MIRROR_RESOURCE}.res"
 MIRROR_MODULE = "/etc/modules-load.d/squid-ha-drbd.conf"
-
-
-def mirror_log(mount_point: str, name: str) -> str:
-    """The access log on the mirror."""
-    return f"{mount_point}/{LOG_DIRECTORY}/{name}"
 
 
 def rotation_state(mount_point: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from blueprint import names, paths
-from blueprint.logs import mirror_files
+from blueprint.logs import mirror_files, mirror_folder
 from blueprint.nodes import present
 from blueprint.parts import PROXY
 from blueprint.platforms import PLATFORMS
@@ -58,8 +58,8 @@ def allowed(site: Site) -> Iterator[tuple[str, Permission]]:
 
 def _on_mirror(site: Site, mount_point: str) -> Iterator[tuple[str, Permission]]:
     if mirror_files(site):
-        yield f"{mount_point}/{paths.LOG_DIRECTORY}/", "r"
-        yield f"{mount_point}/{paths.LOG_DIRECTORY}/**", "rw"
+        yield f"{mirror_folder(site)}/", "r"
+        yield f"{mirror_folder(site)}/**", "rw"
     cache = site.squid.cache
     if cache is not None and cache.disk is not None and cache.disk.where == "mirror":
         yield f"{mount_point}/{paths.CACHE_DIRECTORY}/", "r"

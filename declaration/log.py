@@ -6,6 +6,7 @@ from typing import Literal
 
 from declaration.logcondition import Condition
 from declaration.logformat import BUILT_IN, LogFormat
+from declaration.paths import MirrorFolder
 from declaration.types import FileName, Many, Settings
 
 Place = Literal["local", "mirror", "both"]
@@ -53,8 +54,12 @@ class Log(Settings):
     local_file: FileName = "access.log"
     """File below /var/log/squid; the distribution's rotation covers what ends in `.log`."""
 
+    mirror_directory: MirrorFolder = "squid"
+    """Directory of Squid's logs below the mirror's mount point. `.`, the mount point itself, is for a mirror that is
+    adopted."""
+
     mirror_file: FileName = "access.log"
-    """File on the mirror, in the directory of Squid's logs there."""
+    """File on the mirror, in `mirror_directory`."""
 
     mirror_mode: Literal["0600", "0640", "0644"] = "0640"
     """Mode of the logs on the mirror, which belong to Squid's user. `0644` counts for all files that Squid makes."""

@@ -42,6 +42,12 @@ def _mount_point(text: str) -> str:
     return text
 
 
+def _mirror_folder(text: str) -> str:
+    if text != MIRROR_ITSELF:
+        _plain(f"/{text}", _PATH)
+    return text
+
+
 def _device(text: str) -> str:
     if not text.startswith("/dev/"):
         raise ValueError(text)
@@ -60,6 +66,17 @@ def _watchdog(text: str) -> str:
     return text
 
 
+MIRROR_ITSELF = "."
+"""The mirror's mount point, as a directory below it is named."""
+
+MirrorFolder = Annotated[
+    str,
+    written(
+        "a directory below the mirror's mount point without `..`, such as `proxy-logs`, or `.` for the mount point "
+        "itself",
+        _mirror_folder,
+    ),
+]
 MountPoint = Annotated[
     str,
     written("an absolute path without `..`, blanks or a slash at the end, such as `/mnt/mirror`", _mount_point),

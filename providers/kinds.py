@@ -45,6 +45,8 @@ KINDS: dict[str, Entry] = {
     "lifekeeper.ip": Entry("providers.lifekeeper.ip", "lifekeeper", "Ip"),
     "lifekeeper.generic": Entry("providers.lifekeeper.generic", "lifekeeper", "Generic"),
     "pacemaker.alerts": Entry("providers.pacemaker.alerts", "pacemaker", "Alerts"),
+    "pacemaker.found": Entry("providers.pacemaker.found", "pacemaker", "Found"),
+    "storage.found": Entry("providers.storage.found", "storage", "Found"),
 }
 
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import yaml
 
 from benchmarks.durability.count import Loss, loss
-from blueprint import paths
+from blueprint.logs import mirror_log
 from declaration.site import Site
 from lab import control, demo, deployed, load, snapshot
 from lab.errors import LabError
@@ -134,7 +134,7 @@ def _read(hosts: Hosts, node: str, run: str) -> tuple[set[str], int]:
     site: Site = hosts.site
     if site.mirror is None:
         raise LabError("the lab's site has no mirror")
-    log = paths.mirror_log(site.mirror.mount_point, site.log.mirror_file)
+    log = mirror_log(site)
     reader = hosts.cluster().nodes[node]
     found = hosts.run(reader.run(search(log, run, mounted=site.mirror.mount_point)))
     if found.exit_code != 0:

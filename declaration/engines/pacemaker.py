@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from declaration.engines.pacemaker_adopted import AdoptedCluster
 from declaration.paths import BlockDevicePath, WatchdogPath
 from declaration.quantities import Duration
 from declaration.types import Settings, written
@@ -67,3 +68,6 @@ class Pacemaker(Settings):
 
     priority_fencing_delay: Duration = Duration("10s")
     """Head start in a tie for the node that runs the service."""
+
+    adopted: AdoptedCluster | None = None
+    """What of a cluster built by hand is left as it was found (docs/adopt.md). Written by `squid-ha adopt`."""

@@ -112,3 +112,22 @@ def token_is_sane(site: Site) -> Iterator[Mistake]:
         value: Duration = getattr(site.pacemaker, name)
         if not value.is_whole:
             yield Mistake(f"pacemaker.{name}", value, "whole seconds, such as `60s`")
+
+
+@rule("pacemaker", "mirror")
+def the_service_is_adopted_whole(site: Site) -> Iterator[Mistake]:
+    """Members of this program's are tied to each other by their own names."""
+    adopted = site.pacemaker.adopted if site.pacemaker else None
+    if adopted is None:
+        return
+    needed = ("squid", "address", *(("filesystem", "mirror") if site.mirror else ()))
+    named = [name for name in ("squid", "address", "filesystem", "mirror") if getattr(adopted.members, name)]
+    path = "pacemaker.adopted.members"
+    if named:
+        for name in (each for each in needed if each not in named):
+            yield Mistake(f"{path}.{name}", "nothing", f"the resource that was found, as for `{named[0]}`")
+    for name in (each for each in named if each not in needed):
+        yield Mistake(f"{path}.{name}", getattr(adopted.members, name).id, "nothing: the site has no section `mirror`")
+    if (adopted.mirror is not None) != (adopted.members.mirror is not None):
+        given, missing = ("mirror", "members.mirror") if adopted.mirror else ("members.mirror", "mirror")
+        yield Mistake(f"pacemaker.adopted.{missing}", "nothing", f"what was found, as for `{given}`")

@@ -9,11 +9,14 @@ from typing import Any
 
 from blueprint import paths
 from blueprint.platforms import PLATFORMS, Platform
+from declaration.log import Log
+from declaration.paths import MIRROR_ITSELF
 from operations.adopt import squid
 from operations.adopt.engines import ENGINES
 from operations.adopt.model import Draft, NodeFacts
 
 DEFAULT_ENGINE = "pacemaker"
+_DIRECTORY = Log.model_fields["mirror_directory"].default
 FIREWALL = paths.FIREWALL
 
 
@@ -100,7 +103,9 @@ def _squid(draft: Draft, nodes: Sequence[NodeFacts], platform: Platform) -> None
     path = platform.squid_configuration
     mount = draft.site.get("mirror", {}).get("mount_point", "")
     known = {name: draft.site.get(name, {}) for name in ("squid", "log")}
-    mirror = paths.mirror_log(mount, "").rstrip("/") if mount else ""
+    mirror = _log_folder(nodes[0].files[path], mount) if mount else ""
+    if mirror and mirror != f"{mount}/{_DIRECTORY}":
+        known["log"] = {**known["log"], "mirror_directory": mirror.removeprefix(mount).lstrip("/") or MIRROR_ITSELF}
     squid.describe(
         draft, nodes[0].name, nodes[0].files[path], platform, mirror=mirror, vip=draft.site.get("virtual_ip", "")
     )
@@ -113,6 +118,12 @@ def _squid(draft: Draft, nodes: Sequence[NodeFacts], platform: Platform) -> None
             draft.note(
                 other.name, path, f"says something else than on {nodes[0].name}, which the site's file describes"
             )
+
+
+def _log_folder(text: str, mount: str) -> str:
+    """Where Squid's first log on the mirror lies; where this program would put it, without any."""
+    found = re.search(rf"^\s*access_log\s+(?:\w+:)?{re.escape(mount)}((?:/[\w.+@:=,-]+)*)/[^/\s]+", text, re.MULTILINE)
+    return f"{mount}{found[1]}" if found else f"{mount}/{_DIRECTORY}"
 
 
 def _said(text: str) -> list[str]:

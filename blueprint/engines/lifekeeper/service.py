@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from blueprint import logs, names, paths
+from blueprint import names, on_mirror, paths
 from blueprint.engines.lifekeeper.product import section
 from blueprint.nodes import mirror_devices, present
 from blueprint.parts import TREE
 from blueprint.platforms import PLATFORMS
-from blueprint.squid_settings import cache_on_mirror
 from blueprint.thing import Thing
 from declaration.engines.lifekeeper import Generic
 from declaration.mirror import Mirror
@@ -98,8 +97,6 @@ def _mirror(site: Site, declared: Mirror) -> Thing:
 
 
 def _filesystem(site: Site, declared: Mirror) -> Thing:
-    platform = PLATFORMS[site.platform]
-    squids = f"0750 {platform.squid_user}:{platform.squid_group}"
     tag = tags(site)["filesystem"]
     inputs = filesystem.Wanted(
         tag=tag,
@@ -107,15 +104,8 @@ def _filesystem(site: Site, declared: Mirror) -> Thing:
         beside=_beside(site, tag),
         route=section(site).prefer,
         mount_point=declared.mount_point,
-        directories={
-            paths.LOG_DIRECTORY: squids,
-            paths.ROTATION_DIRECTORY: "0700 root:root",
-            **({paths.CACHE_DIRECTORY: squids} if cache_on_mirror(site) else {}),
-        },
-        files={
-            f"{paths.LOG_DIRECTORY}/{name}": f"{site.log.mirror_mode} {platform.squid_user}:{platform.squid_group}"
-            for name in logs.mirror_files(site)
-        },
+        directories=on_mirror.directories(site),
+        files=on_mirror.files(site),
     )
     return Thing(names.TREE_FILESYSTEM, "lifekeeper.filesystem", inputs, TREE, (names.TREE_MIRROR,))
 

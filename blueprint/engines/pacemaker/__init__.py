@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blueprint.engines.pacemaker import alerts, cluster, tree, volume
+from blueprint.engines.pacemaker import alerts, cluster, found, tree, volume
 from blueprint.platforms import PLATFORMS
 from blueprint.thing import Thing
 from declaration.site import Site
@@ -22,4 +22,5 @@ def packages(site: Site) -> tuple[str, ...]:
 
 def things(site: Site, owner: str) -> list[Thing]:
     """Volume, cluster, tree, and alerts where they are declared."""
-    return [*volume.things(site), *cluster.things(site, owner), *tree.things(site), *alerts.things(site, owner)]
+    made = [*volume.things(site), *cluster.things(site, owner), *tree.things(site), *alerts.things(site, owner)]
+    return found.leave_as_found(site, made)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from blueprint import alerts, names, paths
+from blueprint import alerts, names
+from blueprint.engines.pacemaker.found import mirror_resource
 from blueprint.parts import ENGINE
 from blueprint.thing import Thing
 from declaration.alerts import told
@@ -28,7 +29,7 @@ def things(site: Site, owner: str) -> list[Thing]:
         programs={AGENT: alert_agent.text(), **({MIRROR_CHECK: mirror_check.text()} if site.mirror else {})},
         group=GROUP,
         mirror_check=MIRROR_CHECK,
-        mirror_resource=paths.MIRROR_RESOURCE,
+        mirror_resource=mirror_resource(site),
     )
     made = [alerts.thing(site, site.alerts, owner, engine)]
     if set(told(site.alerts, possible(site))) & {"failover", "node_lost", "fencing"}:

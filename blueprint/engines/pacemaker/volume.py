@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from blueprint import durability, logs, names, paths
+from blueprint import durability, names, on_mirror, paths
 from blueprint.engines.pacemaker.alerts import split_brain_handler
 from blueprint.engines.pacemaker.cluster import sbd_of
 from blueprint.nodes import mirror_devices, present
 from blueprint.parts import VOLUME
-from blueprint.platforms import PLATFORMS
-from blueprint.squid_settings import cache_on_mirror
 from blueprint.thing import Thing
 from declaration.mirror import PEER_TIMEOUT_STEP, Mirror
 from declaration.quantities import Duration
@@ -76,8 +74,6 @@ def _tenths(duration: Duration | None) -> str | None:
 
 
 def _filesystem(site: Site, declared: Mirror) -> Thing:
-    platform = PLATFORMS[site.platform]
-    cache = cache_on_mirror(site)
     inputs = filesystem.Wanted(
         resource=paths.MIRROR_RESOURCE,
         volume=paths.MIRROR_VOLUME,
@@ -85,15 +81,8 @@ def _filesystem(site: Site, declared: Mirror) -> Thing:
         label=declared.label,
         mount_point=declared.mount_point,
         mount_points=dict.fromkeys(present(site), "0000 root:root i"),
-        directories={
-            paths.LOG_DIRECTORY: f"0750 {platform.squid_user}:{platform.squid_group}",
-            paths.ROTATION_DIRECTORY: "0700 root:root",
-            **({paths.CACHE_DIRECTORY: f"0750 {platform.squid_user}:{platform.squid_group}"} if cache else {}),
-        },
-        files={
-            f"{paths.LOG_DIRECTORY}/{name}": f"{site.log.mirror_mode} {platform.squid_user}:{platform.squid_group}"
-            for name in logs.mirror_files(site)
-        },
+        directories=on_mirror.directories(site),
+        files=on_mirror.files(site),
         options=durability.options(declared),
     )
     return Thing(names.FILESYSTEM, "storage.filesystem", inputs, VOLUME, (names.MIRROR,))

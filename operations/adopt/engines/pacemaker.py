@@ -1,7 +1,7 @@
 """What Corosync, Pacemaker and DRBD say of themselves, as settings of the declaration.
 
-The members of the service are known by the names that this program gives them: those of others are told as what the
-declaration cannot say.
+The members of the service are this program's own, or somebody else's (`pacemaker_members`): those stay as they were
+found, with the options of the cluster and the mirror below.
 """
 
 from __future__ import annotations
@@ -13,20 +13,39 @@ from typing import Any
 from blueprint import paths
 from blueprint.engines.pacemaker import tree
 from declaration.mirror import PEER_TIMEOUT_STEP
+from operations.adopt.engines.pacemaker_members import (
+    OWN,
+    Members,
+    as_found,
+    filesystem_as_found,
+    members_of,
+    mirror_as_found,
+)
 from operations.adopt.model import Draft, NodeFacts
 from providers.connection.command import Command, command, script
-from providers.pacemaker import corosync_conf, sbd_conf
+from providers.host.digest import AS_FOUND
+from providers.pacemaker import corosync_conf, definition, sbd, sbd_conf
 from providers.pacemaker.cib import PROPERTIES, Cib
 from providers.pacemaker.model import Primitive
+from providers.storage.found import DIGESTS
 
 FILES: Sequence[str] = (corosync_conf.PATH, sbd_conf.PATH, paths.MIRROR_CONFIGURATION)
 _UNFENCED = "found without fencing by squid-ha adopt; say here why that is accepted"
-_MEMBERS = {"mirror": tree.MIRROR, "filesystem": tree.FILESYSTEM, "squid": tree.SQUID, "address": tree.ADDRESS}
-_OURS = {*_MEMBERS.values(), tree.REACHABILITY, "fencing"}
+_OURS = {tree.REACHABILITY, "fencing"}
 _LABEL = 'blkid -o value -s LABEL -- "$1"; blkid -o value -s TYPE -- "$1"'
+# The secret stays on the node.
+_DUMP = r"""
+command -v drbdadm >/dev/null || exit 0
+drbdadm dump 2>/dev/null </dev/null |
+    sed -e '/^[[:space:]]*#/d' -e '/shared-secret/d' -e 's/[[:space:]]\{1,\}/ /g' \
+        -e 's/^resource "\(.*\)" {/resource \1 {/'
+true
+"""
 COMMANDS: Mapping[str, Command] = {
     "cib": command("cibadmin", "--query", ok=None, reads=True),
     "resources": script("ls /etc/drbd.d/*.res 2>/dev/null; true", reads=True, label="list DRBD's resources"),
+    "mirrors": DIGESTS,
+    "dump": script(_DUMP, reads=True, label="drbdadm dump"),
     "volume": script(_LABEL, paths.MIRROR_VOLUME, ok=None, reads=True, label=f"blkid {paths.MIRROR_VOLUME}"),
     "sbd": script(
         '[ -r /etc/default/sbd ] && . /etc/default/sbd; [ -n "$SBD_DEVICE" ] && sbd -d "$SBD_DEVICE" dump',
@@ -49,28 +68,52 @@ def describe(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
         draft.note(nodes[0].name, "cibadmin --query", "the cluster's configuration could not be read")
         return
     cib = Cib.parse(told.said("cib"))
-    members = cib.primitives()
+    members = members_of(cib)
     _membership(draft, nodes)
-    _address(draft, members.get(tree.ADDRESS))
-    _reachable(draft, members.get(tree.REACHABILITY))
+    _address(draft, members.named.get("address"))
+    _reachable(draft, cib.primitives().get(tree.REACHABILITY))
     _limits(draft, members)
     _options(draft, cib)
-    _mirror(draft, told, members)
-    _fencing(draft, told, "fencing" in members)
-    squid = members.get(tree.SQUID)
-    if squid is not None:
+    (_mirror if members.own else _mirror_as_found)(draft, nodes, told, members)
+    _fencing(draft, told, fencing := _device(cib))
+    squid = members.named.get("squid")
+    if squid is not None and members.own:
         url = _probe(squid)
         draft.site["squid"] = {"probe_url": url} if url else {}
         if squid.parameters.get("record_lost") == "fail":
             draft.site["log"] = {"on_lost": "fail"}
-    for name, primitive in members.items():
+    if not members.own:
+        _as_found(draft, cib, members, fencing)
+    _unsaid(draft, told, members)
+
+
+def _as_found(draft: Draft, cib: Cib, members: Members, fencing: str) -> None:
+    """What somebody else has built stays; of the fencing only SBD's device has words, under whatever name."""
+    adopted: dict[str, Any] = draft.site["pacemaker"].setdefault("adopted", {})
+    found = as_found(cib, members)
+    if "mirror" not in adopted:
+        found["members"] = {name: each for name, each in found["members"].items() if name in ("squid", "address")}
+    if "sbd" in draft.site["pacemaker"]["fencing"] and fencing not in ("", "fencing"):
+        digest = definition.digest(cib, fencing) or ""
+        found["members"]["fencing"] = {"id": fencing, "sha256": digest.removeprefix(AS_FOUND)}
+    draft.site["pacemaker"]["adopted"] = {**found, **adopted}
+
+
+def _unsaid(draft: Draft, told: NodeFacts, members: Members) -> None:
+    """What the cluster runs besides the service's members, and members that it lacks."""
+    for name, primitive in members.others.items():
         if name not in _OURS:
             draft.note(
                 told.name, f"resource {name} ({primitive.agent})", "is none of this program's, and is left alone"
             )
-    for name, member in _MEMBERS.items():
-        if name in ("squid", "address") and member not in members:
-            draft.note(told.name, "the cluster", f"has no resource called `{member}`, which this program would make")
+    for name in ("squid", "address"):
+        if name not in members.named:
+            draft.note(told.name, "the cluster", f"has no resource called `{OWN[name]}`, which this program would make")
+
+
+def _device(cib: Cib) -> str:
+    """The id of SBD's fencing device, '' without one."""
+    return next((name for name, each in cib.primitives().items() if each.agent == sbd.AGENT), "")
 
 
 def _probe(squid: Primitive) -> str | None:
@@ -105,11 +148,11 @@ def _reachable(draft: Draft, reachability: Primitive | None) -> None:
         draft.site["network"]["public"]["reachable"] = (reachability.parameters.get("host_list") or "").split()
 
 
-def _limits(draft: Draft, members: Mapping[str, Primitive]) -> None:
+def _limits(draft: Draft, members: Members) -> None:
     """Every limit as it is; what is the default would say the same unwritten."""
     made: dict[str, dict[str, str]] = {}
-    for name, member in _MEMBERS.items():
-        for operation in members[member].operations.values() if member in members else ():
+    for name, member in members.named.items() if members.own else ():
+        for operation in member.operations.values():
             limits = made.setdefault(name, {})
             if operation.timeout:
                 limits[operation.name] = _time(operation.timeout)
@@ -147,7 +190,7 @@ def _options(draft: Draft, cib: Cib) -> None:
             engine[setting] = _time(properties[option])
 
 
-def _fencing(draft: Draft, told: NodeFacts, device: bool) -> None:
+def _fencing(draft: Draft, told: NodeFacts, device: str) -> None:
     engine: dict[str, Any] = draft.site["pacemaker"]
     settings = dict(re.findall(r"^([A-Z_]+)=(.*)$", told.files.get(sbd_conf.PATH, ""), re.MULTILINE))
     disk = settings.get("SBD_DEVICE", "").strip("\"'")
@@ -156,19 +199,43 @@ def _fencing(draft: Draft, told: NodeFacts, device: bool) -> None:
         draft.note(told.name, "fencing", "no fencing by SBD was found: `pacemaker.fencing.none` must say why")
         return
     header = dict(re.findall(r"^Timeout \((\w+)\)\s*:\s*(\d+)", told.said("sbd"), re.MULTILINE))
-    sbd: dict[str, Any] = {"device": disk, "watchdog": sbd_conf.watchdog(told.files[sbd_conf.PATH])}
-    sbd |= {"watchdog_timeout": f"{header['watchdog']}s"} if "watchdog" in header else {}
-    sbd |= {"message_timeout": f"{header['msgwait']}s"} if "msgwait" in header else {}
-    engine["fencing"] = {"sbd": sbd}
+    made: dict[str, Any] = {"device": disk, "watchdog": sbd_conf.watchdog(told.files[sbd_conf.PATH])}
+    made |= {"watchdog_timeout": f"{header['watchdog']}s"} if "watchdog" in header else {}
+    made |= {"message_timeout": f"{header['msgwait']}s"} if "msgwait" in header else {}
+    engine["fencing"] = {"sbd": made}
 
 
-def _mirror(draft: Draft, told: NodeFacts, members: Mapping[str, Primitive]) -> None:
+def _mirror(draft: Draft, nodes: Sequence[NodeFacts], told: NodeFacts, members: Members) -> None:  # noqa: ARG001
+    """This program's own mirror, out of its file."""
     others = [each for each in told.said("resources").split() if each != paths.MIRROR_CONFIGURATION]
     for path in others:
         draft.note(told.name, path, "a mirror of another name than this program's is left alone")
-    text, filesystem = told.files.get(paths.MIRROR_CONFIGURATION, ""), members.get(tree.FILESYSTEM)
+    text, filesystem = told.files.get(paths.MIRROR_CONFIGURATION, ""), members.named.get("filesystem")
     if not text or filesystem is None:
         return
+    mirror = _of_file(draft, text)
+    mirror |= {"mount_point": filesystem.parameters["directory"], "filesystem": filesystem.parameters["fstype"]}
+    mirror |= _durability(members.named["squid"], filesystem) if "squid" in members.named else {}
+    label, *_ = told.said("volume").split() or [""]
+    if label and label != mirror["filesystem"]:
+        mirror["label"] = label
+    draft.site["mirror"] = mirror
+
+
+def _mirror_as_found(draft: Draft, nodes: Sequence[NodeFacts], told: NodeFacts, members: Members) -> None:
+    """Somebody else's, as drbdadm has read it; how a disk that fails is dealt with stays what it is, unsaid."""
+    name, digest = mirror_as_found(draft, nodes, members)
+    if not name:
+        return
+    mirror = _of_file(draft, section(told.said("dump"), name))
+    del mirror["failure"]
+    mirror |= filesystem_as_found(draft, told.name, members.named["filesystem"])
+    draft.site["mirror"] = mirror
+    draft.site["pacemaker"].setdefault("adopted", {})["mirror"] = {"resource": name, "sha256": digest}
+
+
+def _of_file(draft: Draft, text: str) -> dict[str, Any]:
+    """What a resource's text says of ``mirror``, and of the nodes: addresses, and disks where they differ."""
     sides = _sides(text)
     mirror = resource(text, [sides.get(node["name"], "") for node in draft.site["nodes"]])
     for node in draft.site["nodes"]:
@@ -178,12 +245,13 @@ def _mirror(draft: Draft, told: NodeFacts, members: Mapping[str, Primitive]) -> 
             node["replication_address"] = found[1]
         if _disk(side) not in (None, mirror["device"]):
             node["mirror_device"] = _disk(side)
-    mirror |= {"mount_point": filesystem.parameters["directory"], "filesystem": filesystem.parameters["fstype"]}
-    mirror |= _durability(members[tree.SQUID], filesystem) if tree.SQUID in members else {}
-    label, *_ = told.said("volume").split() or [""]
-    if label and label != mirror["filesystem"]:
-        mirror["label"] = label
-    draft.site["mirror"] = mirror
+    return mirror
+
+
+def section(dump: str, name: str) -> str:
+    """What `drbdadm dump` prints of one resource."""
+    found = re.search(rf"^resource {re.escape(name)} \{{$.*?^\}}$", dump, re.MULTILINE | re.DOTALL)
+    return found[0] if found else ""
 
 
 _SIDE = re.compile(r"^\s*on\s+(\S+)\s*\{((?:[^{}]|\{[^{}]*\})*)\}", re.MULTILINE)

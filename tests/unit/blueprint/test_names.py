@@ -38,6 +38,8 @@ def test_kinds_and_tokens_of_released_states_are_all_there():
         "lifekeeper.generic": ("lifekeeper", "Generic"),
         "host.secret_settings": ("host", "SecretSettings"),
         "pacemaker.alerts": ("pacemaker", "Alerts"),
+        "pacemaker.found": ("pacemaker", "Found"),
+        "storage.found": ("storage", "Found"),
     }
     found = {kind: (entry.token_module, entry.token_name) for kind, entry in KINDS.items()}
     assert released.items() <= found.items(), "a kind or type token that users' states contain has changed"

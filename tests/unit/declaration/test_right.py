@@ -43,7 +43,7 @@ def test_defaults_shown_in_comments_are_the_defaults(phase):
     )
     examples += ("max_size", "min_size", "size", "pools", "min_size", "size", "format", "none", "hooks")
     examples += ("access", "outgoing", "auth", "basic", "ldap", "kerberos", "parents", "dns", "timeouts: {c", "cache")
-    examples += ("mirror_device",)
+    examples += ("mirror_device", "adopted")
     lines, inside = [], False
     for line in text.splitlines():
         # Sections that a site has or has not, as a whole.

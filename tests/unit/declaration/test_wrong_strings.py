@@ -64,8 +64,8 @@ LOOK_ALIKES = {
 }  # fmt: skip
 
 
-FIRST_ENTRY = {"drill.gaps": "node-off"}
-OTHER_ENTRY = {"drill.gaps.KEY": "squid-hung"}
+FIRST_ENTRY = {"drill.gaps": "node-off", "pacemaker.adopted.options": "no-quorum-policy"}
+OTHER_ENTRY = {"drill.gaps.KEY": "squid-hung", "pacemaker.adopted.options.KEY": "stonith-enabled"}
 """Names that are right in a section of the site's own names, where `FIRST` and `KEY` are not."""
 
 
