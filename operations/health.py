@@ -29,7 +29,8 @@ def is_sound(tree: Tree, mirror: Mapping[str, MirrorView]) -> bool:
 def can_fail_over(site: Site, online: frozenset[str] | None, notices: Iterable[str]) -> bool:
     """Whether every node that is not declared away would take the service.
 
-    ``online``: where the engine runs, None where it does not tell. ``notices``: their kinds.
+    ``online``: where the engine runs, None for an engine that never tells; where it could not be read, nobody can say
+    this either. ``notices``: their kinds.
     """
     nodes = {node.name for node in site.nodes if not node.away}
     return (online is None or online >= nodes) and _KEEPS_AWAY.isdisjoint(notices)

@@ -69,7 +69,7 @@ class KindProvider(dynamic.ResourceProvider):
             wanted = self._site.sealed(self.kind, given) if self._site else given
         except ValueError as error:
             return dynamic.CheckResult(news, [dynamic.CheckFailure(self.kind, str(error))])
-        refused = self._refusal(_olds, wanted)
+        refused = self._renamed(_olds, news) or self._refusal(_olds, wanted)
         inputs = news if wanted == given else {**news, **wire.encode(wanted)}
         return dynamic.CheckResult(inputs, [dynamic.CheckFailure("", refused)] if refused else [])
 
@@ -122,6 +122,17 @@ class KindProvider(dynamic.ResourceProvider):
         except ValueError:
             # A state of another release that no longer reads as a whole: nothing to compare with.
             return None
+
+    def _renamed(self, olds: Props, news: Props) -> str | None:
+        """Why a stack that was renamed changes nothing; the kind that claims nodes says it for all others."""
+        was, now = (str(each.get(IDENTITY, "")).rpartition("/")[0] for each in (olds, news))
+        claims = getattr(load_kind(self.kind), "CLAIMS", False)
+        if not claims or not was or was == now or (self._site and self._site.site.takeover):
+            return None
+        return (
+            f"this stack was {was} when this node was claimed, and is {now} now; the node and all that is noted there "
+            f"are {was}'s. Give it that name again ({session.name_again(was, now)}), see docs/state.md"
+        )
 
     def _wanted(self, props: Mapping[str, Any]) -> State:
         inputs = {key: value for key, value in props.items() if key not in (IDENTITY, FACTS, UNFINISHED)}

@@ -31,8 +31,15 @@ BOOT = 30.0
 
 _TAKEN_OVER = (
     "nothing is taken back from a node that another stack has taken over: to take back what is on nodes that are still "
-    "this one's, declare the others away; to forget all of it, `pulumi stack rm --force` with this stack's name"
+    "this one's, declare the others away; to forget all of it, `pulumi stack rm --force` with the name of the stack "
+    "that has lost them. Where it is this stack itself that was renamed since: "
 )
+
+
+def name_again(was: str, now: str = "") -> str:
+    """How a stack gets the owner's name ``was`` again (``project/stack``), which is ``now`` another one."""
+    (project, _, stack), (_, _, other) = was.partition("/"), now.partition("/")
+    return f"`name: {project}` in Pulumi.yaml" if stack == other else f"`pulumi stack rename {stack}`"
 
 
 def connections(site: Site, secret: Secrets, patience: float = BOOT) -> list[ConnectionSettings]:
@@ -134,7 +141,8 @@ class SiteAccess:
     def remove(self, identity: str, kind: str, wanted: State) -> None:
         """Take it back, and the note that it was applied. Raises `Refused` where another stack took a node over."""
         cluster = self._of(identity)
-        writing = _guarded(kind, cluster, wanted, _TAKEN_OVER)
+        renamed = f"{name_again(cluster.owner)}, `takeover: true` and `pulumi up` under that name take it back"
+        writing = _guarded(kind, cluster, wanted, _TAKEN_OVER + renamed)
 
         async def work() -> None:
             await reconcile.remove(kind, writing, wanted)

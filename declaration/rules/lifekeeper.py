@@ -201,10 +201,10 @@ def limits_are_the_kits(site: Site) -> Iterator[Mistake]:
         )
 
 
-@rule("engine", "log", "mirror")
+@rule("engine", "log")
 def records_are_not_looked_for(site: Site) -> Iterator[Mistake]:
     """Quick Service Protection asks systemd whether Squid runs, and nothing more."""
-    if site.engine == ENGINE and site.mirror is not None and "on_lost" in site.log.model_fields_set:
+    if site.engine == ENGINE and "on_lost" in site.log.model_fields_set:
         yield Mistake(
             "log.on_lost",
             site.log.on_lost,

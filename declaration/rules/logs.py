@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from declaration.errors import Mistake
 from declaration.logcondition import Condition
 from declaration.logformat import shows_address
+from declaration.paths import MIRROR_ITSELF
 from declaration.rules.registry import rule
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _CACHE_LOG = "cache.log"
 _SQUIDS_OWN = (_CACHE_LOG, "netdb.state", "squid.out")
+_PROBES = "pacemaker"
+"""The engine that asks Squid for pages, and looks for their records."""
 
 
 def _conditions(log: Log) -> Iterator[tuple[str, Condition]]:
@@ -63,6 +66,14 @@ def logs_have_their_place(site: Site) -> Iterator[Mistake]:
             yield Mistake(path, place, "`local`, because there is no mirror")
 
 
+@rule("log", "mirror", "pacemaker")
+def own_mirrors_have_a_directory(site: Site) -> Iterator[Mistake]:
+    """The mount point itself belongs to root on a filesystem that this program makes."""
+    adopted = site.pacemaker.adopted if site.pacemaker else None
+    if site.log.mirror_directory == MIRROR_ITSELF and (adopted is None or adopted.mirror is None):
+        yield Mistake("log.mirror_directory", MIRROR_ITSELF, "a directory, such as `squid`: `.` is for adopted mirrors")
+
+
 @rule("log")
 def conditions_are_clear(site: Site) -> Iterator[Mistake]:
     """What stands twice is a slip; a domain below another one of the list ends Squid's start."""
@@ -82,10 +93,15 @@ def _covered(path: str, domains: Sequence[str]) -> Iterator[Mistake]:
                 yield Mistake(f"{path}[{index}]", domain, f"no entry that `{other}` covers already")
 
 
-@rule("log", "mirror")
+@rule("engine", "log", "mirror")
 def losses_are_noticed(site: Site) -> Iterator[Mistake]:
-    """With `drop`, only a record of the probe's own on the mirror shows that records still arrive there."""
+    """With `drop`, only a record of the probe's own on the mirror shows that records still arrive there.
+
+    Nothing is asked for the probe's sake where the engine has none; what is to be said there its own rules say.
+    """
     log = site.log
+    if site.engine != _PROBES:
+        return
     if log.on_full != "drop":
         if "on_lost" in log.model_fields_set:
             yield Mistake("log.on_lost", log.on_lost, "no such setting without `on_full: drop`: nothing is lost then")

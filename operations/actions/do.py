@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -47,17 +48,31 @@ async def hold(cluster: Cluster) -> None:
 
 Work = Callable[[], Awaitable[None]]
 
-_ENDED_BY_A_DRILL = frozenset({"node aside", "maintenance on"})
-"""Actions that the undo of a drill that was killed would end, minutes later."""
-_ENDS_A_DRILL = frozenset({"node back"})
-"""Actions after which that undo has nothing to do any more."""
+DrillsTimer = Literal["would end it", "is over", "is apart"]
+"""What an action has to do with the timer by which a drill that was killed brings a node back, minutes later.
+
+``would end it``: the action is refused while the timer is there. ``is over``: the timer has nothing to do any more
+after it, and is stopped. ``is apart``: nothing.
+"""
 
 
-async def act(cluster: Cluster, site: Site, stack: str, action: str, work: Work, node: str = "") -> Outcome:
-    """Do ``work`` alone on the cluster, and tell what is there afterwards."""
+async def act(
+    cluster: Cluster,
+    site: Site,
+    stack: str,
+    action: str,
+    work: Work,
+    node: str = "",
+    *,
+    drills_timer: DrillsTimer = "is apart",
+) -> Outcome:
+    """Do ``work`` alone on the cluster, and tell what is there afterwards.
+
+    Raises `Refused` where the timer of a drill that was killed would end it, `Locked`, and what ``work`` raises.
+    """
     begun = time.monotonic()
     await hold(cluster)
-    if action in _ENDED_BY_A_DRILL:
+    if drills_timer == "would end it":
         await refuse_aside(cluster, stack)
     await work()
     seconds = round(time.monotonic() - begun, 1)
@@ -76,7 +91,7 @@ async def act(cluster: Cluster, site: Site, stack: str, action: str, work: Work,
             notices=[str(error)],
         )
     # The one that was brought back may not be the one that the drill has put aside.
-    if action in _ENDS_A_DRILL and not any(notice.kind == "standby" for notice in notices):
+    if drills_timer == "is over" and not any(notice.kind == "standby" for notice in notices):
         await disarm_aside(cluster)
     told = [notice.text for notice in notices]
     return Outcome(action=action, stack=stack, node=node or None, seconds=seconds, active=active, notices=told)

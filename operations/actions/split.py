@@ -9,15 +9,15 @@ from pathlib import PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from blueprint import paths
 from declaration.site import Site
 from operations.actions import records
-from operations.engines import engine_of
+from operations.engines import Runtime, Tree, engine_of
+from operations.health import is_whole
 from operations.logs import ask
 from operations.logs.place import mirror_log
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import script
-from providers.connection.errors import NotVerified, Refused
+from providers.connection.errors import HostError, NotVerified, Refused, in_a_line
 
 SHOWN = 5
 """Records of each half that are shown of what the other one has not."""
@@ -81,7 +81,7 @@ async def save(cluster: Cluster, site: Site, victim: str) -> list[Saved]:
 async def _save(cluster: Cluster, site: Site, victim: str, said: Mapping[str, str]) -> list[Saved]:
     runtime, folder = engine_of(site).runtime, _new_folder(cluster)
     cluster.progress(f"Saving the logs of both halves in {folder} on each node")
-    await cluster.each(lambda node: runtime.save_logs(cluster, node.name, paths.LOG_DIRECTORY, folder))
+    await cluster.each(lambda node: runtime.save_logs(cluster, node.name, site.log.mirror_directory, folder))
     await _refuse_without_room(cluster.node(victim), site, folder)
     return await _counted(cluster, site, victim, dict.fromkeys(cluster.nodes, folder), said)
 
@@ -107,13 +107,11 @@ async def _refuse_without_room(victim: Node, site: Site, folder: str) -> None:
         )
 
 
-async def _save_last(cluster: Cluster, site: Site, victim: str, saved: list[Saved]) -> list[Saved]:
-    """The victim's half once more, compared with what was saved of the other one, which loses nothing."""
+async def _save_once_more(cluster: Cluster, site: Site, victim: str) -> str:
     folder = _new_folder(cluster)
     cluster.progress(f"Saving the logs of {victim} once more, in {folder}")
-    await engine_of(site).runtime.save_logs(cluster, victim, paths.LOG_DIRECTORY, folder)
-    folders = {half.node: half.folder for half in saved} | {victim: folder}
-    return await _counted(cluster, site, victim, folders, {half.node: half.said for half in saved})
+    await engine_of(site).runtime.save_logs(cluster, victim, site.log.mirror_directory, folder)
+    return folder
 
 
 async def _counted(
@@ -148,26 +146,57 @@ async def _counted(
 async def resolve(cluster: Cluster, site: Site, stack: str, victim: str, saved: list[Saved]) -> Resolved:
     """Throw away what only ``victim`` has; nothing is done where there was no split brain.
 
-    A victim that serves records requests until the service has left it: its half is then saved once more. From there
-    on nothing is refused: `NotVerified` says that the service has left, and running it again goes on.
+    A victim that serves records requests until the service has left it: its half is then saved once more, and compared
+    with what was saved of the other one, which loses nothing. From there on every error is `NotVerified`: it says that
+    the service has left and where it is, what was saved, and that running it again goes on.
     """
     survivor = next(node.name for node in site.nodes if node.name != victim)
-    last, left = list(saved), False
+    if not saved:
+        return Resolved(stack=stack, victim=victim, survivor=survivor, saved=saved, resolved=False)
+    runtime, last, left = engine_of(site).runtime, saved, False
+    folders = {half.node: half.folder for half in saved}
 
     async def save_last() -> None:
-        nonlocal left
+        nonlocal last, left
         left = True
-        last[:] = await _save_last(cluster, site, victim, saved)
+        folders[victim] = await _save_once_more(cluster, site, victim)
+        last = await _counted(cluster, site, victim, folders, {half.node: half.said for half in saved})
 
-    if saved:
-        try:
-            await engine_of(site).runtime.resolve(cluster, victim, save_last)
-        except Refused as error:
-            if not left:
-                raise
-            raise NotVerified(
-                f"the service has left {victim} for {survivor}, but the split brain is not ended: {error.message}",
-                node=error.node,
-                remedy=f"{error.remedy or 'see `squid-ha status`'}; then run this again, which goes on",
-            ) from error
-    return Resolved(stack=stack, victim=victim, survivor=survivor, saved=last, resolved=bool(saved))
+    before = await _tree(cluster, runtime)
+    try:
+        await runtime.resolve(cluster, victim, save_last)
+    except HostError as error:
+        now = await _tree(cluster, runtime)
+        # `save_last` is not reached where the move itself ended by an error.
+        if not left and not (_told_on(before, victim) and _told_off(now, victim)):
+            raise
+        kept = ", ".join(f"{node}: {folder}" for node, folder in folders.items())
+        raise NotVerified(
+            f"the service has left {victim} and {_where(now)}, and the logs are saved ({kept}), but the split brain is "
+            f"not ended: {error.message}",
+            node=error.node,
+            remedy=f"{error.remedy or 'see `squid-ha status`'}; then run `squid-ha resolve split-brain {stack} "
+            f"--victim {victim}` again, which goes on",
+        ) from error
+    return Resolved(stack=stack, victim=victim, survivor=survivor, saved=last, resolved=True)
+
+
+async def _tree(cluster: Cluster, runtime: Runtime) -> Tree | HostError:
+    try:
+        return await runtime.tree(cluster)
+    except HostError as error:
+        return error
+
+
+def _told_on(tree: Tree | HostError, node: str) -> bool:
+    return not isinstance(tree, HostError) and tree.active == node
+
+
+def _told_off(tree: Tree | HostError, node: str) -> bool:
+    return not isinstance(tree, HostError) and tree.active != node
+
+
+def _where(now: Tree | HostError) -> str:
+    if isinstance(now, HostError):
+        return f"where it runs cannot be told now ({in_a_line(now)})"
+    return f"runs on {now.active}" if is_whole(now) else "does not run as a whole on any node now"

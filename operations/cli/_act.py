@@ -10,7 +10,7 @@ from rich.markup import escape
 from operations.cli._console import err, out, tell
 
 if TYPE_CHECKING:
-    from operations.actions.do import Outcome
+    from operations.actions.do import DrillsTimer, Outcome
     from operations.engines import Runtime
     from operations.site import Hosts
     from providers.connection.cluster import Cluster
@@ -18,14 +18,26 @@ if TYPE_CHECKING:
 Work = Callable[["Runtime", "Cluster"], Awaitable[None]]
 
 
-def run(hosts: Hosts, action: str, work: Work, done: str, *, node: str = "", as_json: bool = False) -> None:
+def run(
+    hosts: Hosts,
+    action: str,
+    work: Work,
+    done: str,
+    *,
+    node: str = "",
+    drills_timer: DrillsTimer = "is apart",
+    as_json: bool = False,
+) -> None:
     """Do ``work`` with the site's engine; ``done`` is the sentence for people when it is done."""
     from operations.actions import act  # noqa: PLC0415 slow
     from operations.engines import engine_of  # noqa: PLC0415 slow
 
     cluster = hosts.cluster(progress=tell)
     engine = engine_of(hosts.site).runtime
-    outcome = hosts.run(act(cluster, hosts.site, hosts.stack, action, lambda: work(engine, cluster), node))
+    doing = act(
+        cluster, hosts.site, hosts.stack, action, lambda: work(engine, cluster), node, drills_timer=drills_timer
+    )
+    outcome = hosts.run(doing)
     if as_json:
         out.print(outcome.model_dump_json(indent=2), markup=False)
         return

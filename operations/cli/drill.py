@@ -131,10 +131,11 @@ def _list(hosts: Hosts, plug: Plug, *, as_json: bool) -> None:
 
     from operations.drill.scenarios import scenarios  # noqa: PLC0415 slow
     from operations.drill.show import listing  # noqa: PLC0415 slow
-    from operations.drill.site import refuse_single  # noqa: PLC0415 slow
+    from operations.drill.site import refuse_plug, refuse_single  # noqa: PLC0415 slow
     from operations.drill.steps import View  # noqa: PLC0415 slow
 
     site, known = hosts.site, scenarios()
+    refuse_plug(site, plug)
     refuse_single(site)
     view = View(site, site.nodes[0].name, site.nodes[1].name, frozenset(plug.can))
     lacking = {name: why for name, each in known.items() if (why := each.lacks(view))}

@@ -15,7 +15,14 @@ def on(stack: StackName, as_json: AsJson = False) -> None:
     """Have the engine start, stop and move nothing, whatever happens. Nobody repairs a failure meanwhile."""
     hosts = pair_of(stack)
     done = f"Maintenance mode is on; `squid-ha maintenance off {stack}` ends it."
-    run(hosts, "maintenance on", lambda engine, cluster: engine.maintenance(cluster, on=True), done, as_json=as_json)
+    run(
+        hosts,
+        "maintenance on",
+        lambda engine, cluster: engine.maintenance(cluster, on=True),
+        done,
+        drills_timer="would end it",
+        as_json=as_json,
+    )
 
 
 @app.command()

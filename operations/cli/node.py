@@ -19,7 +19,15 @@ def aside(stack: StackName, node: NodeName, as_json: AsJson = False) -> None:
     """
     hosts = pair_of(stack, node)
     done = f"{node} is aside; `squid-ha node back {stack} {node}` brings it back."
-    run(hosts, "node aside", lambda engine, cluster: engine.aside(cluster, node), done, node=node, as_json=as_json)
+    run(
+        hosts,
+        "node aside",
+        lambda engine, cluster: engine.aside(cluster, node),
+        done,
+        node=node,
+        drills_timer="would end it",
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -27,4 +35,12 @@ def back(stack: StackName, node: NodeName, as_json: AsJson = False) -> None:
     """Bring a node back that was put aside. The service stays where it is; the mirror catches up."""
     hosts = pair_of(stack, node)
     done = f"{node} is back."
-    run(hosts, "node back", lambda engine, cluster: engine.back(cluster, node), done, node=node, as_json=as_json)
+    run(
+        hosts,
+        "node back",
+        lambda engine, cluster: engine.back(cluster, node),
+        done,
+        node=node,
+        drills_timer="is over",
+        as_json=as_json,
+    )

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from operations.stacks import StackTrouble
 from providers.connection.errors import HostError, NotVerified
-from providers.connection.loop import the_loop
+from providers.connection.loop import Work
 
 T = TypeVar("T")
 
@@ -44,24 +44,15 @@ def run_in_order(work: Coroutine[Any, Any, T], tell: Callable[[str], None]) -> T
 
     A second interrupt ends the waiting (KeyboardInterrupt): the nodes then undo by themselves what was armed there.
     """
-    tasks: list[asyncio.Task[T]] = []
-
-    async def noted() -> T:
-        task = asyncio.ensure_future(work)
-        tasks.append(task)
-        return await task
-
-    loop = the_loop()
-    future = asyncio.run_coroutine_threadsafe(noted(), loop)
+    running = Work(work)
     with _terminated_as_interrupted():
         try:
-            return future.result()
+            return running.result()
         except KeyboardInterrupt:
+            running.call_off()
             tell("interrupted; undoing what is broken (again: do not wait, the nodes undo it by themselves)")
-        for task in tasks:
-            loop.call_soon_threadsafe(task.cancel)
         try:
-            future.result()
+            running.outcome.result()
         except CancelledError as ended:
             raise Interrupted("the drill was interrupted; what it had broken is undone") from ended
         except NotVerified as ended:

@@ -76,7 +76,7 @@ async def drill(
     `Misused` for a scenario or a sender that does not exist; `Unreachable` or `Unknown` where nothing can be told.
     """
     chosen = named(options)
-    _refuse_plug(site, options.plug)
+    refuse_plug(site, options.plug)
     _refuse_breaking(chosen, options)
     refuse_single(site)
     # Before anything is looked at: what another operator does meanwhile would make it untrue. A node that is off is
@@ -190,8 +190,11 @@ def _may_break(options: Options) -> bool:
     return options.knows or options.plug.disposable
 
 
-def _refuse_plug(site: Site, plug: Plug) -> None:
-    """What is disposable elsewhere is not so here, and its power and cables are those of other hosts."""
+def refuse_plug(site: Site, plug: Plug) -> None:
+    """Raises `Refused` for a plug of other hosts than the site's.
+
+    What is disposable elsewhere is not so here, and its power and cables are those of other hosts.
+    """
     if why := plug.mismatch(site):
         raise Refused(
             f"--plug has hold of other hosts than this site's: {why}",

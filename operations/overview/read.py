@@ -52,10 +52,10 @@ async def read(cluster: Cluster, site: Site, stack: str) -> Reading:
         _mirror(reading, site),
         _clocks(reading, site),
         _told(runtime.notices(reading)),
-        _online(reading, site),
+        _told(_online(reading, site)),
     )
-    # A service whose notices nobody can tell is never taken for a healthy one.
-    noted = None if isinstance(notes, HostError) else [_note(notice) for notice in notes]
+    # A service whose notices or nodes nobody can tell is never taken for a healthy one.
+    noted = None if isinstance(notes, HostError) else [*map(_note, notes), *_untold_nodes(online)]
     beside = Overview(
         stack=stack,
         time=now(),
@@ -69,8 +69,12 @@ async def read(cluster: Cluster, site: Site, stack: str) -> Reading:
     if isinstance(tree, HostError):
         return _untold(beside, tree, answered=not all(isinstance(clock, _SILENT) for clock in times.values()))
     status = Status(site, tree, views)
-    kinds = None if noted is None else [note.kind for note in noted]
-    healthy = status.sound and kinds is not None and can_fail_over(site, online, kinds)
+    healthy = (
+        status.sound
+        and noted is not None
+        and not isinstance(online, HostError)
+        and can_fail_over(site, online, [note.kind for note in noted])
+    )
     known = {"active": tree.active, "whole": status.whole, "healthy": healthy, "members": _members(tree)}
     return Reading(beside.model_copy(update=known), status)
 
@@ -97,12 +101,15 @@ async def _mirror(cluster: Cluster, site: Site) -> Mapping[str, MirrorView]:
 
 
 async def _online(cluster: Cluster, site: Site) -> frozenset[str] | None:
-    """Where the engine runs; None where nobody can tell."""
+    """Where the engine runs; None for an engine that never tells. Raises `Unknown` where nobody can tell now."""
     membership = membership_of(engine_of(site).runtime)
-    try:
-        return await membership.online(cluster) if membership else None
-    except HostError:
-        return None
+    return await membership.online(cluster) if membership else None
+
+
+def _untold_nodes(online: frozenset[str] | HostError | None) -> list[Note]:
+    if not isinstance(online, HostError):
+        return []
+    return [Note(kind="apart", text=f"which nodes take part is not known: {in_a_line(online)}")]
 
 
 def _members(tree: Tree) -> list[Member]:

@@ -43,8 +43,12 @@ def the_loop() -> asyncio.AbstractEventLoop:
         return _loop
 
 
-class _Work(Generic[T]):
-    """Work on the loop that another thread waits for, and may call off."""
+class Work(Generic[T]):
+    """Work on the process's loop that another thread waits for, and may call off at any time.
+
+    ``outcome``: what came of it; of work that was called off, `concurrent.futures.CancelledError` or what it raised
+    then.
+    """
 
     def __init__(self, work: Coroutine[Any, Any, T]) -> None:
         self.outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
@@ -52,8 +56,16 @@ class _Work(Generic[T]):
         self._task: asyncio.Task[Any] | None = None
         self._called_off = False
 
-    async def run(self) -> None:
-        """Run it, and tell what came of it; nothing where it was called off before."""
+    def result(self) -> T:
+        """Begin it and wait for its end. An interrupt of this may come when it has begun, or before."""
+        asyncio.run_coroutine_threadsafe(self._run(), the_loop())
+        return self.outcome.result()
+
+    def call_off(self) -> None:
+        """Cancel it where it has begun, so that it takes back what it did; else it never begins."""
+        the_loop().call_soon_threadsafe(self._call_off)
+
+    async def _run(self) -> None:
         if self._called_off:
             self._work.close()
             return
@@ -66,7 +78,7 @@ class _Work(Generic[T]):
         except BaseException as error:  # noqa: BLE001 it is for the one who waits
             self.outcome.set_exception(error)
 
-    def call_off(self) -> None:
+    def _call_off(self) -> None:
         """On the loop, so that the work has either begun or sees that it need not."""
         self._called_off = True
         if self._task is None:
@@ -81,15 +93,13 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
     An interrupt cancels it, and is raised when the work has taken back what it had begun: at the latest after
     `UNDONE_WITHIN`, or at a second interrupt. Its ``__cause__`` is why something was not taken back, if so.
     """
-    loop, running = the_loop(), _Work(work)
+    running = Work(work)
     try:
-        # An interrupt may come before this returns, and the work has begun all the same.
-        asyncio.run_coroutine_threadsafe(running.run(), loop)
-        return running.outcome.result()
+        return running.result()
     except BaseException as interrupt:
         if running.outcome.done():
             raise
-        loop.call_soon_threadsafe(running.call_off)
+        running.call_off()
         if trouble := _trouble_of(running.outcome):
             raise interrupt from trouble
         raise

@@ -197,6 +197,7 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
     if any(known.get(members.MADE) == "yes" for known in entries.values()):
         await mirror_data.keep(cluster, wanted, entries)
     await removal.remove(cluster, wanted, above=wanted.fstag, forget=False)
+    await mirror_data.removed(cluster, wanted)
     for name in wanted.nodes:
         if not any(view.state(wanted.tag) for view in (await members.read(cluster, wanted)).values()):
             await mount_point.remove(cluster, cluster.node(name), wanted.mount_point)

@@ -261,9 +261,18 @@ async def keep(cluster: Cluster, wanted: Wanted, entries: Mapping[str, Mapping[s
             cluster.progress(f"{name}: the data on {path} is kept")
         if active and active != [name]:
             await journal.drop([mark])
-        if len(active) == 1:
-            # From here on the source's mark says which half counts.
-            await journal.drop(split.MARKS)
+
+
+async def removed(cluster: Cluster, wanted: Wanted) -> None:
+    """Once the mirror is gone the source's mark says which half counts, and no half is given up any more.
+
+    Not before: of a removal that is refused or cut off, the mirror stays, and with it what a person has decided.
+    """
+    if any(view.state(wanted.tag) for view in (await members.read(cluster, wanted)).values()):
+        return
+    known = await cluster.each(lambda node: marks.kept(cluster, node).entries(), list(wanted.nodes))
+    if any(_mark(wanted, name) in entries for name, entries in known.items()):
+        await cluster.each(lambda node: marks.kept(cluster, node).drop(split.MARKS), list(wanted.nodes))
 
 
 async def made(cluster: Cluster, wanted: Wanted, seen: Views) -> None:

@@ -12,7 +12,8 @@ from providers.lifekeeper.actions import aside, back, cleanup, maintenance, star
 from providers.lifekeeper.halves import mirror
 from providers.lifekeeper.hierarchy import Tree, active, service, tree_of
 from providers.lifekeeper.move import MOVE_LIMIT, switchover
-from providers.lifekeeper.split import resolve, save_logs, split_brain
+from providers.lifekeeper.resolving import resolve, save_logs
+from providers.lifekeeper.split import split_brain
 from providers.lifekeeper.views import View
 from providers.roles import Notice
 

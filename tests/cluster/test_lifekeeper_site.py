@@ -124,9 +124,11 @@ def test_of_two_halves_that_both_serve_one_is_given_up_and_all_of_it_copied(site
     assert done.returncode == 0, done.stdout + done.stderr
     after = lab_site.until(lambda: lab_site.healthy(hosts), "the victim has been copied", limit=2400)
     assert after.tree.active == survivor
-    saved = [line for line in done.stderr.splitlines() if "(victim)" in line][-1].split()[-1]
-    assert f"only-on-{victim}" in asyncio.run(machines.sudo(victim, f"cat {saved}/access.log"))
-    assert f"only-on-{survivor}" in asyncio.run(machines.sudo(survivor, f"cat {saved}/access.log"))
+    rows = [line.split() for line in done.stderr.splitlines() if "/split-brain/" in line]
+    # A victim that served is saved a second time, so each half has a folder of its own.
+    saved = {row[0]: row[-1] for row in rows if row[0] in machines.names}
+    for name in machines.names:
+        assert f"only-on-{name}" in asyncio.run(machines.sudo(name, f"cat {saved[name]}/access.log"))
     assert "split_brain well" in looked(machines, survivor)
     # What the victim wrote is nowhere on its own half either: all of it was copied, not what the survivor had changed.
     moved = lab_site.squid_ha("switchover", "lab")

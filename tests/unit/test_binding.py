@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import traceback
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from providers import binding, wire
 from providers.connection.errors import Unreachable
 from providers.contract import Observed, Present, State
-from providers.host import node
+from providers.host import names, node
 
 WANTED = node.Wanted(node="qsp-a", platform="debian-12", hostname="qsp-a", owner="squid-ha/lab")
 PROPS: dict[str, Any] = {binding.IDENTITY: "squid-ha/lab/node-1", **wire.encode(WANTED)}
@@ -35,6 +36,37 @@ def test_a_refresh_finds_it_and_the_next_up_goes_on_with_it(monkeypatch: pytest.
     assert provider.diff("squid-ha/lab/node-1", outputs, PROPS).changes == unfinished
     # The next read gets these outputs.
     assert provider.read("squid-ha/lab/node-1", outputs).outs == outputs
+
+
+class Declared:
+    """A site of which only the declaration counts."""
+
+    def __init__(self, *, takeover: bool) -> None:
+        self.site = SimpleNamespace(takeover=takeover)
+
+    def sealed(self, _kind: str, wanted: State) -> State:
+        return wanted
+
+
+def refused(kind: str, wanted: State, was: str, now: str, *, takeover: bool = False) -> list[str]:
+    provider = binding.load(kind)
+    provider._site = cast("Any", Declared(takeover=takeover))
+    olds, news = ({binding.IDENTITY: f"{owner}/node-1", **wire.encode(wanted)} for owner in (was, now))
+    return [failure.reason for failure in provider.check(olds if was else {}, news).failures]
+
+
+def test_a_stack_that_was_renamed_is_told_so_at_the_preview_and_what_it_was_called() -> None:
+    """`up` would refuse the node as another stack's; and with `takeover` what was dropped could not be deleted."""
+    (said,) = refused("host.node", WANTED, "squid-ha/lyon", "squid-ha/oslo")
+    assert "this stack was squid-ha/lyon when this node was claimed, and is squid-ha/oslo now" in said
+    assert "`pulumi stack rename lyon`" in said
+    (said,) = refused("host.node", WANTED, "squid/lyon", "squid-ha/lyon")
+    assert "`name: squid` in Pulumi.yaml" in said
+    assert refused("host.node", WANTED, "squid-ha/lyon", "squid-ha/lyon") == []
+    assert refused("host.node", WANTED, "", "squid-ha/lyon") == []
+    assert refused("host.node", WANTED, "squid-ha/lyon", "squid-ha/oslo", takeover=True) == []
+    others = names.Wanted(nodes={})
+    assert refused("host.names", others, "squid-ha/lyon", "squid-ha/oslo") == [], "said once, not for each thing"
 
 
 class Broken:

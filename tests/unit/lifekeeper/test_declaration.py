@@ -121,6 +121,22 @@ def test_a_site_that_drops_records_is_warned_where_no_alert_announces_it():
     assert warned(raw) == []
 
 
+@pytest.mark.parametrize("changes", [{"access": "local", "cache": "mirror"}, {"format": "useragent"}])
+def test_dropping_records_asks_nothing_for_a_probe_that_lifekeeper_has_not(changes):
+    raw = settings()
+    raw["log"] = {"on_full": "drop", **changes}
+    assert read(raw, "test").log.on_full == "drop"
+    raw["engine"] = "pacemaker"
+    assert "the probe" in " ".join(each.expected for each in refused(raw))
+
+
+def test_where_nothing_looks_for_records_the_setting_is_refused_for_that_alone():
+    """Not for want of `on_full: drop`, with which it would be refused as well."""
+    raw = settings()
+    put(raw, "log.on_lost", "fail")
+    assert ["looks at no log" in each.expected for each in refused(raw)] == [True]
+
+
 def test_settings_of_the_other_engine_are_not_refused_with_pacemaker():
     raw = settings()
     raw |= {"engine": "pacemaker", "stickiness": 5}

@@ -96,6 +96,32 @@ def test_of_a_mirror_that_is_removed_the_newest_half_is_known_and_none_is_given_
     assert (sources(pair), marked(pair)) == ([A], [])
 
 
+@pytest.mark.parametrize(
+    ("effect", "line"),
+    [
+        ("before", f"perform_action -t {FILESYSTEM} -a remove"),
+        ("before", f"delete --tag {FILESYSTEM}"),
+        ("after", f"delete --tag {FILESYSTEM}"),
+    ],
+)
+def test_a_half_that_was_given_up_stays_so_where_the_removal_of_its_mirror_was_cut_off(effect, line):
+    pair = fresh()
+    up(pair, members())
+    give_up(pair, B)
+
+    def cut(_node, said):
+        if line in said:
+            raise Cut
+
+    setattr(pair, effect, cut)
+    with pytest.raises(Cut):
+        down(pair, members())
+    assert (sources(pair), marked(pair)) == ([A], [B])
+    setattr(pair, effect, lambda _node, _said: None)
+    down(pair, members())
+    assert (sources(pair), marked(pair)) == ([A], [])
+
+
 def test_a_half_that_was_given_up_stays_so_where_nobody_knows_the_newest():
     pair = fresh()
     up(pair, members())

@@ -7,7 +7,7 @@ import pytest
 
 from providers.connection.errors import CommandFailed, NotVerified, Refused, TimedOut, Unknown
 from providers.host import waiting
-from providers.lifekeeper import runtime, speaking, split
+from providers.lifekeeper import resolving, runtime, speaking, split
 from tests.unit.lifekeeper.fake import COPYING, Cut
 from tests.unit.lifekeeper.test_halves import add, second_mirror
 from tests.unit.lifekeeper.test_plan_and_runtime import FORGOTTEN, IN_SYNC, NOTED, alone, foreign
@@ -51,7 +51,7 @@ def resolve(pair, victim, notes=None):
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(split, "RESYNC_LIMIT", 0.0)
+    monkeypatch.setattr(resolving, "RESYNC_LIMIT", 0.0)
 
 
 def test_a_mirror_in_service_on_both_nodes_is_a_split_brain():
@@ -442,7 +442,7 @@ def test_what_was_saved_last_is_kept_under_the_new_name(tmp_path):
     for name, text in (("1", "old\n"), ("2", "last\n"), ("3.part", "half\n")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "access.log").write_text(text)
-    words = ["sh", "-c", split._SAVED_BEFORE, "sh", str(tmp_path / "4")]
+    words = ["sh", "-c", resolving._SAVED_BEFORE, "sh", str(tmp_path / "4")]
     for _ in range(2):
         subprocess.run(words, check=True)
     assert (tmp_path / "4/access.log").read_text() == "last\n"

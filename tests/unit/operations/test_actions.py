@@ -24,7 +24,18 @@ from operations.actions import do, records, refuse_peer, save, split
 from operations.cli import _act
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
-from providers.connection.errors import HostKeyRefused, Locked, LoginRefused, NotVerified, Refused, Unknown, Unreachable
+from providers.connection.errors import (
+    CommandFailed,
+    HostError,
+    HostKeyRefused,
+    Locked,
+    LoginRefused,
+    NotVerified,
+    Refused,
+    TimedOut,
+    Unknown,
+    Unreachable,
+)
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.loop import run_sync
 from providers.roles import UP_TO_DATE, MirrorView, Notice, SplitBrain
@@ -36,6 +47,17 @@ WHOLE = MirrorView("source", connected=True, connection="Connected", data=UP_TO_
 
 
 @dataclass
+class Tree:
+    """A service that runs whole on one node."""
+
+    active: str
+
+    @property
+    def states(self) -> Mapping[str, Mapping[str, str]]:
+        return {"squid": {self.active: "Started"}}
+
+
+@dataclass
 class Engine:
     """Remembers what it was asked for."""
 
@@ -44,6 +66,9 @@ class Engine:
     view: MirrorView = APART
     hosts: Any = None
     told: list[Notice] = field(default_factory=list[Notice])
+
+    async def tree(self, cluster: Cluster) -> Tree:
+        return Tree("qsp-b" if "left" in self.asked else "qsp-a")
 
     async def active_node(self, cluster: Cluster) -> str:
         return "qsp-a"
@@ -127,6 +152,28 @@ def test_an_action_is_the_engines_and_its_outcome_is_told(engine: Engine, words:
     assert document["active"] == "qsp-a"
     assert document["notices"] == ["qsp-b is aside"]
     assert document["action"] == " ".join(words[: words.index("lab")])
+
+
+@pytest.mark.parametrize(
+    ("words", "refused", "stopped"),
+    [
+        (("node", "aside", "lab", "qsp-b"), True, False),
+        (("node", "back", "lab", "qsp-b"), False, True),
+        (("maintenance", "on", "lab"), True, False),
+        (("maintenance", "off", "lab"), False, False),
+        (("cleanup", "lab"), False, False),
+    ],
+)
+def test_each_command_knows_the_timer_of_a_killed_drill(
+    engine: Engine, words: tuple[str, ...], *, refused: bool, stopped: bool
+) -> None:
+    timer = "squid-ha-drill-aside.timer"
+    node = FakeNode("qsp-b", lambda said: f"{timer} loaded active waiting x\n" if "list-units" in str(said) else "")
+    engine.hosts.nodes[1] = node
+    shown = run(*words)
+    assert isinstance(shown.exception, Refused) is refused
+    assert bool(engine.asked) is not refused
+    assert any(timer in str(each) for each in node.written) is stopped
 
 
 @pytest.mark.parametrize("words", [("node", "aside", "lab", "qsp-c"), ("switchover", "lab", "--to", "qsp-c")])
@@ -333,16 +380,61 @@ def leaving(engine: Engine, monkeypatch: pytest.MonkeyPatch, *, then: Exception 
     return folders
 
 
-@pytest.mark.parametrize("then", [None, Refused("the volume is in use here", node="qsp-a")])
-def test_nothing_is_refused_any_more_once_the_service_has_left_the_victim(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch, then: Exception | None
+@pytest.mark.parametrize(
+    "then",
+    [
+        None,
+        Refused("the volume is in use here", node="qsp-a"),
+        TimedOut("the copying to qsp-a did not begin"),
+        CommandFailed("qsp-a", "drbdadm connect", 1, "no such resource"),
+        Unreachable("no route to host", node="qsp-a"),
+    ],
+)
+def test_once_the_service_has_left_the_victim_every_error_says_so_and_what_goes_on(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, then: HostError | None
 ) -> None:
     """`Refused` would say that nothing was changed."""
+    stamps = iter(["first", "last"])
+    monkeypatch.setattr(split, "_new_folder", lambda cluster: f"/saved/{next(stamps)}")
     leaving(engine, monkeypatch, then=then)
     shown = run("resolve", "split-brain", "lab", "--victim", "qsp-a", "--yes")
     assert isinstance(shown.exception, NotVerified)
-    assert "the service has left qsp-a for qsp-b, but the split brain is not ended" in shown.exception.message
-    assert "then run this again" in shown.exception.remedy
+    saved = "first" if then is None else "last"
+    assert shown.exception.message.startswith(
+        f"the service has left qsp-a and runs on qsp-b, and the logs are saved (qsp-a: /saved/{saved}, qsp-b: "
+        "/saved/first), but the split brain is not ended: "
+    )
+    assert shown.exception.message.endswith(then.message if then else "9 KiB are needed")
+    assert "then run `squid-ha resolve split-brain lab --victim qsp-a` again, which goes on" in shown.exception.remedy
+
+
+def test_it_is_said_too_where_the_move_away_from_the_victim_ends_by_an_error_and_has_come_about(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def resolve(cluster: Cluster, victim: str, left: Callable[[], Awaitable[None]]) -> None:
+        engine.asked.append(where)
+        raise TimedOut("qsp-a does not take part again")
+
+    engine.split = SplitBrain({"qsp-a": "detected"})
+    monkeypatch.setattr(engine, "resolve", resolve, raising=False)
+    where = "still there"
+    shown = run("resolve", "split-brain", "lab", "--victim", "qsp-a", "--yes")
+    assert isinstance(shown.exception, TimedOut)
+    where = "left"
+    shown = run("resolve", "split-brain", "lab", "--victim", "qsp-a", "--yes")
+    assert "the service has left qsp-a and runs on qsp-b" in str(shown.exception)
+
+
+def test_where_the_service_is_may_not_be_known_once_it_has_left_the_victim(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def tree(cluster: Cluster) -> Tree:
+        raise Unknown("no node can tell")
+
+    leaving(engine, monkeypatch, then=TimedOut("the copying did not begin"))
+    monkeypatch.setattr(engine, "tree", tree)
+    shown = run("resolve", "split-brain", "lab", "--victim", "qsp-a", "--yes")
+    assert "has left qsp-a and where it runs cannot be told now (no node can tell)" in str(shown.exception)
 
 
 def test_the_last_copy_is_compared_with_what_was_saved_of_the_other_half(

@@ -9,7 +9,8 @@ import pytest
 from declaration.site import Site
 from providers import reconcile, session
 from providers.connection.cluster import Cluster
-from providers.connection.errors import NotVerified
+from providers.connection.command import Command
+from providers.connection.errors import NotVerified, Refused
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.connection.journal import APPLIED
 from providers.contract import Present, State
@@ -65,3 +66,27 @@ def test_a_thing_is_noted_when_it_was_applied_and_forgotten_when_removed(
     assert edited == [False, False, True, False]
     access.remove(THING, "host.names", WANTED)
     assert noted() == []
+
+
+def test_what_was_dropped_before_its_stack_was_renamed_and_taken_over_names_the_way_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The state has it under the old name, and the nodes are the new one's."""
+
+    def owned(command: Command) -> str:
+        return "oslo/owner squid-ha/oslo" if str(command) == "read the node's owner" else ""
+
+    def cluster(self: object, owner: str, thing: str = "", progress: object = print) -> Cluster:
+        nodes = FakeNode("qsp-a", owned), FakeNode("qsp-b", owned)
+        return fake_cluster(*nodes, site="lab", owner=owner, thing=thing)
+
+    async def remove(kind: str, cluster: Cluster, wanted: State) -> None:
+        await cluster.hold()
+
+    monkeypatch.setattr(reconcile, "remove", remove)
+    monkeypatch.setattr(session.SiteAccess, "cluster", cluster)
+    with pytest.raises(Refused, match="this node belongs to squid-ha/oslo") as refused:
+        session.SiteAccess(site, lambda _name: None).remove(THING, "host.names", WANTED)
+    assert "itself that was renamed since: `pulumi stack rename lab`, `takeover: true` and `pulumi up`" in str(
+        refused.value
+    )

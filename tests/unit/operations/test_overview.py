@@ -179,6 +179,21 @@ def test_nor_is_one_whose_standby_is_gone(site: Site, runtime: FakeRuntime, monk
     assert not seen(site)[1].healthy
 
 
+def test_nor_is_one_of_which_nobody_can_tell_whether_the_standby_is_there(
+    site: Site, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def online(_cluster: object) -> frozenset[str]:
+        raise Unknown("no node can tell", node="qsp-a")
+
+    monkeypatch.setattr(runtime, "online", online, raising=False)
+    monkeypatch.setattr(runtime, "fenced", online, raising=False)
+    status, overview = seen(site)
+    assert (overview.message, overview.healthy) == ("", False)
+    said = "which nodes take part is not known: qsp-a: no node can tell"
+    assert f"notice: {said}" in shown((status, overview))
+    assert said in Page(page([overview])).words
+
+
 def test_notices_show_and_are_no_fault(site: Site, runtime: FakeRuntime) -> None:
     runtime.said = [Notice("constraint", "cli-prefer-squid binds squid to [qsp-b]", "qsp-b")]
     status, overview = seen(site)

@@ -141,7 +141,10 @@ async def test_a_node_that_does_not_answer_is_shown_and_not_an_error(
             return tree()
 
         async def mirror(self, cluster: Cluster) -> Mapping[str, MirrorView]:
-            return await views.read_views(cluster, "squid-ha")
+            async def named(_node: object) -> str:
+                return "squid-ha"
+
+            return await views.read_views(cluster, named)
 
     def silent(command: object) -> str:
         raise Refused("no answer", node="qsp-b")

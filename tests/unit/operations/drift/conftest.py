@@ -43,9 +43,11 @@ class FakeKind:
 
     live: Callable[[Any], State | None]
     asked: list[list[str]] = field(default_factory=list[list[str]])
+    looked_for: list[Any] = field(default_factory=list[Any])
 
     async def observe(self, cluster: Cluster, wanted: Any) -> Present[Any] | Absent:
         self.asked.append(list(cluster.nodes))
+        self.looked_for.append(wanted)
         found = self.live(wanted)
         return Present(found) if found is not None else Absent()
 

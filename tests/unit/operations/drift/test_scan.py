@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from blueprint.site import things
+from blueprint.thing import Thing
+from declaration.load import read
 from declaration.types import Secret
 from operations.drift import Outcome, Subject, scan, worst
 from providers.connection.errors import CommandFailed, TimedOut, Unknown, Unreachable
 from providers.connection.loop import run_sync
 from providers.roles import Notice
-from tests.support.sites import lab_site
+from tests.support.sites import lab_settings, lab_site
 from tests.unit.operations.drift.conftest import OfCluster, OfNode, PerNode, World
 
 
@@ -131,6 +134,31 @@ def test_a_silent_node_is_unreachable_and_the_other_one_is_looked_at(world: Worl
     }
     assert found(report) == [("files", "qsp-a", 'nodes.qsp-a["/etc/x"]', "host")]
     assert world.kinds["files"].asked == [["qsp-a"]]
+
+
+def mirror_with_a_disk_of_its_own_on_each_node(engine: str, kind: str) -> Thing:
+    raw = lab_settings(engine=engine)
+    raw["nodes"][1]["mirror_device"] = "/dev/disk/by-id/of-b"
+    return next(each for each in things(read(raw, "test"), "squid-ha/lab") if each.kind == kind)
+
+
+@pytest.mark.parametrize("kind", ["storage.mirror", "lifekeeper.mirror"])
+def test_of_the_mirrors_disks_only_those_of_the_nodes_that_answer_are_looked_for(world: World, look, kind: str) -> None:
+    engine = "lifekeeper" if kind.startswith("lifekeeper") else "pacemaker"
+    thing = mirror_with_a_disk_of_its_own_on_each_node(engine, kind)
+    wanted: Any = thing.inputs
+    own = wanted.devices["qsp-a"]
+    world.things = [thing]
+    world.deploy()
+    assert cases(look()) == {(thing.name, "qsp-a"): "clean", (thing.name, "qsp-b"): "clean"}
+    assert world.kinds[kind].looked_for[-1].devices == {"qsp-a": own, "qsp-b": "/dev/disk/by-id/of-b"}
+    world.silent = ["qsp-b"]
+    assert cases(look()) == {(thing.name, "qsp-a"): "clean", (thing.name, "qsp-b"): "unreachable"}
+    assert world.kinds[kind].looked_for[-1].devices == {"qsp-a": own}
+    # What was seen there is the answering node's, and nothing is said of the other one's disk.
+    world.live[kind] = lambda seen: seen.model_copy(update={"devices": dict.fromkeys(seen.devices, "/dev/sdz")})
+    world.kinds.clear()
+    assert found(look()) == [(thing.name, "qsp-a", "devices.qsp-a", "host")]
 
 
 def test_a_site_that_is_silent_or_wrong_hides_no_other(world: World, look) -> None:

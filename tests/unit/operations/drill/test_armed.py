@@ -46,41 +46,43 @@ def off(_said: Command) -> Result:
     raise Unreachable("no route to host", node="qsp-b")
 
 
-async def act(site: Site, action: str, *nodes: FakeNode) -> tuple[bool, list[str]]:
+async def bring_back(site: Site, *nodes: FakeNode) -> tuple[bool, list[str]]:
     did, told = list[str](), list[str]()
 
     async def work() -> None:
-        did.append(action)
+        did.append("back")
 
     try:
-        await do.act(fake_cluster(*nodes, progress=told.append), site, "lyon", action, work)
+        cluster = fake_cluster(*nodes, progress=told.append)
+        await do.act(cluster, site, "lyon", "bring back", work, drills_timer="is over")
     finally:
         told.extend(did)
     return bool(did), told
 
 
 @pytest.mark.usefixtures("engine")
-@pytest.mark.parametrize("action", ["node aside", "maintenance on"])
-async def test_what_the_timers_of_a_killed_drill_would_end_is_refused(site: Site, action: str) -> None:
+async def test_what_the_timers_of_a_killed_drill_would_end_is_refused(site: Site) -> None:
     did: list[str] = []
 
     async def work() -> None:
-        did.append(action)
+        did.append("stop")
 
-    pair = fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b", armed))
+    async def stop(*nodes: FakeNode) -> None:
+        await do.act(fake_cluster(*nodes), site, "lyon", "stop it", work, drills_timer="would end it")
+
     with pytest.raises(Refused, match=r"(?s)^qsp-b: a drill .*aside\.timer, .*squid-ha node back lyon"):
-        await do.act(pair, site, "lyon", action, work)
+        await stop(FakeNode("qsp-a"), FakeNode("qsp-b", armed))
     assert did == []
-    await do.act(fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b", off)), site, "lyon", action, work)
-    assert did == [action], "a node that is off holds up nobody"
+    await stop(FakeNode("qsp-a"), FakeNode("qsp-b", off))
+    assert did == ["stop"], "a node that is off holds up nobody"
 
 
 @pytest.mark.usefixtures("engine")
 async def test_a_node_that_is_brought_back_stops_the_timers_of_a_killed_drill(site: Site) -> None:
     a, b = FakeNode("qsp-a", armed), FakeNode("qsp-b")
-    assert (await act(site, "node back", a, b))[0]
+    assert (await bring_back(site, a, b))[0]
     assert [str(each) for each in (*a.written, *b.written)] == [STOP]
-    await act(site, "node back", FakeNode("qsp-a"), FakeNode("qsp-b", off))
+    await bring_back(site, FakeNode("qsp-a"), FakeNode("qsp-b", off))
 
 
 async def test_the_drill_still_brings_back_the_node_that_it_put_aside_when_the_other_one_was_named(
@@ -88,7 +90,7 @@ async def test_the_drill_still_brings_back_the_node_that_it_put_aside_when_the_o
 ) -> None:
     engine.told = [Notice("standby", "qsp-a is aside", "qsp-a")]
     a = FakeNode("qsp-a", armed)
-    await act(site, "node back", a, FakeNode("qsp-b"))
+    await bring_back(site, a, FakeNode("qsp-b"))
     assert a.written == []
 
 
@@ -97,6 +99,6 @@ async def test_a_timer_that_cannot_be_stopped_is_told_and_the_node_is_back(site:
     def stuck(said: Command) -> Result:
         return Result(said, 1 if str(said) == STOP else 0, armed(said), "")
 
-    worked, told = await act(site, "node back", FakeNode("qsp-a", stuck), FakeNode("qsp-b"))
+    worked, told = await bring_back(site, FakeNode("qsp-a", stuck), FakeNode("qsp-b"))
     assert worked
     assert told[0].startswith("squid-ha-drill-aside.timer, which a drill has left, could not be stopped: qsp-a: ")

@@ -21,6 +21,7 @@ from operations.drill.interruptible import Interrupted, run_in_order
 from operations.drill.model import DrillReport
 from operations.stacks import Misused, StackTrouble
 from providers.connection.errors import Locked, NotVerified, Refused
+from providers.connection.loop import the_loop
 from tests.support.terminal import alone
 from tests.unit.operations.drill.test_reports import scenario
 
@@ -127,8 +128,20 @@ def test_calls_that_make_no_sense_are_refused(asked: list[drilling.Options]) -> 
 def test_the_list_touches_no_host(asked: list[drilling.Options]) -> None:
     listed = json.loads(run("lab", "--list", "--json").stdout)
     assert {each["name"] for each in listed if each["lacks"]} == {"peers-disk-frozen"}
-    assert "planned-move" in run("lab", "--list", "--plug", "lab.plug:plug").stdout
     assert not asked
+
+
+def test_the_list_with_a_plug_is_of_that_plugs_own_site(
+    asked: list[drilling.Options], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SQUID_HA_LAB_RUN", "/lab/run")
+    assert "planned-move" in run("lab", "--list", "--plug", "lab.plug:plug").stdout
+    other = FakeHosts(site.model_copy(update={"ssh": site.ssh.model_copy(update={"known_hosts": None})}))
+    monkeypatch.setattr(sites, "hosts_of", lambda stack: other)
+    ended = run("lab", "--list", "--plug", "lab.plug:plug")
+    assert isinstance(ended.exception, Refused)
+    assert str(ended.exception).startswith("--plug has hold of other hosts than this site's: ")
+    assert "planned-move" in run("lab", "--list").stdout
 
 
 def test_the_list_refuses_what_the_drill_refuses(
@@ -205,6 +218,33 @@ def test_ctrl_c_takes_no_other_error_for_what_could_not_be_undone(error: Excepti
     with pytest.raises(Interrupted) as ended:
         run_in_order(work(), print)
     assert said in str(ended.value)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_drill_that_is_interrupted_before_its_first_step_never_begins() -> None:
+    """It would break things, and go on to its end, while whoever pressed Ctrl-C waits for them to be undone."""
+    busy, free, begun = threading.Event(), threading.Event(), list[str]()
+
+    def hold_up() -> None:
+        busy.set()
+        free.wait(10)
+
+    async def work() -> None:
+        begun.append("begun")
+        await asyncio.sleep(2)
+
+    def interrupt() -> None:
+        busy.wait(10)
+        time.sleep(0.3)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        time.sleep(0.3)
+        free.set()
+
+    the_loop().call_soon_threadsafe(hold_up)
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(Interrupted, match="what it had broken is undone"):
+        run_in_order(work(), lambda _: None)
+    assert begun == []
 
 
 def test_what_is_not_interrupted_has_its_result() -> None:
