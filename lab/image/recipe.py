@@ -45,6 +45,7 @@ OFFERED = (
         "nbd-client",
         "nbd-server",
         "nftables",
+        "pcs",
         "curl",
         "libxml2-utils",
         "psmisc",
