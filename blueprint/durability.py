@@ -92,7 +92,7 @@ def _full(site: Site) -> str:
     kept = f"those of {alone} are lost, because no local log has them" if alone else "the local log has them"
     if log.on_full == "stop":
         return f"Squid stops; records of its last answers are not on the mirror: {kept}"
-    noticed = "the probe notices" if traits(site).agent else "only the alert `mirror_full` announces"
+    noticed = "the probe notices" if traits(site).agent(site) else "only the alert `mirror_full` announces"
     return f"Squid serves on and drops records, which {noticed}: {kept}"
 
 

@@ -19,7 +19,7 @@ __all__ = ["squid_conf_text", "things"]
 def things(site: Site, owner: str) -> list[Thing]:
     """Profile and configuration always; agent where an engine runs Squid; rotation where there is a mirror."""
     made = [profile.thing(site, owner), squid.thing(site, owner)]
-    if site.virtual_ip is not None and traits(site).agent:
+    if site.virtual_ip is not None and traits(site).agent(site):
         made.append(_agent(site))
     if site.mirror is not None:
         made.append(rotation.thing(site, owner))

@@ -19,7 +19,8 @@ _FIRST_LINK = 5405
 
 @dataclass(frozen=True)
 class Traits:
-    """``outlived`` is the engine's own unit if Squid is to outlive it at shutdown; ``agent``: the OCF agent runs Squid.
+    """``outlived`` is the engine's own unit if Squid is to outlive it at shutdown; ``agent``: this program's OCF agent
+    runs Squid, and asks it for pages.
 
     An engine that stops Squid by a plain ``systemctl stop`` must not be outlived: while its own unit is being stopped,
     that command would wait for the order that the command itself holds up.
@@ -33,7 +34,7 @@ class Traits:
     """
 
     outlived: str
-    agent: bool
+    agent: Callable[[Site], bool]
     unwatched: Callable[[Site], str]
     frozen: str
     lags: Callable[[Site], str]
@@ -42,7 +43,17 @@ class Traits:
     ports: Mapping[int, str]
 
 
+def _adopted(site: Site, member: str) -> bool:
+    """Whether a member of the service is somebody else's, left as it was found."""
+    adopted = site.pacemaker.adopted if site.pacemaker else None
+    return adopted is not None and getattr(adopted.members, member) is not None
+
+
 def _no_pings(site: Site) -> str:
+    if _adopted(site, "squid"):
+        return (
+            "the service is adopted as it was found, so no rule of this program's moves it off a node without network"
+        )
     if site.network.public.reachable:
         return ""
     return "no address is declared under network.public.reachable, so losing the network moves nothing"
@@ -55,9 +66,14 @@ def _no_broadcasts(site: Site) -> str:
     return "lifekeeper.address.broadcast_ping is not declared true, so losing the network moves nothing"
 
 
-def _never(_site: Site) -> str:
-    """DRBD's protocol C."""
-    return ""
+def _protocol(site: Site) -> str:
+    """DRBD's protocol C, where the configuration is this program's."""
+    if not _adopted(site, "mirror"):
+        return ""
+    return (
+        "the mirror is adopted as it was found, and nothing looks at its protocol: with DRBD's A or B a write counts as"
+        " done before the other node has written it"
+    )
 
 
 def _asynchronous(site: Site) -> str:
@@ -106,17 +122,17 @@ def _lifekeeper(site: Site, node: Node) -> Iterator[Opening]:
 TRAITS: Mapping[str, Traits] = {
     "pacemaker": Traits(
         outlived="pacemaker.service",
-        agent=True,
+        agent=lambda site: not _adopted(site, "squid"),
         unwatched=_no_pings,
         frozen="",
-        lags=_never,
+        lags=_protocol,
         sits="",
         openings=_corosync,
         ports=dict.fromkeys(COROSYNC_PORTS, "Corosync") | {PACEMAKER_REMOTE_PORT: "Pacemaker"},
     ),
     "lifekeeper": Traits(
         outlived="",
-        agent=False,
+        agent=lambda _site: False,
         unwatched=_no_broadcasts,
         frozen="DataKeeper decides by itself what a disk does that finishes no write, and nobody has published it",
         lags=_asynchronous,

@@ -15,7 +15,7 @@ PLANNED = False
 
 def lacks(view: View) -> str:
     """An engine that asks Squid for an answer."""
-    asked = traits(view.site).agent
+    asked = traits(view.site).agent(view.site)
     return "" if asked else f"with `engine: {view.site.engine}` nobody asks Squid for an answer"
 
 
