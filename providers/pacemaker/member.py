@@ -14,6 +14,7 @@ from providers.pacemaker import journals, live, steps, times
 from providers.pacemaker.live import Live
 from providers.pacemaker.model import Clone, Constraint, Primitive
 from providers.pacemaker.monitor import Failure
+from providers.pacemaker.rivals import rival
 
 SLACK = 60.0
 """Seconds granted beyond an agent's own limits: election, transition, a slow tool."""
@@ -87,6 +88,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     """
     resource = _primitive(wanted)
     current = await live.settled_quorum(cluster)
+    _refuse_beside(resource, current)
     stale = await _journal(cluster, wanted, current)
     constraints = {name: tie for name, tie in wanted.constraints.items() if tie is not None}
     target = steps.Target(resource, wanted.clone, constraints, stale, wanted.beneath)
@@ -101,6 +103,17 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     if wanted.runs:
         await _wait_running(cluster, wanted, current)
     await journals.finish(cluster, [_CONSTRAINT + name for name in stale])
+
+
+def _refuse_beside(resource: Primitive, current: Live) -> None:
+    """Two that carry the same address, or mount or start the same, fight for it."""
+    if current.cib.find(resource.id).primitive is None and (other := rival(current.cib, resource)):
+        raise Refused(
+            f"the cluster has a resource `{other}` that uses what `{resource.id}` would",
+            node=current.node.name,
+            remedy="leave it as it is (`pacemaker.adopted.members`, docs/adopt.md), or delete it with the tool that "
+            f"made it, such as `pcs resource delete {other}`",
+        )
 
 
 def _edit(current: Live, target: steps.Target) -> live.Cib:

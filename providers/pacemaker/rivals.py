@@ -1,0 +1,39 @@
+"""Resources of others that do what one of this program's would: two of them side by side break the service. Pure."""
+
+from __future__ import annotations
+
+from providers.pacemaker.cib import Cib
+from providers.pacemaker.model import Primitive
+
+_BY_PARAMETER = {
+    "ocf:heartbeat:IPaddr2": "ip",
+    "ocf:heartbeat:IPaddr": "ip",
+    "ocf:linbit:drbd": "drbd_resource",
+    "ocf:heartbeat:Filesystem": "directory",
+    "ocf:squid-ha:squid": "unit",
+    "ocf:heartbeat:Squid": "squid_port",
+}
+"""Agent → the parameter that says what of a node it uses."""
+
+_KIN = {"ocf:heartbeat:IPaddr": "ocf:heartbeat:IPaddr2", "ocf:heartbeat:Squid": "ocf:squid-ha:squid"}
+_SQUID = "ocf:squid-ha:squid"
+
+
+def rival(cib: Cib, primitive: Primitive) -> str:
+    """The id of another resource that uses what ``primitive`` would; '' where there is none."""
+    used = _uses(primitive)
+    others = (each for name, each in cib.primitives().items() if name != primitive.id)
+    return next((each.id for each in others if used & _uses(each)), "")
+
+
+def _uses(primitive: Primitive) -> set[tuple[str, str]]:
+    """What of a node a resource uses, as (agent, value): an address, a mount point, a unit, a port."""
+    agent = primitive.agent
+    if agent.startswith("systemd:"):
+        unit = agent.removeprefix("systemd:")
+        return {(_SQUID, unit if "." in unit else f"{unit}.service")}
+    name = _BY_PARAMETER.get(agent)
+    values = {primitive.parameters.get(name) or ""} if name else set[str]()
+    if agent == _SQUID:
+        values.add(primitive.parameters.get("port") or "")
+    return {(_KIN.get(agent, agent), value) for value in values if value}
