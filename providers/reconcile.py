@@ -114,8 +114,8 @@ def _refuse_unknown_content(wanted: State, live: State) -> None:
     if kept:
         raise Refused(
             f"{', '.join(kept)}: adopted as it was found, and changed since; nobody here knows the old content",
-            remedy="bring it back there; or take it out of `adopted.files`, and this program writes the file; if it is to "
-            "stay as it is now, adopt it anew (docs/adopt.md)",
+            remedy="bring it back there; or take it out of `adopted.files`, and this program writes the file; if it is "
+            "to stay as it is now, adopt it anew (docs/adopt.md)",
         )
 
 
