@@ -16,6 +16,7 @@ A, B = "qsp-a", "qsp-b"
 BIN = "/opt/LifeKeeper/bin"
 MOUNT = "/mnt/mirror"
 DEVICE = "/dev/disk/by-id/virtio-data"
+# Over the clients' network, and between the nodes; the second is preferred, as the lab's site declares it.
 PATHS = (("192.0.2.11", "192.0.2.12"), ("172.16.77.11", "172.16.77.12"))
 SETTINGS = "LKCHECKINTERVAL=5\nLCMHBEATTIME=2\nLCMNUMHBEATS=5\n"
 
@@ -35,8 +36,8 @@ async def install(pair: Machines, settings: str = SETTINGS) -> None:
         await pair.sudo(name, f"printf '{settings}' > /etc/default/LifeKeeper")
         await ok(pair, name, f"lkkeyins {lifekeeper.LICENCE}")
         await ok(pair, name, "lkstart")
-        for ends in PATHS:
-            path = f"--laddr {ends[place]} --raddr {ends[1 - place]} --dest {(B, A)[place]}"
+        for priority, ends in enumerate(reversed(PATHS), start=1):
+            path = f"--laddr {ends[place]} --raddr {ends[1 - place]} --dest {(B, A)[place]} --priority {priority}"
             await ok(pair, name, f"lkcli commpath create {path}")
 
     async def alive() -> bool:

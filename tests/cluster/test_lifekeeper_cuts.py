@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(12 * 3600 if ALL else 3 * 3600)]
 
-BEFORE = ("node-1", "node-2", "lifekeeper", "paths")
+BEFORE = ("node-1", "node-2", "packages", "names", "time", "lifekeeper", "paths")
 VOLUME = ("tree-mirror", "tree-filesystem")
 SNAPSHOT = "lifekeeper-paths"
 MOST = 4
