@@ -15,7 +15,7 @@ from operations.doctor import checks, ports, reach
 from operations.doctor.model import Asked, Check, Finding, Report
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import TIMED_OUT, Command, Result
-from providers.connection.errors import HostError, TimedOut
+from providers.connection.errors import HostError, TimedOut, Unknown
 from providers.connection.ownership import read_owners
 
 
@@ -65,7 +65,9 @@ def _judged(cluster: Cluster, site: Site, every: Mapping[str, Check], answers: M
         for name, check in every.items()
         for node, each in answers.items()
         if each.results[name]
-        for finding in check.judge(
+        for finding in _findings(
+            name,
+            check,
             Asked(
                 site,
                 cluster.owner,
@@ -75,9 +77,18 @@ def _judged(cluster: Cluster, site: Site, every: Mapping[str, Check], answers: M
                 each.ours,
                 made,
                 pair_is_ours,
-            )
+                cluster.secret,
+            ),
         )
     ]
+
+
+def _findings(name: str, check: Check, asked: Asked) -> list[Finding]:
+    """What a check finds; an answer that is in no shape which it takes is a finding too."""
+    try:
+        return list(check.judge(asked))
+    except Unknown as error:
+        return [asked.problem(name.replace("_", "-"), error.message, error.remedy or "run this again")]
 
 
 async def _one(site: Site, node: Node, every: Mapping[str, Check]) -> dict[str, Sequence[Result]]:

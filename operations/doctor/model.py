@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 from blueprint.thing import Thing
 from declaration.nodes import Node
 from declaration.site import Site
+from providers.connection.cluster import no_secrets
 from providers.connection.command import Command, Result
 
 Level = Literal["ok", "note", "problem"]
@@ -58,7 +59,7 @@ class Asked:
     """What the doctor knows of one node when a check judges: its own results, and those of the same check elsewhere.
 
     ``ours``: this stack owns the node already; ``pair_is_ours``: it owns one of the site's nodes, as when this one was
-    replaced. ``things`` are what the site is made of.
+    replaced. ``things`` are what the site is made of. ``secret(name)`` is the stack's secret of that name, or None.
     """
 
     site: Site
@@ -69,6 +70,7 @@ class Asked:
     ours: bool = False
     things: Sequence[Thing] = ()
     pair_is_ours: bool = False
+    secret: Callable[[str], str | None] = no_secrets
 
     @property
     def unasked(self) -> list[str]:

@@ -1,42 +1,75 @@
-"""The mirror's disk: there, blank or this site's own, of one size on both nodes."""
+"""The mirror's disk: there, blank or this site's own, of one size on both nodes; or that of an adopted mirror."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from blueprint import paths
+from blueprint.site import things
+from blueprint.thing import Thing
 from blueprint.traits import traits
 from declaration.nodes import Node
 from declaration.site import Site
 from operations.doctor.disks import unreadable
 from operations.doctor.model import Asked, Finding
-from providers.connection.command import Command, Result
+from providers.connection.command import Command, Result, script
+from providers.host.digest import AS_FOUND
 from providers.storage import device
+from providers.storage import found as somebodys
 from providers.storage.device import Disk
 
 NAME = "disk"
 SMALLEST = 64 * 1024 * 1024
 
+# $1 resource. The minor number of each of its volumes, as its configuration says: their names there may be links.
+_MINORS = r"""
+command -v drbdadm >/dev/null || exit 0
+drbdadm sh-minor "$1" 2>/dev/null </dev/null
+true
+"""
+
 
 def commands(site: Site, node: Node) -> Sequence[Command]:
-    """What lsblk and wipefs say; nothing without a mirror."""
-    return device.read(site.mirror.device_on(node)) if site.mirror else []
+    """What lsblk and wipefs say, and DRBD of a mirror that was adopted; nothing without a mirror."""
+    if site.mirror is None:
+        return []
+    adopted = _adopted(things(site, "doctor/doctor"))
+    return [*device.read(site.mirror.device_on(node)), *(_of_drbd(adopted) if adopted else [])]
+
+
+def _adopted(listed: Sequence[Thing]) -> somebodys.Wanted | None:
+    """The mirror that somebody else has set up, and that is looked at and never written; None for this site's own."""
+    return next((thing.inputs for thing in listed if isinstance(thing.inputs, somebodys.Wanted)), None)
+
+
+def _of_drbd(adopted: somebodys.Wanted) -> list[Command]:
+    label = f"drbdadm sh-minor {adopted.resource}"
+    return [somebodys.DIGESTS, script(_MINORS, adopted.resource, reads=True, label=label)]
 
 
 def judge(asked: Asked) -> Iterator[Finding]:
-    """Nothing is ever written to a disk that carries something, so that is what stands in the way."""
+    """Nothing is ever written to a disk that carries something, so that is what stands in the way.
+
+    To the disk of a mirror that was adopted nothing is written in any case: it has to carry that mirror.
+    """
     mirror = asked.site.mirror
     if mirror is None:
         return
-    path = mirror.device_on(asked.node)
-    disk = _disk(path, asked.results)
+    path, adopted = mirror.device_on(asked.node), _adopted(asked.things)
+    disk = _disk(path, asked.results, "" if adopted else paths.MIRROR_VOLUME)
     if disk.identity is None:
-        setting = f"`mirror_device` of {asked.node.name}" if asked.node.mirror_device else "`mirror.device`"
-        yield asked.problem(NAME, f"there is no block device {path}", f"attach the disk, or correct {setting}")
+        remedy = f"attach the disk, or correct {_setting(asked.node)}"
+        yield asked.problem(NAME, f"there is no block device {path}", remedy)
         return
-    yield unreadable(asked, NAME, path, asked.results[1]) or _content(asked, path, disk)
     size = int(disk.identity.size)
-    if size < SMALLEST:
+    broken = unreadable(asked, NAME, path, asked.results[1])
+    if broken:
+        yield broken
+    elif adopted:
+        yield from _somebodys(asked, adopted, path, disk)
+    else:
+        yield _taken_over(asked, path, disk) or _content(asked, path, disk)
+    if size < SMALLEST and not adopted:
         yield asked.problem(NAME, f"{path} has only {size} bytes", "declare a larger disk")
     for name, results in asked.others.items():
         there = mirror.device_on(asked.site.node(name))
@@ -45,18 +78,40 @@ def judge(asked: Asked) -> Iterator[Finding]:
             which = "" if there == path else f"{there} "
             sizes = f"{path} has {size} bytes here and {which}{other.identity.size} on {name}"
             yield asked.note(NAME, f"{sizes}: the smaller counts")
-    if not path.startswith("/dev/disk/by-"):
+    # DRBD's own configuration names the disk of an adopted one, and nobody here changes that.
+    if not path.startswith("/dev/disk/by-") and not adopted:
         yield asked.note(
             NAME, f"{path} is a name by order of discovery", "declare the disk's own name below /dev/disk/by-id"
         )
 
 
-def _disk(path: str, results: Sequence[Result]) -> Disk:
-    return device.parse(path, paths.MIRROR_VOLUME, results[0].stdout, results[1].stdout)
+def _disk(path: str, results: Sequence[Result], volume: str = "") -> Disk:
+    return device.parse(path, volume, results[0].stdout, results[1].stdout)
+
+
+def _setting(node: Node) -> str:
+    return f"`mirror_device` of {node.name}" if node.mirror_device else "`mirror.device`"
+
+
+def _sits(asked: Asked, disk: Disk) -> bool:
+    """Whether nothing is on the disk but what the engine's mirrors put there."""
+    return bool(disk.uses) and all(use.split()[0] == traits(asked.site).sits for use in disk.uses)
+
+
+def _taken_over(asked: Asked, path: str, disk: Disk) -> Finding | None:
+    """A mirror that the declaration accepts, before the `up` that makes it this site's."""
+    bears = _sits(asked, disk) or (disk.metadata and not disk.uses)
+    if asked.ours or not asked.site.takeover or not bears:
+        return None
+    return asked.note(
+        NAME,
+        f"{path} bears a mirror ({', '.join(disk.uses) or 'DRBD'}); `takeover: true` accepts that",
+        "see that it is the one which this site declares; take `takeover` out again after one `up`",
+    )
 
 
 def _content(asked: Asked, path: str, disk: Disk) -> Finding:
-    if disk.uses and asked.ours and all(use.split()[0] == traits(asked.site).sits for use in disk.uses):
+    if asked.ours and _sits(asked, disk):
         return asked.ok(NAME, f"{path} bears this site's mirror ({', '.join(disk.uses)})")
     if disk.uses:
         free = "look what that is: this site owns the node" if asked.ours else "free it"
@@ -75,3 +130,38 @@ def _content(asked: Asked, path: str, disk: Disk) -> Finding:
             NAME, f"{path} is not blank: {kinds}", "declare a blank disk, or `wipefs --all` once its data is elsewhere"
         )
     return asked.ok(NAME, f"{path} is blank")
+
+
+def _somebodys(asked: Asked, adopted: somebodys.Wanted, path: str, disk: Disk) -> Iterator[Finding]:
+    """Whether DRBD knows the resource as it was found, and whether it is on this disk."""
+    name = adopted.resource
+    known, wanted = somebodys.digests(asked.out[2]).get(name), adopted.nodes[asked.node.name].configuration
+    if known is None:
+        yield asked.problem(
+            NAME,
+            f"DRBD knows no resource `{name}`, which was adopted as it was found",
+            "bring its configuration back there, or take it out of `pacemaker.adopted`",
+        )
+        return
+    if AS_FOUND + known != wanted:
+        yield asked.problem(
+            NAME,
+            f"the configuration of the mirror `{name}` is not the one that was adopted, and `up` refuses to change it",
+            "bring it back there; if it is to stay as it is now, adopt it anew (docs/adopt.md)",
+        )
+    others = [use for use in disk.uses if not _is_volume(use.rpartition(" ")[2], asked.out[3].split())]
+    which = f"see which disk it has (`drbdadm sh-ll-dev {name}`), and correct {_setting(asked.node)}"
+    if others:
+        yield asked.problem(
+            NAME, f"{path} shall bear the mirror `{name}`, which was adopted, and is in use: {', '.join(others)}", which
+        )
+    elif disk.uses or disk.metadata:
+        yield asked.ok(NAME, f"{path} bears the mirror `{name}`, adopted as it was found")
+    else:
+        there = ", ".join(sorted({each.type for each in disk.content})) or "it is blank"
+        yield asked.note(NAME, f"{path} does not bear the mirror `{name}`, which was adopted: {there}", which)
+
+
+def _is_volume(holder: str, minors: Sequence[str]) -> bool:
+    """Whether what sits on the disk is the resource's; where DRBD did not tell its minors, any of DRBD's is."""
+    return holder in {f"/dev/drbd{minor}" for minor in minors} if minors else holder.startswith("/dev/drbd")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from blueprint import names
+from blueprint.engines.pacemaker.found import adopted_of
 from blueprint.site import things
 from declaration.engines.pacemaker import Sbd
 from declaration.nodes import Node
@@ -13,7 +14,7 @@ from declaration.site import Site
 from operations.doctor.disks import unreadable
 from operations.doctor.model import Asked, Finding
 from providers.connection.command import Command, Result, command, script
-from providers.pacemaker.sbd import AREA
+from providers.pacemaker.sbd import AREA, Header, parse
 from providers.storage import device
 from providers.storage.device import Disk
 
@@ -88,11 +89,8 @@ def _content(asked: Asked, sbd: Sbd, disk: Disk) -> Finding:
         return unreadable(asked, NAME, sbd.device, look) or asked.problem(
             NAME, f"nobody could tell what is on {sbd.device}", "run this again"
         )
-    # The disk is shared: a node that was replaced owns nothing yet, and the survivor fences with these slots.
-    if beginning == "slots" and not (asked.ours or asked.pair_is_ours):
-        return _slots_of_whom(asked, sbd)
     if beginning == "slots":
-        return asked.ok(NAME, f"{sbd.device} bears slots of this site")
+        return _slots(asked, sbd, dump)
     if disk.identity is not None and int(disk.identity.size) < AREA:
         return asked.problem(
             NAME, f"{sbd.device} has only {disk.identity.size} bytes", f"declare a disk of at least {AREA} bytes"
@@ -112,6 +110,29 @@ def _beginning(dump: Result, look: Result) -> Beginning | None:
         return "slots"
     found: dict[str, Beginning] = {"slots": "slots", "blank": "blank", "data": "data"}
     return found.get(look.stdout.strip()) if look.exit_code == 0 else None
+
+
+def _slots(asked: Asked, sbd: Sbd, dump: Result) -> Finding:
+    if adopted_of(asked.site) is not None:
+        return _adopted(asked, sbd, parse(dump.stdout) if dump.exit_code == 0 else None)
+    # The disk is shared: a node that was replaced owns nothing yet, and the survivor fences with these slots.
+    if not (asked.ours or asked.pair_is_ours):
+        return _slots_of_whom(asked, sbd)
+    return asked.ok(NAME, f"{sbd.device} bears slots of this site")
+
+
+def _adopted(asked: Asked, sbd: Sbd, header: Header | None) -> Finding:
+    """Slots of a cluster that somebody else has built: used as they are, and never made anew."""
+    declared = (round(sbd.watchdog_timeout.seconds), round(sbd.message_timeout.seconds))
+    found = (header.watchdog_timeout, header.message_timeout) if header else None
+    if found and found != tuple(map(str, declared)):
+        return asked.problem(
+            NAME,
+            f"{sbd.device} bears slots of the cluster that was adopted, with the timeouts {found[0]} s (watchdog) and "
+            f"{found[1]} s (messages), but {declared[0]} s and {declared[1]} s are declared",
+            "declare the timeouts that are there: `fencing.sbd.watchdog_timeout` and `message_timeout`",
+        )
+    return asked.ok(NAME, f"{sbd.device} bears slots, adopted with the cluster as they were found")
 
 
 def _slots_of_whom(asked: Asked, sbd: Sbd) -> Finding:

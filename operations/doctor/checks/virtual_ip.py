@@ -43,6 +43,12 @@ def judge(asked: Asked) -> Iterator[Finding]:
     taken = "answers" in asked.out[0].split() or "lladdr" in asked.out[0]
     if holders and asked.ours:
         yield asked.ok(NAME, f"{address} is on {' and '.join(holders)}, which this stack owns")
+    elif asked.node.name in holders and asked.site.takeover:
+        yield asked.note(
+            NAME,
+            f"{address} is on this node already; `takeover: true` accepts that",
+            "see that the service which is taken over has put it there, and not the node's network configuration",
+        )
     elif asked.node.name in holders:
         yield asked.problem(
             NAME,

@@ -36,9 +36,12 @@ def ask(site: Site) -> Callable[..., Asked]:
         pair_is_ours: bool = False,
         of: Site = site,
         node: str = "qsp-a",
+        secrets: Mapping[str, str] | None = None,
     ) -> Asked:
         there = {name: results(each) for name, each in (others or {}).items()}
         listed = things(of, "squid-ha/lab")
-        return Asked(of, "squid-ha/lab", of.node(node), results(answers), there, ours, listed, pair_is_ours)
+        told = results(answers)
+        secret = (secrets or {}).get
+        return Asked(of, "squid-ha/lab", of.node(node), told, there, ours, listed, pair_is_ours, secret)
 
     return made

@@ -21,13 +21,14 @@ from operations import doctor as package
 from operations import site as sites
 from operations.cli import doctor as cli
 from operations.doctor import ports
+from operations.doctor.checks import disk
 from operations.doctor.examine import examine
 from operations.doctor.model import Finding, Report
 from operations.doctor.show import render
 from operations.stacks import StackTrouble
 from providers.connection.access import ConnectionSettings
 from providers.connection.command import Command, Result, command
-from providers.connection.errors import HostError, Refused, SudoRefused, TimedOut
+from providers.connection.errors import HostError, Refused, SudoRefused, TimedOut, Unknown
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.loop import run_sync
 from providers.connection.translate import as_host_error, host_key_refused
@@ -115,6 +116,21 @@ async def test_nobody_is_told_to_blank_the_fencing_disk_while_the_survivor_does_
     (found,) = [each for each in report.findings if each.check == "fencing" and "virtio-sbd" in each.sentence]
     assert "qsp-b was not asked" in found.sentence
     assert "blank" not in found.remedy
+
+
+async def test_an_answer_that_is_not_understood_is_a_finding_and_hides_no_other(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judge(asked: object) -> list[Finding]:
+        raise Unknown("what lsblk said is not understood")
+
+    monkeypatch.setattr(disk, "judge", judge)
+    node = FakeNode("qsp-a", lambda command: "[]" if command.argv[0] == "ip" else "")
+    report = await examine(fake_cluster(node), site, "lab")
+    (found,) = [each for each in report.findings if each.check == "disk"]
+    assert (found.level, found.sentence) == ("problem", "what lsblk said is not understood")
+    assert found.remedy
+    assert any(each.check == "platform" for each in report.findings)
 
 
 async def test_each_command_that_does_not_end_is_told_by_its_own_limit(site: Site) -> None:
@@ -250,7 +266,7 @@ async def reported(cluster: object, site: object, stack: str) -> Report:
 
 @pytest.mark.parametrize(
     ("stacks", "code"),
-    [(["ready"], 0), (["problem"], 3), (["gone"], 4), (["ready", "gone"], 4), (["gone", "problem"], 3)],
+    [(["ready"], 0), (["problem"], 3), (["gone"], 4), (["ready", "gone"], 4), (["gone", "problem"], 4)],
 )
 def test_exit_codes_and_one_document(stacks: list[str], code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sites, "hosts_of", FakeHosts)
@@ -281,8 +297,9 @@ def test_a_stack_that_cannot_be_used_is_a_finding_and_hides_no_other(monkeypatch
     monkeypatch.setattr(sites, "hosts_of", hosts_of)
     monkeypatch.setattr(package, "examine", looked_at)
     named = ["ready", *errors, "odd", "gone"]
+    assert alone(cli.command, named[:-1]).exit_code == 3
     done = alone(cli.command, [*named, "--json"])
-    assert done.exit_code == 3, done.output
+    assert done.exit_code == 4, done.output
     reports = json.loads(done.stdout)["stacks"]
     assert [(each["stack"], each["findings"][0]["check"]) for each in reports] == [
         (name, {"ready": "disk", "gone": "ssh"}.get(name, "stack")) for name in named
