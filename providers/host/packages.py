@@ -1,6 +1,6 @@
 """Packages on all nodes, installed without letting the distribution start what the cluster shall start.
 
-In a cluster that runs already this happens in maintenance mode (`providers.host.maintenance`).
+In a cluster that runs already its engine leaves all alone meanwhile (`providers.host.maintenance`).
 
 Found stays found: what was installed before is neither journalled as made nor removed. What an installation brings
 (packages with dependencies, accounts, state directories) and what it displaces by a conflict is taken from two
@@ -64,9 +64,9 @@ async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
 
 
 async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:
-    """Install what is missing, on all nodes at once, and in maintenance mode where the cluster runs.
+    """Install what is missing, on all nodes at once; where a cluster runs, its engine leaves all alone meanwhile.
 
-    Raises `CommandFailed` with apt's own words.
+    Raises `CommandFailed` with apt's own words, and what `maintenance.held` does.
     """
     entries = await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.nodes))
     missing = {name: _missing(wanted, observed, name) for name in wanted.nodes}

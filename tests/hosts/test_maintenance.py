@@ -5,31 +5,17 @@ import pytest
 from providers.connection.loop import run_sync
 from providers.connection.pool import close_all
 from providers.host import packages
-from providers.host.maintenance import MARK
+from providers.host.maintenance.pacemaker import MARK
+from tests.support.restarter import offered
 from tests.support.sites import on_containers
 from tests.support.stack import DRIFT, Stack
 from tests.support.things import Site, site
 
 pytestmark = pytest.mark.spare
 
-# A package such as an upgrade brings: its script restarts what the cluster runs on, and notes the mode it found.
-RESTARTER = r"""
-set -e
-mkdir -p /root/restarter/DEBIAN /srv/extra && cd /root
-printf 'Package: restarter\nVersion: 1\nArchitecture: all\n' >restarter/DEBIAN/control
-printf 'Maintainer: nobody <n@example.org>\nDescription: restarts\n' >>restarter/DEBIAN/control
-cat >restarter/DEBIAN/postinst <<'END'
-#!/bin/sh
+RESTART = """
 crm_attribute --type crm_config --name maintenance-mode --query --quiet >/run/mode-seen 2>/dev/null || true
 systemctl restart corosync.service pacemaker.service
-END
-chmod 755 restarter/DEBIAN/postinst
-dpkg-deb --root-owner-group --build restarter /srv/extra/restarter.deb >/dev/null
-cd /srv/extra
-{ dpkg-deb --field restarter.deb; echo 'Filename: ./restarter.deb'; echo "Size: $(stat -c %s restarter.deb)"
-  echo "SHA256: $(sha256sum restarter.deb | cut -d' ' -f1)"; } >Packages
-echo 'deb [trusted=yes] file:/srv/extra ./' >/etc/apt/sources.list.d/extra.list
-apt-get -qq update
 """
 ACTIVE = "crm_resource --resource address --locate 2>&1 | sed -n 's/.*running on: *//p'"
 PID = "systemctl show -P MainPID squid"
@@ -66,7 +52,7 @@ def test_an_upgrades_restart_does_not_fail_over(deployed, hosts, pair):
     active = hosts.sh("qsp-a", ACTIVE).strip()
     pid = hosts.sh(active, PID)
     for name in pair.names:
-        hosts.sh(name, RESTARTER)
+        hosts.sh(name, offered(RESTART))
     wanted = packages.Wanted(nodes={name: {"restarter": "installed"} for name in pair.names})
     hosts.apply("host.packages", "extra", wanted)
     for name in pair.names:

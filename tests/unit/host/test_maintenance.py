@@ -1,4 +1,4 @@
-"""Maintenance mode around package changes, on nodes that are functions."""
+"""Pacemaker's maintenance mode around package changes, on nodes that are functions."""
 
 from pathlib import Path
 
@@ -8,7 +8,8 @@ from providers.connection.command import Command, Result
 from providers.connection.errors import CommandFailed, TimedOut
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.host import maintenance
-from providers.host.maintenance import MARK, Standing, parse
+from providers.host.maintenance import pacemaker
+from providers.host.maintenance.pacemaker import MARK, Standing, parse
 
 RECORDED = Path(__file__).parents[2] / "recorded/pacemaker"
 
@@ -52,8 +53,8 @@ def marks(journals: FakeJournals) -> set[str]:
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    monkeypatch.setattr(maintenance, "BACK_WITHIN", 0.0)
-    monkeypatch.setattr(maintenance, "ATTRIBUTES_WITHIN", 0.0)
+    monkeypatch.setattr(pacemaker, "BACK_WITHIN", 0.0)
+    monkeypatch.setattr(pacemaker, "ATTRIBUTES_WITHIN", 0.0)
 
 
 def test_what_pacemaker_says_of_nodes_and_attributes():

@@ -3,21 +3,22 @@
 In maintenance mode Pacemaker starts, stops and moves nothing, and a Pacemaker or Corosync that a package's own script
 restarts finds its services running and fails nothing over. It is left again when every node and every node attribute is
 back: earlier the service would go to the node where they came back first. What it was before is in the journal from
-before it is entered until after it is left, so that a run that was cut off is followed by one that leaves it.
+before it is entered until after it is left.
 
 Facts: crm_attribute(8), crm_mon(8).
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command, script
-from providers.connection.errors import HostError, TimedOut
+from providers.connection.errors import TimedOut
+from providers.host.maintenance.pause import Leave
 from providers.host.waiting import until
 
 MARK = "pending-maintenance"
@@ -52,32 +53,16 @@ def parse(text: str) -> Standing | None:
     return Standing(online, frozenset(attributes)) if online else None
 
 
-async def held(cluster: Cluster, names: Sequence[str], work: Callable[[], Awaitable[None]]) -> None:
-    """Do ``work``, which changes packages on these nodes, in maintenance mode if one of them is in a running cluster.
-
-    With no names it only leaves what a run that was cut off has entered. Raises `TimedOut` when the cluster does not
-    come back; it is in maintenance mode then.
-    """
-    before = await _enter(cluster, names)
-    try:
-        await work()
-    except HostError:
-        # What failed is what the person has to know; what cannot be left now is left by the next run.
-        with contextlib.suppress(HostError):
-            await leave(cluster, before)
-        raise
-    await leave(cluster, before)
-
-
 async def _standing(node: Node) -> Standing | None:
     return parse((await node.run(_READ)).stdout)
 
 
-async def _enter(cluster: Cluster, names: Sequence[str]) -> Standing | None:
-    seen = await cluster.each(_standing, names) if names else {}
+async def enter(cluster: Cluster, names: Sequence[str]) -> Leave:
+    """Enter it if one of these nodes is in a running cluster."""
+    seen = await cluster.each(_standing, names)
     running = [name for name, standing in seen.items() if standing is not None]
     if not running:
-        return None
+        return partial(leave, cluster)
     node = cluster.node(running[0])
     found = await node.run(command(*_PROPERTY, "--query", "--quiet", ok=None, reads=True))
     before = found.stdout.strip() if found.exit_code == 0 else ""
@@ -85,11 +70,14 @@ async def _enter(cluster: Cluster, names: Sequence[str]) -> Standing | None:
     cluster.progress(f"{node.name}: maintenance mode while packages change; the service runs on")
     await node.run(command(*_PROPERTY, "--update", "true"))
     await node.run(command("crm_resource", "--wait", "--timeout=60", ok=None, timeout=90, reads=True))
-    return seen[node.name]
+    return partial(leave, cluster, seen[node.name])
 
 
 async def leave(cluster: Cluster, before: Standing | None = None) -> None:
-    """Bring maintenance mode back to what the journal says it was, once the cluster is as complete as ``before``."""
+    """Bring maintenance mode back to what the journal says it was, once the cluster is as complete as ``before``.
+
+    Raises `TimedOut` when it does not come back; it is in maintenance mode then.
+    """
     entries = await cluster.each(lambda node: cluster.journal(node).entries())
     marked = [name for name, known in entries.items() if MARK in known]
     if not marked:

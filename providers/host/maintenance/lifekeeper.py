@@ -1,0 +1,131 @@
+"""LifeKeeper's checks paused on a node while its packages change: what a package's script stops has not failed.
+
+With LKCHECKINTERVAL=0 LifeKeeper checks nothing of what is in service on this node, and neither repairs nor moves it.
+A node that is lost is taken over as ever: that is the heartbeat's. The interval is read by lkcheck when it starts, and
+LifeKeeper starts that again whenever it ends: from then on no further check begins. One that is under way has the
+seconds until apt runs the first script. What was set before is in the journal from before it is changed until after it
+is set back. A LifeKeeper that is stopped (`squid-ha maintenance on`, a node aside) is left as it is.
+
+Facts: SIOS's manuals, *Maintaining a LifeKeeper Protected System*.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Sequence
+from functools import partial
+
+from providers.connection.cluster import Cluster, Node
+from providers.connection.command import command, script
+from providers.connection.errors import HostError, Refused
+from providers.connection.files import Found, read_files, write_file
+from providers.host.maintenance.pause import Leave
+
+MARK = "pending-checks"
+"""Under it stands what was set: what comes behind the ``=``, or nothing where no line sets it."""
+PATH = "/etc/default/LifeKeeper"
+PAUSED = "0"
+
+_RUNS = script(
+    "/opt/LifeKeeper/bin/lktest >/dev/null 2>&1 || exit 0\n"
+    "command -v killall >/dev/null && echo runs || echo runs, no killall",
+    label="lktest, where LifeKeeper is installed",
+    reads=True,
+)
+# Without one to end there is none that has read anything; killall says that by its exit code.
+_READ_ANEW = command("killall", "lkcheck", ok=None)
+_KEY = r"^([ \t]*(?:export[ \t]+)?LKCHECKINTERVAL=)"
+_SET = re.compile(_KEY + r"(.*)$", re.MULTILINE)
+_LINE = re.compile(_KEY + r".*\n?", re.MULTILINE)
+
+
+def interval(text: str) -> str:
+    """What a file of settings sets, as it stands there; the last line counts, and '' is none."""
+    found = _SET.findall(text)
+    return found[-1][1] if found else ""
+
+
+def changed(text: str, value: str) -> str:
+    """``text`` with this set instead, or nothing where it is ''; all else stays as it is, in its place."""
+    if not value:
+        return _LINE.sub("", text)
+    if _SET.search(text):
+        return _SET.sub(lambda match: match[1] + value, text)
+    end = "" if text.endswith("\n") or not text else "\n"
+    return f"{text}{end}LKCHECKINTERVAL={value}\n"
+
+
+async def enter(cluster: Cluster, names: Sequence[str]) -> Leave:
+    """Pause the checks on those of the nodes where LifeKeeper runs. Raises `Refused` where that cannot be done."""
+    told = await cluster.each(lambda node: node.run(_RUNS), names)
+    running = [name for name, result in told.items() if result.stdout.strip()]
+    for name in running:
+        if told[name].stdout.strip() != "runs":
+            raise Refused(
+                "LifeKeeper's checks cannot be paused while packages change: killall is not installed",
+                node=name,
+                remedy="install psmisc there, which has it, then run again",
+            )
+    found = await cluster.each(_file, running)
+    try:
+        await cluster.each(lambda node: _pause(cluster, node, found[node.name]), running)
+    except HostError:
+        with contextlib.suppress(HostError):
+            await leave(cluster)
+        raise
+    return partial(leave, cluster)
+
+
+async def leave(cluster: Cluster) -> None:
+    """Set on each node what its journal says was set; what somebody else has set meanwhile stays.
+
+    A node that does not answer keeps no other without its checks.
+    """
+    await cluster.each(lambda node: _resume(cluster, node))
+
+
+give_up = leave
+
+
+async def _pause(cluster: Cluster, node: Node, found: Found) -> None:
+    await cluster.journal(node).record({MARK: interval(_text(found))})
+    cluster.progress(f"{node.name}: LifeKeeper checks nothing while packages change; the service runs on")
+    await _write(node, found, PAUSED)
+    await node.run(_READ_ANEW)
+
+
+async def _resume(cluster: Cluster, node: Node) -> None:
+    journal = cluster.journal(node)
+    before = (await journal.entries()).get(MARK)
+    if before is None:
+        return
+    found = await _file(node)
+    if interval(_text(found)) == PAUSED:
+        await _write(node, found, before)
+    # Also where it is set back already: a run may have been cut off just before this.
+    await node.run(_READ_ANEW)
+    await journal.drop([MARK])
+
+
+async def _file(node: Node) -> Found:
+    found = (await read_files(node, [PATH]))[PATH]
+    if found.kind not in ("file", "absent"):
+        raise Refused(
+            f"LifeKeeper's checks cannot be paused while packages change: {PATH} is no regular file",
+            node=node.name,
+            remedy="put the file itself there, then run again",
+        )
+    return found
+
+
+def _text(found: Found) -> str:
+    """In a coding that has a character for every byte: what is not understood is written back as it was."""
+    return found.content.decode("latin-1")
+
+
+async def _write(node: Node, found: Found, value: str) -> None:
+    text = _text(found)
+    if interval(text) != value:
+        mode, owner = found.mode or "0644", found.owner or "root:root"
+        await write_file(node, PATH, changed(text, value).encode("latin-1"), mode=mode, owner=owner)
