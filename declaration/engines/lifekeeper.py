@@ -39,6 +39,7 @@ FileTag = Annotated[
 ]
 Priority = Annotated[int, Field(ge=1, le=999)]
 PathPriority = Annotated[int, Field(ge=1, le=99)]
+Number = Annotated[int, Field(ge=1)]
 
 CUSTOMARY_PRIORITIES = (1, 10)
 """What the wizards propose for the first and the second node; the lower one is preferred."""
@@ -93,6 +94,13 @@ class Replication(Settings):
     """Where changes are kept in mind while the other node is gone; customary: `/opt/LifeKeeper/bitmap_` and the mount
     point with `_` for `/`."""
 
+    speed_limit: Number | None = None
+    """The most that a resynchronisation takes, from the next one on (500000 after an installation). SIOS names no unit;
+    Linux's md, which does it, counts in KB/s."""
+
+    speed_limit_min: Number | None = None
+    """What a resynchronisation may take beside other work, in the same unit (20000 after an installation)."""
+
 
 class Address(Settings):
     """How LifeKeeper watches the virtual IP; what is left out stays as it is on the nodes."""
@@ -102,6 +110,29 @@ class Address(Settings):
 
     link_check: bool | None = None
     """Whether the interface's link is looked at; some virtual network cards have none."""
+
+    ping_tries: Number | None = None
+    """How many pings a check makes before the address counts as failed (3 after an installation)."""
+
+    ping_time: Duration | None = None
+    """Whole seconds that a check waits for the answer to one ping (1s after an installation)."""
+
+    check_timeout: Duration | None = None
+    """Whole seconds after which a check that has not ended counts as failed (12s after an installation)."""
+
+
+class FailoverConfirmation(Settings):
+    """What becomes of a failover that LifeKeeper asks a person about, where nobody answers by `lk_confirmso`.
+
+    Whether it asks is a flag on each node (Confirm Failover in LifeKeeper's own interface), which no setting here sets.
+    What is left out stays as it is on the nodes.
+    """
+
+    unanswered: Literal["proceed", "block"] | None = None
+    """The failover takes place (`proceed`, so after an installation), or the service stays down (`block`)."""
+
+    wait: Duration | None = None
+    """Whole seconds to wait for the answer (600s after an installation); `0s`: nobody is waited for."""
 
 
 class Heartbeat(Settings):
@@ -208,6 +239,9 @@ class LifeKeeper(Settings):
 
     heartbeat: Heartbeat | None = None
     """How a node's silence is noticed; without it, it stays as it is (5s, 3 times, after an installation)."""
+
+    failover_confirmation: FailoverConfirmation = FailoverConfirmation()
+    """What becomes of a failover that waits for a person."""
 
     quorum: Quorum | None = None
     """What keeps a node that is cut off from going on; without it, it stays as it is."""

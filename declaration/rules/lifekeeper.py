@@ -98,14 +98,31 @@ def times_are_whole(site: Site) -> Iterator[Mistake]:
     """LifeKeeper counts in whole seconds."""
     if site.lifekeeper is None:
         return
+    address, heartbeat, quorum = site.lifekeeper.address, site.lifekeeper.heartbeat, site.lifekeeper.quorum
     given: dict[str, Duration | None] = {
+        "address.ping_time": address.ping_time,
+        "address.check_timeout": address.check_timeout,
         "check_interval": site.lifekeeper.check_interval,
-        "heartbeat.interval": site.lifekeeper.heartbeat.interval if site.lifekeeper.heartbeat else None,
-        "quorum.timeout": site.lifekeeper.quorum.timeout if site.lifekeeper.quorum else None,
+        "heartbeat.interval": heartbeat.interval if heartbeat else None,
+        "quorum.timeout": quorum.timeout if quorum else None,
     }
     for name, value in given.items():
         if value is not None and (value.milliseconds < 1_000 or not value.is_whole):  # noqa: PLR2004
             yield Mistake(f"lifekeeper.{name}", value, "whole seconds, at least `1s`")
+    wait = site.lifekeeper.failover_confirmation.wait
+    if wait is not None and not wait.is_whole:
+        yield Mistake("lifekeeper.failover_confirmation.wait", wait, "whole seconds; `0s` waits for nobody")
+
+
+@rule("lifekeeper")
+def speeds_are_a_range(site: Site) -> Iterator[Mistake]:
+    """The least speed of a resynchronisation is not above the most."""
+    if site.lifekeeper is None:
+        return
+    least, most = site.lifekeeper.replication.speed_limit_min, site.lifekeeper.replication.speed_limit
+    if least is not None and most is not None and least > most:
+        expected = f"at most `lifekeeper.replication.speed_limit`, {most}"
+        yield Mistake("lifekeeper.replication.speed_limit_min", str(least), expected)
 
 
 @rule("lifekeeper", "mirror", "virtual_ip")

@@ -26,20 +26,10 @@ from providers.storage.mount_point import MountPoint
 def _create(wanted: Member, source: str) -> list[Step]:
     mirror = cast("Wanted", wanted)
     hierarchy = "existing" if mirror.kept else mirror.hierarchy
-    values = {
-        "tag": mirror.tag,
-        "mode": mirror.mode,
-        "device": mirror.device_on(source),
-        "fstype": mirror.fstype,
-        "mount_point": mirror.mount_point,
-        "fstag": mirror.fstag,
-        "hierarchy": hierarchy,
-        "bitmap": mirror.bitmap,
-    }
     made = there(mirror.tag, source)
     both = _both(source, mirror)
     again = Line(source, "lkcli resource delete", "Delete what was left half made", {"tag": mirror.tag})
-    create = Line(source, "lkcli resource create dk", _PAGES[hierarchy], values)
+    create = _creation(mirror, source, hierarchy)
     whole = [
         Step(again, lambda seen: both(seen) or not made(seen), mirror_data.left_by_us(mirror, source), fresh=False),
         Step(create, both, mirror_data.fit(mirror, source, hierarchy)),
@@ -52,6 +42,35 @@ def _create(wanted: Member, source: str) -> list[Step]:
     return [whole[0], Step(mount, both, fresh=False, unless=mirror_data.mounted(mirror, source)), whole[1]]
 
 
+def _creation(mirror: Wanted, source: str, hierarchy: str) -> Line:
+    """`lkcli`, or the kit's own script, in whose line alone SIOS has published the option for the bitmap.
+
+    What else that script takes is known of a new filesystem only.
+    """
+    values = {
+        "tag": mirror.tag,
+        "mode": mirror.mode,
+        "device": mirror.device_on(source),
+        "fstype": mirror.fstype,
+        "mount_point": mirror.mount_point,
+        "fstag": mirror.fstag,
+        "bitmap": mirror.bitmap,
+    }
+    page = _PAGES[hierarchy]
+    if mirror.bitmap and hierarchy == "new" and mirror.route == "documented":
+        return Line(source, "netraid create", page, {**values, **_PUBLISHED})
+    return Line(source, "lkcli resource create dk", page, {**values, "hierarchy": hierarchy})
+
+
+_PUBLISHED = {
+    "hierarchy": "Replicate New Filesystem",
+    "switchback": "intelligent",
+    "x": "",
+    "e": "",
+    "z": "no",
+    "w": "",
+}
+"""As in SIOS's script: what four of the options mean is unknown, and above a mirror there is no other switchback."""
 _PAGES = {
     "new": "Create Resource: Data Replication, Replicate New Filesystem",
     "existing": "Create Resource: Data Replication, Replicate Existing Filesystem",

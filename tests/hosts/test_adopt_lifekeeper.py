@@ -12,6 +12,7 @@ import pytest
 
 from lab import lifekeeper
 from tests.hosts.test_adopt import BY_HAND, CHRONY, adopt, files_of, fresh, written
+from tests.support.lifekeeper_lists import differing, lists
 from tests.support.stack import Run, Stack
 from tests.support.things import Site, difference, site
 
@@ -30,7 +31,7 @@ cat >/etc/chrony/chrony.conf <<'END'
 systemctl restart squid chrony; systemctl enable -q chrony; systemctl disable -q squid
 chronyc waitsync 60 0.5 0 1
 {lifekeeper.MEDIA}/setup
-printf '%s\\n' LKCHECKINTERVAL=5 LCMHBEATTIME=1 LCMNUMHBEATS=8 NOBCASTPING=1 CONFIRMSODEF=1 >/etc/default/LifeKeeper
+printf '%s\\n' LKCHECKINTERVAL=5 LCMHBEATTIME=1 LCMNUMHBEATS=8 NOBCASTPING=1 REMOTETIMEOUT=800 >/etc/default/LifeKeeper
 {BIN}/lkkeyins {lifekeeper.LICENCE}
 {BIN}/lkstart
 """
@@ -52,6 +53,7 @@ lkcli resource create ip --tag office-second-ip --ipaddr 192.0.2.77 --netmask 25
 lkcli resource extend ip --tag office-second-ip --dest {B} --switchback intelligent --target_priority 20
 lkcli dependency create --parent office-second-ip --child office-squid
 lkcli resource create ip --tag somebody-elses --ipaddr 192.0.2.99 --netmask 255.255.255.0 --device eth0
+flg_create -f office-flag
 """
 LISTS = f"for list in ins_list dep_list eqv_list net_list; do {BIN}/$list -f: | sort; done; {BIN}/lcdstatus"
 
@@ -113,6 +115,7 @@ def test_the_hierarchy_is_described_with_its_own_tags(adopted, stack):
         ("resource office-app (gen/app, office-app)", [A, B]),
         (f"path 192.0.2.21/192.0.2.22 to {B}", [A]),
         (f"path 192.0.2.22/192.0.2.21 to {A}", [B]),
+        ("flags", [A]),
         ("/etc/default/LifeKeeper", [A, B]),
     ],
 )
@@ -127,16 +130,17 @@ def test_up_changes_nothing_and_the_next_preview_is_empty(adopted, stack, hosts)
     before = {name: (files_of(hosts, name), hosts.sh(name, LISTS)) for name in (A, B)}
     process = hosts.sh(A, "systemctl show -P MainPID squid")
     stack.up()
-    for name, (files, lists) in before.items():
+    for name, (files, told) in before.items():
         assert difference(files, files_of(hosts, name)) == []
-        assert hosts.sh(name, LISTS) == lists
+        assert hosts.sh(name, LISTS) == told
     assert hosts.sh(A, "systemctl show -P MainPID squid") == process, "Squid was started anew"
     assert "unchanged" in stack.preview("--expect-no-changes").output
     assert stack.drift().code == 0
 
 
 def test_destroy_of_what_was_found_leaves_it(adopted, stack, hosts):
-    before = hosts.sh(A, f"{BIN}/ins_list -f: | cut -d: -f4 | sort")
+    before, process = lists(hosts), hosts.sh(A, "systemctl show -P MainPID squid")
+    assert "office-flag" in before[A]
     stack.destroy()
-    assert hosts.sh(A, f"{BIN}/ins_list -f: | cut -d: -f4 | sort") == before
-    assert hosts.sh(A, "systemctl is-active squid").strip() == "active"
+    assert differing(before, lists(hosts)) == []
+    assert hosts.sh(A, "systemctl show -P MainPID squid") == process, "Squid was started anew"

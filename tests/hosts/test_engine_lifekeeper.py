@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from lab import lifekeeper
-from tests.support.conformance import ByHand, Conformance, Deployed, up
-from tests.support.sites import on_lifekeeper
+from tests.support.conformance import ByHand, Conformance, Deployed, Port, up
+from tests.support.sites import for_either_engine
 from tests.support.stack import Stack
 from tests.support.things import site
 
@@ -21,11 +21,12 @@ pytestmark = pytest.mark.timeout(900)
 def deployed(pair, tmp_path_factory) -> Iterator[Deployed]:
     for node in pair.names:
         asyncio.run(lifekeeper.provide(node))
-    stack = Stack(NAME, tmp_path_factory.mktemp("stack"), on_lifekeeper(pair.directory))
+    stack = Stack(NAME, tmp_path_factory.mktemp("stack"), for_either_engine(pair.directory) | {"engine": "lifekeeper"})
     yield from up(site(pair, owner=f"squid-ha/{NAME}", name=NAME), stack)
 
 
 class TestLifeKeeper(Conformance):
     engine, another = "lifekeeper", "pacemaker"
     by_hand = ByHand("/opt/LifeKeeper/bin/ins_setas -t qsp-squid -s AUTOMATIC", "tree-squid", "switchback")
+    hears = Port("tcp", 7365)
     looks = 6.0

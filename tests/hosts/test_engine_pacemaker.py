@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.conformance import ByHand, Conformance, Deployed, up
-from tests.support.sites import on_containers
+from tests.support.conformance import ByHand, Conformance, Deployed, Port, up
+from tests.support.sites import for_either_engine
 from tests.support.stack import Stack
 from tests.support.things import site
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.spare, pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def deployed(pair, tmp_path_factory) -> Iterator[Deployed]:
-    stack = Stack(NAME, tmp_path_factory.mktemp("stack"), on_containers(pair.directory))
+    stack = Stack(NAME, tmp_path_factory.mktemp("stack"), for_either_engine(pair.directory) | {"engine": "pacemaker"})
     yield from up(site(pair, owner=f"squid-ha/{NAME}", name=NAME), stack)
 
 
@@ -26,4 +26,5 @@ class TestPacemaker(Conformance):
     by_hand = ByHand(
         "cibadmin --delete --xml-text '<rsc_order id=\"address-after-squid\"/>'", "tree-address", "address-after-squid"
     )
+    hears = Port("udp", 5405)
     looks = 30.0

@@ -5,6 +5,7 @@ The tests build on each other, in this order.
 
 import asyncio
 import contextlib
+import time
 
 import pytest
 
@@ -16,6 +17,7 @@ from providers.connection.loop import run_sync
 from providers.lifekeeper import paths, runtime
 from tests.support.by_hand import try_out
 from tests.support.lifekeeper_changes import PHASE_2
+from tests.support.lifekeeper_lists import differing, lists
 from tests.support.sites import on_lifekeeper, with_all_of_lifekeeper
 from tests.support.things import OWNER, Site, site
 
@@ -50,6 +52,11 @@ def listed(pair):
 def up(nodes: Site, listed) -> None:
     for thing in listed:
         nodes.apply(thing.kind, thing.name, thing.inputs)
+
+
+def down(nodes: Site, listed) -> None:
+    for thing in reversed(listed):
+        nodes.remove(thing.kind, thing.name, thing.inputs)
 
 
 @pytest.mark.timeout(900)
@@ -120,7 +127,57 @@ def test_somebody_elses_filesystem_that_squid_was_tied_to_is_not_deleted_with_sq
 
 
 def test_removing_leaves_what_somebody_else_made(nodes, listed):
-    for thing in reversed(listed):
-        nodes.remove(thing.kind, thing.name, thing.inputs)
+    down(nodes, listed)
     assert tags(nodes, A) == ["ip-other"]
     assert "192.0.2.10/" not in nodes.sh(B, "ip -br address show dev eth0")
+
+
+# A path over addresses of its own; resources that are tied and on both nodes; a flag; a setting.
+SOMEBODY_ELSES = """
+set -e
+cd {bin}
+ip address add {own}/24 dev eth0
+echo REMOTETIMEOUT=800 >>/etc/default/LifeKeeper
+./lktest >/dev/null || ./lkcli start
+./sys_create -s {peer}
+./net_create -s {peer} -n TCP -l {own} -r {far} -p 42
+for tag in other-app other-data; do
+    ./ins_create -a gen -r app -t $tag -i $tag
+    ./eqv_create -t $tag -p {priority} -S {peer} -r {other_priority} -o $tag -e SHARED
+done
+./dep_create -p other-app -c other-data
+./flg_create -f other-flag
+"""
+
+
+@pytest.fixture
+def somebody_elses(nodes) -> dict[str, list[str]]:
+    """What LifeKeeper tells of a pair that somebody else has configured, with both its sides heard."""
+    ends, priorities = {A: "192.0.2.21", B: "192.0.2.22"}, {A: 5, B: 6}
+    for name, peer in ((A, B), (B, A)):
+        values = {"own": ends[name], "far": ends[peer], "peer": peer}
+        values |= {"priority": priorities[name], "other_priority": priorities[peer]}
+        nodes.sh(name, SOMEBODY_ELSES.format(bin=BIN, **values))
+    return settled(nodes)
+
+
+def settled(nodes: Site) -> dict[str, list[str]]:
+    """The lists, once all communication paths are heard."""
+    deadline = time.monotonic() + 60
+    while True:
+        found = lists(nodes)
+        if not any(line.endswith(":DEAD") for told in found.values() for line in told):
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.5)
+
+
+@pytest.mark.timeout(900)
+def test_a_site_beside_somebody_elses_is_removed_to_the_last_line_and_nothing_else(nodes, listed, somebody_elses):
+    for name, far in ((A, "192.0.2.21/192.0.2.22"), (B, "192.0.2.22/192.0.2.21")):
+        assert any(far in line for line in somebody_elses[name]), "there is no path of somebody else's"
+    up(nodes, listed)
+    assert nodes.findings(listed) == set()
+    assert differing(somebody_elses, lists(nodes)) != []
+    down(nodes, listed)
+    assert differing(somebody_elses, settled(nodes)) == []

@@ -13,16 +13,55 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+import yaml
+
+from lab import control
+from tests.support.sites import for_either_engine
 from tests.support.stack import PROJECT, Stack
 from tests.support.things import Site
 
 A, B = "qsp-a", "qsp-b"
 ADDRESS = "192.0.2.10/"
+OWN = {A: "192.0.2.11", B: "192.0.2.12"}
 STANDING = f"ip -br address show dev eth0 | grep -c {ADDRESS} || true; systemctl is-active squid || true"
 LIMIT = 120.0
 REFUSED = 5
+
+# Protocol, address, port.
+_STRANGER = r"""
+import socket, sys
+kind = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}[sys.argv[1]]
+with socket.socket(socket.AF_INET, kind) as asking:
+    asking.settimeout(3)
+    told = "refused"
+    try:
+        asking.connect((sys.argv[2], int(sys.argv[3])))
+        told = "heard"
+        asking.send(b"hello\r\n\r\n")
+        asking.recv(1)
+    except ConnectionRefusedError:
+        told = "refused"
+    except (TimeoutError, ConnectionResetError):
+        pass
+    print(told)
+"""
+
+
+@dataclass(frozen=True)
+class Port:
+    """Where somebody listens on a node."""
+
+    protocol: Literal["tcp", "udp"]
+    number: int
+
+    def asked(self, address: str) -> str:
+        """What becomes of words from somebody who is no node: ``heard`` or ``refused``."""
+        argv = ["python3", "-c", _STRANGER, self.protocol, address, str(self.number)]
+        answer = control.call("run", namespace="client", argv=argv)
+        assert answer["code"] == 0, answer
+        return answer["out"].strip()
 
 
 @dataclass(frozen=True)
@@ -99,8 +138,17 @@ class Conformance:
     engine: str
     another: str
     by_hand: ByHand
+    hears: Port
+    """Where it hears the other node, in the public network."""
     looks: float
     """Seconds in which the engine has looked at its resources more than once."""
+
+    def test_what_is_declared_differs_from_the_other_engines_in_the_engine_alone(
+        self, deployed: Deployed, pair
+    ) -> None:
+        written = yaml.safe_load(deployed.stack.file.read_text())["config"]["squid-ha:site"]
+        assert written.pop("engine") == self.engine
+        assert written == for_either_engine(pair.directory)
 
     def test_up_builds_the_service_on_one_node_and_leaves_nothing_to_do(self, deployed: Deployed) -> None:
         assert deployed.stack.site["engine"] == self.engine
@@ -111,6 +159,13 @@ class Conformance:
         assert again.code == 0, again.output
         found = deployed.stack.drift()
         assert found.code == 0, found.output
+
+    def test_where_the_engine_hears_the_other_node_the_firewall_lets_nobody_else_in(self, deployed: Deployed) -> None:
+        assert Port("tcp", 3128).asked(ADDRESS.rstrip("/")) == "heard", "clients do not get in"
+        for name, address in OWN.items():
+            listening = f"ss -Hln --{self.hears.protocol} 'sport = :{self.hears.number}'"
+            assert deployed.hosts.sh(name, listening) != "", "nobody listens there, so nothing was tried"
+            assert self.hears.asked(address) == "refused"
 
     def test_a_switchover_moves_all_of_it_and_is_asked_for_twice_without_harm(self, deployed: Deployed) -> None:
         first = deployed.active()

@@ -49,18 +49,26 @@ def without_mirror(site: dict[str, Any]) -> dict[str, Any]:
 
 
 def on_containers(run_directory: Path) -> dict[str, Any]:
-    """Phase 2: all but the mirror and the fencing that needs a disk, neither of which a container can have."""
+    """Phase 2: all but the mirror and the fencing that needs a disk, neither of which a container can have.
+
+    Both engines' sections stand in it; the lab's stand-in for LifeKeeper looks and beats more often than the customary.
+    """
     site = without_mirror(reference(run_directory))
     site["pacemaker"]["fencing"] = {"none": "containers have neither a watchdog nor a disk to share"}
+    site["lifekeeper"] |= {"check_interval": "2s", "heartbeat": {"interval": "1s", "misses": 8}}
     return site
 
 
 def on_lifekeeper(run_directory: Path) -> dict[str, Any]:
-    """The same with the other engine, on the lab's stand-in, which looks and beats more often than the customary."""
+    """The same with the other engine, on the lab's stand-in."""
+    return on_containers(run_directory) | {"engine": "lifekeeper"}
+
+
+def for_either_engine(run_directory: Path) -> dict[str, Any]:
+    """The same without a word on the engine, and with a firewall, so that what an engine needs open is tried out."""
     site = on_containers(run_directory)
-    site["engine"] = "lifekeeper"
-    site["lifekeeper"] |= {"check_interval": "2s", "heartbeat": {"interval": "1s", "misses": 8}}
-    return site
+    del site["engine"]
+    return site | {"firewall": "nftables"}
 
 
 def with_all_of_lifekeeper(site: dict[str, Any]) -> dict[str, Any]:
@@ -70,11 +78,24 @@ def with_all_of_lifekeeper(site: dict[str, Any]) -> dict[str, Any]:
     """
     site["lifekeeper"] |= {
         "paths": [{"network": "replication", "priority": 1}, {"network": "public", "priority": 2}],
-        "address": {"broadcast_ping": False, "link_check": False},
+        "address": {
+            "broadcast_ping": False,
+            "link_check": False,
+            "ping_tries": 5,
+            "ping_time": "2s",
+            "check_timeout": "20s",
+        },
+        "replication": {"speed_limit": 400000, "speed_limit_min": 30000},
+        "failover_confirmation": {"unanswered": "proceed", "wait": "300s"},
         "quorum": {"hosts": [{"host": "witness.lab", "port": 22}], "on_loss": "osu"},
-        "generic": [{"tag": "app"} | {name: f"#!/bin/sh\n{text}\n" for name, text in _APPLICATION.items()}],
+        "generic": [application()],
     }
     return site
+
+
+def application() -> dict[str, str]:
+    """A resource by scripts, below Squid: a file that is there or not."""
+    return {"tag": "app"} | {name: f"#!/bin/sh\n{text}\n" for name, text in _APPLICATION.items()}
 
 
 _APPLICATION = {

@@ -10,6 +10,7 @@ from blueprint.parts import ENGINE
 from blueprint.thing import Thing
 from declaration.engines.lifekeeper import CommunicationPath, LifeKeeper
 from declaration.nodes import Node
+from declaration.quantities import Duration
 from declaration.site import Site
 from providers.kinds import load_kind
 from providers.lifekeeper import node
@@ -50,13 +51,23 @@ def thing(site: Site, others: Sequence[Thing]) -> Thing:
 
 
 def _settings(declared: LifeKeeper) -> dict[str, str]:
-    made: dict[str, str] = {}
+    confirmation = declared.failover_confirmation
+    numbers = {
+        "IP_PINGTRIES": declared.address.ping_tries,
+        "IP_PINGTIME": _seconds(declared.address.ping_time),
+        "IP_QUICKCHECK_TIMEOUT": _seconds(declared.address.check_timeout),
+        "LKCHECKINTERVAL": _seconds(declared.check_interval),
+        "LKDR_SPEED_LIMIT": declared.replication.speed_limit,
+        "LKDR_SPEED_LIMIT_MIN": declared.replication.speed_limit_min,
+        "CONFIRMSOTO": _seconds(confirmation.wait),
+    }
+    made = {key: str(number) for key, number in numbers.items() if number is not None}
     if declared.address.broadcast_ping is not None:
         made["NOBCASTPING"] = "0" if declared.address.broadcast_ping else "1"
     if declared.address.link_check is not None:
         made["IP_NOLINKCHECK"] = "0" if declared.address.link_check else "1"
-    if declared.check_interval is not None:
-        made["LKCHECKINTERVAL"] = str(declared.check_interval.whole_seconds)
+    if confirmation.unanswered is not None:
+        made["CONFIRMSODEF"] = "1" if confirmation.unanswered == "block" else "0"
     if declared.heartbeat is not None:
         made["LCMHBEATTIME"] = str(declared.heartbeat.interval.whole_seconds)
         made["LCMNUMHBEATS"] = str(declared.heartbeat.misses)
@@ -68,6 +79,10 @@ def _settings(declared: LifeKeeper) -> dict[str, str]:
         made["QUORUM_TIMEOUT_SECS"] = str(declared.quorum.timeout.whole_seconds)
         made["WITNESS_MODE"] = "none"
     return made
+
+
+def _seconds(given: Duration | None) -> int | None:
+    return None if given is None else given.whole_seconds
 
 
 def paths(site: Site) -> Thing:

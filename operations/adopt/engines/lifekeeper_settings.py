@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,19 @@ from operations.adopt.model import Draft, NodeFacts
 from providers.lifekeeper import defaults, grammar
 
 _BOTH_WAYS = {"NOBCASTPING": "broadcast_ping", "IP_NOLINKCHECK": "link_check"}
-_INTERVAL, _BEAT, _MISSES = "LKCHECKINTERVAL", "LCMHBEATTIME", "LCMNUMHBEATS"
+_MOST, _LEAST = "LKDR_SPEED_LIMIT", "LKDR_SPEED_LIMIT_MIN"
+_NUMBERS = {
+    "LKCHECKINTERVAL": ("check_interval", "s"),
+    "IP_PINGTRIES": ("address.ping_tries", ""),
+    "IP_PINGTIME": ("address.ping_time", "s"),
+    "IP_QUICKCHECK_TIMEOUT": ("address.check_timeout", "s"),
+    _MOST: ("replication.speed_limit", ""),
+    _LEAST: ("replication.speed_limit_min", ""),
+}
+"""Key → setting and the unit that its value has there."""
+_BEAT, _MISSES = "LCMHBEATTIME", "LCMNUMHBEATS"
+_UNANSWERED, _WAIT = "CONFIRMSODEF", "CONFIRMSOTO"
+_ANSWERS = {"0": "proceed", "1": "block"}
 _QUORUM = ("QUORUM_MODE", "QUORUM_HOSTS", "QUORUM_LOSS_ACTION", "QUORUM_TIMEOUT_SECS", "WITNESS_MODE")
 
 
@@ -28,14 +41,35 @@ def _declare(section: dict[str, Any], found: Mapping[str, str]) -> set[str]:
         section["address"] = watched
         said |= {key for key in _BOTH_WAYS if key in found}
     # What the declaration does not take (0: never look) is left out, and so left alone.
-    if interval := _number(found.get(_INTERVAL, "")):
-        section["check_interval"] = f"{interval}s"
-        said.add(_INTERVAL)
+    numbers = {key: number for key in _NUMBERS if (number := _number(found.get(key, "")))}
+    if numbers.get(_LEAST, 0) > numbers.get(_MOST, math.inf):
+        del numbers[_LEAST]
+    for key, number in numbers.items():
+        path, unit = _NUMBERS[key]
+        _put(section, path, f"{number}{unit}" if unit else number)
+    said |= numbers.keys() | _confirmation(section, found)
     beat, misses = _number(found.get(_BEAT, "")), _number(found.get(_MISSES, ""))
     if beat and misses > 1:
         section["heartbeat"] = {"interval": f"{beat}s", "misses": misses}
         said |= {_BEAT, _MISSES}
     return said
+
+
+def _confirmation(section: dict[str, Any], found: Mapping[str, str]) -> set[str]:
+    given: dict[str, tuple[str, str]] = {}
+    if answer := _ANSWERS.get(found.get(_UNANSWERED, "")):
+        given[_UNANSWERED] = ("unanswered", answer)
+    wait = found.get(_WAIT, "")
+    if wait == "0" or _number(wait):
+        given[_WAIT] = ("wait", f"{wait}s")
+    if given:
+        section["failover_confirmation"] = dict(given.values())
+    return set(given)
+
+
+def _put(section: dict[str, Any], path: str, value: object) -> None:
+    group, _, name = path.rpartition(".")
+    (section.setdefault(group, {}) if group else section)[name] = value
 
 
 def _note(draft: Draft, name: str, values: Mapping[str, str], said: set[str]) -> None:
@@ -57,5 +91,5 @@ def _note(draft: Draft, name: str, values: Mapping[str, str], said: set[str]) ->
 
 
 def _number(text: str) -> int:
-    """0 for what is none."""
-    return int(text) if text.isdecimal() else 0
+    """0 for what is none, or is written otherwise than the declaration would have it (`007`)."""
+    return int(text) if text.isdecimal() and not text.startswith("0") else 0

@@ -301,6 +301,9 @@ class Pair:
             lcd.ties.append((values["fstag"], tag))
         return (0,)
 
+    def netraid_create(self, name, values):
+        return self.create(name, "dk", values)
+
     def enter(self, name, tag, instance, priority):
         self.lcds[name].instances[tag] = list(instance)
         self.lcds[name].priorities[tag] = priority

@@ -80,14 +80,25 @@ def test_a_node_that_is_away_is_not_looked_at():
 def test_settings_are_named_only_where_they_are_declared():
     assert made()["lifekeeper"].inputs.nodes["proxy-a"].settings == {}
     declared = made(
-        address={"broadcast_ping": False, "link_check": True}, heartbeat={"interval": "2s"}, check_interval="60s",
-        quorum={"hosts": [{"host": "w", "port": 22}]},
+        address={
+            "broadcast_ping": False, "link_check": True, "ping_tries": 5, "ping_time": "2s", "check_timeout": "1m",
+        },
+        heartbeat={"interval": "2s"}, check_interval="60s", quorum={"hosts": [{"host": "w", "port": 22}]},
+        failover_confirmation={"unanswered": "block", "wait": "0s"},
+        replication={"speed_limit": 400_000, "speed_limit_min": 30_000},
     )  # fmt: skip
     assert declared["lifekeeper"].inputs.nodes["proxy-b"].settings == {
+        "CONFIRMSODEF": "1",
+        "CONFIRMSOTO": "0",
         "IP_NOLINKCHECK": "0",
+        "IP_PINGTIME": "2",
+        "IP_PINGTRIES": "5",
+        "IP_QUICKCHECK_TIMEOUT": "60",
         "LCMHBEATTIME": "2",
         "LCMNUMHBEATS": "3",
         "LKCHECKINTERVAL": "60",
+        "LKDR_SPEED_LIMIT": "400000",
+        "LKDR_SPEED_LIMIT_MIN": "30000",
         "NOBCASTPING": "1",
         "QUORUM_HOSTS": "w:22",
         "QUORUM_LOSS_ACTION": "fastkill",
@@ -102,6 +113,9 @@ def test_the_product_is_asked_about_every_line_that_nobody_has_seen():
     assert set(assumed) == {f"lkcli resource {verb} {kind}" for verb in ("create", "extend") for kind in ("qsp", "ip")}
     assert assumed["lkcli resource create qsp"] == ["service", "switchback", "tag"]
     assert "lkcli dependency create" in made(prefer="lkcli")["lifekeeper"].inputs.assumed
+    with_bitmap = made(replication={"bitmap": "/var/lib/bitmap"})["lifekeeper"].inputs.assumed
+    assert "bitmap" in with_bitmap["lkcli resource extend dk"]
+    assert "lkcli resource create dk" not in with_bitmap, "the kit's own script says it, as SIOS published it"
 
 
 def test_a_firewall_lets_lifekeeper_through_and_no_corosync():
@@ -135,10 +149,15 @@ def test_the_engine_of_a_deployed_site_is_not_changed_in_place(before, after, to
 
 def test_every_setting_that_a_site_can_declare_is_in_the_grammar_with_its_certainty():
     quorum = {"hosts": [{"host": "witness.lab", "port": 22}]}
-    address = {"broadcast_ping": False, "link_check": False}
-    told = made(quorum=quorum, address=address, heartbeat={}, check_interval="60s")["lifekeeper"].inputs
+    address = {"broadcast_ping": False, "link_check": False, "ping_tries": 5, "ping_time": "2s", "check_timeout": "9s"}
+    others: dict[str, Any] = {
+        "failover_confirmation": {"unanswered": "proceed", "wait": "60s"},
+        "replication": {"speed_limit": 400_000, "speed_limit_min": 30_000},
+    }
+    told = made(quorum=quorum, address=address, heartbeat={}, check_interval="60s", **others)["lifekeeper"].inputs
     keys = {key for each in told.nodes.values() for key in each.settings}
     assert {"QUORUM_MODE", "WITNESS_MODE", "NOBCASTPING", "LCMHBEATTIME", "LKCHECKINTERVAL"} <= keys
+    assert {"IP_PINGTRIES", "IP_QUICKCHECK_TIMEOUT", "CONFIRMSODEF", "CONFIRMSOTO", "LKDR_SPEED_LIMIT_MIN"} <= keys
     assert {grammar.load().setting(key).certainty for key in keys} == {"documented"}
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from blueprint.site import things
 from blueprint.thing import Thing
-from declaration.engines.lifekeeper import Address, LifeKeeper
+from declaration.engines.lifekeeper import Address, FailoverConfirmation, LifeKeeper
 from declaration.load import read
 from providers import reconcile
 from providers.connection.command import command
@@ -197,7 +197,8 @@ def test_what_the_tables_expect_of_drift_is_declared_on_the_hosts_that_they_are_
 def test_the_site_of_that_test_declares_every_setting_of_the_engine() -> None:
     section = read(with_all_of_lifekeeper(on_lifekeeper(LAB)), "test").lifekeeper
     assert section is not None
-    for model, given in ((LifeKeeper, section), (Address, section.address)):
+    sections = (LifeKeeper, section), (Address, section.address), (FailoverConfirmation, section.failover_confirmation)
+    for model, given in sections:
         optional = {name for name, field in model.model_fields.items() if field.default in (None, ())}
         assert optional - given.model_fields_set == set()
 

@@ -17,6 +17,7 @@ from tests.unit.lifekeeper.test_providers import OWNER, down, fresh, members, re
 A, B = "proxy-a", "proxy-b"
 MIRROR, FILESYSTEM = "datarep-mirror", "/mnt/mirror"
 DEVICE = "/dev/disk/by-id/scsi-0EXAMPLE_data"
+KITS_OWN = "/opt/LifeKeeper/lkadm/subsys/scsi/netraid/bin/create"
 
 
 def until_mirror(listed):
@@ -166,6 +167,39 @@ def test_a_takeover_that_was_cut_off_is_still_one(moment):
     assert created(pair)
     assert all("--hierarchy existing" in line for _, line in created(pair))
     assert pair.lcds[B].instances.keys() == {MIRROR, FILESYSTEM}
+
+
+@pytest.mark.parametrize(
+    ("moment", "where"),
+    [("before", KITS_OWN), ("after", KITS_OWN), ("after", "half way"), ("before", "extend dk"), ("after", "extend dk")],
+)
+def test_a_mirror_with_a_bitmap_of_its_own_is_made_whole_after_a_cut_too(moment, where):
+    listed = until_mirror(members(replication={"bitmap": "/var/lib/bitmap"}))
+    whole, pair = fresh(), fresh()
+    up(whole, listed)
+    assert [node for node, line in whole.said if line.startswith(KITS_OWN) and "-b /var/lib/bitmap" in line] == [A]
+
+    def cut(_node, line):
+        if where in line:
+            raise Cut
+
+    setattr(pair, moment, cut)
+    with pytest.raises(Cut):
+        up(pair, listed)
+    pair.before = pair.after = lambda _node, _line: None
+    up(pair, listed)
+    assert pair.tables() == whole.tables()
+    assert not any("resource create dk" in line for _, line in pair.said)
+
+
+def test_data_that_was_kept_is_taken_over_by_lkcli_also_with_a_bitmap_of_its_own():
+    """The kit's own script is known to format only."""
+    pair = removed_with_data_kept()
+    up(pair, until_mirror(members(replication={"bitmap": "/var/lib/bitmap"})))
+    assert not any(KITS_OWN in line for _, line in pair.said)
+    ((_, line),) = created(pair)
+    assert "--hierarchy existing" in line
+    assert "--bitmap /var/lib/bitmap" in line
 
 
 def test_a_mirror_that_was_deleted_by_hand_is_not_made_anew_over_its_data():

@@ -49,6 +49,35 @@ def test_what_is_no_line_of_the_products_own_is_printed_with_its_certainty_too()
     assert [each for each in here if each in order] == order
 
 
+def dk(**given) -> dict[str, tuple[str, str]]:
+    """Page of the mirror's lines → the line and its certainty."""
+    told = rows(site(replication={"bitmap": "/var/lib/bitmap", **given.pop("replication", {})}, **given), OWNER)
+    return {row.page: (row.command, row.certainty) for row in told if "Data Replication" in row.page}
+
+
+NEW = "Create Resource: Data Replication, Replicate New Filesystem"
+
+
+@pytest.mark.parametrize("mode", ["synchronous", "asynchronous"])
+def test_a_declared_bitmap_is_said_by_the_line_of_the_kits_own_script_that_sios_published(mode):
+    line, certainty = dk(replication={"mode": mode})[NEW]
+    assert line == (
+        "/opt/LifeKeeper/lkadm/subsys/scsi/netraid/bin/create -t datarep-mirror -s intelligent "
+        "-p /dev/disk/by-id/scsi-0EXAMPLE_data -h 'Replicate New Filesystem' -n /mnt/mirror -x '' -e '' "
+        f"-f /mnt/mirror -y ext3 -a {mode} -b /var/lib/bitmap -z no -w ''"
+    )
+    assert certainty == "confirmed"
+    assert dk()["Extend: Data Replication"][1] == "assumed", "what the kit's own extension takes is unknown"
+
+
+@pytest.mark.parametrize("given", [{"prefer": "lkcli"}, {"replication": {"hierarchy": "existing"}}])
+def test_a_declared_bitmap_is_said_by_lkcli_where_the_site_asks_for_it_or_nothing_else_is_known(given):
+    line, certainty = next(each for page, each in dk(**given).items() if page.startswith("Create"))
+    assert line.startswith("/opt/LifeKeeper/bin/lkcli resource create dk ")
+    assert "--bitmap /var/lib/bitmap" in line
+    assert certainty == "assumed"
+
+
 def test_an_engine_that_is_not_spoken_to_in_lines_is_refused():
     with pytest.raises(Refused, match="pulumi preview"):
         rows(read(SITES[3], "test"), OWNER)

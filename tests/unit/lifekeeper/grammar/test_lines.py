@@ -194,6 +194,7 @@ def test_exit_codes_are_words():
     assert grammar.explain(8, "ins_remove").endswith("remove what depends on it first")
     assert "the command on the other system" in grammar.explain(77, "lcdremexec")
     assert grammar.explain(1, "lkcli resource create ip").startswith("it failed (exit code 1)")
+    assert grammar.explain(4, "netraid create").startswith("it failed (exit code 4)")
 
 
 def test_what_is_assumed_is_known():
@@ -201,6 +202,9 @@ def test_what_is_assumed_is_known():
     assert not create.assumed({"hierarchy": "new"})
     assert create.assumed({"hierarchy": "existing"})
     assert create.assumed({"hierarchy": "new", "bitmap": "/b"})
+    kits = GRAMMAR.command("netraid create")
+    assert not kits.assumed({"hierarchy": "Replicate New Filesystem", "switchback": "intelligent", "bitmap": "/b"})
+    assert kits.assumed({"hierarchy": "Replicate Existing Filesystem", "bitmap": "/b"})
     assert GRAMMAR.command("lkcli resource create qsp").assumed({})
     assert not GRAMMAR.command("net_create").assumed({"system": "qsp-b"})
 

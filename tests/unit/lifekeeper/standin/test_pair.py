@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ class Pair:
 
     async def run(self, name: str, line: str) -> tuple[int, str]:
         self.beat()
-        call = grammar.parse(line.split())
+        call = grammar.parse(shlex.split(line))
         told = await daemon.execute(self.systems[name], call.command, dict(call.values), 1)
         self.beat()
         return told.code, told.out + told.err
@@ -153,6 +154,16 @@ async def test_the_reference_service_is_the_same_hierarchy_on_both(pair: Pair):
     assert {(e.tag, e.priority, e.other_priority) for e in one.equivalencies} == {(tag, 1, 10) for tag in TREE}
     assert {(e.tag, e.priority, e.other_priority) for e in two.equivalencies} == {(tag, 10, 1) for tag in TREE}
     assert one.flags == two.flags == []
+
+
+async def test_the_kits_own_script_makes_what_lkcli_makes_with_the_bitmap_that_it_is_given(pair: Pair):
+    parts = "-n /mnt/mirror -x '' -e '' -f /mnt/mirror -y ext3 -a synchronous -b /var/lib/bitmap -z no -w ''"
+    script = "/opt/LifeKeeper/lkadm/subsys/scsi/netraid/bin/create"
+    await pair.ok(A, f"{script} -t datarep -s intelligent -p /dev/sdb -h 'Replicate New Filesystem' {parts}")
+    for line in SERVICE[1:]:
+        await pair.ok(A, line)
+    assert (pair.states(A), pair.states(B)) == (IN, OUT)
+    assert pair.systems[A].lcd.instances["datarep"].kit["bitmap"] == "/var/lib/bitmap"
 
 
 async def test_in_service_elsewhere_goes_down_here_from_the_top_and_up_there_from_the_bottom(pair: Pair):

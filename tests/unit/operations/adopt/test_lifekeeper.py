@@ -54,6 +54,9 @@ SECTIONS: list[dict[str, Any]] = [
     {"tags": {"squid": "squid-proxy", "address": "the-ip", "filesystem": "/data", "mirror": "dk1"}},
     {"check_interval": "60s", "heartbeat": {"interval": "2s", "misses": 8}},
     {"address": {"broadcast_ping": False, "link_check": True}},
+    {"address": {"ping_tries": 5, "ping_time": "2s", "check_timeout": "20s"}},
+    {"failover_confirmation": {"unanswered": "block", "wait": "0s"}},
+    {"replication": {"speed_limit": 400000, "speed_limit_min": 30000}},
 ]
 
 
@@ -173,7 +176,8 @@ def odd(pair: Pair) -> None:
         lcd.ties.append(("qsp-squid", "firewall"))
     second.priorities |= dict.fromkeys(("replication-ip", "office-ip", "a-cache", "firewall", "database"), 10)
     second.paths[first_name(pair), "192.0.2.22/192.0.2.21"] = 42
-    first.defaults += "CONFIRMSODEF=1\nLKCHECKINTERVAL=0\nLKDR_SPEED_LIMIT=500000\nLKROOT=/opt/LifeKeeper\n"
+    first.defaults += "REMOTETIMEOUT=90\nLKCHECKINTERVAL=0\nLKDR_ASYNC_LIMIT=4096\nLKROOT=/opt/LifeKeeper\n"
+    first.defaults += "CONFIRMSODEF=2\nIP_PINGTRIES=007\nLKDR_SPEED_LIMIT=10\nLKDR_SPEED_LIMIT_MIN=90\n"
     second.defaults += "LCMHBEATTIME=9\nQUORUM_MODE=majority\n"
     first.flags.append("shutdown_switchover")
     first.instances["left-behind"] = ["comm", "ip", "IP-10.0.0.11", "", "ISP", "intelligent"]
@@ -209,7 +213,8 @@ def test_the_virtual_ip_is_above_squid_and_squid_is_the_one_of_that_name(oddly: 
         (1, "resource database (database/pgsql, pg)", "left alone"),
         (0, "resource left-behind", "on this node only, so it does not move"),
         (1, "path 192.0.2.22/192.0.2.21", "priority 42"),
-        (0, "/etc/default/LifeKeeper", "CONFIRMSODEF=1, LKCHECKINTERVAL=0"),
+        (0, "/etc/default/LifeKeeper", "CONFIRMSODEF=2, IP_PINGTRIES=007, LKCHECKINTERVAL=0, LKDR_SPEED_LIMIT_MIN=90"),
+        (0, "/etc/default/LifeKeeper", "REMOTETIMEOUT=90"),
         (1, "/etc/default/LifeKeeper", "LCMHBEATTIME=9"),
         (1, "/etc/default/LifeKeeper", "QUORUM_MODE=majority"),
         (0, "flags", "shutdown_switchover"),
@@ -228,7 +233,7 @@ def test_every_note_says_what_the_next_up_does_about_it_and_what_is_customary_is
 ) -> None:
     notes = [note for note in oddly[1].notes if "squid.conf" not in note.place]
     assert [note for note in notes if "`up`" not in note.what] == []
-    assert not any("LKDR_SPEED_LIMIT" in note.what or "LKROOT" in note.what for note in notes)
+    assert not any("LKDR_ASYNC_LIMIT" in note.what or "LKROOT" in note.what for note in notes)
 
 
 def test_the_address_is_the_one_that_the_clients_network_has_where_two_stand_above_squid() -> None:
