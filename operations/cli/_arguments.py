@@ -21,10 +21,36 @@ def stacks() -> list[str]:
 
 def nodes(context: typer.Context) -> list[str]:
     """Names of the nodes of the stack that stands before on the command line; none while that is not there."""
+    return nodes_of(next(iter(words_before(context, "stack")), ""))
+
+
+def senders(context: typer.Context) -> list[str]:
+    """Where requests can come from: the machine that the command runs on, and the nodes of the stack before."""
+    return senders_of(next(iter(words_before(context, "stack")), ""))
+
+
+def senders_of(stack: str) -> list[str]:
+    """The same for a stack by its name."""
+    from operations.verify.requests import HERE  # noqa: PLC0415 slow
+
+    return [HERE, *nodes_of(stack)]
+
+
+def words_before(context: typer.Context, name: str) -> list[str]:
+    """The words of the argument ``name`` that stand before what is being completed."""
+    given: str | list[str] | None = context.params.get(name)
+    if not given:
+        # While an option still has no value, the line cannot be parsed: its words are not any argument's yet.
+        return list(context.args)
+    return [given] if isinstance(given, str) else list(given)
+
+
+def nodes_of(stack: str) -> list[str]:
+    """Names of the nodes of a stack; none where there is no such stack, or its declaration is wrong."""
     from declaration.load import from_stack_file  # noqa: PLC0415 slow
 
     with contextlib.suppress(DeclarationError, StackTrouble, OSError):
-        return [node.name for node in from_stack_file(stack_file(context.params.get("stack") or "")).nodes]
+        return [node.name for node in from_stack_file(stack_file(stack)).nodes]
     return []
 
 

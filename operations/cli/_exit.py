@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
 from operations.stacks import Misused
 
@@ -14,6 +15,11 @@ UNREACHABLE = 4
 REFUSED = 5
 INTERRUPTED = 130
 """As a shell says it of what was ended by Ctrl-C."""
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The one that counts for several sites: error before unreachable before refused before differs before done."""
+    return max(codes, key=(DONE, DIFFERS, REFUSED, UNREACHABLE, FAILED).index, default=DONE)
 
 
 def code_of(error: Exception) -> int:

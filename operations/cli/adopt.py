@@ -30,6 +30,12 @@ def parse_nodes(text: str) -> dict[str, tuple[str, str, int]]:
     return made
 
 
+def _engines() -> list[str]:
+    from operations.adopt.engines import ENGINES  # noqa: PLC0415 slow
+
+    return list(ENGINES)
+
+
 def command(  # noqa: PLR0917 each is an option
     name: Annotated[str, typer.Argument(help="Name of the stack to write; best the name of the cluster that runs.")],
     nodes: Annotated[
@@ -39,7 +45,9 @@ def command(  # noqa: PLR0917 each is an option
     known_hosts: Annotated[str, typer.Option(help="File with the host keys; without it ~/.ssh/known_hosts.")] = "",
     proxy_jump: Annotated[str, typer.Option(help="Host to go through.")] = "",
     proxy_command: Annotated[str, typer.Option(help="Command that carries the connection; %n is the node.")] = "",
-    engine: Annotated[str, typer.Option(help="The engine, if it shall not be found out.")] = "",
+    engine: Annotated[
+        str, typer.Option(help="The engine, if it shall not be found out.", autocompletion=_engines)
+    ] = "",
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Write the file although `up` would change something.")
     ] = False,

@@ -12,7 +12,7 @@ from operations.cli._arguments import AsJson
 from operations.cli._arguments import stacks as known
 from operations.cli._console import out, tell
 from operations.cli._each import look, usable
-from operations.cli._exit import DIFFERS, UNREACHABLE
+from operations.cli._exit import DIFFERS, DONE, UNREACHABLE, worst
 from operations.stacks import Misused
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def command(
     """Look at the hosts of a site before its first `up`, changing nothing: what is missing, and what to do about it.
 
     All nodes at once: the way by SSH and sudo, platform, packages, names, addresses, disks, clocks, ports, owners.
-    Exit code 0: ready. 3: a problem. 4: no node can be reached. What this machine itself needs: `make doctor`.
+    Exit code 0: ready. 3: a problem. 4: no node of a stack can be reached; of several stacks it counts before 3. What
+    this machine itself needs: `make doctor`.
     """
     from operations.doctor import render  # noqa: PLC0415 slow
     from operations.site import hosts_of  # noqa: PLC0415 slow
@@ -44,10 +45,14 @@ def command(
     else:
         for report in reports:
             out.print(render(report))
-    if any(not report.ready and not report.nobody_told for report in reports):
-        raise typer.Exit(DIFFERS)
-    if any(report.nobody_told for report in reports):
-        raise typer.Exit(UNREACHABLE)
+    if code := worst(_code(report) for report in reports):
+        raise typer.Exit(code)
+
+
+def _code(report: Report) -> int:
+    if report.nobody_told:
+        return UNREACHABLE
+    return DONE if report.ready else DIFFERS
 
 
 async def _look(hosts: Hosts) -> Report:

@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from operations.cli._arguments import StackName, senders
 from operations.cli._console import out, tell
+from operations.cli._errors import expected
 from operations.cli._exit import DIFFERS, INTERRUPTED
-from operations.stacks import Misused, stack_names
+from operations.stacks import Misused
 
 if TYPE_CHECKING:
     from operations.drill.model import DrillReport
     from operations.drill.plug import Plug
     from operations.site import Hosts
-
-
-def _stacks() -> list[str]:
-    return stack_names()
 
 
 def _scenarios() -> list[str]:
@@ -30,7 +28,7 @@ def _scenarios() -> list[str]:
 
 
 def command(  # noqa: PLR0917 the options of a command
-    stack: Annotated[str, typer.Argument(help="The site's stack.", autocompletion=_stacks)],
+    stack: StackName,
     scenario: Annotated[
         list[str] | None,
         typer.Option(help="Only this one; may be given several times.", metavar="NAME", autocompletion=_scenarios),
@@ -38,7 +36,13 @@ def command(  # noqa: PLR0917 the options of a command
     list_only: Annotated[bool, typer.Option("--list", help="Show what can be done here, and do nothing.")] = False,
     knows: Annotated[bool, typer.Option("--i-know", help="Also do what breaks something; clients may notice.")] = False,
     sender: Annotated[
-        str, typer.Option("--from", metavar="here|NODE", help="Where requests come from; else the standby node.")
+        str,
+        typer.Option(
+            "--from",
+            metavar="here|NODE",
+            help="Where requests come from; else the standby node.",
+            autocompletion=senders,
+        ),
     ] = "",
     rate: Annotated[float, typer.Option(min=0.5, max=200, help="Requests a second.")] = 5.0,
     url: Annotated[str, typer.Option(help="A page to ask the proxy for, such as http://192.0.2.1/.")] = "",
@@ -78,11 +82,23 @@ def command(  # noqa: PLR0917 the options of a command
         _list(hosts, options.plug, as_json=as_json)
         return
     cluster, keep = hosts.cluster(progress=tell), partial(_keep, junit_file=junit_file, chart=chart)
+    found: list[DrillReport] = []
+
+    async def drilled() -> None:
+        found.append(await drill(cluster, hosts.site, stack, options, found.append))
+
     try:
-        report = run_in_order(drill(cluster, hosts.site, stack, options, keep), tell)
+        run_in_order(drilled(), tell)
     except Interrupted as ended:
         tell(str(ended))
+        if found:
+            _cut_short(found[-1], ended, keep, as_json=as_json)
         raise typer.Exit(INTERRUPTED) from None
+    except Exception as trouble:
+        if found and found[-1].scenarios:
+            _cut_short(found[-1], trouble, keep, as_json=as_json)
+        raise
+    report = found[-1]
     try:
         keep(report)
     finally:
@@ -90,6 +106,25 @@ def command(  # noqa: PLR0917 the options of a command
         _print(report, as_json=as_json)
     if report.verdict != "green":
         raise typer.Exit(DIFFERS)
+
+
+def _cut_short(found: DrillReport, ended: Exception, keep: Callable[[DrillReport], None], *, as_json: bool) -> None:
+    """Keep and print what was found before the drill was ended.
+
+    A file that cannot be written is told, and does not hide how the drill ended.
+    """
+    from operations.drill.interruptible import Interrupted  # noqa: PLC0415 slow
+    from providers.connection.errors import Unforeseen, in_a_line  # noqa: PLC0415 slow
+
+    why = ended if isinstance(ended, (*expected(), Interrupted)) else Unforeseen.of(ended)
+    report = found.model_copy(update={"ended_by": in_a_line(why)})
+    if report.scenarios:
+        try:
+            keep(report)
+        except Exception as trouble:  # noqa: BLE001
+            tell(f"what was found until then could not be written everywhere: {in_a_line(trouble)}")
+    if report.scenarios or as_json:
+        _print(report, as_json=as_json)
 
 
 def _print(report: DrillReport, *, as_json: bool) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from operations.cli._arguments import AsJson, pair_of, stacks
+from operations.cli._arguments import pair_of, stacks
 from operations.cli._console import err, out, tell
 from operations.cli._each import look, usable
-from operations.cli._exit import DIFFERS, DONE, FAILED, REFUSED, UNREACHABLE, code_of
-from operations.stacks import Misused, project_root
+from operations.cli._exit import DIFFERS, DONE, code_of, worst
+from operations.stacks import project_root
 
 if TYPE_CHECKING:
     from operations.cli._each import Usable
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
 
     Found = tuple[Status | None, Overview]
 
-_WORST = (DONE, DIFFERS, REFUSED, UNREACHABLE, FAILED)
-
 
 def command(
     names: Annotated[list[str], typer.Argument(help="The sites' stacks.", metavar="STACK...", autocompletion=stacks)],
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again and again, until Ctrl-C.")] = False,
     every: Annotated[float, typer.Option(min=1, help="Seconds between two readings with --watch.")] = 5,
-    as_json: AsJson = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document on standard output; with --watch, one a line.")
+    ] = False,
     html: Annotated[
         Path | None,
         typer.Option(help="Write a page for a browser too, with drift and the last drill.", metavar="FILE"),
@@ -42,18 +43,16 @@ def command(
     Exit code 3 unless the service is whole, its mirror is in sync and it could fail over; clocks do not count. With
     several stacks the worst counts: 1 error, 4 unreachable, 5 refused, 3 not healthy, 0.
     """
-    if watch and as_json:
-        raise Misused("--json prints one document, so it does not go with --watch.")
     chosen = list(dict.fromkeys(names))
     hosts = {chosen[0]: pair_of(chosen[0])} if len(chosen) == 1 else usable(chosen, pair_of)
     if watch:
-        _watch(hosts, every, html)
+        _watch(hosts, every, html, as_json=as_json)
         return
     found = _read(hosts, drift=html is not None)
     _print(found, as_json=as_json)
     if html is not None:
         _write(html, found, None)
-    if code := max((overview.exit_code for _, overview in found), key=_WORST.index):
+    if code := worst(overview.exit_code for _, overview in found):
         raise typer.Exit(code)
 
 
@@ -93,10 +92,7 @@ def _print(found: list[Found], *, as_json: bool) -> None:
     from operations.overview import render, render_beside  # noqa: PLC0415 slow
 
     if as_json:
-        import json  # noqa: PLC0415
-
-        sites = [overview.model_dump(mode="json") for _, overview in found]
-        out.print(json.dumps({"sites": sites}, indent=2), markup=False)
+        out.print(_document(found, indent=2), markup=False)
     elif len(found) == 1 and found[0][0] is None:
         overview = found[0][1]
         err.print(overview.message, markup=False)
@@ -106,20 +102,37 @@ def _print(found: list[Found], *, as_json: bool) -> None:
         out.print(render(found))
 
 
-def _watch(hosts: Usable, every: float, html: Path | None) -> None:
+def _document(found: list[Found], indent: int | None = None) -> str:
+    import json  # noqa: PLC0415
+
+    return json.dumps({"sites": [overview.model_dump(mode="json") for _, overview in found]}, indent=indent)
+
+
+def _watch(hosts: Usable, every: float, html: Path | None, *, as_json: bool) -> None:
+    # Ctrl-C is how watching ends, and no failure.
+    with contextlib.suppress(KeyboardInterrupt), _lines() if as_json else _live() as show:
+        while True:
+            began = time.monotonic()
+            found = _read(hosts, drift=html is not None)
+            show(found)
+            if html is not None:
+                _write(html, found, every)
+            time.sleep(max(0.0, every - (time.monotonic() - began)))
+
+
+@contextlib.contextmanager
+def _lines() -> Generator[Callable[[list[Found]], None]]:
+    yield lambda found: out.print(_document(found), markup=False)
+
+
+@contextlib.contextmanager
+def _live() -> Generator[Callable[[list[Found]], None]]:
     from rich.live import Live  # noqa: PLC0415 slow
 
     from operations.overview import render  # noqa: PLC0415 slow
 
-    # Ctrl-C is how watching ends, and no failure.
-    with contextlib.suppress(KeyboardInterrupt), Live(console=out, auto_refresh=False, screen=out.is_terminal) as live:
-        while True:
-            began = time.monotonic()
-            found = _read(hosts, drift=html is not None)
-            live.update(render(found), refresh=True)
-            if html is not None:
-                _write(html, found, every)
-            time.sleep(max(0.0, every - (time.monotonic() - began)))
+    with Live(console=out, auto_refresh=False, screen=out.is_terminal) as live:
+        yield lambda found: live.update(render(found), refresh=True)
 
 
 def _write(path: Path, found: list[Found], refresh: float | None) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from operations.cli._arguments import senders_of, words_before
 from operations.cli._console import out, tell
 from operations.cli._exit import DIFFERS
 from operations.stacks import Misused, stack_names
@@ -15,6 +16,11 @@ ROTATION = "rotation"
 
 def _words() -> list[str]:
     return [ROTATION, *stack_names()]
+
+
+def _senders(context: typer.Context) -> list[str]:
+    before = words_before(context, "words")
+    return senders_of(_what(before)[1] if before else "")
 
 
 def _what(words: list[str]) -> tuple[bool, str]:
@@ -38,6 +44,7 @@ def command(
         typer.Option(
             "--from",
             metavar="here|NODE",
+            autocompletion=_senders,
             help="Where requests come from. Without it: from here, or from a node if the proxy does not serve here.",
         ),
     ] = "",

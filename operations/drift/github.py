@@ -35,8 +35,9 @@ def page(report: Report) -> str:
     lines += [f"| {_cell(site.stack)} | {site.outcome} | {len(site.findings)} |" for site in report.sites]
     for site in report.sites:
         if site.outcome != Outcome.CLEAN:
-            lines += ["", f"### {_cell(site.stack)}", ""]
-            lines += [f"- {_cell(f'{node}: ' if node else '')}{_cell(message)}" for node, message in _silent(site)]
+            lines += ["", f"### {_cell(site.stack)}"]
+        if silent := _silent(site):
+            lines += ["", *(f"- {_cell(f'{node}: {message}' if node else message)}" for node, message in silent)]
         if site.findings:
             lines += [
                 "",
@@ -61,8 +62,10 @@ def append_page(report: Report) -> bool:
 
 
 def _silent(site: SiteReport) -> list[tuple[str, str]]:
-    found = [("", site.message)] if site.message else []
-    return found + sorted({(case.node, case.message) for case in site.cases if case.message})
+    """Node, empty for the site or the cluster as a whole, and why it could not be looked at; each reason once."""
+    found = {(case.node, case.message) for case in site.cases if case.message}
+    repeated = {("", f"{node}: {message}") for node, message in found}
+    return [*([("", site.message)] if site.message else []), *sorted(found - repeated)]
 
 
 def _sentence(finding: Finding) -> str:

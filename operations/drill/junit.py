@@ -63,5 +63,6 @@ def _cut_short(suite: Element, report: DrillReport) -> None:
     count = len(report.scenarios)
     done = f"the drill was cut short after {count} scenario{'s' if count > 1 else ''}" if count else "nothing was done"
     case = etree.SubElement(suite, "testcase", classname=f"drill.{report.site}", name="drill", time="0")
-    left_out = "\n".join(f"{name} was left out: {why}" for name, why in report.left_out.items())
+    ended_by = [report.ended_by] if report.ended_by else []
+    left_out = "\n".join([*ended_by, *(f"{name} was left out: {why}" for name, why in report.left_out.items())])
     etree.SubElement(case, "error", message=f"{done}, so it proves nothing of what was left out").text = fit(left_out)

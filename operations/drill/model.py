@@ -128,3 +128,5 @@ class DrillReport(_Frozen):
     """What the drill ran on."""
     scenarios: Sequence[ScenarioReport]
     left_out: Mapping[str, str]
+    ended_by: str = ""
+    """What ended it before its end, an interrupt or an error, and whether all is as before; empty where nothing did."""

@@ -19,6 +19,8 @@ def render(report: DrillReport) -> RenderableType:
     for each in report.scenarios:
         parts += [Text.from_markup(f"[red]{each.name}[/red]: {escape(finding)}") for finding in each.findings]
     parts += [Text(f"{name} was left out: {why}", style="dim") for name, why in report.left_out.items()]
+    if report.ended_by:
+        parts.append(Text(f"ended early: {report.ended_by}"))
     return Group(*parts, _verdict(report), Text(report.machine, style="dim"))
 
 

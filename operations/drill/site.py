@@ -70,7 +70,8 @@ async def drill(
 ) -> DrillReport:
     """Run the scenarios one after the other; the first that does not leave the site healthy is the last.
 
-    ``cut_short`` is given what was found until then, where the drill ends by a signal or by trouble after a scenario.
+    ``cut_short`` is given what was found until then, where the drill ends by a signal or by an error once its scenarios
+    have begun. It only takes the report: what it raises would hide why the drill ends, and what is not undone.
     Raises `Refused` where the plug is another site's, nobody has said that he knows, or the site is not ready, before
     anything is changed;
     `Misused` for a scenario or a sender that does not exist; `Unreachable` or `Unknown` where nothing can be told.
@@ -89,9 +90,8 @@ async def drill(
     try:
         await done.run(ready)
     except BaseException:
-        if done.reports:
-            done.leave_out("the drill was ended before this was over")
-            _hand_over(done.report(), cut_short, cluster.progress)
+        done.leave_out("the drill was ended before this was over")
+        cut_short(done.report())
         raise
     return done.report()
 
@@ -105,14 +105,6 @@ async def _machine(options: Options, tell: Callable[[str], None]) -> str:
         except HostError as trouble:
             tell(f"what the hosts are cannot be told: {in_a_line(trouble)}")
     return told or f"drill run on {platform.node()}"
-
-
-def _hand_over(report: DrillReport, cut_short: Callable[[DrillReport], None], tell: Callable[[str], None]) -> None:
-    """A report that cannot be written is told, and does not hide why the drill ends and what is not undone."""
-    try:
-        cut_short(report)
-    except Exception as trouble:  # noqa: BLE001
-        tell(f"what was found until then could not be written everywhere: {in_a_line(trouble)}")
 
 
 @dataclass
@@ -160,6 +152,7 @@ class _Drill:
         """What was found until now; green where nothing was left out on the way and every verdict is green."""
         whole = len(self.reports) == len(self.doable) > 0
         green = whole and all(each.verdict == "green" for each in self.reports)
+        places = " and ".join(dict.fromkeys(self.senders))
         rate = f"{self.options.rate:g} requests a second"
         return DrillReport(
             site=self.stack,
@@ -168,7 +161,7 @@ class _Drill:
             verdict="green" if green else "red",
             engine=self.site.engine,
             phase=self.site.phase,
-            clients=f"from {' and '.join(dict.fromkeys(self.senders))}, {rate}",
+            clients=f"from {places}, {rate}" if places else rate,
             machine=self.machine,
             scenarios=self.reports,
             left_out=self.left_out,

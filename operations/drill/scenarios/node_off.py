@@ -8,6 +8,7 @@ seconds before the crash may be missing, as many as the declared durability says
 from __future__ import annotations
 
 from blueprint.durability import bound
+from blueprint.traits import traits
 from declaration.site import Site
 from operations.drill.disturbances import ByPlug, reset
 from operations.drill.steps import Crash, Disturb, Fenced, Served, Stays, Steps, Undo, View, WaitFor
@@ -21,8 +22,11 @@ def lacks(_view: View) -> str:
 
 
 def may_lose(site: Site) -> float:
-    """What the declared durability leaves. Without a mirror each node's log is its own and not synced."""
-    return float(bound(site.mirror).seconds) if site.mirror is not None else float("inf")
+    """What the declared durability leaves. Without a mirror each node's log is its own and not synced, and of one that
+    lags behind nobody knows how far."""
+    if site.mirror is None or traits(site).lags(site):
+        return float("inf")
+    return float(bound(site.mirror).seconds)
 
 
 def steps(view: View) -> Steps:

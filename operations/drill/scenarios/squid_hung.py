@@ -14,9 +14,13 @@ PLANNED = False
 
 
 def lacks(view: View) -> str:
-    """An engine that asks Squid for an answer."""
+    """Somebody who asks Squid for an answer."""
     asked = traits(view.site).agent(view.site)
-    return "" if asked else f"with `engine: {view.site.engine}` nobody asks Squid for an answer"
+    return (
+        ""
+        if asked
+        else "nobody asks Squid for an answer here: only the agent that this program brings for Pacemaker does"
+    )
 
 
 def steps(view: View) -> Steps:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 import typer
 
 from operations import cli, stacks
-from operations.cli import _app, _arguments, _exit, validate
+from operations.cli import _app, _arguments, _exit, drift, validate
+from operations.drift import Outcome, Report, SiteReport
 from operations.stacks import Misused, StackTrouble, project_root, stack_file
 from providers.connection import errors
+
+PROJECT = project_root()
+IN_WORDS = {int(code): words for code, words in re.findall(r"^    (\d+) +(.+)$", cli.__doc__ or "", re.MULTILINE)}
+"""Each code, as the package of the commands says it."""
+
+
+def table(page: str, heading: str) -> dict[int, str]:
+    """The table of exit codes below a heading: code and words, from the top down."""
+    text = (PROJECT / "docs" / page).read_text()
+    (below,) = re.findall(rf"^{heading}\b.*?\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    return {int(code): words for code, words in re.findall(r"^\| (\d+) \| (.+) \|$", below, re.MULTILINE)}
 
 
 def test_the_codes_are_stable_and_written_down() -> None:
@@ -19,9 +33,43 @@ def test_the_codes_are_stable_and_written_down() -> None:
     assert codes == {
         "DONE": 0, "FAILED": 1, "USAGE": 2, "DIFFERS": 3, "UNREACHABLE": 4, "REFUSED": 5, "INTERRUPTED": 130,
     }  # fmt: skip
-    assert cli.__doc__ is not None
-    told = [line.split()[0] for line in cli.__doc__.splitlines() if line[:4] == "    " and line.strip()[:1].isdigit()]
-    assert told == [str(code) for code in codes.values()]
+    assert list(IN_WORDS) == list(codes.values())
+
+
+def test_the_page_for_operators_says_of_each_code_what_the_commands_package_says() -> None:
+    page = table("operations.md", "## Exit codes")
+    assert list(page) == list(IN_WORDS)
+    other = {code: words for code, words in page.items() if not words.startswith(IN_WORDS[code])}
+    assert other == {}, "where the page says more, it begins with the same words"
+
+
+@pytest.mark.parametrize(
+    ("page", "heading"),
+    [("status.md", "# Status"), ("drift.md", "## Outcomes and exit codes"), ("drill.md", "# Drill")],
+)
+def test_a_page_about_one_command_knows_no_other_codes(page: str, heading: str) -> None:
+    assert set(table(page, heading)) <= set(IN_WORDS)
+    assert 0 in table(page, heading)
+
+
+@pytest.mark.parametrize(("page", "heading"), [("status.md", "# Status"), ("drift.md", "## Outcomes and exit codes")])
+def test_of_several_sites_the_lowest_code_on_the_page_counts(page: str, heading: str) -> None:
+    listed = list(table(page, heading))
+    for count in range(1, len(listed) + 1):
+        assert _exit.worst(reversed(listed[:count])) == _exit.worst(listed[:count]) == listed[count - 1]
+
+
+def test_one_order_of_codes_counts_for_all_commands() -> None:
+    listed = list(table("status.md", "# Status"))
+    (said,) = re.findall(r"the first of (.+?) that applies", (PROJECT / "docs/operations.md").read_text())
+    assert [int(code) for code in said.split(", ")] == listed[::-1]
+    for pair in product(Outcome, repeat=2):
+        assert code_of_scan(*pair) == _exit.worst(code_of_scan(each) for each in pair)
+
+
+def code_of_scan(*outcomes: Outcome) -> int:
+    sites = [SiteReport(stack="lyon", failed=each) for each in outcomes]
+    return drift._code(Report(started="", seconds=0, sites=sites))
 
 
 @pytest.mark.parametrize(

@@ -353,7 +353,25 @@ def test_json_is_one_document(call, runtime: FakeRuntime) -> None:
     assert [(each["stack"], each["health"], each["drift"]) for each in document["sites"]] == [
         ("lab", "good", None), ("other", "good", None),
     ]  # fmt: skip
-    assert type(call("lab", "--json", "--watch").exception).__name__ == "Misused"
+
+
+def test_watching_as_json_is_one_document_a_line(call, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = json.loads(call("lab", "other", "--json").stdout)
+
+    def sleep(_seconds: float) -> None:
+        if runtime.states:
+            raise KeyboardInterrupt
+        runtime.states = {"squid": "Failed"}
+
+    monkeypatch.setattr(cli.time, "sleep", sleep)
+    runtime.states = {}
+    watched = call("lab", "other", "--json", "--watch")
+    assert watched.exit_code == 0, watched.output
+    good, bad = (json.loads(line) for line in watched.stdout.splitlines())
+    assert [each["health"] for each in good["sites"]] == ["good", "good"]
+    assert [each["exit_code"] for each in bad["sites"]] == [3, 3]
+    assert good.keys() == once.keys()
+    assert [list(each) for each in good["sites"]] == [list(each) for each in once["sites"]]
 
 
 def test_a_page_is_written_with_drift_and_watching_writes_it_again(call, monkeypatch, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from operations.cli._exit import FAILED, REFUSED, code_of
 from operations.drill import interruptible, saved
 from operations.drill import site as drilling
 from operations.drill.interruptible import Interrupted, run_in_order
-from operations.drill.model import DrillReport
+from operations.drill.model import DrillReport, ScenarioReport
 from operations.stacks import Misused, StackTrouble
 from providers.connection.errors import Locked, NotVerified, Refused
 from providers.connection.loop import the_loop
@@ -34,6 +35,15 @@ class FakeHosts:
         return "cluster"
 
 
+def report_of(*found: ScenarioReport, stack: str = "lab") -> DrillReport:
+    green = found and all(each.verdict == "green" for each in found)
+    return DrillReport(
+        site=stack, started="2026-11-22T21:00:00+00:00", ended="2026-11-22T21:10:00+00:00",
+        verdict="green" if green else "red", engine="pacemaker", phase=3, clients="from here", machine="m",
+        scenarios=found, left_out={},
+    )  # fmt: skip
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch, site: object, tmp_path: Path) -> list[drilling.Options]:
     """The options of each drill; one that is asked for `squid-hung` is red."""
@@ -45,11 +55,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, site: object, tmp_path: Path) -> list
         made.append(options)
         red = "squid-hung" in options.names
         found = scenario(verdict="red" if red else "green", findings=["gap: too long"] if red else [])
-        return DrillReport(
-            site=stack, started="2026-11-22T21:00:00+00:00", ended="2026-11-22T21:10:00+00:00",
-            verdict=found.verdict, engine="pacemaker", phase=3, clients="from here", machine="m", scenarios=[found],
-            left_out={},
-        )  # fmt: skip
+        return report_of(found, stack=stack)
 
     monkeypatch.setattr(sites, "hosts_of", lambda stack: FakeHosts(site))
     monkeypatch.setattr(drilling, "drill", drill)
@@ -153,6 +159,93 @@ def test_the_list_refuses_what_the_drill_refuses(
     assert isinstance(ended, Refused)
     assert "single node" in str(ended)
     assert code_of(ended) == REFUSED
+
+
+def ends(monkeypatch: pytest.MonkeyPatch, found: DrillReport | None, by: Exception | None = None) -> None:
+    """Drills are interrupted, or end by an error; ``found`` is what they have until then."""
+
+    async def drill(*seams: Any) -> DrillReport:
+        main = threading.main_thread().ident
+        assert main is not None
+        try:
+            if by is not None:
+                raise by
+            signal.pthread_kill(main, signal.SIGINT)
+            await asyncio.sleep(30)
+        finally:
+            if found is not None:
+                seams[-1](found)
+        raise AssertionError
+
+    monkeypatch.setattr(drilling, "drill", drill)
+
+
+LEFT_OUT = {"left_out": {"squid-hung": "the drill was ended before this was over"}}
+
+
+@pytest.mark.usefixtures("interruptible", "asked")
+def test_an_interrupted_drill_prints_and_keeps_the_report_of_the_scenarios_that_had_ended(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    xml, page = tmp_path / "drill.xml", tmp_path / "drill.html"
+    ends(monkeypatch, report_of(scenario()).model_copy(update={"verdict": "red", **LEFT_OUT}))
+    ended = run("lab", "--json", "--junit", str(xml), "--chart", str(page))
+    assert ended.exit_code == 130
+    document = json.loads(ended.stdout)
+    why = "the drill was interrupted; what it had broken is undone"
+    assert ([each["name"] for each in document["scenarios"]], document["ended_by"]) == (["squid-killed"], why)
+    assert (document["verdict"], list(document["left_out"])) == ("red", ["squid-hung"])
+    assert json.loads((tmp_path / ".state/drills/lab/latest.json").read_text()) == document
+    assert why in xml.read_text()
+    assert why in page.read_text()
+    for_people = run("lab")
+    assert (for_people.exit_code, for_people.stderr.count(why)) == (130, 1)
+    assert f"ended early: {why}" in for_people.stdout
+
+
+@pytest.mark.usefixtures("interruptible", "asked")
+def test_a_drill_that_is_interrupted_in_its_first_scenario_prints_a_document_and_keeps_the_last_drills(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ends(monkeypatch, report_of())
+    ended = run("lab", "--json")
+    assert ended.exit_code == 130
+    assert (json.loads(ended.stdout)["scenarios"], list(tmp_path.iterdir())) == ([], [])
+    assert run("lab").stdout == ""
+
+
+@pytest.mark.usefixtures("interruptible", "asked")
+def test_a_drill_that_is_interrupted_before_it_has_looked_prints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends(monkeypatch, None)
+    ended = run("lab", "--json")
+    assert (ended.exit_code, ended.stdout) == (130, "")
+
+
+@pytest.mark.usefixtures("asked")
+def test_an_error_after_a_scenario_costs_no_report_and_one_before_prints_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ends(monkeypatch, report_of(scenario()), Locked("another run", remedy="wait for it"))
+    ended = run("lab", "--json")
+    assert isinstance(ended.exception, Locked)
+    assert json.loads(ended.stdout)["ended_by"] == "another run → wait for it"
+    assert (tmp_path / ".state/drills/lab/latest.json").exists()
+    ends(monkeypatch, report_of(), Locked("another run"))
+    assert run("lab", "--json").stdout == ""
+    ends(monkeypatch, report_of(scenario()), KeyError("x"))
+    assert "KeyError" in json.loads(run("lab", "--json").stdout)["ended_by"]
+
+
+@pytest.mark.usefixtures("interruptible", "asked")
+def test_a_report_that_cannot_be_written_does_not_hide_how_the_drill_ended(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    ends(monkeypatch, report_of(scenario()))
+    ended = run("lab", "--json", "--junit", str(tmp_path / "file/drill.xml"))
+    assert ended.exit_code == 130
+    assert "what was found until then could not be written everywhere: " in ended.stderr
+    assert json.loads(ended.stdout)["scenarios"]
 
 
 @pytest.mark.thorough
