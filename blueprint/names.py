@@ -29,8 +29,17 @@ PATHS = "paths"
 GENERIC = "generic"
 """Begins the name of each resource by scripts; its tag follows."""
 
+FOUND = (MIRROR, TREE_MIRROR, TREE_FILESYSTEM, TREE_SQUID, TREE_ADDRESS, FENCING, OPTIONS)
+"""Things in whose places those of a cluster may stand that somebody else has built."""
+
+
+def found(name: str) -> str:
+    """What such a thing is called: it has a journal of its own."""
+    return f"found-{name}"
+
+
 ALL = (
     *NODES, PACKAGES, NAMES, TIME, SQUID_CONFIG, SQUID_AGENT, ROTATION, MIRROR, FILESYSTEM, SBD, MEMBERSHIP, FENCING,
     OPTIONS, REACHABILITY, TREE_MIRROR, TREE_FILESYSTEM, TREE_SQUID, TREE_ADDRESS, FIREWALL, SQUID_PROFILE,
-    ALERTS, CLUSTER_ALERTS, LIFEKEEPER, PATHS,
+    ALERTS, CLUSTER_ALERTS, LIFEKEEPER, PATHS, *map(found, FOUND),
 )  # fmt: skip

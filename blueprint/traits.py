@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from blueprint.render.nftables import Opening
 from declaration.nodes import Node
+from declaration.probed import is_adopted, is_probed
 from declaration.rules.lifekeeper import FIRST_MIRROR_PORT, PATH_PORT, PORTS
 from declaration.rules.names import COROSYNC_PORTS, PACEMAKER_REMOTE_PORT
 from declaration.site import Site
@@ -36,21 +37,15 @@ class Traits:
     outlived: str
     agent: Callable[[Site], bool]
     unwatched: Callable[[Site], str]
-    frozen: str
+    frozen: Callable[[Site], str]
     lags: Callable[[Site], str]
     sits: str
     openings: Openings
     ports: Mapping[int, str]
 
 
-def _adopted(site: Site, member: str) -> bool:
-    """Whether a member of the service is somebody else's, left as it was found."""
-    adopted = site.pacemaker.adopted if site.pacemaker else None
-    return adopted is not None and getattr(adopted.members, member) is not None
-
-
 def _no_pings(site: Site) -> str:
-    if _adopted(site, "squid"):
+    if is_adopted(site, "squid"):
         return (
             "the service is adopted as it was found, so no rule of this program's moves it off a node without network"
         )
@@ -66,9 +61,19 @@ def _no_broadcasts(site: Site) -> str:
     return "lifekeeper.address.broadcast_ping is not declared true, so losing the network moves nothing"
 
 
+_DATAKEEPERS_OWN = "DataKeeper decides by itself what a disk does that finishes no write, and nobody has published it"
+
+
+def _unknown_limits(site: Site) -> str:
+    """DRBD's ko-count; 0 waits for ever."""
+    if is_adopted(site, "mirror"):
+        return "the mirror is adopted as it was found, and nothing looks at what its `ko-count` is"
+    return ""
+
+
 def _protocol(site: Site) -> str:
     """DRBD's protocol C, where the configuration is this program's."""
-    if not _adopted(site, "mirror"):
+    if not is_adopted(site, "mirror"):
         return ""
     return (
         "the mirror is adopted as it was found, and nothing looks at its protocol: with DRBD's A or B a write counts as"
@@ -122,9 +127,9 @@ def _lifekeeper(site: Site, node: Node) -> Iterator[Opening]:
 TRAITS: Mapping[str, Traits] = {
     "pacemaker": Traits(
         outlived="pacemaker.service",
-        agent=lambda site: not _adopted(site, "squid"),
+        agent=is_probed,
         unwatched=_no_pings,
-        frozen="",
+        frozen=_unknown_limits,
         lags=_protocol,
         sits="",
         openings=_corosync,
@@ -132,9 +137,9 @@ TRAITS: Mapping[str, Traits] = {
     ),
     "lifekeeper": Traits(
         outlived="",
-        agent=lambda _site: False,
+        agent=is_probed,
         unwatched=_no_broadcasts,
-        frozen="DataKeeper decides by itself what a disk does that finishes no write, and nobody has published it",
+        frozen=lambda _site: _DATAKEEPERS_OWN,
         lags=_asynchronous,
         sits="raid1",
         openings=_lifekeeper,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from declaration.alerts import told
+from declaration.probed import is_probed
 from declaration.rules.alerts import possible
 from declaration.site import Site
 
@@ -58,13 +59,13 @@ def _named_by_order(site: Site) -> Iterator[Caution]:
 
 def _silent_losses(site: Site) -> Iterator[Caution]:
     """Without a probe that looks for records, only each node's own look at the mirror's space tells of anything."""
-    if site.engine != "lifekeeper" or site.mirror is None or site.log.on_full != "drop":
+    if is_probed(site) or site.mirror is None or site.log.on_full != "drop":
         return
     if site.alerts is None or "mirror_full" not in told(site.alerts, possible(site)):
         yield Caution(
             "log.on_full",
             site.log.on_full,
-            "nothing tells that records go missing on a full mirror, because Quick Service Protection looks at no log; "
+            "nothing tells that records go missing on a full mirror, because nobody looks for them in the log; "
             "better are `alerts` that tell of `mirror_full` before, or `stop`",
         )
 

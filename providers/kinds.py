@@ -46,6 +46,7 @@ KINDS: dict[str, Entry] = {
     "lifekeeper.generic": Entry("providers.lifekeeper.generic", "lifekeeper", "Generic"),
     "pacemaker.alerts": Entry("providers.pacemaker.alerts", "pacemaker", "Alerts"),
     "pacemaker.found": Entry("providers.pacemaker.found", "pacemaker", "Found"),
+    "pacemaker.found_options": Entry("providers.pacemaker.found_options", "pacemaker", "FoundOptions"),
     "storage.found": Entry("providers.storage.found", "storage", "Found"),
 }
 

@@ -70,7 +70,7 @@ async def apply(
     if isinstance(seen, Present) and same and not pending and not differences(wanted, seen.values):
         return seen
     if isinstance(seen, Present):
-        _refuse_unknown_content(wanted, seen.values)
+        _refuse_unknown_content(module, wanted, seen.values)
     await cluster.hold()
     await module.converge(cluster, wanted, seen)
     return _verified(cluster, wanted, await module.observe(cluster, wanted))
@@ -108,15 +108,19 @@ async def _is_pending(cluster: Cluster, wanted: State) -> bool:
     return any(name.startswith(PENDING) for names in entries.values() for name in names)
 
 
-def _refuse_unknown_content(wanted: State, live: State) -> None:
-    """A file that is left as it was found can be compared, and not be brought back."""
-    kept = [each.path for each in differences(wanted, live) if str(each.wanted).startswith(AS_FOUND)]
-    if kept:
-        raise Refused(
-            f"{', '.join(kept)}: adopted as it was found, and changed since; nobody here knows the old content",
-            remedy="bring it back there; or take it out of `adopted.files`, and this program writes the file; if it is "
-            "to stay as it is now, adopt it anew (docs/adopt.md)",
-        )
+def _refuse_unknown_content(module: Kind[W], wanted: W, live: W) -> None:
+    """What is left as it was found can be compared, and not be brought back; a kind says more of it by `as_found`."""
+    kept = [each for each in differences(wanted, live) if str(each.wanted).startswith(AS_FOUND)]
+    if not kept:
+        return
+    say = getattr(module, "as_found", None)
+    what, remedy = say(wanted, kept) if say else (", ".join(each.path for each in kept), _FILES)
+    raise Refused(
+        f"{what}: adopted as it was found, and changed since; nobody here knows the old content", remedy=remedy
+    )
+
+
+_FILES = "bring it back there, or take it out of `adopted.files` to have this program write the file"
 
 
 def _verified(cluster: Cluster, wanted: W, observed: Observed[W]) -> Present[W]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from declaration.alerts import EVENTS, Event
 from declaration.errors import Mistake
+from declaration.probed import is_adopted
 from declaration.rules.registry import rule
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ def possible(site: Site) -> frozenset[Event]:
         found &= {"clock"}
     if site.mirror is None:
         found -= {"split_brain", "mirror_unsynced", "mirror_full"}
+    if is_adopted(site, "mirror"):
+        # Told by a handler in DRBD's configuration, which is somebody else's there.
+        found -= {"split_brain"}
     if site.time is None:
         found -= {"clock"}
     return found
@@ -90,7 +94,7 @@ def alerts_come_in_time(site: Site) -> Iterator[Mistake]:
             yield Mistake(f"alerts.{name}", value, f"whole seconds, between {words[least]} and {words[most]}")
 
 
-@rule("alerts", "engine", "virtual_ip", "mirror", "time")
+@rule("alerts", "engine", "virtual_ip", "mirror", "time", "pacemaker")
 def alerts_can_happen(site: Site) -> Iterator[Mistake]:
     """Waiting for an event that cannot come is a false comfort."""
     if site.alerts is None:
@@ -116,4 +120,6 @@ def _why(site: Site, event: Event) -> str:
         return f"`{event}` needs two nodes"
     if site.mirror is None and event in {"split_brain", "mirror_unsynced", "mirror_full"}:
         return f"`{event}` needs a mirror"
+    if event == "split_brain" and is_adopted(site, "mirror"):
+        return "a handler in DRBD's configuration tells of `split_brain`, and that of an adopted mirror stays as it was"
     return f"the engine `{site.engine}` does not tell of `{event}`: {NOT_TOLD[site.engine][event]}"

@@ -9,6 +9,7 @@ from declaration.errors import Mistake
 from declaration.logcondition import Condition
 from declaration.logformat import shows_address
 from declaration.paths import MIRROR_ITSELF
+from declaration.probed import is_probed
 from declaration.rules.registry import rule
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 _CACHE_LOG = "cache.log"
 _SQUIDS_OWN = (_CACHE_LOG, "netdb.state", "squid.out")
-_PROBES = "pacemaker"
-"""The engine that asks Squid for pages, and looks for their records."""
 
 
 def _conditions(log: Log) -> Iterator[tuple[str, Condition]]:
@@ -66,12 +65,34 @@ def logs_have_their_place(site: Site) -> Iterator[Mistake]:
             yield Mistake(path, place, "`local`, because there is no mirror")
 
 
-@rule("log", "mirror", "pacemaker")
+@rule("engine", "log", "mirror", "pacemaker")
 def own_mirrors_have_a_directory(site: Site) -> Iterator[Mistake]:
     """The mount point itself belongs to root on a filesystem that this program makes."""
     adopted = site.pacemaker.adopted if site.pacemaker else None
     if site.log.mirror_directory == MIRROR_ITSELF and (adopted is None or adopted.mirror is None):
         yield Mistake("log.mirror_directory", MIRROR_ITSELF, "a directory, such as `squid`: `.` is for adopted mirrors")
+
+
+_TAKEN = ("rotation", "cache", "lost+found")
+"""What else lies on a mirror: logrotate's state, Squid's cache, the filesystem's own."""
+
+
+@rule("log")
+def the_mirrors_directory_is_its_own(site: Site) -> Iterator[Mistake]:
+    """Each directory has one owner and mode."""
+    given = site.log.mirror_directory
+    if given.split("/")[0] in _TAKEN:
+        yield Mistake("log.mirror_directory", given, f"another directory: not {', '.join(_TAKEN)}, nor below these")
+
+
+@rule("adopted", "engine", "mirror", "pacemaker")
+def adopted_mirrors_have_no_state_of_a_rotation(site: Site) -> Iterator[Mistake]:
+    """Logrotate's state lies in a directory that only a filesystem of this program's has."""
+    adopted = site.pacemaker.adopted if site.pacemaker else None
+    if site.engine != "pacemaker" or adopted is None or adopted.mirror is None:
+        return
+    if site.adopted is None or "rotation" not in site.adopted.things:
+        yield Mistake("adopted.things", "no `rotation`", "`rotation` too: of an adopted mirror others rotate the logs")
 
 
 @rule("log")
@@ -93,14 +114,14 @@ def _covered(path: str, domains: Sequence[str]) -> Iterator[Mistake]:
                 yield Mistake(f"{path}[{index}]", domain, f"no entry that `{other}` covers already")
 
 
-@rule("engine", "log", "mirror")
+@rule("engine", "log", "mirror", "pacemaker")
 def losses_are_noticed(site: Site) -> Iterator[Mistake]:
     """With `drop`, only a record of the probe's own on the mirror shows that records still arrive there.
 
     Nothing is asked for the probe's sake where the engine has none; what is to be said there its own rules say.
     """
     log = site.log
-    if site.engine != _PROBES:
+    if not is_probed(site):
         return
     if log.on_full != "drop":
         if "on_lost" in log.model_fields_set:

@@ -19,6 +19,7 @@ export PATH LC_ALL
 alert=${SQUID_HA_ALERT:-/usr/lib/squid-ha/alert}
 memory=${SQUID_HA_MEMORY:-/var/spool/squid-ha/agent}
 address=${SQUID_HA_ADDRESS:-address}
+below=${SQUID_HA_BELOW:-mirror filesystem squid}
 node=$(uname -n)
 
 planned_for=900     # seconds that a plan seen while the service arrives explains its arrival
@@ -135,6 +136,10 @@ back() {
     "$alert" raise node_lost "well again: $1 is back in the cluster"
 }
 
+is_below() {
+    case " $below " in *" $1 "*) ;; *) return 1 ;; esac
+}
+
 about=${CRM_alert_node:-}
 case ${CRM_alert_kind:-} in
     node)
@@ -149,7 +154,7 @@ case ${CRM_alert_kind:-} in
         case ${CRM_alert_rsc:-}:${CRM_alert_task:-}:${CRM_alert_rc:-} in
             "$address":start:0) arrived ;;
             "$address":stop:0) rm -f "$memory/here" ;;
-            mirror:promote:0 | mirror:[0-9]*:promote:0 | filesystem:start:0 | squid:start:0) arriving ;;
+            ?*:start:0 | ?*:promote:0) is_below "${CRM_alert_rsc%%:*}" && arriving ;;
         esac
         ;;
 esac

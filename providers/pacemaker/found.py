@@ -5,11 +5,15 @@ Another definition is drift, which `up` refuses to repair, because nobody here k
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from providers.connection.cluster import Cluster
 from providers.connection.errors import Refused, Unknown
 from providers.contract import Absent, Observed, Present, State
+from providers.host.digest import AS_FOUND
 from providers.pacemaker import definition, journals, live, service
 from providers.pacemaker.live import Live
+from providers.reconcile import Difference
 
 
 class Wanted(State):
@@ -48,13 +52,20 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     if isinstance(seen, Absent):
         raise Refused(
             f"the cluster has no resource `{wanted.id}` any more, which was adopted as it was found",
-            remedy="make it again there, or take it out of `adopted.pacemaker.members`",
+            remedy="make it again there, or take it out of `pacemaker.adopted.members`",
         )
     if not seen.values.runs:
         raise Refused(
             f"`{wanted.id}` does not run; it was adopted as it was found, so nothing here starts it",
             remedy="see `squid-ha status` for why; then `squid-ha cleanup`, or start it there",
         )
+
+
+def as_found(wanted: Wanted, changed: Sequence[Difference]) -> tuple[str, str]:
+    """What has changed, and what to do, for the refusal to bring it back."""
+    now = str(changed[0].found or "").removeprefix(AS_FOUND)
+    remedy = "bring it back with the tool that changed it; if it is to stay as it is now, say so in"
+    return f"the definition of `{wanted.id}`", f"{remedy} `pacemaker.adopted.members`: `sha256: {now}`"
 
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:  # noqa: ARG001 - it is somebody else's

@@ -10,6 +10,7 @@ from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command, script
 from providers.connection.errors import Refused
 from providers.contract import Absent, Observed, Present, State
+from providers.host.digest import AS_FOUND
 from providers.host.settings import (
     FileState,
     NodeSettings,
@@ -60,6 +61,11 @@ class _Reading:
     @property
     def conf(self) -> str:
         return self.settings.files[corosync_conf.PATH].content or ""
+
+    @property
+    def as_found(self) -> bool:
+        """Its configuration is somebody else's and stays: what it says is known by its digest alone."""
+        return self.conf.startswith(AS_FOUND)
 
     @property
     def runs(self) -> bool:
@@ -133,6 +139,8 @@ def _refuse_foreign(cluster: Cluster, wanted: Wanted, read: Mapping[str, _Readin
     if cluster.takeover:
         return
     for name, node in read.items():
+        if node.as_found:
+            continue
         found = _cluster_name(node.conf)
         if node.conf and found != wanted.name and not _is_default(node.conf):
             raise Refused(
@@ -227,7 +235,7 @@ def _found(wanted: Wanted, read: Mapping[str, _Reading], known: Mapping[str, Map
     """Whether the cluster ran before this site: as was found the first time, also for a node that joins later."""
     if before := {entries[_FOUND] for entries in known.values() if _FOUND in entries}:
         return "none" if "none" in before else "running"
-    ours = any(node.runs and _cluster_name(node.conf) == wanted.name for node in read.values())
+    ours = any(node.runs and (node.as_found or _cluster_name(node.conf) == wanted.name) for node in read.values())
     return "running" if ours else "none"
 
 

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from providers.connection.cluster import Cluster
+from providers.connection.errors import Refused
 from providers.contract import Absent, Observed, Present, State
 from providers.pacemaker import journals, live
 from providers.pacemaker.cib import PROPERTIES, Cib
+from providers.pacemaker.rivals import squid_of_others
 
 SECTIONS = {
     "properties": ("crm_config", PROPERTIES),
@@ -53,6 +55,12 @@ def _effective(cib: Cib, name: str, wanted: Mapping[str, str | None]) -> dict[st
 async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
     """One patch: the values wanted, and those that an earlier declaration set back to what they were."""
     current = await live.settled_quorum(cluster)
+    if other := squid_of_others(current.cib):
+        raise Refused(
+            f"`{other}`, which runs Squid in this cluster, is none of this program's; so are the cluster's options",
+            node=current.node.name,
+            remedy="leave the cluster as it is (`pacemaker.adopted`, docs/adopt.md), or delete that resource first",
+        )
     known = await journals.entries(cluster)
     found = _found(current.cib, wanted)
     await journals.begin(cluster, found, known)

@@ -17,6 +17,7 @@ _BY_PARAMETER = {
 
 _KIN = {"ocf:heartbeat:IPaddr": "ocf:heartbeat:IPaddr2", "ocf:heartbeat:Squid": "ocf:squid-ha:squid"}
 _SQUID = "ocf:squid-ha:squid"
+_KIN_OF_SQUID = {agent for agent, kin in _KIN.items() if kin == _SQUID}
 
 
 def rival(cib: Cib, primitive: Primitive) -> str:
@@ -24,6 +25,12 @@ def rival(cib: Cib, primitive: Primitive) -> str:
     used = _uses(primitive)
     others = (each for name, each in cib.primitives().items() if name != primitive.id)
     return next((each.id for each in others if used & _uses(each)), "")
+
+
+def squid_of_others(cib: Cib, unit: str = "squid.service") -> str:
+    """The id of a resource that runs Squid and is none of this program's; '' where there is none."""
+    others = (each for each in cib.primitives().values() if each.agent != _SQUID)
+    return next((each.id for each in others if _uses(each) & {(_SQUID, unit)} or each.agent in _KIN_OF_SQUID), "")
 
 
 def _uses(primitive: Primitive) -> set[tuple[str, str]]:

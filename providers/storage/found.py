@@ -6,6 +6,7 @@ it, and all data.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from providers.connection.cluster import Cluster, Node
@@ -14,6 +15,7 @@ from providers.connection.errors import Refused, Unknown
 from providers.contract import Absent, Observed, Present, State
 from providers.host.digest import AS_FOUND
 from providers.host.waiting import until
+from providers.reconcile import Difference
 from providers.storage import drbd
 from providers.storage.status import Status, parse
 
@@ -22,8 +24,9 @@ from providers.storage.status import Status, parse
 _DIGESTS = r"""
 command -v drbdadm >/dev/null || exit 0
 for resource in $(drbdadm sh-resources 2>/dev/null </dev/null); do
-    told=$(drbdadm dump "$resource" 2>/dev/null </dev/null | sed -e '/^[[:space:]]*#/d' -e '/shared-secret/d' \
-        -e 's/[[:space:]]\{1,\}/ /g' | sha256sum)
+    told=$(drbdadm dump "$resource" 2>/dev/null </dev/null) || continue
+    told=$(printf '%s\n' "$told" | sed -e '/^[[:space:]]*#/d' -e '/shared-secret/d' -e 's/[[:space:]]\{1,\}/ /g' |
+        sha256sum)
     echo "$resource ${told%% *}"
 done
 """
@@ -93,7 +96,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     if isinstance(seen, Absent):
         raise Refused(
             f"DRBD knows no resource `{wanted.resource}` any more, which was adopted as it was found",
-            remedy="bring its configuration back on the nodes, or take it out of `adopted.pacemaker.mirror`",
+            remedy="bring its configuration back on the nodes, or take it out of `pacemaker.adopted.mirror`",
         )
     lost = sorted(name for name, node in seen.values.nodes.items() if node.attached != "yes")
     if lost or seen.values.connected != wanted.connected:
@@ -102,6 +105,14 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
             f"the mirror {wanted.resource} {what}; it was adopted as it was found, so nothing here mends it",
             remedy="see `squid-ha status` and docs/runbook.md, and mend it there",
         )
+
+
+def as_found(wanted: Wanted, changed: Sequence[Difference]) -> tuple[str, str]:
+    """What has changed, and what to do, for the refusal to bring it back."""
+    digests_now = sorted({str(each.found or "").removeprefix(AS_FOUND) for each in changed})
+    new = f": `sha256: {digests_now[0]}`" if len(digests_now) == 1 else ", once it is the same on both nodes"
+    remedy = "bring it back there; if it is to stay, or only the tools that print it were upgraded, say so in"
+    return f"the configuration of DRBD's resource {wanted.resource}", f"{remedy} `pacemaker.adopted.mirror`{new}"
 
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:

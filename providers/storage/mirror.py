@@ -20,7 +20,7 @@ from providers.connection.errors import Refused, Unknown
 from providers.contract import Absent, Observed, Present, State
 from providers.host.settings import NodeSettings, converge_settings, remove_settings
 from providers.host.waiting import until
-from providers.storage import configuration, device, drbd, link, marks
+from providers.storage import configuration, device, drbd, link, marks, others
 from providers.storage.half import Half, plain, read_halves, read_statuses, secret_file
 from providers.storage.resource_file import of_connection
 from providers.storage.status import Status
@@ -114,6 +114,10 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     that would interrupt replication under a running service.
     """
     halves = await read_halves(cluster, wanted)
+    fresh = [name for name, half in halves.items() if not half.claimed]
+    await cluster.each(
+        lambda node: others.refuse_shared(node, wanted.resource, wanted.volume, wanted.device_on(node.name)), fresh
+    )
     create = _judge(cluster, wanted, halves)
     _refuse_interruption(wanted, halves)
     for name, half in halves.items():

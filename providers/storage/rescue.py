@@ -17,7 +17,7 @@ from providers.connection.command import command
 from providers.connection.errors import Refused
 
 LIMIT = 1800.0
-_NO_SPACE = 28
+_NO_SPACE, _NO_FOLDER = 28, 20
 
 # $1 what was saved last, $2 new folder, then files in the folder that is saved: those that are as they were saved are
 # the same file in both.
@@ -33,7 +33,7 @@ done
 """
 # $1 where the half is mounted, $2 folder below it, $3 new folder
 _COPY = rf"""
-[ -d "$1/$2" ] || {{ mkdir -p "$3"; exit 0; }}
+[ -d "$1/$2" ] || {{ echo "there is no folder $2 on this half of the mirror" >&2; exit {_NO_FOLDER}; }}
 mkdir -p "${{3%/*}}"
 rm -rf -- "${{3%/*}}"/*.part
 last=$(ls -d -- "${{3%/*}}"/*/ 2>/dev/null | tail -n 1)
@@ -88,7 +88,8 @@ async def copy(node: Node, mount_point: str, source: str, to: str, device: Seque
     """Copy ``source`` below the mount point to the new folder ``to``; nothing to do where that is there.
 
     Files that are unchanged since the last copy beside it share its room. ``device``: the command that prints the disk
-    below the mirror. Raises `Refused` where the node's own disk has no room for the copy.
+    below the mirror. Raises `Refused` where the node's own disk has no room for the copy, and where the half has no
+    such folder: what is thrown away afterwards would not have been saved.
     """
     mounted = await node.run(command("mountpoint", "-q", "--", mount_point, ok=None, reads=True))
     if mounted.exit_code == 0:
@@ -96,9 +97,15 @@ async def copy(node: Node, mount_point: str, source: str, to: str, device: Seque
     else:
         words = (*_OWN_MOUNTS, "sh", "-c", _NOT_MOUNTED, "sh", "", source, to, *device)
     label = f"copy {source} of this half of the mirror to {to}"
-    saving = command(*words, ok={0, _NO_SPACE}, timeout=LIMIT, label=label)
+    saving = command(*words, ok={0, _NO_SPACE, _NO_FOLDER}, timeout=LIMIT, label=label)
     result = await node.run(saving)
     if result.exit_code == _NO_SPACE:
         raise Refused(
             f"the logs cannot be saved: {result.stderr.strip()}", node=node.name, remedy="make room there first"
+        )
+    if result.exit_code == _NO_FOLDER:
+        raise Refused(
+            f"the logs cannot be saved: {result.stderr.strip()}",
+            node=node.name,
+            remedy="say in `log.mirror_directory` where Squid's logs are; if this half really has none, make it",
         )

@@ -92,9 +92,13 @@ class Way:
 def hosts(bare: Machines) -> Site:
     """The pair, as its builder left it."""
     there = site(bare, name=NAME)
+    install = f"apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qqy install {PACKAGES} >/dev/null"
+
+    async def prepared() -> None:
+        await asyncio.gather(*(bare.sudo(node, install, timeout=1800) for node in (A, B)))
+
+    asyncio.run(prepared())
     for node in (A, B):
-        install = f"apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qqy install {PACKAGES} >/dev/null"
-        asyncio.run(bare.sudo(node, install, timeout=1200))
         there.sh(node, ON_BOTH)
     there.sh(A, VOLUME)
     there.sh(A, "corosync-keygen -l >/dev/null")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from lab.addresses import VIRTUAL_IP
 from lab.paths import run_directory
 from tests.support.clients import Clients, table
 from tests.support.phases import Phase, on_machines
-from tests.support.stack import Stack
+from tests.support.stack import PROJECT, Stack
 
 if TYPE_CHECKING:
     from tests.cluster.conftest import Machines
@@ -22,6 +23,7 @@ FIRST = "qsp-a"
 NODE, PAIR = "192.0.2.11:3128", f"{VIRTUAL_IP}:3128"
 STARTED = "systemctl show -P MainPID -P ExecMainStartTimestampMonotonic squid"
 MIRROR_LOG = "/mnt/mirror/squid/access.log"
+ORIGIN = "http://192.0.2.1/"
 MARKER = "/mnt/mirror/squid/marker"
 RELOAD = 15.0
 """Seconds without an answer that reading a new configuration may cost in an emulated guest; a restart takes longer."""
@@ -59,9 +61,21 @@ def test_from_nothing_to_a_mirror_and_back_and_again(
 ) -> None:
     site, stack = Site(bare), Stack("test-phases-pair", tmp_path, on_machines(1, run_directory()))
 
+    transcript: list[str] = []
+
+    def told(*words: str) -> None:
+        """What a person does next, as it is printed."""
+        done = subprocess.run(
+            [PROJECT / ".venv/bin/squid-ha", *words], cwd=PROJECT, env={**stack.environment, "COLUMNS": "150"},
+            capture_output=True, text=True, timeout=900, check=False,
+        )  # fmt: skip
+        transcript.append(f"$ squid-ha {' '.join(words)}\n{done.stderr}{done.stdout}")
+        assert done.returncode == 0, transcript[-1]
+
     def reach(phase: Phase) -> None:
         stack.site = on_machines(phase, run_directory())
-        stack.up(timeout=3000)
+        transcript.append(f"$ pulumi up, phase {phase}\n{stack.up(timeout=3000).output}")
+        told("verify", stack.name, "--url", ORIGIN)
 
     reach(1)
     before = site.process()
@@ -104,6 +118,9 @@ def test_from_nothing_to_a_mirror_and_back_and_again(
         assert site.synchronised() - synchronised < LITTLE, "adopting the two halves synchronised the whole volume"
     assert max(cost.pause for cost in costs) < RELOAD, table(costs)
     assert "unchanged" in stack.preview("--expect-no-changes").output
+    transcript.append(stack.pulumi("stack", "output", "mirror_log").output)
+    for words in (("status",), ("logs", "-n", "3"), ("verify", "--move", "--url", ORIGIN)):
+        told(words[0], stack.name, *words[1:])
     stack.destroy()
     with capsys.disabled():
-        print(f"\n{table(costs)}")
+        print("\n".join(["", *transcript, table(costs)]))

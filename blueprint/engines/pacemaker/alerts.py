@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blueprint import alerts, names
-from blueprint.engines.pacemaker.found import mirror_resource
+from blueprint.engines.pacemaker.found import adopted_of, mirror_resource
 from blueprint.parts import ENGINE
 from blueprint.thing import Thing
 from declaration.alerts import told
@@ -26,7 +26,7 @@ def things(site: Site, owner: str) -> list[Thing]:
     if site.alerts is None:
         return []
     engine = alerts.EngineAlerts(
-        programs={AGENT: alert_agent.text(), **({MIRROR_CHECK: mirror_check.text()} if site.mirror else {})},
+        programs={AGENT: _agent(site), **({MIRROR_CHECK: mirror_check.text()} if site.mirror else {})},
         group=GROUP,
         mirror_check=MIRROR_CHECK,
         mirror_resource=mirror_resource(site),
@@ -36,6 +36,15 @@ def things(site: Site, owner: str) -> list[Thing]:
         inputs = kind.Wanted(id=_ID, path=AGENT, timeout="60s", select=["fencing", "nodes", "resources"])
         made.append(Thing(names.CLUSTER_ALERTS, "pacemaker.alerts", inputs, ENGINE, (names.ALERTS, names.OPTIONS)))
     return made
+
+
+def _agent(site: Site) -> str:
+    adopted = adopted_of(site)
+    if adopted is None or adopted.members.address is None:
+        return alert_agent.text()
+    members = adopted.members
+    below = [each.id for each in (members.mirror, members.filesystem, members.squid) if each is not None]
+    return alert_agent.text(adopted.members.address.id, below)
 
 
 def split_brain_handler(site: Site) -> str | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from blueprint import names, paths
 from blueprint.nodes import present
@@ -10,7 +12,7 @@ from blueprint.thing import Thing
 from declaration.engines.pacemaker_adopted import AdoptedCluster, AdoptedMirror
 from declaration.site import Site
 from providers.host.digest import AS_FOUND
-from providers.pacemaker import found, options
+from providers.pacemaker import found, found_options
 from providers.storage import found as found_mirror
 
 MEMBERS = {
@@ -21,6 +23,15 @@ MEMBERS = {
     "fencing": names.FENCING,
 }
 """Member of the declaration → the thing in whose place it stands."""
+
+OPTIONS: Mapping[str, Sequence[str]] = {
+    "properties": (
+        "no-quorum-policy", "stonith-enabled", "start-failure-is-fatal", "stonith-timeout", "priority-fencing-delay",
+    ),
+    "resource_defaults": ("resource-stickiness", "migration-threshold", "failure-timeout"),
+    "operation_defaults": ("timeout",),
+}  # fmt: skip
+"""What this program sets of a cluster, by section (`blueprint.engines.pacemaker.cluster`)."""
 
 
 def mirror_resource(site: Site) -> str:
@@ -35,7 +46,11 @@ def adopted_of(site: Site) -> AdoptedCluster | None:
 
 
 def leave_as_found(site: Site, made: list[Thing]) -> list[Thing]:
-    """The engine's things with what was found in the places of this program's own; the same without any."""
+    """The engine's things with what was found in the places of this program's own; the same without any.
+
+    What was found has names of its own: a thing keeps its journal under its name, and one that is given up must not
+    take that of the one which comes in its place.
+    """
     adopted = adopted_of(site)
     if adopted is None:
         return made
@@ -44,21 +59,27 @@ def leave_as_found(site: Site, made: list[Thing]) -> list[Thing]:
         *((names.FILESYSTEM,) if adopted.mirror else ()),
         *((names.REACHABILITY,) if adopted.members.squid else ()),
     }
-    left = (_left(site, adopted, thing) for thing in made if thing.name not in dropped)
-    return [thing for thing in left if thing is not None]
+    left = [_left(site, adopted, thing) for thing in made if thing.name not in dropped]
+    renamed = {names.found(each): each for each in names.FOUND}
+    called = {renamed[thing.name]: thing.name for thing in left if thing.name in renamed}
+    return [replace(thing, after=tuple(called.get(name, name) for name in thing.after)) for thing in left]
 
 
-def _left(site: Site, adopted: AdoptedCluster, thing: Thing) -> Thing | None:
+def _left(site: Site, adopted: AdoptedCluster, thing: Thing) -> Thing:
     if thing.name == names.MIRROR and adopted.mirror:
-        return replace(thing, kind="storage.found", inputs=_mirror(site, adopted.mirror))
+        return _found(thing, "storage.found", _mirror(site, adopted.mirror))
     if thing.name == names.OPTIONS and adopted.options is not None:
-        return _options(thing, adopted)
+        return _found(thing, "pacemaker.found_options", _options(adopted.options))
     for member, name in MEMBERS.items():
         known = getattr(adopted.members, member)
         if name == thing.name and known is not None:
             inputs = found.Wanted(id=known.id, definition=AS_FOUND + known.sha256)
-            return replace(thing, kind="pacemaker.found", inputs=inputs)
+            return _found(thing, "pacemaker.found", inputs)
     return thing
+
+
+def _found(thing: Thing, kind: str, inputs: Any) -> Thing:  # noqa: ANN401 any kind's
+    return replace(thing, name=names.found(thing.name), kind=kind, inputs=inputs)
 
 
 def _mirror(site: Site, known: AdoptedMirror) -> found_mirror.Wanted:
@@ -70,13 +91,8 @@ def _mirror(site: Site, known: AdoptedMirror) -> found_mirror.Wanted:
     )
 
 
-def _options(thing: Thing, adopted: AdoptedCluster) -> Thing | None:
-    """The values found in the places of this program's; an option that was not set has no place any more."""
-    own = thing.inputs
-    if not isinstance(own, options.Wanted) or not adopted.options:
-        return None
-    kept = {
-        section: {name: adopted.options[name] for name in own.section(section) if name in adopted.options}
-        for section in options.SECTIONS
-    }
-    return replace(thing, inputs=options.Wanted.model_validate(kept))
+def _options(declared: Mapping[Any, str]) -> found_options.Wanted:
+    """All of them: one that was not set and is now is a change too."""
+    return found_options.Wanted.model_validate(
+        {section: {name: declared.get(name) for name in listed} for section, listed in OPTIONS.items()}
+    )

@@ -39,6 +39,7 @@ def test_kinds_and_tokens_of_released_states_are_all_there():
         "host.secret_settings": ("host", "SecretSettings"),
         "pacemaker.alerts": ("pacemaker", "Alerts"),
         "pacemaker.found": ("pacemaker", "Found"),
+        "pacemaker.found_options": ("pacemaker", "FoundOptions"),
         "storage.found": ("storage", "Found"),
     }
     found = {kind: (entry.token_module, entry.token_name) for kind, entry in KINDS.items()}

@@ -35,7 +35,7 @@ async def test_another_definition_is_drift_that_is_refused():
     seen = await found.observe(cluster, before)
     assert isinstance(seen, Present)
     assert [each.path for each in reconcile.differences(before, seen.values)] == ["definition"]
-    with pytest.raises(Refused, match=r"definition: adopted as it was found"):
+    with pytest.raises(Refused, match=r"the definition of `address`: adopted as it was found"):
         await reconcile.apply("pacemaker.found", cluster, before)
     assert acting.said == []
 

@@ -6,8 +6,9 @@ import pytest
 
 from providers.pacemaker.cib import Cib
 from providers.pacemaker.model import Primitive
-from providers.pacemaker.rivals import rival
+from providers.pacemaker.rivals import rival, squid_of_others
 from tests.support import pcs_pair
+from tests.unit.pacemaker.tools import recorded
 
 BUILT = Cib.parse(pcs_pair.CIB)
 
@@ -31,6 +32,13 @@ def of(agent: str, **parameters: str) -> Primitive:
 )
 def test_a_rival_is_found_by_what_it_uses(ours, theirs):
     assert rival(BUILT, ours) == theirs
+
+
+def test_a_squid_that_is_somebody_elses_is_told_whatever_runs_it():
+    assert squid_of_others(BUILT) == "proxy"
+    assert squid_of_others(Cib.parse(pcs_pair.CIB.replace('type="squid"', 'type="squid@other"'))) == ""
+    ours = Cib.parse(recorded("cib-tree.xml"))
+    assert squid_of_others(ours) == ""
 
 
 def test_a_resource_is_no_rival_of_its_own():

@@ -80,6 +80,8 @@ class Box:
     mounted: str = ""
     unreadable: bool = False
     options: str = "rw,relatime"
+    others: str = ""
+    """Lines of DRBD's resources that are none of the site's: name, volume, disk, the disk's own name."""
     bare: str | None = None
     managed: str = "no"
 
@@ -136,6 +138,9 @@ class World:
         raise AssertionError(f"the model does not know: {said}")
 
     # what only reads
+
+    def others(self, box: Box, command: Command) -> str:
+        return f"{box.others}{command.argv[-1]}\n"
 
     def lsblk(self, box: Box, command: Command) -> str:
         children = list(box.uses) + ([{"name": VOLUME, "type": "disk"}] if box.up else [])
@@ -334,6 +339,7 @@ def _split(state: str) -> tuple[str, str, str]:
 
 ACTIONS: list[tuple[str, Callable[[World, Box, Command], Result | str]]] = [
     ("lsblk", World.lsblk),
+    ("drbdadm sh-resources", World.others),
     ("wipefs --no-act", World.signatures),
     (f"read {PATH} without", World.configuration),
     ("drbdsetup events2", World.events),

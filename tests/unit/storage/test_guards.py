@@ -30,6 +30,23 @@ async def test_content_on_the_second_node_leaves_the_first_untouched():
     await refused(world, "not blank", takeover=True)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"r0 {MIRROR.volume} /dev/disk/by-id/other /dev/vdc",
+        f"r0 /dev/drbd7 {MIRROR.device} /dev/vdb",
+        f"r0 /dev/drbd7 /dev/vdb {MIRROR.device}",
+    ],
+)
+async def test_a_resource_of_others_on_the_same_disk_or_volume_is_never_written_beside(line: str):
+    """Drbdadm takes no command at all with two of them, the monitor of the one that runs included."""
+    world = World()
+    world.boxes["qsp-b"].others = f"{line}\n"
+    await refused(world, "qsp-b: DRBD's resource r0 uses", takeover=True)
+    world.boxes["qsp-b"].others = "r0 /dev/drbd7 /dev/disk/by-id/other /dev/vdc\n"
+    await up(world)
+
+
 async def test_a_volume_that_cannot_be_read_is_never_taken_for_a_blank_one():
     world = World()
     await up(world)
