@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -58,20 +57,18 @@ def describe(nodes: Sequence[NodeFacts], ssh: Mapping[str, Any], engine: str = "
 def _networks(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
     """The public network is the one that nodes are reached in or, where that does not tell, the way out."""
     first = nodes[0]
-    interface = _bearer(first, first.connect_to) or first.gateway[0]
+    interface = first.bearer(first.connect_to) or first.gateway[0]
     if not interface:
         interface = next((name for name, borne in first.addresses.items() if name != "lo" and borne), "")
     if not interface:
         raise ValueError(f"{first.name} has no address that clients could reach")
     for each in nodes:
-        address = (
-            each.connect_to if _bearer(each, each.connect_to) else next(iter(each.addresses.get(interface, {})), "")
-        )
+        address = each.connect_to if each.bearer(each.connect_to) else next(iter(each.addresses.get(interface, {})), "")
         node: dict[str, Any] = {"name": each.name, "address": address}
         if each.connect_to != address:
             node["ssh_host"] = each.connect_to
         draft.site["nodes"].append(node)
-    public: dict[str, Any] = {"interface": interface, "subnet": _subnet(first, draft.site["nodes"][0]["address"])}
+    public: dict[str, Any] = {"interface": interface, "subnet": first.subnet(draft.site["nodes"][0]["address"])}
     draft.site["network"] = {"public": public}
 
 
@@ -80,9 +77,9 @@ def _replication(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
     first, node = nodes[0], draft.site["nodes"][0]
     for name, key in (("public", "address"), ("replication", "replication_address")):
         address = node.get(key, "")
-        if _bearer(first, address):
+        if first.bearer(address):
             section = draft.site["network"].setdefault(name, {})
-            section |= {"interface": _bearer(first, address), "subnet": _subnet(first, address)}
+            section |= {"interface": first.bearer(address), "subnet": first.subnet(address)}
     for each, declared in zip(nodes, draft.site["nodes"], strict=True):
         if each.connect_to and each.connect_to != declared["address"]:
             declared["ssh_host"] = each.connect_to
@@ -90,25 +87,13 @@ def _replication(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
             del declared["ssh_host"]
 
 
-def _bearer(node: NodeFacts, address: str) -> str:
-    return next((name for name, borne in node.addresses.items() if address and address in borne), "")
-
-
-def _subnet(node: NodeFacts, address: str) -> str:
-    prefix = node.addresses.get(_bearer(node, address), {}).get(address, 0)
-    return str(ipaddress.ip_network(f"{address}/{prefix}", strict=False)) if prefix else ""
-
-
 def _squid(draft: Draft, nodes: Sequence[NodeFacts], platform: Platform) -> None:
     path = platform.squid_configuration
     mount = draft.site.get("mirror", {}).get("mount_point", "")
     known = {name: draft.site.get(name, {}) for name in ("squid", "log")}
-    mirror = _log_folder(nodes[0].files[path], mount) if mount else ""
-    if mirror and mirror != f"{mount}/{_DIRECTORY}":
-        known["log"] = {**known["log"], "mirror_directory": mirror.removeprefix(mount).lstrip("/") or MIRROR_ITSELF}
-    squid.describe(
-        draft, nodes[0].name, nodes[0].files[path], platform, mirror=mirror, vip=draft.site.get("virtual_ip", "")
-    )
+    mirror = _on_the_mirror(draft, nodes[0], path, mount, known["log"]) if mount else ""
+    vip = draft.site.get("virtual_ip", "")
+    squid.describe(draft, nodes[0].name, nodes[0].files[path], platform, mirror=mirror, mount=mount, vip=vip)
     for name, before in known.items():
         draft.site[name] = {**draft.site[name], **before}
     if not mount:
@@ -120,10 +105,34 @@ def _squid(draft: Draft, nodes: Sequence[NodeFacts], platform: Platform) -> None
             )
 
 
-def _log_folder(text: str, mount: str) -> str:
-    """Where Squid's first log on the mirror lies; where this program would put it, without any."""
-    found = re.search(rf"^\s*access_log\s+(?:\w+:)?{re.escape(mount)}((?:/[\w.+@:=,-]+)*)/[^/\s]+", text, re.MULTILINE)
-    return f"{mount}{found[1]}" if found else f"{mount}/{_DIRECTORY}"
+def _on_the_mirror(draft: Draft, node: NodeFacts, path: str, mount: str, log: dict[str, Any]) -> str:
+    """The directory of Squid's logs, which ``log`` is told; a further one is noted."""
+    folders = _log_folders(node.files[path], mount) or [_DIRECTORY]
+    first, *others = folders
+    if first == MIRROR_ITSELF and "mirror" not in draft.site.get("pacemaker", {}).get("adopted", {}):
+        what = (
+            f"Squid's logs lie in {mount} itself, which can be said of a mirror only that Pacemaker's adoption leaves "
+            f"as it was found: the file says `mirror_directory: {_DIRECTORY}`"
+        )
+        draft.note(node.name, path, what)
+    elif first != _DIRECTORY:
+        log["mirror_directory"] = first
+    for each in others:
+        folder = mount if each == MIRROR_ITSELF else f"{mount}/{each}"
+        what = f"Squid has logs in {folder} too: the file has words for one directory of the mirror, `{first}`"
+        draft.note(node.name, path, what)
+    return mount if first == MIRROR_ITSELF else f"{mount}/{first}"
+
+
+def _log_folders(text: str, mount: str) -> list[str]:
+    """Directories below the mount point where Squid's logs lie, that of its first access log first."""
+    folder = rf"(?:\w+:)?{re.escape(mount)}((?:/[\w.+@:=,-]+)*)/[^/\s]+"
+    found = [
+        below.lstrip("/") or MIRROR_ITSELF
+        for directive in ("access_log", "cache_log")
+        for below in re.findall(rf"^\s*{directive}\s+{folder}", text, re.MULTILINE)
+    ]
+    return list(dict.fromkeys(found))
 
 
 def _said(text: str) -> list[str]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from declaration.log import Log
 from declaration.logformat import BUILT_IN
 from operations.adopt.directives import Reader, from_file
 from providers.squid.conf import PROBE_LIST, Directive
 
 _KINDS = {"src": "networks", "dstdomain": "domains", "port": "ports", "method": "methods", "http_status": "status"}
 _RECORD = "squid_ha_record"
+_CUSTOMARY = Log.model_fields["local_file"].default
 
 
 class NotSaid(Exception):
@@ -20,6 +23,7 @@ class NotSaid(Exception):
 
 @dataclass
 class _Log:
+    said: Directive
     place: str
     file: str
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -39,7 +43,10 @@ def read(reader: Reader, local: str, mirror: str) -> tuple[dict[str, Any], list[
             logs.append(_log(reader, each, formats, {"local": local, "mirror": mirror}))
         except NotSaid as reason:
             lost.append((each, str(reason)))
-    made = _grouped(logs)
+        else:
+            lost += [(each, reason) for reason in _other_module(each)]
+    made, unfit = _grouped(logs)
+    lost += unfit
     cache = reader.last("cache_log")
     if mirror and cache == f"{mirror}/cache.log":
         made["cache"] = "mirror"
@@ -62,7 +69,7 @@ def _log(reader: Reader, each: Directive, formats: dict[str, tuple[str, Directiv
     used = options.get("logformat", "")
     if not used and lists and (lists[0] in formats or lists[0] in BUILT_IN):
         used, lists = lists[0], lists[1:]
-    log = _Log(place, path.rpartition("/")[2], dropping=options.get("on-error") == "drop")
+    log = _Log(each, place, path.rpartition("/")[2], dropping=options.get("on-error") == "drop")
     used = used or "squid"
     if used in formats:
         reader.done(formats[used][1])
@@ -70,9 +77,14 @@ def _log(reader: Reader, each: Directive, formats: dict[str, tuple[str, Directiv
     elif used != "squid":
         log.settings["format"] = used
     log.settings |= _conditions(reader, lists)
-    if module != "stdio":
-        raise NotSaid(f"a log by Squid's module `{module or 'daemon'}`, which may drop lines; here it is `stdio`")
     return log
+
+
+def _other_module(each: Directive) -> Iterator[str]:
+    """A log is declared without its module: place and file are what everything else goes by."""
+    module = each.words[0].rpartition(":")[0] or "daemon"
+    if module != "stdio":
+        yield f"Squid's module `{module}`, which may drop lines; the log is declared, and here it is by `stdio`"
 
 
 def _conditions(reader: Reader, lists: list[str]) -> dict[str, Any]:
@@ -121,10 +133,14 @@ def _value(kind: str, word: str) -> str | int:
     return int(word) if kind == "port" else word
 
 
-def _grouped(logs: list[_Log]) -> dict[str, Any]:
-    """The first is the main one; one on the mirror right behind its like is the same log at both places."""
+def _grouped(logs: list[_Log]) -> tuple[dict[str, Any], list[tuple[Directive, str]]]:
+    """The first is the main one; one on the mirror right behind its like is the same log at both places.
+
+    Returned besides are logs that the declaration does not take, with the reason.
+    """
     if not logs:
-        return {}
+        return {}, []
+    unfit: list[tuple[Directive, str]] = []
     main, *rest = logs
     made: dict[str, Any] = dict(main.settings)
     made |= {"local_file": main.file} if main.place == "local" else {"mirror_file": main.file, "access": "mirror"}
@@ -133,16 +149,35 @@ def _grouped(logs: list[_Log]) -> dict[str, Any]:
             made |= {"mirror_file": rest.pop(0).file, "access": "both"}
         else:
             made["access"] = "local"
+    taken = {place: [made.get(f"{place}_file", _CUSTOMARY)] for place in _at("both")}
     additional: list[dict[str, Any]] = []
     while rest:
         log = rest.pop(0)
         both = rest and log.place == "local" and (rest[0].place, rest[0].file) == ("mirror", log.file)
         twin = bool(both) and rest[0].settings == log.settings
-        additional.append({"file": log.file, "place": "both" if twin else log.place, **log.settings})
+        place = "both" if twin else log.place
         if twin:
             rest.pop(0)
+        if reason := _unfit(log, taken, place):
+            unfit.append((log.said, reason))
+            continue
+        for each in _at(place):
+            taken[each].append(log.file)
+        additional.append({"file": log.file, "place": place, **log.settings})
     if additional:
         made["additional"] = additional
     if any(log.dropping for log in logs if log.place == "mirror"):
         made["on_full"] = "drop"
-    return made
+    return made, unfit
+
+
+def _at(place: str) -> tuple[str, ...]:
+    return ("local", "mirror") if place == "both" else (place,)
+
+
+def _unfit(log: _Log, taken: dict[str, list[str]], place: str) -> str:
+    """Why a further log is none that can be declared, '' where it is one."""
+    if place != "mirror" and not log.file.endswith(".log"):
+        return "a further log whose name does not end in `.log`"
+    near = (name for at in _at(place) for name in taken[at] if name.startswith(log.file) or log.file.startswith(name))
+    return next((f"a further log whose name begins like `{name}`" for name in near), "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,15 @@ class NodeFacts:
         """What that command printed, '' where it was not asked."""
         return self.answers[name].stdout if name in self.answers else ""
 
+    def bearer(self, address: str) -> str:
+        """The interface that bears an address, '' where none does."""
+        return next((name for name, borne in self.addresses.items() if address and address in borne), "")
+
+    def subnet(self, address: str) -> str:
+        """The network that an address of this node is in, '' where no interface bears it."""
+        prefix = self.addresses.get(self.bearer(address), {}).get(address, 0)
+        return str(ipaddress.ip_network(f"{address}/{prefix}", strict=False)) if prefix else ""
+
 
 @dataclass(frozen=True)
 class Note:
@@ -49,10 +59,15 @@ class Note:
 
 @dataclass
 class Draft:
-    """A declaration in the making, as plain data, and what it does not express."""
+    """A declaration in the making, as plain data, and what it does not express.
+
+    ``changes``: what makes it another site than the one that is there, a sentence each, told beside what `up` would
+    change.
+    """
 
     site: dict[str, Any] = field(default_factory=dict[str, Any])
     notes: list[Note] = field(default_factory=list[Note])
+    changes: list[str] = field(default_factory=list[str])
 
     def note(self, node: str, place: str, what: str) -> None:
         """Remember that something is not expressed, once."""

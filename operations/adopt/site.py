@@ -19,7 +19,8 @@ from providers.connection.errors import Refused
 
 @dataclass(frozen=True)
 class Adoption:
-    """``text`` is the stack file, ``changes`` what `up` would change on the nodes nevertheless."""
+    """``text`` is the stack file; ``changes``: what `up` would change on the nodes nevertheless, and what is there and
+    cannot be declared although the service stands on it."""
 
     text: str
     site: Site
@@ -47,11 +48,17 @@ async def adopt(
     first = await compare.compare(cluster, site)
     # Squid's configuration, the cluster or the mirror are somebody's: only who says so takes them over.
     draft.site["takeover"] = True
-    if first.adopted:
-        draft.site["adopted"] = first.adopted
+    if adopted := _merged(draft.site.get("adopted", {}), first.adopted):
+        draft.site["adopted"] = adopted
     site = _site(draft)
     left = (await compare.compare(cluster, site)).changes
-    return Adoption(write.text(name, draft.site, draft.notes), site, draft.notes, left)
+    return Adoption(write.text(name, draft.site, draft.notes), site, draft.notes, [*draft.changes, *left])
+
+
+def _merged(described: dict[str, Any], compared: dict[str, Any]) -> dict[str, Any]:
+    """What is kept as found: what the description says of it before what the comparison has found."""
+    things = dict.fromkeys([*described.get("things", ()), *compared.get("things", ())])
+    return {**compared, **({"things": list(things)} if things else {})}
 
 
 def _site(draft: Draft) -> Site:

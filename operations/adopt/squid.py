@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from blueprint import paths
 from blueprint.platforms import Platform
 from blueprint.squid_settings import DNS, FORWARDED_FOR, TIMEOUTS
 from declaration.quantities import Duration
@@ -22,10 +23,13 @@ _SIZES = {"KB": "k", "MB": "M", "GB": "G"}
 _USUAL = ("coredump_dir", "refresh_pattern", "prefer_direct", "nonhierarchical_direct")
 
 
-def describe(draft: Draft, node: str, text: str, platform: Platform, *, mirror: str = "", vip: str = "") -> None:
+def describe(
+    draft: Draft, node: str, text: str, platform: Platform, *, mirror: str = "", mount: str = "", vip: str = ""
+) -> None:
     """Fill in ``squid`` and ``log`` from a node's squid.conf.
 
-    ``mirror`` is the directory of Squid's logs on the mirror, '' without one; ``vip`` the virtual IP.
+    ``mount`` is the mirror's mount point and ``mirror`` the directory of Squid's logs there, '' without a mirror;
+    ``vip`` the virtual IP.
     """
     path = platform.squid_configuration
     reader = Reader(text, path)
@@ -38,7 +42,7 @@ def describe(draft: Draft, node: str, text: str, platform: Platform, *, mirror: 
     parents, unlike = _parents(reader)
     squid |= parents
     squid |= _auth(reader, platform)
-    squid |= _cache(reader, platform, mirror)
+    squid |= _cache(reader, platform, mount)
     found, unsaid = logs.read(reader, platform.squid_log_directory, mirror)
     draft.site["squid"] = squid
     draft.site["log"] = found
@@ -115,13 +119,13 @@ def _includes(reader: Reader) -> dict[str, Any]:
     return {"include": patterns} if patterns else {}
 
 
-def _cache(reader: Reader, platform: Platform, mirror: str) -> dict[str, Any]:
+def _cache(reader: Reader, platform: Platform, mount: str) -> dict[str, Any]:
     memory, small = size(reader.last("cache_mem")), size(reader.last("maximum_object_size_in_memory"))
     large = size(reader.last("maximum_object_size"))
     made: dict[str, Any] = {}
     made |= {"memory": memory} if memory else {}
     made |= {"max_object_in_memory": small} if small else {}
-    places = {platform.squid_spool: "local", f"{mirror.rpartition('/')[0]}/cache": "mirror"}
+    places = {platform.squid_spool: "local", **({f"{mount}/{paths.CACHE_DIRECTORY}": "mirror"} if mount else {})}
     for each in reader.take("cache_dir", lambda each: each.words[0] == "aufs" and each.words[1] in places):
         disk: dict[str, Any] = {"size": f"{each.words[2]}M", "where": places[each.words[1]]}
         made["disk"] = disk | ({"max_object": large} if large else {})

@@ -90,3 +90,44 @@ def changed(old: str, new: str) -> Cib:
     """The cluster with a change made by hand."""
     assert old in CIB, old
     return Cib.parse(CIB.replace(old, new))
+
+
+def altered(*changes: tuple[str, str]) -> str:
+    """The cluster's text with changes made by hand."""
+    text = CIB
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+def primitive(name: str, agent: str, **parameters: str) -> str:
+    """A resource more, such as ``ocf:heartbeat:IPaddr2`` or ``stonith:fence_sbd``."""
+    kind, *provider, type_ = agent.split(":")
+    provided = f' provider="{provider[0]}"' if provider else ""
+    pairs = "".join(f'<nvpair id="{name}-{key}" name="{key}" value="{value}"/>' for key, value in parameters.items())
+    attributes = f'<instance_attributes id="{name}-attributes">{pairs}</instance_attributes>'
+    return f'<primitive class="{kind}" id="{name}"{provided} type="{type_}">{attributes}</primitive>'
+
+
+COROSYNC = """\
+totem {
+    version: 2
+    cluster_name: office
+    transport: knet
+    token: 3000
+}
+nodelist {
+    node {
+        ring0_addr: qsp-a
+        name: qsp-a
+        nodeid: 1
+    }
+    node {
+        ring0_addr: qsp-b
+        name: qsp-b
+        nodeid: 2
+    }
+}
+"""
+"""As `pcs cluster setup` writes it where it is given no addresses."""

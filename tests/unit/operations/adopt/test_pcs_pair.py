@@ -14,7 +14,7 @@ from declaration.load import read
 from operations.adopt.describe import describe
 from operations.adopt.model import Draft, NodeFacts
 from providers.connection.command import Result, command
-from providers.pacemaker import definition, found, options
+from providers.pacemaker import definition, found, found_options
 from providers.pacemaker.cib import Cib
 from tests.support import pcs_pair
 from tests.support.phases import example
@@ -62,22 +62,25 @@ def test_options_that_are_set_stay_and_no_others_are_made():
         "no-quorum-policy": "ignore", "stonith-enabled": "false", "resource-stickiness": "1",
     }  # fmt: skip
     made = {thing.name: thing for thing in things(read(draft.site, "found"), OWNER)}
-    wanted = made["options"].inputs
-    assert isinstance(wanted, options.Wanted)
-    assert wanted.properties == {"no-quorum-policy": "ignore", "stonith-enabled": "false"}
-    assert wanted.operation_defaults == {}
+    wanted = made["found-options"].inputs
+    assert isinstance(wanted, found_options.Wanted)
+    assert {name: value for name, value in wanted.properties.items() if value} == {
+        "no-quorum-policy": "ignore", "stonith-enabled": "false",
+    }  # fmt: skip
+    assert wanted.properties["stonith-timeout"] is None, "one that is set later has to be seen"
+    assert wanted.operation_defaults == {"timeout": None}
 
 
 def test_what_the_site_is_made_of_names_the_found_and_makes_none_of_its_own():
     site = read(described().site, "found")
     made = {thing.name: thing for thing in things(site, OWNER)}
-    assert {made[name].kind for name in ("tree-mirror", "tree-filesystem", "tree-squid", "tree-address")} == {
-        "pacemaker.found"
-    }
-    assert made["mirror"].kind == "storage.found"
+    members = ("found-tree-mirror", "found-tree-filesystem", "found-tree-squid", "found-tree-address")
+    assert {made[name].kind for name in members} == {"pacemaker.found"}
+    assert made["found-mirror"].kind == "storage.found"
+    assert not {"mirror", "tree-squid", "tree-address", "options"} & set(made), "each has a journal of its own"
     assert "filesystem" not in made
     assert "reachability" not in made
-    inputs = made["tree-squid"].inputs
+    inputs = made["found-tree-squid"].inputs
     assert isinstance(inputs, found.Wanted)
     assert inputs.definition == definition.digest(Cib.parse(pcs_pair.CIB), "proxy")
     assert mirror_resource(site) == "r0"
@@ -92,7 +95,7 @@ def test_a_mirror_that_differs_between_the_nodes_is_not_adopted_and_the_reason_i
     pair = [node(first), node(second, mirrors=f"r0 {'b' * 64}\n")]
     draft = describe(pair, SSH)
     assert "mirror" not in draft.site
-    assert any("r0" in each.place and "otherwise" in each.what for each in draft.notes)
+    assert [each for each in draft.changes if "r0" in each and "otherwise" in each]
     assert set(draft.site["pacemaker"]["adopted"]["members"]) == {"squid", "address"}
 
 
@@ -115,10 +118,25 @@ STOPPED = '<meta_attributes id="m"><nvpair id="t" name="target-role" value="Stop
 CHANGES: dict[str, tuple[str, str, set[str]]] = {
     "another parameter": ('name="ip" value="192.0.2.10"', 'name="ip" value="192.0.2.99"', {"vip"}),
     "another limit": ('name="monitor" timeout="60s"', 'name="monitor" timeout="9s"', {"proxy"}),
-    "stopped by hand": (
+    "stopped by hand, which is told by what runs": (
         '<primitive class="systemd" id="proxy" type="squid">',
         f'<primitive class="systemd" id="proxy" type="squid">{STOPPED}',
-        {"proxy"},
+        set(),
+    ),
+    "an empty set that a tool has left": (
+        '<primitive class="systemd" id="proxy" type="squid">',
+        '<primitive class="systemd" id="proxy" type="squid"><meta_attributes id="m"/>',
+        set(),
+    ),
+    "another member at the end of the group": (
+        "</group>",
+        '<primitive class="ocf" id="more" provider="heartbeat" type="MailTo"/></group>',
+        set(),
+    ),
+    "pinned to a node by a pattern": (
+        "<constraints>",
+        '<constraints><rsc_location id="p" rsc-pattern="^vi" node="qsp-a" score="INFINITY"/>',
+        {"vip"},
     ),
     "untied from the mirror": ('with-rsc="drbd_logs-clone"', 'with-rsc="drbd_other-clone"', {"fs_logs"}),
     "another order": ('first-action="promote"', 'first-action="start"', {"fs_logs"}),
