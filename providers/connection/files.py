@@ -13,8 +13,11 @@ import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast, get_args
 
+from pydantic import BaseModel
+
+from providers.connection.answers import not_understood
 from providers.connection.cluster import Node
 from providers.connection.command import Command, script
 from providers.connection.errors import CommandFailed, Refused
@@ -82,6 +85,13 @@ chown -- "$3" "$1" && chmod -- "$2" "$1" && sync "$1"
 """
 
 
+class _Journalled(BaseModel):
+    kind: FoundKind
+    content: str
+    mode: str
+    owner: str
+
+
 @dataclass(frozen=True)
 class Found:
     """What stands at a path. ``content`` of a link is its target; ``mode`` is octal text of four digits."""
@@ -99,9 +109,12 @@ class Found:
 
     @staticmethod
     def from_text(path: str, text: str) -> Found:
-        """What `to_text` wrote."""
-        read = json.loads(text)
-        return Found(path, read["kind"], base64.b64decode(read["content"]), read["mode"], read["owner"])
+        """What `to_text` wrote. Raises `Unknown` for anything else: a file is not brought back by guessing."""
+        try:
+            read = _Journalled.model_validate_json(text)
+            return Found(path, read.kind, base64.b64decode(read.content, validate=True), read.mode, read.owner)
+        except ValueError:
+            raise not_understood(f"what the journal says of {path}") from None
 
 
 def files_command(paths: Sequence[str]) -> Command:
@@ -110,20 +123,29 @@ def files_command(paths: Sequence[str]) -> Command:
 
 
 def parse_files(output: str, paths: Sequence[str]) -> dict[str, Found]:
-    """What stands at each path."""
+    """What stands at each path. Raises `Unknown` where the answer is another: a file may go while it is read."""
     lines = output.split("\n")
+    if len(lines) < 2 * len(paths):
+        raise not_understood(f"what stands at {', '.join(paths)}")
     return {path: _found(path, lines[2 * i], lines[2 * i + 1]) for i, path in enumerate(paths)}
 
 
 def _found(path: str, head: str, content: str) -> Found:
-    kind, mode, ids, names = head.split(" ", 3)
-    kinds: dict[str, FoundKind] = {
-        "link": "link", "file": "file", "directory": "directory", "other": "other", "absent": "absent"
-    }  # fmt: skip
-    known = kinds[kind]
-    if known in ("file", "directory"):
-        return Found(path, known, base64.b64decode(content), mode.zfill(4), _owner(ids, names))
-    return Found(path, known, base64.b64decode(content))
+    try:
+        kind, mode, ids, names = head.split(" ", 3)
+        known, said = _kind(kind), base64.b64decode(content, validate=True)
+        if known in ("file", "directory"):
+            return Found(path, known, said, mode.zfill(4), _owner(ids, names))
+    except ValueError:
+        raise not_understood(f"what stands at {path}") from None
+    return Found(path, known, said)
+
+
+def _kind(word: str) -> FoundKind:
+    """Raises `ValueError` for a word that names none."""
+    if word not in get_args(FoundKind):
+        raise ValueError(word)
+    return cast("FoundKind", word)
 
 
 def _owner(ids: str, names: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 import shlex
-from typing import Any, cast
 
+from pydantic import BaseModel, Field, TypeAdapter
+
+from providers.connection.answers import not_understood
 from providers.connection.command import Command, command, script
 
 OS_RELEASE = command("cat", "/etc/os-release", reads=True)
@@ -39,24 +40,48 @@ def conffile(path: str) -> Command:
 
 
 def parse_platform(text: str) -> str:
-    """``debian-12``: ID and VERSION_ID of os-release(5); ``unknown`` where there is no ID."""
-    values: dict[str, str] = {}
-    for line in text.splitlines():
-        key, equals, value = line.strip().partition("=")
-        if equals and not key.startswith("#"):
-            values[key] = "".join(shlex.split(value)[:1])
-    parts = [values.get("ID", ""), values.get("VERSION_ID", "")]
-    return "-".join(part for part in parts if part) or "unknown"
+    """``debian-12``: ID and VERSION_ID of os-release(5); ``unknown`` where there is no ID, or none that can be read."""
+    lines = [line.strip().partition("=") for line in text.splitlines()]
+    values = {key: _unquoted(value) for key, equals, value in lines if equals}
+    name, version = values.get("ID", ""), values.get("VERSION_ID", "")
+    if not name:
+        return "unknown"
+    return f"{name}-{version}" if version else name
+
+
+def _unquoted(value: str) -> str:
+    """A value as a shell reads it, '' where a quote is not closed."""
+    try:
+        return "".join(shlex.split(value)[:1])
+    except ValueError:
+        return ""
+
+
+class _Address(BaseModel):
+    local: str
+
+
+class _Link(BaseModel):
+    """``ip`` prints an empty object for a link that it was not asked for."""
+
+    ifname: str | None = None
+    addr_info: list[_Address] = Field(default_factory=list[_Address])
+
+
+_LINKS = TypeAdapter(list[_Link])
 
 
 def parse_addresses(text: str) -> dict[str, list[str]]:
-    """Interface → its addresses, of `ip -json address show`."""
-    links = cast("list[dict[str, Any]]", json.loads(text or "[]"))
-    return {
-        link["ifname"]: [str(ipaddress.ip_address(each["local"])) for each in link.get("addr_info", ())]
-        for link in links
-        if "ifname" in link
-    }
+    """Interface → its addresses, of `ip -json address show`. Raises `Unknown` for what ip does not print."""
+    try:
+        links = _LINKS.validate_json(text) if text.strip() else []
+        return {
+            link.ifname: [str(ipaddress.ip_address(each.local)) for each in link.addr_info]
+            for link in links
+            if link.ifname is not None
+        }
+    except ValueError as error:
+        raise not_understood("what `ip` says of the addresses") from error
 
 
 def parse_cluster_name(text: str) -> str | None:

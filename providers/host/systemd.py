@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from providers.connection.answers import not_understood
 from providers.connection.cluster import Node
 from providers.connection.command import Command, command
 from providers.connection.errors import CommandFailed, TimedOut
@@ -64,9 +65,12 @@ def units_command(names: Sequence[str]) -> Command:
 
 
 def parse_units(output: str, names: Sequence[str]) -> dict[str, UnitFound]:
-    """Each unit's state."""
-    blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in output.strip().split("\n\n")]
-    return {name: _unit(name, block) for name, block in zip(names, blocks, strict=True)}
+    """Each unit's state. Raises `Unknown` where systemctl says something else, or not of every unit."""
+    try:
+        blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in output.strip().split("\n\n")]
+        return {name: _unit(name, block) for name, block in zip(names, blocks, strict=True)}
+    except (ValueError, KeyError) as error:
+        raise not_understood(f"what systemctl says of {', '.join(names)}") from error
 
 
 def _unit(name: str, block: dict[str, str]) -> UnitFound:

@@ -48,7 +48,7 @@ def parse_mdstat(text: str) -> MirrorView:
     # First: md shows both halves as members, `[UU]`, while it makes them the same again after a crash.
     progress = _PROGRESS.search(block[0])
     if progress:
-        share = re.fullmatch(r"([\d.]+)%", progress[2])
+        share = re.fullmatch(r"(\d+(?:\.\d+)?)%", progress[2])
         return MirrorView(
             "source",
             connected=True,

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from providers.connection.answers import not_understood
 from providers.connection.cluster import Node
 from providers.connection.command import Command, script
 from providers.connection.files import write_file
@@ -34,11 +35,14 @@ def query() -> Command:
 
 
 def parse(output: str) -> Key:
-    """Read the output of `query`."""
-    lines = output.splitlines()
-    if len(lines) < 2:  # noqa: PLR2004 - one line of attributes, one with the digest
+    """Read the output of `query`. Raises `Unknown` for another: a key that cannot be read is not one to make anew."""
+    if not output:
         return Key()
-    return Key(lines[1].split()[0], lines[0] == "400 root:root")
+    attributes, _, rest = output.partition("\n")
+    digest = rest.split()[:1]
+    if not attributes or not digest:
+        raise not_understood(f"the digest of {PATH}")
+    return Key(digest[0], attributes == "400 root:root")
 
 
 def shared(keys: Mapping[str, Key], name: str) -> bool:

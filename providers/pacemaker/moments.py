@@ -14,10 +14,10 @@ def seconds(text: str) -> float | None:
 
     What is written as ctime(3) does is in the node's own zone, so that only two of them can be compared.
     """
-    if match := _ISO.match(text):
-        zone = (match[3] or "Z").replace("Z", "+00:00")
-        return datetime.fromisoformat(f"{match[1]}T{match[2]}{zone}").astimezone(UTC).timestamp()
     try:
+        if match := _ISO.match(text):
+            zone = (match[3] or "Z").replace("Z", "+00:00")
+            return datetime.fromisoformat(f"{match[1]}T{match[2]}{zone}").astimezone(UTC).timestamp()
         return datetime.strptime(text, _CTIME).replace(tzinfo=UTC).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

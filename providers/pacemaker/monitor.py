@@ -150,11 +150,7 @@ def parse(text: str, configuration: str = "") -> Monitor:
 
     ``configuration`` is `cibadmin --query` of the same moment: only its status section says why a probe failed.
     """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    try:
-        root = etree.fromstring(text.encode(), parser)
-    except etree.XMLSyntaxError as error:
-        raise ValueError(f"crm_mon's answer is not XML: {error}") from error
+    root = document(text, "crm_mon's answer")
     if root.tag == "pacemaker-result" and root.find("status") is not None and root.find("summary") is None:
         raise Starting("Pacemaker does not answer for the cluster yet: it is starting or stopping")
     if root.tag not in {"pacemaker-result", "crm_mon"} or root.find("summary") is None:
@@ -173,11 +169,20 @@ def parse(text: str, configuration: str = "") -> Monitor:
             *_failed_probes(root, _reasons(configuration)),
         ],
         attributes={
-            node.get("name", ""): {each.get("name", ""): each.get("value", "") for each in node}
+            node.get("name", ""): {each.get("name", ""): each.get("value", "") for each in node.iterfind("attribute")}
             for node in root.iterfind("node_attributes/node")
         },
         fail_counts=_fail_counts(root),
     )
+
+
+def document(text: str, what: str) -> Element:
+    """The XML that a tool printed. Raises `ValueError` where it is none; ``what`` names it."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True)
+    try:
+        return etree.fromstring(text.encode(), parser)
+    except etree.XMLSyntaxError as error:
+        raise ValueError(f"{what} is not XML: {error}") from error
 
 
 def _yes(found: Element, name: str) -> bool:
@@ -279,7 +284,7 @@ def _reasons(configuration: str) -> dict[tuple[str, str], str]:
     """(resource, node) → what the agent said when it last failed there."""
     if not configuration:
         return {}
-    root = etree.fromstring(configuration.encode(), etree.XMLParser(resolve_entities=False, no_network=True))
+    root = document(configuration, "the cluster's configuration")
     return {
         (resource.get("id", "").partition(":")[0], state.get("uname", "")): operation.get("exit-reason", "")
         for state in root.iterfind("status/node_state")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lxml import etree
-
 from providers.connection.cluster import Cluster
 from providers.connection.command import command
-from providers.pacemaker import live
+from providers.connection.errors import Unknown
+from providers.pacemaker import live, monitor
 from providers.pacemaker.moments import seconds
 
 SLACK = 10.0
@@ -34,7 +33,11 @@ async def fenced(cluster: Cluster, node: str, since: float) -> bool:
     """Whether ``node`` was fenced with success since then. Raises `Unknown` where no node can tell."""
     current = await live.read(cluster)
     query = command("crm_mon", "--output-as=xml", "--one-shot", "--fence-history=3", reads=True)
-    history = parse((await current.node.run(query)).stdout)
+    said = (await current.node.run(query)).stdout
+    try:
+        history = parse(said)
+    except ValueError as error:
+        raise Unknown(str(error), node=current.node.name) from error
     return any(
         each.node == node and each.status == "success" and each.completed and each.completed >= since - SLACK
         for each in history
@@ -42,8 +45,8 @@ async def fenced(cluster: Cluster, node: str, since: float) -> bool:
 
 
 def parse(output: str) -> Sequence[Fencing]:
-    """The history that crm_mon prints as XML."""
-    root = etree.fromstring(output.encode())
+    """The history that crm_mon prints as XML. Raises `ValueError` where it is none."""
+    root = monitor.document(output, "crm_mon's history of fencing")
     return [
         Fencing(event.get("target", ""), event.get("status", ""), seconds(event.get("completed", "")))
         for event in root.iter("fence_event")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from providers.connection.answers import not_understood
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, Result, script
 from providers.connection.errors import Refused
@@ -82,12 +83,15 @@ def read(path: str) -> Command:
 
 
 def parse(output: str) -> Configuration:
-    """`Configuration` from the output of `read`."""
+    """`Configuration` from the output of `read`. Raises `Unknown` for another: a file may go while it is read."""
     if not output:
         return Configuration(FileState())
-    header, digest, content = output.split("\n", 2)
-    mode, owner = header.split(" ", 1)
-    return Configuration(FileState(content=content, mode=mode, owner=owner), "" if digest == "none" else digest)
+    try:
+        header, digest, content = output.split("\n", 2)
+        mode, owner = header.split(" ", 1)
+        return Configuration(FileState(content=content, mode=mode, owner=owner), "" if digest == "none" else digest)
+    except ValueError:
+        raise not_understood("how the mirror's resource file is") from None
 
 
 def compared(found: Mapping[str, Configuration]) -> dict[str, str]:

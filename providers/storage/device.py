@@ -8,11 +8,12 @@ of DRBD's metadata). A disk that DRBD holds open has stale pages: unflushed, it 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
+from pydantic import BaseModel, NonNegativeInt, ValidationError
+
+from providers.connection.answers import not_understood
 from providers.connection.command import Command, command, script
 from providers.connection.errors import Refused
 from providers.contract import State
@@ -35,6 +36,36 @@ class Identity(State):
     device: str
     size: str
     serial: str
+
+
+class _Child(BaseModel):
+    name: str
+    type: str
+
+
+class _Row(BaseModel):
+    size: NonNegativeInt
+    serial: str | None = None
+    ro: bool | None = None
+    mountpoints: list[str | None] | None = None
+    children: list[_Child] | None = None
+
+
+class _Listed(BaseModel):
+    """What lsblk prints as JSON, as far as it was asked."""
+
+    blockdevices: list[_Row]
+
+
+class _Signed(BaseModel):
+    type: str
+    label: str | None = None
+
+
+class _Signatures(BaseModel):
+    """What wipefs prints as JSON: the list is there, and empty, where there is nothing."""
+
+    signatures: list[_Signed]
 
 
 @dataclass(frozen=True)
@@ -83,30 +114,40 @@ def read_signatures(device: str) -> Command:
 
 
 def parse(device: str, volume: str, listed: str, signatures: str) -> Disk:
-    """`Disk` from the output of `read`; that ``volume`` sits on it is no use by others."""
-    rows: list[Mapping[str, Any]] = json.loads(listed or "{}").get("blockdevices", [])
+    """`Disk` from the output of `read`; that ``volume`` sits on it is no use by others.
+
+    Raises `Unknown` for what lsblk and wipefs do not print: it is never taken for a disk that is not there, or blank.
+    """
+    try:
+        rows = _Listed.model_validate_json(listed).blockdevices if listed.strip() else []
+    except ValidationError as error:
+        raise not_understood(f"what lsblk says of {device}") from error
     if not rows:
         return Disk()
     top = rows[0]
-    identity = Identity(device=device, size=str(top["size"]), serial=(top.get("serial") or "").strip())
+    identity = Identity(device=device, size=str(top.size), serial=(top.serial or "").strip())
     return Disk(identity, parse_signatures(signatures), tuple(_uses(top, volume)))
 
 
-def _uses(top: Mapping[str, Any], volume: str) -> Iterable[str]:
-    if top.get("ro"):
+def _uses(top: _Row, volume: str) -> Iterable[str]:
+    if top.ro:
         yield "it is read-only"
-    places: list[str | None] = top.get("mountpoints") or []
-    for place in filter(None, places):
+    for place in filter(None, top.mountpoints or []):
         yield f"mounted at {place}" if place.startswith("/") else f"in use as {place}"
-    children: list[Mapping[str, str]] = top.get("children") or []
-    for child in (each for each in children if each["name"] != volume):
-        yield f"{child['type']} {child['name']}"
+    for child in (each for each in top.children or [] if each.name != volume):
+        yield f"{child.type} {child.name}"
 
 
 def parse_signatures(output: str) -> tuple[Signature, ...]:
-    """The signatures in what `read_signatures` printed; none if the device is blank, or not there."""
-    found = json.loads(output or "{}").get("signatures", [])
-    return tuple(Signature(row["type"], row.get("label") or "") for row in found)
+    """The signatures in what `read_signatures` printed; none if the device is blank, or not there.
+
+    Raises `Unknown` for what wipefs does not print.
+    """
+    try:
+        rows = _Signatures.model_validate_json(output).signatures if output.strip() else []
+    except ValidationError as error:
+        raise not_understood("what wipefs says of a disk") from error
+    return tuple(Signature(row.type, row.label or "") for row in rows)
 
 
 def needs_metadata(node: str, disk: Disk, device: str, *, marked: bool, takeover: bool) -> bool:

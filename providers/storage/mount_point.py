@@ -6,14 +6,17 @@ the volume is mounted. Written as ``mode owner:group``, with `` i`` behind it fo
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from providers.connection.answers import not_understood
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, script
 from providers.connection.errors import Refused
 from providers.contract import State
 
 BEFORE = "mount point"
+_STATE = re.compile(r"[0-7]{4} [^:]+:[^:]+")
 
 # $1 directory. Beneath: the script to run where nothing is mounted there; the rest of the words are its own.
 _BENEATH = r"""
@@ -75,10 +78,12 @@ def read(path: str) -> Command:
 
 
 def parse(output: str) -> MountPoint:
-    """`MountPoint` from the output of `read`."""
+    """`MountPoint` from the output of `read`. Raises `Unknown` for another, which would be journalled as it is."""
     first, *rest = [*output.splitlines(), "", ""]
     if first.startswith("missing "):
         return MountPoint(None, missing=first.removeprefix("missing "))
+    if not _STATE.fullmatch(first):
+        raise not_understood("how the mount point is beneath the volume")
     return MountPoint(f"{first} {rest[0]}".strip(), occupied=bool(rest[1]))
 
 

@@ -6,12 +6,17 @@ the 9 tools (8.4 has no JSON). Two nodes only: one connection per resource, one 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from providers.connection.answers import not_understood
 
 SETTLED_CONNECTIONS = frozenset({"StandAlone", "Connecting", "Connected"})
 """Connection states that stand until something happens; all others pass within seconds."""
 
 PASSING_DISKS = frozenset({"Attaching", "Detaching", "Negotiating", "Failed"})
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,17 @@ class Status:
     @property
     def in_sync(self) -> str:
         """Percent of the volume that both sides have, as text; empty while the peer is not seen."""
-        if not self.connected or not self.size:
+        if not self.connected or not self.size or not self.peer_disk:
             return ""
-        return f"{100 * (1 - self.out_of_sync / self.size):.1f}"
+        # DRBD counts in blocks of 4 KiB, and the volume may end within one.
+        return f"{100 * max(0.0, 1 - self.out_of_sync / self.size):.1f}"
 
 
 def parse(output: str, resource: str) -> Status:
-    """`Status` out of the words of ``exists`` lines; lines of other resources and unknown words are passed over."""
+    """`Status` out of the words of ``exists`` lines; lines of other resources and unknown words are passed over.
+
+    Raises `Unknown` for a size that is none: 0 would be a mirror in step.
+    """
     found: dict[str, dict[str, str]] = {}
     for line in output.splitlines():
         what, _, rest = line.partition(" ")
@@ -76,6 +85,13 @@ def parse(output: str, resource: str) -> Status:
         replication=peer.get("replication", ""),
         peer_role=link.get("role", ""),
         peer_disk=peer.get("peer-disk", ""),
-        size=int(device.get("size", "0")),
-        out_of_sync=int(peer.get("out-of-sync", "0")),
+        size=_kib(device, "size"),
+        out_of_sync=_kib(peer, "out-of-sync"),
     )
+
+
+def _kib(values: Mapping[str, str], name: str) -> int:
+    text = values.get(name, "0")
+    if not _NUMBER.fullmatch(text):
+        raise not_understood(f"what DRBD says of `{name}`")
+    return int(text)
