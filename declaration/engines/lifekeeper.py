@@ -39,7 +39,7 @@ FileTag = Annotated[
 ]
 Priority = Annotated[int, Field(ge=1, le=999)]
 PathPriority = Annotated[int, Field(ge=1, le=99)]
-Number = Annotated[int, Field(ge=1)]
+Number = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 CUSTOMARY_PRIORITIES = (1, 10)
 """What the wizards propose for the first and the second node; the lower one is preferred."""

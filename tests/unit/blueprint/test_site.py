@@ -13,7 +13,8 @@ from providers.kinds import KINDS, load_kind
 from tests.support.sites import without_mirror
 
 OWNER = "squid-ha/lab"
-NOT_HERE = (names.FIREWALL, names.ALERTS, names.CLUSTER_ALERTS, names.LIFEKEEPER, names.PATHS)
+FOUND = map(names.found, names.FOUND)
+NOT_HERE = (names.FIREWALL, names.ALERTS, names.CLUSTER_ALERTS, names.LIFEKEEPER, names.PATHS, *FOUND)
 
 
 def test_the_reference_site_has_every_thing_once(site):
