@@ -19,7 +19,8 @@ export PATH LC_ALL
 alert=${SQUID_HA_ALERT:-/usr/lib/squid-ha/alert}
 memory=${SQUID_HA_MEMORY:-/var/spool/squid-ha/agent}
 address=${SQUID_HA_ADDRESS:-address}
-below=${SQUID_HA_BELOW:-mirror filesystem squid}
+mirror=${SQUID_HA_MIRROR:-mirror}
+below=${SQUID_HA_BELOW:-filesystem squid}
 node=$(uname -n)
 
 planned_for=900     # seconds that a plan seen while the service arrives explains its arrival
@@ -154,7 +155,8 @@ case ${CRM_alert_kind:-} in
         case ${CRM_alert_rsc:-}:${CRM_alert_task:-}:${CRM_alert_rc:-} in
             "$address":start:0) arrived ;;
             "$address":stop:0) rm -f "$memory/here" ;;
-            ?*:start:0 | ?*:promote:0) is_below "${CRM_alert_rsc%%:*}" && arriving ;;
+            "$mirror":promote:0 | "$mirror":[0-9]*:promote:0) arriving ;;
+            ?*:start:0) ! is_below "$CRM_alert_rsc" || arriving ;;
         esac
         ;;
 esac

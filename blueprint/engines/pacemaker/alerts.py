@@ -43,8 +43,8 @@ def _agent(site: Site) -> str:
     if adopted is None or adopted.members.address is None:
         return alert_agent.text()
     members = adopted.members
-    below = [each.id for each in (members.mirror, members.filesystem, members.squid) if each is not None]
-    return alert_agent.text(adopted.members.address.id, below)
+    below = [each.id for each in (members.filesystem, members.squid) if each is not None]
+    return alert_agent.text(adopted.members.address.id, members.mirror.id if members.mirror else "mirror", below)
 
 
 def split_brain_handler(site: Site) -> str | None:

@@ -22,13 +22,13 @@ OP = '<lrm_rsc_op id="address_last_0" operation="{}" rc-code="0" last-rc-change=
 class Agent:
     """A node called as this machine is, beside `qsp-b`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, text: str = "") -> None:
         self.folder = folder
         (folder / "bin").mkdir()
         (folder / "memory").mkdir()
         self.tool("alert", f'#!/bin/sh\necho "$2: $3" >>{folder}/raised\n')
         self.script = folder / "agent"
-        self.script.write_text(alert_agent.text().replace("PATH=/usr/sbin:", f"PATH={folder}/bin:/usr/sbin:"))
+        self.script.write_text((text or alert_agent.text()).replace("PATH=/usr/sbin:", f"PATH={folder}/bin:/usr/sbin:"))
         long_ago = time.time() - 10 * MINUTE
         os.utime(self.script, (long_ago, long_ago))
         self.cluster()
@@ -92,6 +92,14 @@ def test_a_lost_node_counts_whatever_an_earlier_move_has_left_behind(agent):
     agent.event("node", node="qsp-b", desc="lost")
     agent.arrive()
     assert len([each for each in agent.raised if each.startswith("failover")]) == 1
+
+
+def test_members_of_a_cluster_built_by_hand_are_known_by_their_names(tmp_path):
+    agent = Agent(tmp_path, alert_agent.text("office-ip", "drbd_logs", ["fs_logs", "proxy"]))
+    agent.event("node", node="qsp-b", desc="lost")
+    for resource in ("fs_logs", "proxy", "office-ip"):
+        agent.operation(resource, "start")
+    assert [each for each in agent.raised if each.startswith("failover")]
 
 
 def test_the_first_start_of_a_cluster_is_no_failover(agent):
