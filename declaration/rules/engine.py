@@ -128,6 +128,8 @@ def the_service_is_adopted_whole(site: Site) -> Iterator[Mistake]:
             yield Mistake(f"{path}.{name}", "nothing", f"the resource that was found, as for `{named[0]}`")
     for name in (each for each in named if each not in needed):
         yield Mistake(f"{path}.{name}", getattr(adopted.members, name).id, "nothing: the site has no section `mirror`")
+    if named and adopted.options is None:
+        yield Mistake("pacemaker.adopted.options", "nothing", "the options that were found, by name; `{}` for none")
     if (adopted.mirror is not None) != (adopted.members.mirror is not None):
         given, missing = ("mirror", "members.mirror") if adopted.mirror else ("members.mirror", "mirror")
         yield Mistake(f"pacemaker.adopted.{missing}", "nothing", f"what was found, as for `{given}`")

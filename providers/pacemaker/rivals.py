@@ -29,7 +29,11 @@ def rival(cib: Cib, primitive: Primitive) -> str:
 
 def squid_of_others(cib: Cib, unit: str = "squid.service") -> str:
     """The id of a resource that runs Squid and is none of this program's; '' where there is none."""
-    others = (each for each in cib.primitives().values() if each.agent != _SQUID)
+    every = cib.primitives()
+    if any(each.agent == _SQUID for each in every.values()):
+        # The service is this program's; another Squid beside it is somebody's own affair.
+        return ""
+    others = every.values()
     return next((each.id for each in others if _uses(each) & {(_SQUID, unit)} or each.agent in _KIN_OF_SQUID), "")
 
 

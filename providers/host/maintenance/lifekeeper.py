@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from providers.connection.cluster import Cluster, Node
-from providers.connection.command import command, script
+from providers.connection.command import script
 from providers.connection.errors import HostError, Refused
 from providers.connection.files import Found, read_files, write_file
 from providers.host.maintenance.pause import Leave
@@ -29,12 +29,16 @@ PAUSED = "0"
 
 _RUNS = script(
     "/opt/LifeKeeper/bin/lktest >/dev/null 2>&1 || exit 0\n"
-    "command -v killall >/dev/null && echo runs || echo runs, no killall",
+    "command -v killall >/dev/null || command -v pkill >/dev/null && echo runs || echo runs, no killall",
     label="lktest, where LifeKeeper is installed",
     reads=True,
 )
-# Without one to end there is none that has read anything; killall says that by its exit code.
-_READ_ANEW = command("killall", "lkcheck", ok=None)
+# The manuals say killall; every Debian has pkill. Without one to end there is none that has read anything.
+_READ_ANEW = script(
+    "if command -v killall >/dev/null; then killall lkcheck; else pkill -x lkcheck; fi",
+    ok=None,
+    label="killall lkcheck",
+)
 _KEY = r"^([ \t]*(?:export[ \t]+)?LKCHECKINTERVAL=)"
 _SET = re.compile(_KEY + r"(.*)$", re.MULTILINE)
 _LINE = re.compile(_KEY + r".*\n?", re.MULTILINE)
@@ -63,7 +67,7 @@ async def enter(cluster: Cluster, names: Sequence[str]) -> Leave:
     for name in running:
         if told[name].stdout.strip() != "runs":
             raise Refused(
-                "LifeKeeper's checks cannot be paused while packages change: killall is not installed",
+                "LifeKeeper's checks cannot be paused while packages change: neither killall nor pkill is installed",
                 node=name,
                 remedy="install psmisc there, which has it, then run again",
             )
@@ -89,7 +93,9 @@ give_up = leave
 
 
 async def _pause(cluster: Cluster, node: Node, found: Found) -> None:
-    await cluster.journal(node).record({MARK: interval(_text(found))})
+    before, journal = interval(_text(found)), cluster.journal(node)
+    # Paused already, it is so by a run that was cut off, whose mark counts; else somebody has set it since.
+    await (journal.record if before == PAUSED else journal.put)({MARK: before})
     cluster.progress(f"{node.name}: LifeKeeper checks nothing while packages change; the service runs on")
     await _write(node, found, PAUSED)
     await node.run(_READ_ANEW)

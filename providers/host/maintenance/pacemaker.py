@@ -66,11 +66,17 @@ async def enter(cluster: Cluster, names: Sequence[str]) -> Leave:
     node = cluster.node(running[0])
     found = await node.run(command(*_PROPERTY, "--query", "--quiet", ok=None, reads=True))
     before = found.stdout.strip() if found.exit_code == 0 else ""
-    await cluster.each(lambda each: cluster.journal(each).record({MARK: before}), running)
+    # On already, it is so by a run that was cut off, whose mark counts, or by a person.
+    await cluster.each(lambda each: _mark(cluster, each, before), running)
     cluster.progress(f"{node.name}: maintenance mode while packages change; the service runs on")
     await node.run(command(*_PROPERTY, "--update", "true"))
     await node.run(command("crm_resource", "--wait", "--timeout=60", ok=None, timeout=90, reads=True))
     return partial(leave, cluster, seen[node.name])
+
+
+async def _mark(cluster: Cluster, node: Node, before: str) -> None:
+    journal = cluster.journal(node)
+    await (journal.record if before == "true" else journal.put)({MARK: before})
 
 
 async def leave(cluster: Cluster, before: Standing | None = None) -> None:

@@ -174,13 +174,14 @@ async def test_a_cut_before_the_interval_is_read_anew_is_made_good():
     assert (a.text, a.checks, marks(journals)) == (DECLARED, "60", {})
 
 
-async def test_what_somebody_has_set_since_a_cut_stays():
+@pytest.mark.parametrize("names", [[], ["a"]])
+async def test_what_somebody_has_set_since_a_cut_stays(names):
     a, b = Machine(), Machine()
     cluster, journals, _ = at_work(a, b)
     with pytest.raises(KeyboardInterrupt):
         await maintenance.held(cluster, ["a"], cut)
     a.text = DECLARED.replace("60", "30")
-    await maintenance.held(cluster, [], nothing)
+    await maintenance.held(cluster, names, nothing)
     assert (interval(a.text), a.checks, marks(journals)) == ("30", "30", {})
 
 
@@ -199,7 +200,7 @@ async def test_maintenance_that_somebody_entered_after_a_cut_is_not_ended():
 
 @pytest.mark.parametrize(
     ("machine", "words"),
-    [(Machine(runs="runs, no killall"), "killall is not installed"), (Machine(kind="link"), "no regular file")],
+    [(Machine(runs="runs, no killall"), "neither killall nor pkill is installed"), (Machine(kind="link"), "no regular file")],
 )
 async def test_where_the_checks_cannot_be_paused_nothing_is_changed(machine, words):
     cluster, journals, _ = at_work(Machine(), machine)

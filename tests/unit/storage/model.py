@@ -81,7 +81,7 @@ class Box:
     unreadable: bool = False
     options: str = "rw,relatime"
     others: str = ""
-    """Lines of DRBD's resources that are none of the site's: name, volume, disk, the disk's own name."""
+    """Lines of DRBD's resources that are none of the site's: name, what it uses, and that by its own name."""
     bare: str | None = None
     managed: str = "no"
 

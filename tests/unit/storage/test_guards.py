@@ -33,9 +33,9 @@ async def test_content_on_the_second_node_leaves_the_first_untouched():
 @pytest.mark.parametrize(
     "line",
     [
-        f"r0 {MIRROR.volume} /dev/disk/by-id/other /dev/vdc",
-        f"r0 /dev/drbd7 {MIRROR.device} /dev/vdb",
-        f"r0 /dev/drbd7 /dev/vdb {MIRROR.device}",
+        f"r0 /dev/drbd7 /dev/drbd7\nr0 {MIRROR.volume} {MIRROR.volume}",
+        f"r0 {MIRROR.device} /dev/vdb",
+        f"r0 /dev/vdb {MIRROR.device}",
     ],
 )
 async def test_a_resource_of_others_on_the_same_disk_or_volume_is_never_written_beside(line: str):
@@ -43,7 +43,7 @@ async def test_a_resource_of_others_on_the_same_disk_or_volume_is_never_written_
     world = World()
     world.boxes["qsp-b"].others = f"{line}\n"
     await refused(world, "qsp-b: DRBD's resource r0 uses", takeover=True)
-    world.boxes["qsp-b"].others = "r0 /dev/drbd7 /dev/disk/by-id/other /dev/vdc\n"
+    world.boxes["qsp-b"].others = "r0 /dev/drbd7 /dev/drbd7\nr0 /dev/disk/by-id/other /dev/vdc\n"
     await up(world)
 
 
