@@ -29,7 +29,7 @@ def lists(hosts: Site) -> dict[str, list[str]]:
 def nothing_listed(hosts: Site) -> None:
     """Fails where LifeKeeper does not run on every node, or has anything in its lists but the node itself."""
     told = {name: hosts.sh(name, _ANYTHING).split() for name in hosts.cluster.nodes}
-    assert told == {name: [name] for name in hosts.cluster.nodes}
+    assert told == {name: [name] for name in hosts.cluster.nodes}, told
 
 
 def differing(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]:
