@@ -36,7 +36,8 @@ async def remove(
     if made and holders:
         _refuse_needed(wanted, seen, above)
         _refuse_needing(going, seen, ours)
-        await speaking.check(cluster, [_deletion(holders[0], tag) for tag in going])
+        # Which of them says it is known when the ties are gone, and then it is too late to refuse.
+        await speaking.check(cluster, [_deletion(name, tag) for name in holders for tag in going])
     await cluster.each(lambda node: cluster.journal(node).put({PENDING: wanted.tag}), list(wanted.nodes))
     told = await untie(cluster, wanted, ours)
     if made and holders:

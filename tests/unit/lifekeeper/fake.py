@@ -78,6 +78,7 @@ class Pair:
         self.before: Callable[[str, str], None] = lambda _node, _line: None
         self.after: Callable[[str, str], None] = lambda _node, _line: None
         self.helps: dict[str, str] = {}
+        """Help of a command, by its name or by that of a node and its own."""
         self.help_codes: dict[str, int] = {}
         self.progress: list[str] = []
 
@@ -169,7 +170,8 @@ class Pair:
             return say(127)
         if call.help:
             code = self.help_codes.get(call.command, 0)
-            return say(code, self.helps.get(call.command, grammar.help_text(call.command)))
+            told = self.helps.get(f"{name} {call.command}", self.helps.get(call.command))
+            return say(code, told or grammar.help_text(call.command))
         if not lcd.running and call.command not in ("lkcli start", "lkkeyins"):
             return say(1)
         act = getattr(self, call.command.replace(" ", "_").replace(".", "_"), None)

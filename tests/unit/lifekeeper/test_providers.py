@@ -540,6 +540,17 @@ def test_a_help_that_differs_is_told_and_nothing_is_written():
     assert not [line for _, line in pair.said if "/opt/LifeKeeper" in line]
 
 
+@pytest.mark.parametrize("node", ["proxy-a", "proxy-b"])
+def test_a_deletion_that_either_node_would_not_take_is_refused_while_all_is_tied(node):
+    pair, listed = fresh(), members(2)
+    up(pair, listed)
+    before = {name: set(lcd.ties) for name, lcd in pair.lcds.items()}
+    pair.helps[f"{node} lkcli resource delete"] = "Usage: lkcli resource delete --resource <tag>\n"
+    with pytest.raises(Refused, match=f"{node}: this LifeKeeper does not take"):
+        down(pair, listed)
+    assert {name: set(lcd.ties) for name, lcd in pair.lcds.items()} == before
+
+
 def test_a_disk_with_something_on_it_is_never_formatted():
     pair, listed = fresh(), members()
     pair.lcds["proxy-b"].signatures = '{"signatures": [{"type": "ext4", "label": "precious"}]}'
