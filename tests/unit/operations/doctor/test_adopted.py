@@ -26,7 +26,8 @@ def site(**more: Any) -> Site:
     """The lab's site on a cluster that somebody has built with pcs."""
     settings = lab_settings() | more
     members = {name: {"id": f"of-{name}", "sha256": DIGEST} for name in ("mirror", "filesystem", "squid", "address")}
-    settings["pacemaker"]["adopted"] = {"members": members, "mirror": {"resource": "r0", "sha256": DIGEST}}
+    mirror = {"resource": "r0", "sha256": DIGEST}
+    settings["pacemaker"]["adopted"] = {"members": members, "mirror": mirror, "options": {}}
     settings["timeouts"] = {}
     settings["adopted"] = {"things": ["rotation"]}
     return read(settings, "test")
