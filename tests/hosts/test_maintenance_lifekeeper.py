@@ -60,7 +60,6 @@ def test_checks_that_a_reverted_run_has_left_paused_are_drift_and_refreshing_let
     found = deployed.stack.drift()
     assert found.code == DRIFT, found.output
     assert "unfinished" in found.output
-    run_sync(close_all())  # what another test applied, this process did, which keeps the lock until then
     deployed.stack.up("--refresh")
     assert intervals(deployed, pair) == {"LKCHECKINTERVAL=2"}
     assert MARK not in hosts.journal("qsp-a", "packages")
@@ -103,6 +102,8 @@ def test_maintenance_that_somebody_has_entered_is_not_ended(deployed, pair):
     hosts, active = deployed.hosts, deployed.active()
     run_sync(close_all())
     deployed.told("maintenance", "on", NAME)
+    # By connections of its own: those that were closed are not closed again.
+    hosts = site(pair, owner=hosts.cluster.owner, name=hosts.cluster.site)
     hosts.apply("host.packages", "extra", wanted(pair, "restarter"))
     assert [hosts.sh(name, RUNS).strip() for name in pair.names] == ["no", "no"]
     assert {hosts.sh(name, "cat /run/interval-seen").strip() for name in pair.names} == {"LKCHECKINTERVAL=2"}
