@@ -26,17 +26,19 @@ class Wanted(State):
 
 async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
     """The values in effect for the names wanted. Raises `Unknown` where no node can tell."""
+    return Present(await _effective(cluster, wanted))
+
+
+async def _effective(cluster: Cluster, wanted: Wanted) -> Wanted:
     cib = (await live.read(cluster)).cib
     there = {section: cib.options(*place) for section, place in SECTIONS.items()}
     values = {name: {option: there[name].get(option) for option in getattr(wanted, name)} for name in SECTIONS}
-    return Present(Wanted.model_validate(values))
+    return Wanted.model_validate(values)
 
 
 async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
     """Nothing, where they are as they were found; else raises `Refused`. Read anew, under the lock."""
-    seen = await observe(cluster, wanted)
-    changed = differences(wanted, seen.values) if isinstance(seen, Present) else []
-    if changed:
+    if changed := differences(wanted, await _effective(cluster, wanted)):
         raise Refused(
             f"the cluster's options were adopted as they were found, and have been changed: "
             f"{'; '.join(map(str, changed))}",
