@@ -30,8 +30,9 @@ class Traits:
     the service does. ``frozen`` says why nothing is stated of a standby's disk that finishes no write; "" where it is
     cut off. ``lags`` says why the other node may lack what the mirror's filesystem has written; "" where each
     write waits for both nodes. ``sits`` is the type of device (lsblk(8)) that the engine's mirror puts on its disk; "":
-    the declared volume. ``openings`` are what the other node must reach, ``ports`` those that nobody else may listen
-    on, and whose they are.
+    the declared volume. ``idle`` is the signature (wipefs(8)) of a half that nothing uses; "": DRBD's metadata.
+    ``units`` are those of systemd whose processes hold the engine's ports. ``openings`` are what the other node must
+    reach, ``ports`` those that nobody else may listen on, and whose they are.
     """
 
     outlived: str
@@ -40,6 +41,8 @@ class Traits:
     frozen: Callable[[Site], str]
     lags: Callable[[Site], str]
     sits: str
+    idle: str
+    units: tuple[str, ...]
     openings: Openings
     ports: Mapping[int, str]
 
@@ -132,6 +135,8 @@ TRAITS: Mapping[str, Traits] = {
         frozen=_unknown_limits,
         lags=_protocol,
         sits="",
+        idle="",
+        units=("corosync.service", "pacemaker.service"),
         openings=_corosync,
         ports=dict.fromkeys(COROSYNC_PORTS, "Corosync") | {PACEMAKER_REMOTE_PORT: "Pacemaker"},
     ),
@@ -142,6 +147,8 @@ TRAITS: Mapping[str, Traits] = {
         frozen=lambda _site: _DATAKEEPERS_OWN,
         lags=_asynchronous,
         sits="raid1",
+        idle="linux_raid_member",
+        units=("lifekeeper.service",),
         openings=_lifekeeper,
         ports=dict.fromkeys(PORTS, "LifeKeeper") | {FIRST_MIRROR_PORT: "DataKeeper"},
     ),

@@ -18,8 +18,9 @@ Digest = Annotated[
 FileOwner = Annotated[
     str,
     written(
-        "a user and a group, such as `root:root`",
-        matching(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}:[A-Za-z_][A-Za-z0-9_.-]{0,31}"),
+        "a user and a group, such as `root:root` or `root:domain users`",
+        # A directory service has letters of any script, blanks between words, and a backslash behind a domain.
+        matching(r"[\w.@+-]+([ \\][\w.@+-]+)*:[\w.@+-]+([ \\][\w.@+-]+)*"),
     ),
 ]
 UnitName = Annotated[

@@ -7,6 +7,7 @@ import time
 from declaration.site import Site
 from operations.actions.do import hold
 from operations.engines import engine_of
+from operations.health import is_whole
 from operations.proof.model import Move
 from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified, Refused
@@ -15,8 +16,9 @@ from providers.connection.errors import NotVerified, Refused
 async def move(cluster: Cluster, site: Site, to: str = "") -> Move:
     """Move the service to the node ``to``, or to the other node than the active one; wait until it runs there.
 
-    Where it runs there already, nothing is done, and the move leads from that node to itself. Raises `Refused` where
-    it runs nowhere or must not move now, `NotVerified` where it did not arrive.
+    Where all of it runs there already, nothing is done: the move leads from that node to itself, and takes no time.
+    Where only a part does, as after a move that failed half way, the rest is put in service too. Raises `Refused`
+    where it runs nowhere or must not move now, `NotVerified` where it did not arrive.
     """
     runtime = engine_of(site).runtime
     source = await runtime.active_node(cluster)
@@ -24,8 +26,9 @@ async def move(cluster: Cluster, site: Site, to: str = "") -> Move:
         raise Refused("the service runs on no node, so it cannot be moved", remedy="see `squid-ha status`")
     target = to or next(node.name for node in site.nodes if node.name != source)
     start = time.time()
-    if target != source:
-        await runtime.switchover(cluster, target)
+    if target == source and is_whole(await runtime.tree(cluster)):
+        return Move(source=source, target=target, start=start, end=start, arrived=target)
+    await runtime.switchover(cluster, target)
     arrived = await runtime.active_node(cluster)
     if arrived != target:
         raise NotVerified(f"the service was to run on {target} and runs on {arrived or 'no node'}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias, cast
 
 from providers.connection.cluster import Cluster, Node
@@ -66,25 +66,34 @@ def edits(wanted: State, applied: Digests) -> list[str]:
     return [path for path in paths if now.get(path) != applied.get(path)]
 
 
-async def record(cluster: Cluster, wanted: State) -> None:
-    """Write down that the cluster's thing was applied so, on the nodes it belongs to; nothing where it stands already.
+async def last(cluster: Cluster, wanted: State) -> dict[str, Digests | None]:
+    """How the cluster's thing was last applied, on each node it belongs to; None where nothing is recorded of it."""
+    known = await cluster.each(lambda node: read(cluster, node), noted_on(cluster, wanted))
+    return {name: things.get(cluster.thing) for name, things in known.items()}
+
+
+def edited(wanted: State, known: Mapping[str, Digests | None]) -> bool:
+    """Whether it was `last` applied otherwise than it is wanted now; not where nothing is recorded."""
+    return any(each is not None and edits(wanted, each) for each in known.values())
+
+
+def stale(wanted: State, known: Mapping[str, Digests | None]) -> list[str]:
+    """The nodes where something else stands than what is wanted now, or nothing."""
+    now = digests(wanted)
+    return [name for name, each in known.items() if each != now]
+
+
+async def record(cluster: Cluster, wanted: State, names: Sequence[str] | None = None) -> None:
+    """Write down that the cluster's thing was applied so, on the nodes it belongs to, or on these of them.
 
     Never on other nodes: they may not have been claimed yet.
     """
-    text = json.dumps(digests(wanted), sort_keys=True, ensure_ascii=False)
-    book = cluster.of(APPLIED)
-    where = noted_on(cluster, wanted)
-    known = await cluster.each(lambda node: book.journal(node).entries(), where)
-    stale = [name for name, entries in known.items() if entries.get(cluster.thing) != text]
-    if stale:
+    where = noted_on(cluster, wanted) if names is None else names
+    if where:
+        text = json.dumps(digests(wanted), sort_keys=True, ensure_ascii=False)
+        book = cluster.of(APPLIED)
         await cluster.hold()
-        await cluster.each(lambda node: book.journal(node).put({cluster.thing: text}), stale)
-
-
-async def edited(cluster: Cluster, wanted: State) -> bool:
-    """Whether the cluster's thing was last applied otherwise than it is wanted now; not where nothing is recorded."""
-    known = await cluster.each(lambda node: read(cluster, node), noted_on(cluster, wanted))
-    return any(edits(wanted, things[cluster.thing]) for things in known.values() if cluster.thing in things)
+        await cluster.each(lambda node: book.journal(node).put({cluster.thing: text}), where)
 
 
 async def forget(cluster: Cluster) -> None:

@@ -15,9 +15,10 @@ from typing import Any, TypeVar, cast
 
 import pulumi
 from pulumi import dynamic
+from pydantic import ValidationError
 
 from providers import reconcile, session, wire
-from providers.connection.errors import HostError, Unforeseen
+from providers.connection.errors import HostError, Refused, Unforeseen
 from providers.contract import Absent, State
 from providers.kinds import KINDS, load_kind
 
@@ -43,6 +44,13 @@ def _told_to_people(method: Method) -> Method:
             raise error.with_traceback(None) from None
 
     return cast("Method", call)
+
+
+def _where(error: ValueError) -> str:
+    """Which properties an error is about, without what they hold."""
+    if not isinstance(error, ValidationError):
+        return f": {error}"
+    return ": " + ", ".join(".".join(map(str, each["loc"])) for each in error.errors(include_input=False))
 
 
 class KindProvider(dynamic.ResourceProvider):
@@ -73,9 +81,10 @@ class KindProvider(dynamic.ResourceProvider):
         inputs = news if wanted == given else {**news, **wire.encode(wanted)}
         return dynamic.CheckResult(inputs, [dynamic.CheckFailure("", refused)] if refused else [])
 
+    @_told_to_people
     def diff(self, _id: str, _olds: Props, _news: Props) -> dynamic.DiffResult:
         """Whether wanted and last known state differ; nothing is ever replaced. Never opens a connection."""
-        differs = reconcile.differences(self._wanted(_news), self._wanted(_olds))
+        differs = reconcile.differences(self._wanted(_news), self._recorded(_olds))
         moved = _olds.get(IDENTITY) != _news.get(IDENTITY)
         return dynamic.DiffResult(changes=bool(differs) or moved or UNFINISHED in _olds, delete_before_replace=True)
 
@@ -87,12 +96,12 @@ class KindProvider(dynamic.ResourceProvider):
     @_told_to_people
     def update(self, _id: str, _olds: Props, _news: Props) -> dynamic.UpdateResult:
         """Make only the difference true."""
-        return dynamic.UpdateResult(outs=self._apply(_news, previous=self._wanted(_olds)))
+        return dynamic.UpdateResult(outs=self._apply(_news, previous=self._recorded(_olds)))
 
     @_told_to_people
     def read(self, id_: str, props: Props) -> dynamic.ReadResult:
         """What is there now, as inputs, so that drift shows as the properties that differ. Unknown raises."""
-        wanted = self._wanted(props)
+        wanted = self._recorded(props)
         observed, unfinished = self._access.observe(props[IDENTITY], self.kind, wanted)
         if isinstance(observed, Absent):
             return dynamic.ReadResult("", {})
@@ -103,7 +112,8 @@ class KindProvider(dynamic.ResourceProvider):
     @_told_to_people
     def delete(self, _id: str, _props: Props) -> None:
         """Take back what this declaration made."""
-        self._access.remove(_props[IDENTITY], self.kind, self._wanted(_props))
+        recorded = self._recorded(_props)
+        self._access.remove(_props[IDENTITY], self.kind, recorded)
 
     def _apply(self, props: Props, previous: State | None = None) -> Props:
         present = self._access.apply(props[IDENTITY], self.kind, self._wanted(props), previous)
@@ -137,6 +147,18 @@ class KindProvider(dynamic.ResourceProvider):
     def _wanted(self, props: Mapping[str, Any]) -> State:
         inputs = {key: value for key, value in props.items() if key not in (IDENTITY, FACTS, UNFINISHED)}
         return wire.decode(load_kind(self.kind).Wanted, inputs)
+
+    def _recorded(self, props: Props) -> State:
+        """What Pulumi's state has of the thing. Raises `Refused` where another version of this program wrote it."""
+        try:
+            return self._wanted(props)
+        except ValueError as error:
+            raise Refused(
+                f"what the state has of {props.get(IDENTITY)} is not what this version of the program reads"
+                f"{_where(error)}",
+                remedy="a newer version has written it: take that one again, or import the state that was exported "
+                "before the upgrade (docs/runbook.md, Upgrade of this program)",
+            ) from None
 
     @staticmethod
     def _props(identity: str, values: State) -> Props:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar, cast
 
 from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified, Refused
+from providers.connection.together import both
 from providers.contract import Absent, Kind, Observed, Present, State
 from providers.host.digest import AS_FOUND
 from providers.kinds import load_kind
@@ -55,19 +55,33 @@ def join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-async def apply(
-    kind: str | Kind[W], cluster: Cluster, wanted: W, *, previous: W | None = None, edited: bool = False
-) -> Present[W]:
+async def apply(kind: str | Kind[W], cluster: Cluster, wanted: W, *, previous: W | None = None) -> Present[W]:
     """Make ``wanted`` true and return what is then there; writes nothing and takes no lock where it is true already.
 
     ``previous`` is what was applied before: where it differs from ``wanted``, converge is called even if nothing seems
-    to differ, so that what the new declaration no longer names can be taken back; likewise if it was ``edited`` since,
-    as far as the nodes tell, and where an earlier run was cut off with something pending. Raises `NotVerified`.
+    to differ, so that what the new declaration no longer names can be taken back; likewise where an earlier run was
+    cut off with something pending. Raises `NotVerified`.
+    """
+    seen, pending = await look(kind, cluster, wanted)
+    return await settle(kind, cluster, wanted, seen, previous=previous, again=pending)
+
+
+async def settle(
+    kind: str | Kind[W],
+    cluster: Cluster,
+    wanted: W,
+    seen: Observed[W],
+    *,
+    previous: W | None = None,
+    again: bool = False,
+) -> Present[W]:
+    """`apply` after the `look`, which has ``seen`` this: that very object comes back where there is nothing to do.
+
+    ``again``: converge is called even if nothing seems to differ.
     """
     module = _module(kind)
-    seen, pending = await look(kind, cluster, wanted)
-    same = not edited and (previous is None or not differences(wanted, previous))
-    if isinstance(seen, Present) and same and not pending and not differences(wanted, seen.values):
+    same = not again and (previous is None or not differences(wanted, previous))
+    if isinstance(seen, Present) and same and not differences(wanted, seen.values):
         return seen
     if isinstance(seen, Present):
         _refuse_unknown_content(module, wanted, seen.values)
@@ -78,13 +92,7 @@ async def apply(
 
 async def look(kind: str | Kind[W], cluster: Cluster, wanted: W) -> tuple[Observed[W], bool]:
     """What is there, and whether a change of it was begun and never finished."""
-    observed, pending = await asyncio.gather(
-        _module(kind).observe(cluster, wanted), _is_pending(cluster, wanted), return_exceptions=True
-    )
-    for answer in (observed, pending):
-        if isinstance(answer, BaseException):
-            raise answer
-    return cast("Observed[W]", observed), cast("bool", pending)
+    return await both(_module(kind).observe(cluster, wanted), _is_pending(cluster, wanted))
 
 
 async def remove(kind: str | Kind[W], cluster: Cluster, wanted: W) -> None:
@@ -105,7 +113,12 @@ def _module(kind: str | Kind[W]) -> Kind[W]:
 
 async def _is_pending(cluster: Cluster, wanted: State) -> bool:
     entries = await cluster.each(lambda node: cluster.journal(node).entries(), noted_on(cluster, wanted))
-    return any(name.startswith(PENDING) for names in entries.values() for name in names)
+    return any(map(begun, entries.values()))
+
+
+def begun(names: Iterable[str]) -> bool:
+    """Whether a change of a thing was begun and never finished, by the names in its journal on one node."""
+    return any(name.startswith(PENDING) for name in names)
 
 
 def _refuse_unknown_content(module: Kind[W], wanted: W, live: W) -> None:

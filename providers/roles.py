@@ -56,8 +56,8 @@ class Notice:
     ``failure``: an earlier failure. ``ban``: failures or a constraint that keep the service off a node until somebody
     takes them back, or they expire. ``constraint``: another one that a tool left. ``fence``: the mirror forbids a node
     to become its source until it has caught up. ``standby``: a node that was put aside. ``maintenance``: the engine
-    starts, stops and moves nothing. ``apart``: a node that takes no part, or is a cluster by itself. ``text`` is a
-    sentence for people, ``node`` and ``member`` what it is about, empty if all.
+    starts, stops and moves nothing, or does not look for failures. ``apart``: a node that takes no part, or is a
+    cluster by itself. ``text`` is a sentence for people, ``node`` and ``member`` what it is about, empty if all.
     """
 
     kind: NoticeKind

@@ -18,6 +18,7 @@ from providers.connection.cluster import Cluster
 from providers.connection.loop import run_sync
 from providers.connection.ownership import OWNED_ELSEWHERE, only_own
 from providers.connection.pool import open_cluster
+from providers.connection.together import both
 from providers.contract import Observed, Present, State
 from providers.kinds import load_kind
 from providers.places import noted_on
@@ -126,14 +127,16 @@ class SiteAccess:
 
     def apply(self, identity: str, kind: str, wanted: State, previous: State | None = None) -> Present[State]:
         """Make it true, note on the nodes what was applied, and tell what is then there."""
-        sealed, cluster = self.sealed(kind, wanted), self._of(identity)
-        writing = _guarded(kind, cluster, sealed, OWNED_ELSEWHERE)
+        sealed = self.sealed(kind, wanted)
+        writing = _guarded(kind, self._of(identity), sealed, OWNED_ELSEWHERE)
 
         async def work() -> Present[State]:
+            (seen, pending), last = await both(reconcile.look(kind, writing, sealed), applied.last(writing, sealed))
             # With the state lost, the nodes alone know what was declared before.
-            edited = previous is None and await applied.edited(cluster, sealed)
-            present = await reconcile.apply(kind, writing, sealed, previous=previous, edited=edited)
-            await applied.record(writing, sealed)
+            again = pending or (previous is None and applied.edited(sealed, last))
+            present = await reconcile.settle(kind, writing, sealed, seen, previous=previous, again=again)
+            # What was read before the lock may be older than a change: then it is written down whatever stood there.
+            await applied.record(writing, sealed, applied.stale(sealed, last) if present is seen else list(last))
             return present
 
         return run_sync(work())

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from declaration.errors import Mistake
+from declaration.probed import adopted_of
 from declaration.quantities import Duration
 from declaration.rules.registry import rule
 from declaration.types import Settings
@@ -117,7 +118,7 @@ def token_is_sane(site: Site) -> Iterator[Mistake]:
 @rule("pacemaker", "mirror")
 def the_service_is_adopted_whole(site: Site) -> Iterator[Mistake]:
     """Members of this program's are tied to each other by their own names."""
-    adopted = site.pacemaker.adopted if site.pacemaker else None
+    adopted = adopted_of(site)
     if adopted is None:
         return
     needed = ("squid", "address", *(("filesystem", "mirror") if site.mirror else ()))

@@ -9,7 +9,7 @@ from declaration.errors import Mistake
 from declaration.logcondition import Condition
 from declaration.logformat import shows_address
 from declaration.paths import MIRROR_ITSELF
-from declaration.probed import is_probed
+from declaration.probed import adopted_of, is_probed
 from declaration.rules.registry import rule
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def logs_have_their_place(site: Site) -> Iterator[Mistake]:
 @rule("engine", "log", "mirror", "pacemaker")
 def own_mirrors_have_a_directory(site: Site) -> Iterator[Mistake]:
     """The mount point itself belongs to root on a filesystem that this program makes."""
-    adopted = site.pacemaker.adopted if site.pacemaker else None
+    adopted = adopted_of(site)
     if site.log.mirror_directory == MIRROR_ITSELF and (adopted is None or adopted.mirror is None):
         yield Mistake("log.mirror_directory", MIRROR_ITSELF, "a directory, such as `squid`: `.` is for adopted mirrors")
 
@@ -88,7 +88,7 @@ def the_mirrors_directory_is_its_own(site: Site) -> Iterator[Mistake]:
 @rule("adopted", "engine", "mirror", "pacemaker")
 def adopted_mirrors_have_no_state_of_a_rotation(site: Site) -> Iterator[Mistake]:
     """Logrotate's state lies in a directory that only a filesystem of this program's has."""
-    adopted = site.pacemaker.adopted if site.pacemaker else None
+    adopted = adopted_of(site)
     if site.engine != "pacemaker" or adopted is None or adopted.mirror is None:
         return
     if site.adopted is None or "rotation" not in site.adopted.things:

@@ -17,10 +17,14 @@ from operations.logs import ask
 from operations.logs.place import mirror_log
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import script
-from providers.connection.errors import HostError, NotVerified, Refused, in_a_line
+from providers.connection.errors import HostError, NotVerified, Refused, TimedOut, in_a_line
+from providers.host.waiting import reporting
 
 SHOWN = 5
 """Records of each half that are shown of what the other one has not."""
+
+SETTLED_WITHIN = 300.0
+"""Seconds that the engine may take to come to rest: right after a cut that has healed it stops what runs twice."""
 
 # $1 what was saved. Prints KiB of it, and KiB that are free beside it.
 _ROOM = r"""
@@ -60,7 +64,8 @@ class Resolved(BaseModel):
 async def save(cluster: Cluster, site: Site, victim: str) -> list[Saved]:
     """Save both halves' logs on their nodes and count. Nothing on the halves changes; empty without a split brain.
 
-    Raises `Refused` where the halves do not see each other for another reason, or a node has no room for the copy; a
+    What is moving is waited for first: until then two nodes may serve, or none. Raises `TimedOut` where it does not
+    settle, `Refused` where the halves do not see each other for another reason, or a node has no room for the copy; a
     victim that serves needs room for another one.
     """
     if site.mirror is None:
@@ -68,6 +73,7 @@ async def save(cluster: Cluster, site: Site, victim: str) -> list[Saved]:
     if len(cluster.nodes) != len(site.nodes):
         raise Refused("a node is declared away, so nobody can tell what its half has", remedy="bring it back first")
     runtime = engine_of(site).runtime
+    await _settled(cluster, runtime)
     found = await runtime.split_brain(cluster)
     if found is None:
         views = await runtime.mirror(cluster)
@@ -76,6 +82,20 @@ async def save(cluster: Cluster, site: Site, victim: str) -> list[Saved]:
         told = ", ".join(f"{name}: {view.trouble or view.connection or 'no mirror'}" for name, view in views.items())
         raise Refused(f"this is no split brain, so nothing is thrown away ({told})", remedy="see `squid-ha status`")
     return await _save(cluster, site, victim, found.said)
+
+
+async def _settled(cluster: Cluster, runtime: Runtime) -> None:
+    held = await reporting(
+        runtime.wait_settled(cluster, SETTLED_WITHIN),
+        lambda seconds: cluster.progress(f"Waiting until the cluster has settled ({seconds:.0f} s)"),
+    )
+    if not held:
+        raise TimedOut(
+            f"the cluster has not settled within {SETTLED_WITHIN:.0f} s, so nobody can tell which node serves; nothing "
+            "was saved or thrown away",
+            remedy="see `squid-ha status` for what it is doing, and run this again; where one of its resources never "
+            "comes to rest, correct the cause first",
+        )
 
 
 async def _save(cluster: Cluster, site: Site, victim: str, said: Mapping[str, str]) -> list[Saved]:

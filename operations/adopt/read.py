@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, cast
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from blueprint import paths
 from blueprint.platforms import PLATFORMS
 from operations.adopt.engines import ENGINES
 from operations.adopt.model import NodeFacts
+from providers.connection.answers import not_understood
 from providers.connection.cluster import Cluster, Node
-from providers.connection.command import Result, command
+from providers.connection.command import command
 from providers.connection.files import files_command, parse_files
 from providers.host import facts
 from providers.host.systemd import parse_units, units_command
@@ -51,7 +51,7 @@ async def _one(node: Node, host: str, port: int) -> NodeFacts:
         platform=facts.parse_platform(release.stdout),
         hostname=hostname.stdout.strip(),
         addresses=_addresses(links.stdout),
-        gateway=_gateway(routes),
+        gateway=parse_gateway(routes.stdout),
         files=there,
         answers=dict(zip(asked, results[len(fixed) :], strict=True)),
         active=frozenset(name for name, unit in parse_units(states.stdout, units).items() if unit.state == "active"),
@@ -61,15 +61,29 @@ async def _one(node: Node, host: str, port: int) -> NodeFacts:
 
 
 def _addresses(text: str) -> dict[str, dict[str, int]]:
-    links = cast("list[dict[str, Any]]", json.loads(text or "[]"))
-    return {
-        link["ifname"]: {each["local"]: int(each["prefixlen"]) for each in link.get("addr_info", ())
-                         if each.get("scope") != "link"}
-        for link in links
-        if "ifname" in link
-    }  # fmt: skip
+    """Interface → its addresses, those left out that count on its link alone, with the lengths of their prefixes."""
+    found: dict[str, dict[str, int]] = {name: {} for name in facts.parse_addresses(text)}
+    for each in facts.parse_prefixes(text):
+        if each.scope != "link":
+            found[each.interface][each.text] = each.prefix
+    return found
 
 
-def _gateway(result: Result) -> tuple[str, str]:
-    routes = cast("list[dict[str, Any]]", json.loads(result.stdout.strip() or "[]"))
-    return (routes[0].get("dev", ""), routes[0].get("gateway", "")) if routes else ("", "")
+class _Route(BaseModel):
+    dev: str = ""
+    gateway: str = ""
+
+
+_DEFAULTS = TypeAdapter(list[_Route])
+
+
+def parse_gateway(text: str) -> tuple[str, str]:
+    """Interface and address of the first default route, both '' where there is none.
+
+    Raises `Unknown` for what `ip -json route show` does not print.
+    """
+    try:
+        routes = _DEFAULTS.validate_json(text) if text.strip() else []
+    except ValidationError as error:
+        raise not_understood("what `ip` says of the routes") from error
+    return (routes[0].dev, routes[0].gateway) if routes else ("", "")

@@ -28,8 +28,8 @@ def command(
     done = hosts.run(planned(hosts.cluster(progress=tell), hosts.site, to))
     if as_json:
         out.print(done.model_dump_json(indent=2), markup=False)
-    elif done.source == done.target:
+    elif done.start == done.end:
         out.print(f"The service runs on {done.target} already; nothing to do.", markup=False)
     else:
-        took = done.end - done.start
-        out.print(f"The service moved from {done.source} to {done.target} in {took:.1f} s.", markup=False)
+        how = "came up whole on" if done.source == done.target else f"moved from {done.source} to"
+        out.print(f"The service {how} {done.target} in {done.end - done.start:.1f} s.", markup=False)

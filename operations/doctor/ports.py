@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
 from blueprint.firewall import openings
+from blueprint.platforms import PLATFORMS
+from blueprint.traits import traits
 from declaration.firewall import Firewall
 from declaration.nodes import Node as DeclaredNode
 from declaration.site import Site
@@ -28,7 +30,9 @@ LISTENS = 12
 KNOCKS = 6
 """Seconds for which the other node tries."""
 _KNOWN = ("corosync", "drbd", "squid", "lk", "lcm", "nbd")
+"""How programs are called that hold the cluster's ports, where systemd's unit is not told."""
 _HOLDER = re.compile(r'\(\("([^"]+)"')
+_UNIT = re.compile(r"\bcgroup:\S*/([^/\s]+)")
 
 # $1 seconds, then proto:address:port each. Prints `bound ENTRY` or `busy ENTRY reason`, and ends when all were asked.
 _LISTEN = r"""
@@ -84,7 +88,10 @@ def doors(site: Site, node: DeclaredNode) -> list[Door]:
     if site.network.replication is not None and node.replication_address is not None:
         by_interface[site.network.replication.interface] = str(node.replication_address)
     return [
-        Door(f"{each.what}: {each.protocol} port {port}", f"{each.protocol}:{by_interface[each.interface]}:{port}")
+        Door(
+            f"{each.what}: {each.protocol} port {port} of {by_interface[each.interface]}",
+            f"{each.protocol}:{by_interface[each.interface]}:{port}",
+        )
         for each in openings(site, Firewall(), node)
         if each.interface in by_interface
         for port in each.ports
@@ -103,17 +110,38 @@ async def _one_way(site: Site, to: Node, by: Node) -> list[Finding]:
         return []
     entries = [door.entry for door in asked]
     try:
-        held = await to.run(command("ss", "-Htulnp", ok=None, reads=True))
+        held = await to.run(command("ss", "-Htulnp", "--cgroup", ok=None, reads=True))
         listening, knocking = await asyncio.gather(
             to.run(script(_LISTEN, str(LISTENS), *entries, ok=None, timeout=LISTENS + 5, reads=True, label="listen")),
             by.run(script(_KNOCK, str(KNOCKS), *entries, ok=None, timeout=KNOCKS + 10, reads=True, label="knock")),
         )
     except HostError as error:
         return [_finding(to, by, "note", f"the ports were not tried: {error.message}")]
-    return judge(to.name, by.name, asked, held.stdout, listening, knocking)
+    return judge(to.name, by.name, asked, Held(held.stdout, _units(site)), listening, knocking)
 
 
-def judge(to: str, by: str, asked: Sequence[Door], held: str, listening: Result, knocking: Result) -> list[Finding]:
+@dataclass(frozen=True)
+class Held:
+    """What `ss -Htulnp --cgroup` prints, and the units whose processes may hold the ports."""
+
+    listed: str
+    units: Collection[str]
+
+    def holder(self, port: str) -> tuple[str, bool]:
+        """The program that has a port, '' if it is the kernel; and whether it is one of the cluster's own."""
+        for line in self.listed.splitlines():
+            holds = any(word.rsplit(":", 1)[-1] == port for word in line.split()[3:5])
+            if holds and (found := _HOLDER.search(line)):
+                unit = _UNIT.search(line)
+                return found[1], found[1].startswith(_KNOWN) or (unit is not None and unit[1] in self.units)
+        return "", True
+
+
+def _units(site: Site) -> Collection[str]:
+    return {PLATFORMS[site.platform].squid_unit, *traits(site).units}
+
+
+def judge(to: str, by: str, asked: Sequence[Door], held: Held, listening: Result, knocking: Result) -> list[Finding]:
     """What listener and knocker saw, in findings."""
     where = f"{by} → {to}"
     if "no perl" in listening.stdout + knocking.stdout:
@@ -123,9 +151,8 @@ def judge(to: str, by: str, asked: Sequence[Door], held: str, listening: Result,
     through = set(re.findall(r"^through (\S+)$", knocking.stdout, re.MULTILINE))
     found: list[Finding] = []
     for door in asked:
-        port = door.entry.rsplit(":", 1)[-1]
         if door.entry in busy:
-            found.append(_busy(where, to, door, port, _holder(held, port), busy[door.entry]))
+            found.append(_busy(where, to, door, held, busy[door.entry]))
         elif door.entry not in bound:
             sentence = f"{door.what} was not tried: {listening.stderr.strip() or 'the listener said nothing'}"
             found.append(Finding(check=NAME, where=where, level="note", sentence=sentence))
@@ -144,19 +171,20 @@ def judge(to: str, by: str, asked: Sequence[Door], held: str, listening: Result,
     return found
 
 
-def _busy(where: str, to: str, door: Door, port: str, holder: str, reason: str) -> Finding:
+def _busy(where: str, to: str, door: Door, held: Held, reason: str) -> Finding:
+    address, _, port = door.entry.split(":", 1)[1].rpartition(":")
     if "requested address" in reason.lower():
         return Finding(
             check=NAME,
             where=where,
             level="problem",
-            sentence=f"{door.what}: {to} does not bear the address {door.entry.split(':', 1)[1].rsplit(':', 1)[0]}",
+            sentence=f"{door.what}: {to} does not bear the address {address}",
             remedy="correct the node's addresses in the site's file, or set the interface up",
         )
-    if holder and holder.startswith(_KNOWN):
-        return Finding(check=NAME, where=where, level="note", sentence=f"{door.what} is in use by {holder} already")
-    if not holder:
-        return Finding(check=NAME, where=where, level="note", sentence=f"{door.what} is in use by the kernel already")
+    holder, ours = held.holder(port)
+    if ours:
+        sentence = f"{door.what} is in use by {holder or 'the kernel'} already"
+        return Finding(check=NAME, where=where, level="note", sentence=sentence)
     return Finding(
         check=NAME,
         where=where,
@@ -164,17 +192,6 @@ def _busy(where: str, to: str, door: Door, port: str, holder: str, reason: str) 
         sentence=f"{door.what} is taken by {holder}",
         remedy=f"stop what holds port {port} on {to}, or declare another one where the site has a setting for it",
     )
-
-
-def _holder(held: str, port: str) -> str:
-    """The program that has a port, from `ss -Htulnp`; '' if it is the kernel."""
-    for line in held.splitlines():
-        words = line.split()
-        if any(word.rsplit(":", 1)[-1] == port for word in words[3:5]):
-            found = _HOLDER.search(line)
-            if found:
-                return found[1]
-    return ""
 
 
 def _finding(to: Node, by: Node, level: str, sentence: str) -> Finding:

@@ -211,7 +211,7 @@ fallocate -l "$free" -- "$1/.squid-ha-drill-filler" 2>/dev/null ||
 """
 # Until its journal has been written, ext3 gives the blocks to nobody else: there is no room yet.
 _EMPTY = r"""
-fuser -s -k -- "$1/.squid-ha-drill-filler" 2>/dev/null || :
+pkill -KILL -f -- "$1/[.]squid-ha-drill-filler" || :
 rm -f -- "$1/.squid-ha-drill-filler"
 sync -f -- "$1"
 """

@@ -25,8 +25,8 @@ from operations.drill.show import outcome
 from operations.drill.steps import Served, Stand, Steps, View
 from operations.logs.place import mirror_log
 from operations.proof.model import Logs, Request
+from operations.proof.read import read_records
 from operations.stacks import Misused
-from operations.verify.records import read_records
 from operations.verify.requests import HERE, Target
 from operations.verify.site import default_url
 from providers.connection.cluster import Cluster

@@ -41,11 +41,15 @@ class File:
 
 @dataclass(frozen=True)
 class Read:
-    """Read up to `CHUNK` bytes of ``file`` from ``offset`` on; ``fresh`` where this begins a file."""
+    """Read up to `CHUNK` bytes of ``file`` from ``offset`` on; ``fresh`` where this begins a file.
+
+    ``grows``: the file is begun once its first record is whole. By less than that it could not be told from others.
+    """
 
     file: File
     offset: int
     fresh: bool = False
+    grows: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class Cursor:
         row = ordered(files, log)
         if not self.inode:
             first = next((file for file in row if file.size), None)
-            return self, Idle() if first is None else Read(first, 0, fresh=True)
+            return self, Idle() if first is None else Read(first, 0, fresh=True, grows=first.name == log)
         own = self.own(row)
         if own is None:
             live = next((file for file in row if file.name == log and file.size), None)
@@ -113,7 +117,7 @@ class Cursor:
             return replace(self, quiet=0), Idle()
         if not own.compressed and self.quiet + 1 < PATIENCE:
             return replace(self, quiet=self.quiet + 1), Idle()
-        return self, Read(newer, 0, fresh=True)
+        return self, Read(newer, 0, fresh=True, grows=row[-1] is newer)
 
     def own(self, files: Sequence[File]) -> File | None:
         """The file that one is in. A crash may have changed even its beginning; then its inode has to do."""
@@ -132,6 +136,8 @@ class Cursor:
         """
         if not data:
             return (self if read.fresh else replace(self, ended=True)), []
+        if read.grows and b"\n" not in data and len(data) >= read.file.size:
+            return self, []
         lines: list[bytes] = []
         base = self
         if read.fresh:

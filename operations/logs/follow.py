@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from operations.logs import ask
-from operations.logs.cursor import CHUNK, HEAD, Check, Cursor, File, Idle, Lost, Read, begun, finished, ordered
+from operations.logs.cursor import CHUNK, HEAD, Check, Cursor, File, Idle, Lost, begun, finished, ordered
 from operations.mounted import NOT_MOUNTED
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import HostError, TimedOut, Unknown, Unreachable, in_a_line
@@ -221,8 +221,9 @@ class Follower:
             )
             step = step.read
         data = await self._read(step.file, step.offset, CHUNK) or b""
-        self.cursor, found = self.cursor.took(Read(step.file, step.offset, step.fresh), data)
-        return found, bool(data) or step.file.compressed
+        before = self.cursor
+        self.cursor, found = before.took(step, data)
+        return found, (bool(data) and self.cursor is not before) or step.file.compressed
 
     async def _check(self, own: File) -> None:
         count = len(self.cursor.tail)

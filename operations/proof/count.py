@@ -45,13 +45,13 @@ def prove(run: str, requests: Sequence[Request], moves: Sequence[Move], logs: Lo
 
 
 def ids_of(run: str, lines: Iterable[LogLine]) -> list[str]:
-    """The request that each line is a record of, in the lines' order; lines of other runs are left out.
+    """The requests that each line is a record of, in the lines' order; lines of other runs are left out.
 
-    A line that was cut off within its id counts for a wrong request, and so is seen: as doubled or never sent.
+    Where a disk was full, the record that was cut off there and the first one after it stand on one line. A line that
+    was cut off within its id counts for a wrong request, and so is seen: as doubled or never sent.
     """
     pattern = re.compile(rf"/r/({re.escape(run)}-[0-9]+)")
-    found = (pattern.search(line.text) for line in lines)
-    return [match[1] for match in found if match]
+    return [name for line in lines for name in dict.fromkeys(pattern.findall(line.text))]
 
 
 def _number(name: str) -> tuple[int, str]:

@@ -42,6 +42,11 @@ async def read_logs(cluster: Cluster, site: Site, active: str, run: str) -> Logs
             "logs to hold requests against",
             remedy="declare `access: both` under `log`",
         )
+    return await read_records(cluster, site, active, run)
+
+
+async def read_records(cluster: Cluster, site: Site, active: str, run: str) -> Logs:
+    """The same for any site: nothing of a log that it does not write. Raises what `read_node` does on any node."""
     return as_logs(active, cluster.nodes, await cluster.each(lambda node: read_node(node, site, active, run)))
 
 

@@ -10,7 +10,7 @@ from declaration.site import Site
 from operations.proof.count import ids_of
 from operations.proof.model import LogLine, Logs, Request
 from operations.proof.read import as_logs, read_node
-from operations.verify.asking import ask, require_all
+from operations.verify.asking import ask
 from providers.connection.cluster import Cluster
 from providers.connection.errors import HostError
 
@@ -25,15 +25,8 @@ class Records:
     silent: Mapping[str, HostError]
 
 
-async def read_records(cluster: Cluster, site: Site, active: str, run: str) -> Logs:
-    """The lines of ``run`` in the logs of all nodes. Raises what `read_node` does on any of them."""
-    found = await find_records(cluster, site, active, run)
-    require_all(found.silent)
-    return found.logs
-
-
 async def find_records(cluster: Cluster, site: Site, active: str, run: str) -> Records:
-    """The same of the nodes whose logs can be read: the mirror's log only on ``active``."""
+    """The lines of ``run`` in the logs of the nodes whose logs can be read: the mirror's log only on ``active``."""
     found = await ask(cluster, lambda node: read_node(node, site, active, run))
     return Records(as_logs(active, cluster.nodes, found.told), found.silent)
 

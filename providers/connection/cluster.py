@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
+from providers.connection.answers import told_by
 from providers.connection.command import Command, Result
 from providers.connection.errors import Unknown
 
@@ -132,10 +133,15 @@ class Cluster:
     async def each(self, act: Callable[[Node], Awaitable[T]], names: Sequence[str] | None = None) -> dict[str, T]:
         """``act`` on all nodes (or those named) at once; all finish before the first error is raised.
 
-        Raises `Unknown` for a name that is not among the nodes.
+        Raises `Unknown` for a name that is not among the nodes. An answer that is not understood names its node.
         """
+
+        async def on(node: Node) -> T:
+            with told_by(node.name):
+                return await act(node)
+
         chosen = [self.node(name) for name in (names if names is not None else list(self.nodes))]
-        results = await asyncio.gather(*(act(node) for node in chosen), return_exceptions=True)
+        results = await asyncio.gather(*map(on, chosen), return_exceptions=True)
         finished: dict[str, T] = {}
         for node, result in zip(chosen, results, strict=True):
             if isinstance(result, BaseException):

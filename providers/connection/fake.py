@@ -119,7 +119,7 @@ def fake_cluster(
     owner: str = "squid-ha/lab",
     thing: str = "thing",
     takeover: bool = False,
-    journals: FakeJournals | None = None,
+    journals: Callable[[Node, str], Journal] | None = None,
     progress: Callable[[str], None] = lambda _text: None,
 ) -> Cluster:
     """A cluster of these nodes with journals in memory and nothing to lock."""

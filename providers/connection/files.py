@@ -17,7 +17,7 @@ from typing import Literal, cast, get_args
 
 from pydantic import BaseModel
 
-from providers.connection.answers import not_understood
+from providers.connection.answers import not_understood, told_by
 from providers.connection.cluster import Node
 from providers.connection.command import Command, script
 from providers.connection.errors import CommandFailed, Refused
@@ -159,7 +159,8 @@ async def read_files(node: Node, paths: Sequence[str]) -> dict[str, Found]:
     if not paths:
         return {}
     (result,) = await node.batch([files_command(paths)])
-    return parse_files(result.stdout, paths)
+    with told_by(node.name):
+        return parse_files(result.stdout, paths)
 
 
 async def write_file(

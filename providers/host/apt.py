@@ -85,9 +85,10 @@ for user in $users; do ! grep -q "^$user:" /etc/passwd || userdel "$user" || exi
 for group in $groups; do ! grep -q "^$group:" /etc/group || groupdel "$group" || exit 1; done
 """
 
-# stdin: `mode owner:group path` each
+# stdin: `mode owner:group path` each; names may have blanks, and paths begin with a slash
 _MAKE_DIRECTORIES = r"""
-while read -r mode owner path; do
+while read -r mode rest; do
+    owner=${rest%% /*} path=/${rest#* /}
     if [ ! -e "$path" ] && [ -d "${path%/*}" ]; then
         mkdir -m "$mode" -- "$path" && chown -- "$owner" "$path" || exit 1
     fi

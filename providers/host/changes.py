@@ -12,7 +12,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from typing import Literal
 
+from pydantic import BaseModel, ValidationError
+
+from providers.connection.answers import not_understood, told_by
 from providers.connection.cluster import Cluster, Journal, Node
 from providers.connection.command import command, script
 from providers.connection.files import (
@@ -24,7 +28,7 @@ from providers.connection.files import (
     write_file,
 )
 from providers.host.digest import is_hidden
-from providers.host.settings import FileState, NodeSettings, UnitState, read_found
+from providers.host.settings import Active, Enabled, FileState, NodeSettings, UnitState, read_found
 from providers.host.systemd import SETTLE_WITHIN, UnitFound, act, read_units, reload_units, set_enabled
 
 _FILE, _DIRECTORY, _UNIT, _PENDING = "file ", "directory ", "unit ", "pending "
@@ -53,7 +57,7 @@ async def record(cluster: Cluster, node: Node, wanted: NodeSettings) -> tuple[di
         refuse_odd(node, found[path])
     before = {f"{_FILE}{path}": found[path].to_text() for path in wanted.files}
     before |= {f"{_DIRECTORY}{path}": found[path].to_text() for path in wanted.directories}
-    before |= {f"{_UNIT}{name}": _unit_text(units[name]) for name, unit in wanted.units.items() if _is_ours(unit)}
+    before |= {f"{_UNIT}{name}": unit_text(units[name]) for name, unit in wanted.units.items() if _is_ours(unit)}
     journal = cluster.journal(node)
     known = await journal.entries()
     await _record_new(journal, {name: text for name, text in before.items() if name not in known})
@@ -116,9 +120,10 @@ async def take_back(cluster: Cluster, node: Node, *, keep: NodeSettings, restart
     if not undo:
         return
     free = [name for name, unit in restart_on.items() if not _is_ours(unit)]
-    files = {path: Found.from_text(path, undo[f"{_FILE}{path}"]) for path in _strip(undo, _FILE)}
-    directories = {path: Found.from_text(path, undo[f"{_DIRECTORY}{path}"]) for path in _strip(undo, _DIRECTORY)}
-    units = {name: _unit_from(name, undo[f"{_UNIT}{name}"]) for name in _strip(undo, _UNIT) if name not in free}
+    with told_by(node.name):
+        files = {path: Found.from_text(path, undo[f"{_FILE}{path}"]) for path in _strip(undo, _FILE)}
+        directories = {path: Found.from_text(path, undo[f"{_DIRECTORY}{path}"]) for path in _strip(undo, _DIRECTORY)}
+        units = {name: unit_from(name, undo[f"{_UNIT}{name}"]) for name in _strip(undo, _UNIT) if name not in free}
     found, now = await read_found(node, [*files, *directories], list(units), within=SETTLE_WITHIN)
 
     await _quieten(node, units, now)
@@ -178,7 +183,7 @@ async def _write(node: Node, path: str, wanted: FileState, found: Found) -> None
 async def make_directories(node: Node, wanted: Mapping[str, str], found: Mapping[str, Found]) -> None:
     """Each path → ``mode owner``: made where nothing stands there, else given these. ``found``: what stands there."""
     for path in sorted(wanted):
-        mode, owner = wanted[path].split(" ")
+        mode, owner = wanted[path].split(" ", 1)
         if found[path].kind == "absent":
             await node.run(script(_MAKE_DIRECTORY, path, mode, owner, label=f"make the directory {path}"))
         elif (found[path].mode, found[path].owner) != (mode, owner):
@@ -267,10 +272,21 @@ async def _tell(node: Node, units: Mapping[str, UnitState], pending: Mapping[str
         await _bring(node, now, units[name], pending[f"{_PENDING}{name}"])
 
 
-def _unit_text(unit: UnitFound) -> str:
+def unit_text(unit: UnitFound) -> str:
+    """For the journal: all that is needed to bring it back."""
     return json.dumps({"exists": unit.exists, "enabled": unit.enabled, "active": unit.state})
 
 
-def _unit_from(name: str, text: str) -> UnitFound:
-    read = json.loads(text)
-    return UnitFound(name, read["exists"], read["enabled"], read["active"], "", needs_reload=False)
+class _Journalled(BaseModel):
+    exists: bool
+    enabled: Enabled | Literal[""]
+    active: Active
+
+
+def unit_from(name: str, text: str) -> UnitFound:
+    """What `unit_text` wrote. Raises `Unknown` for anything else: a unit is not brought back by guessing."""
+    try:
+        read = _Journalled.model_validate_json(text)
+    except ValidationError:
+        raise not_understood(f"what the journal says of {name}") from None
+    return UnitFound(name, read.exists, read.enabled, read.active, "", needs_reload=False)

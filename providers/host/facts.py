@@ -5,11 +5,13 @@ from __future__ import annotations
 import ipaddress
 import re
 import shlex
+from dataclasses import dataclass
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from providers.connection.answers import not_understood
 from providers.connection.command import Command, command, script
+from providers.connection.errors import Unknown
 
 OS_RELEASE = command("cat", "/etc/os-release", reads=True)
 """os-release(5)."""
@@ -57,15 +59,31 @@ def _unquoted(value: str) -> str:
         return ""
 
 
+@dataclass(frozen=True)
+class Address:
+    """One that an interface has; ``prefix`` is its length, ``scope`` as ip-address(8) names it."""
+
+    interface: str
+    text: str
+    prefix: int
+    scope: str
+
+
 class _Address(BaseModel):
     local: str
+    prefixlen: int | None = None
+    scope: str = ""
+
+
+class _LeftOut(BaseModel):
+    model_config = ConfigDict(extra="forbid")
 
 
 class _Link(BaseModel):
-    """``ip`` prints an empty object for a link that it was not asked for."""
+    """``ip`` prints an empty object for a link or an address that it was not asked for."""
 
     ifname: str | None = None
-    addr_info: list[_Address] = Field(default_factory=list[_Address])
+    addr_info: list[_Address | _LeftOut] = Field(default_factory=list[_Address | _LeftOut])
 
 
 _LINKS = TypeAdapter(list[_Link])
@@ -73,15 +91,45 @@ _LINKS = TypeAdapter(list[_Link])
 
 def parse_addresses(text: str) -> dict[str, list[str]]:
     """Interface → its addresses, of `ip -json address show`. Raises `Unknown` for what ip does not print."""
+    return {name: [_canonical(each) for each in there] for name, there in _links(text).items()}
+
+
+def parse_prefixes(text: str) -> list[Address]:
+    """The same with the length of each one's prefix and its scope. Raises `Unknown` where one has no length."""
+    return [
+        Address(name, _canonical(each), _length(each), each.scope)
+        for name, there in _links(text).items()
+        for each in there
+    ]
+
+
+def _links(text: str) -> dict[str, list[_Address]]:
     try:
         links = _LINKS.validate_json(text) if text.strip() else []
-        return {
-            link.ifname: [str(ipaddress.ip_address(each.local)) for each in link.addr_info]
-            for link in links
-            if link.ifname is not None
-        }
     except ValueError as error:
-        raise not_understood("what `ip` says of the addresses") from error
+        raise _no_addresses() from error
+    return {
+        link.ifname: [each for each in link.addr_info if isinstance(each, _Address)]
+        for link in links
+        if link.ifname is not None
+    }
+
+
+def _canonical(address: _Address) -> str:
+    try:
+        return str(ipaddress.ip_address(address.local))
+    except ValueError as error:
+        raise _no_addresses() from error
+
+
+def _length(address: _Address) -> int:
+    if address.prefixlen is None:
+        raise _no_addresses()
+    return address.prefixlen
+
+
+def _no_addresses() -> Unknown:
+    return not_understood("what `ip` says of the addresses")
 
 
 def parse_cluster_name(text: str) -> str | None:

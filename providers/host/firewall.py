@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
 
 from providers.connection.afresh import answers_afresh
+from providers.connection.answers import not_understood, told_by
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, command, script
-from providers.connection.errors import HostError, NotVerified, Refused
+from providers.connection.errors import HostError, NotVerified, Refused, Unknown
 from providers.contract import Absent, Observed, Present, State
 from providers.host.settings import NodeSettings, converge_settings, prune_settings, read_settings, remove_settings
 from providers.host.settings_kind import any_there
@@ -107,12 +110,13 @@ async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
 async def _read(node: Node, wanted: NodeFirewall, table: str) -> NodeFirewall:
     settings = await read_settings(node, wanted.settings)
     (answer,) = await node.batch([reading(table, rules_of(wanted.settings))])
-    live, declared = answer.stdout.split("\n")[:2]
-    return wanted.model_copy(update={"settings": settings, "rules": compare(live, declared)})
+    with told_by(node.name):
+        rules = parse(answer.stdout)
+    return wanted.model_copy(update={"settings": settings, "rules": rules})
 
 
 def reading(table: str, text: str) -> Command:
-    """The command whose two lines `compare` takes."""
+    """The command whose output `parse` takes."""
     return script(_READ, table, text, reads=True, label=f"nft -j list table inet {table}")
 
 
@@ -132,8 +136,19 @@ def _rules_file(settings: NodeSettings) -> tuple[str, str]:
 _MISSING = "not loaded"
 
 
+def parse(output: str) -> str:
+    """`compare` of the two lines that `reading` prints. Raises `Unknown` where one is missing."""
+    live, *rest = output.split("\n")
+    if not rest:
+        raise _no_table()
+    return compare(live, rest[0])
+
+
 def compare(live: str, declared: str) -> str:
-    """`LOADED`, or in words what of the declared rules is not loaded, and what is loaded beyond them."""
+    """`LOADED`, or in words what of the declared rules is not loaded, and what is loaded beyond them.
+
+    Raises `Unknown` for what nft does not print.
+    """
     if not live.strip():
         return _MISSING
     now, wanted = _lines(live), _lines(declared)
@@ -144,17 +159,25 @@ def compare(live: str, declared: str) -> str:
     return "; ".join([*gone, *more]) or "the same rules in another order"
 
 
+class _Listing(BaseModel):
+    """libnftables-json(5): each object has one key, which says what it is."""
+
+    nftables: list[Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)]]
+
+
 def _lines(listing: str) -> list[str]:
-    """Chains and rules of `nft -j list table` (libnftables-json(5)) as text; handles count nothing."""
+    """Chains and rules of `nft -j list table` as text; handles count nothing."""
     if not listing.strip():
         return []
-    items = cast("list[dict[str, Any]]", json.loads(listing)["nftables"])
-    lines: list[str] = []
-    for item in items:
-        kind, body = next(iter(item.items()))
-        if kind not in ("metainfo", "table"):
-            lines.append(_line(kind, cast("Mapping[str, Any]", body)))
-    return lines
+    try:
+        items = [pair for item in _Listing.model_validate_json(listing).nftables for pair in item.items()]
+        return [_line(kind, body) for kind, body in items if kind not in ("metainfo", "table")]
+    except (ValueError, KeyError) as error:
+        raise _no_table() from error
+
+
+def _no_table() -> Unknown:
+    return not_understood("what nft says of the table")
 
 
 def _line(kind: str, body: Mapping[str, Any]) -> str:

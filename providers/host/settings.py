@@ -13,6 +13,7 @@ from typing import Annotated, Literal, cast
 
 from pydantic import Field, StringConstraints
 
+from providers.connection.answers import told_by
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command
 from providers.connection.errors import Unknown
@@ -24,7 +25,8 @@ from providers.host.systemd import UnitFound, parse_units, units_command
 Enabled = Literal["enabled", "disabled", "masked", "static"]
 Active = Literal["active", "inactive", "failed"]
 Mode = Annotated[str, StringConstraints(pattern=r"^[0-7]{4}$")]
-Owner = Annotated[str, StringConstraints(pattern=r"^[^:\s]+:[^:\s]+$")]
+# Debian's own accounts have no blanks in their names; those of a directory service may, such as AD's "domain users".
+Owner = Annotated[str, StringConstraints(pattern=r"^[^:\s]+( [^:\s]+)*:[^:\s]+( [^:\s]+)*$")]
 
 TRANSITION_WITHIN = 20.0
 """Seconds a reading waits for a unit that is just starting or stopping before it says that it cannot tell."""
@@ -101,8 +103,9 @@ async def read_found(
     deadline = loop.time() + (TRANSITION_WITHIN if within is None else within)
     while True:
         results = await node.batch(asked)
-        found = parse_files(results[0].stdout, paths) if paths else {}
-        states = parse_units(results[-1].stdout, units) if units else {}
+        with told_by(node.name):
+            found = parse_files(results[0].stdout, paths) if paths else {}
+            states = parse_units(results[-1].stdout, units) if units else {}
         moving = [unit for unit in states.values() if not unit.settled]
         if not moving:
             return found, states

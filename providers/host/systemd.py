@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from providers.connection.answers import not_understood
+from providers.connection.answers import not_understood, told_by
 from providers.connection.cluster import Node
 from providers.connection.command import Command, command
 from providers.connection.errors import CommandFailed, TimedOut
@@ -85,7 +85,8 @@ async def read_units(node: Node, names: Sequence[str]) -> dict[str, UnitFound]:
     if not names:
         return {}
     (result,) = await node.batch([units_command(names)])
-    return parse_units(result.stdout, names)
+    with told_by(node.name):
+        return parse_units(result.stdout, names)
 
 
 async def settled(node: Node, name: str, *, within: float = SETTLE_WITHIN) -> UnitFound:

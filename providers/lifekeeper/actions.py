@@ -116,11 +116,10 @@ def _refuse_failed(seen: Mapping[str, View]) -> None:
     members = service(seen)
     failed = [f"{tag} on {name}" for name, view in seen.items() for tag in members if view.state(tag) == "OSF"]
     if failed:
-        tops = " ".join(roots(seen, members))
         raise NotVerified(
             f"failed, and LifeKeeper does not put it in service by itself: {', '.join(failed)}",
-            remedy="correct the cause (/var/log/lifekeeper.log there), then put it in service on the node that shall "
-            f"run it: `/opt/LifeKeeper/bin/perform_action -t {tops} -a restore`",
+            remedy="correct the cause (/var/log/lifekeeper.log there), then have the service put in service on the node "
+            "that shall run it: `squid-ha switchover STACK --to NODE`",
         )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
+from providers.connection.answers import told_by
 from providers.connection.cluster import Cluster
 from providers.connection.errors import Refused
 from providers.contract import Observed
-from providers.host.facts import ADDRESSES
+from providers.host.facts import ADDRESSES, parse_prefixes
 from providers.lifekeeper import making, members, removal, steps
 from providers.lifekeeper.making import extended, there
 from providers.lifekeeper.resource import Kit, Member
@@ -49,17 +49,17 @@ def _free(address: str, source: str) -> steps.Ready:
     async def ready(cluster: Cluster, seen: steps.Views) -> None:
         del seen
         # Not `show to ADDRESS`: iproute lists the addresses that it leaves out, too, with nothing in them.
-        shown: list[dict[str, Any]] = json.loads((await cluster.node(source).run(ADDRESSES)).stdout.strip() or "[]")
-        cards = ((card["ifname"], each) for card in shown for each in card.get("addr_info", ()))
-        found = next(((name, each["prefixlen"]) for name, each in cards if each.get("local") == address), None)
+        told = await cluster.node(source).run(ADDRESSES)
+        with told_by(source):
+            shown = parse_prefixes(told.stdout)
+        found = next((each for each in shown if each.text == address), None)
         if found is not None:
-            name, prefix = found
             raise Refused(
-                f"{address} is on {name} already, and no resource of LifeKeeper's has it: it was deleted in service, "
-                "or somebody else set it",
+                f"{address} is on {found.interface} already, and no resource of LifeKeeper's has it: it was deleted in "
+                "service, or somebody else set it",
                 node=source,
-                remedy=f"`ip address delete {address}/{prefix} dev {name}`, and run this again: clients are without it "
-                "meanwhile",
+                remedy=f"`ip address delete {address}/{found.prefix} dev {found.interface}`, and run this again: "
+                "clients are without it meanwhile",
             )
 
     return ready

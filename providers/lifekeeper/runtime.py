@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, script
 from providers.connection.errors import Refused, Unknown
-from providers.lifekeeper import grammar, live, split, views
+from providers.connection.together import both
+from providers.lifekeeper import checks, grammar, live, split, views
 from providers.lifekeeper.actions import aside, back, cleanup, maintenance, start_alone
 from providers.lifekeeper.halves import mirror
 from providers.lifekeeper.hierarchy import Tree, active, service, tree_of
@@ -72,12 +73,20 @@ async def way_back(cluster: Cluster, node: str) -> Mapping[str, Command]:  # noq
 
 
 async def notices(cluster: Cluster) -> Sequence[Notice]:
-    """Nodes on which LifeKeeper does not run, and halves of the mirror that were given up; the rest is in its log."""
-    seen = await live.read(cluster)
+    """Nodes on which LifeKeeper does not run or checks nothing, and halves of the mirror that were given up.
+
+    The rest is in its log.
+    """
+    seen, paused = await both(live.read(cluster), checks.paused(cluster))
     stopped = [
         Notice("standby", f"LifeKeeper does not run on {name}, so the service cannot come there", name)
         for name in cluster.nodes
         if name not in seen
+    ]
+    unchecked = [
+        Notice("maintenance", f"LifeKeeper checks nothing on {name}, so no failure there is repaired: {why}", name)
+        for name, why in paused.items()
+        if name in seen
     ]
     given_up = [
         Notice(
@@ -88,7 +97,7 @@ async def notices(cluster: Cluster) -> Sequence[Notice]:
         )
         for victim, survivor in (await split.unfinished(cluster, seen)).items()
     ]
-    return [*stopped, *given_up]
+    return [*stopped, *unchecked, *given_up]
 
 
 __all__ = [

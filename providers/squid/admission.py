@@ -51,7 +51,7 @@ async def admit(
 ) -> Included:
     """Raises `CommandFailed` where Squid does not accept a changed file, `Refused` for what files on the node would do.
 
-    ``readable``, ``reserved`` and ``may_be_open``: see `providers.squid.config.Wanted`. ``accepted``: what of included
+    ``readable``, ``reserved`` and ``may_be_open``: see `providers.squid.wanted.Wanted`. ``accepted``: what of included
     files was accepted before; returns what they are now.
     """
     included = await includes.check(node, text_of(settings), reserved=reserved, may_be_open=may_be_open)

@@ -17,6 +17,7 @@ from providers.contract import State
 
 BEFORE = "mount point"
 _STATE = re.compile(r"[0-7]{4} [^:]+:[^:]+")
+_IMMUTABLE = " i"
 
 # $1 directory. Beneath: the script to run where nothing is mounted there; the rest of the words are its own.
 _BENEATH = r"""
@@ -106,7 +107,9 @@ async def converge(cluster: Cluster, node: Node, path: str, wanted: str | None, 
 
 
 def _write(path: str, state: str) -> Command:
-    mode, owner, flags = [*state.split(" "), ""][:3]
+    plain = state.removesuffix(_IMMUTABLE)
+    mode, owner = plain.split(" ", 1)
+    flags = "" if plain == state else "i"
     return script(_BENEATH, path, _WRITE, mode, owner, flags, label=f"guard {path}: {state}")
 
 

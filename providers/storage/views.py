@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from providers.connection.answers import told_by
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import HostError
 from providers.roles import UP_TO_DATE, MirrorView
@@ -16,7 +17,9 @@ _PLAIN = frozenset({"", "Off", "Established"})
 
 async def read_status(node: Node, resource: str) -> Status:
     """What DRBD says on one node."""
-    return parse((await node.run(drbd.status(resource))).stdout, resource)
+    told = await node.run(drbd.status(resource))
+    with told_by(node.name):
+        return parse(told.stdout, resource)
 
 
 async def read_views(cluster: Cluster, resource_on: Callable[[Node], Awaitable[str]]) -> dict[str, MirrorView]:

@@ -7,10 +7,13 @@ metadata is at its end), and debugfs and xfs_db read them without writing.
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from pydantic import BaseModel, ValidationError
+
+from providers.connection.answers import not_understood
 from providers.connection.command import Command, command, script
 
 # $1 type, $2 resource, then paths below the root of the volume. Prints `mode owner:group path`.
@@ -98,6 +101,9 @@ cd /
 [ "$type" = '' ] || umount "$place"
 """
 
+# Groups of a directory service may have blanks in their names, and these paths have none.
+_ENTRY = re.compile(r"(?P<state>\S+ .+) (?P<path>\S+)")
+
 
 @dataclass(frozen=True)
 class Mount:
@@ -109,17 +115,33 @@ class Mount:
     options: str = ""
 
 
+class _Mount(BaseModel):
+    """findmnt prints null for what a mount has not."""
+
+    target: str | None
+    source: str | None
+    fstype: str | None
+    options: str | None = None
+
+
+class _Mounts(BaseModel):
+    """What findmnt prints as JSON."""
+
+    filesystems: list[_Mount]
+
+
 def mounts() -> Command:
     """The table of mounts for `parse_mounts`."""
     return command("findmnt", "--json", "--list", "--output", "TARGET,SOURCE,FSTYPE,OPTIONS", reads=True)
 
 
 def parse_mounts(output: str) -> tuple[Mount, ...]:
-    """All mounts of a node."""
-    rows: list[Mapping[str, str | None]] = json.loads(output or "{}").get("filesystems", [])
-    return tuple(
-        Mount(row["target"] or "", row["source"] or "", row["fstype"] or "", row.get("options") or "") for row in rows
-    )
+    """All mounts of a node. Raises `Unknown` for what findmnt does not print: that is no node without any."""
+    try:
+        rows = _Mounts.model_validate_json(output).filesystems if output.strip() else []
+    except ValidationError as error:
+        raise not_understood("what findmnt says of the mounts") from error
+    return tuple(Mount(row.target or "", row.source or "", row.fstype or "", row.options or "") for row in rows)
 
 
 def disk_signatures(resource: str) -> Command:
@@ -139,9 +161,14 @@ def entries_mounted(mount_point: str, paths: Iterable[str]) -> Command:
 
 
 def parse_entries(output: str, paths: Iterable[str]) -> dict[str, str | None]:
-    """Path → ``mode owner:group``, None where there is nothing of that name."""
-    lines = (line.split(" ", 2) for line in output.splitlines())
-    found = {path: f"{mode} {owner}" for mode, owner, path in lines}
+    """Path → ``mode owner:group``, None where there is nothing of that name.
+
+    Raises `Unknown` for another answer: what is there would be taken for missing.
+    """
+    rows = [_ENTRY.fullmatch(line) for line in output.splitlines()]
+    found = {row["path"]: row["state"] for row in rows if row}
+    if not all(rows):
+        raise not_understood("what is said of the directories on the volume")
     return {path: found.get(path) for path in paths}
 
 
@@ -155,7 +182,7 @@ def make_entries(
     words: list[str] = []
     for sort, wanted in (("directory", directories), ("file", files)):
         for path, state in wanted.items():
-            mode, owner = (state or "0755 root:root").split(" ")
+            mode, owner = (state or "0755 root:root").split(" ", 1)
             words += [sort, path, mode, owner]
     wrapped = ("unshare", "--mount", "sh", "-c", _ENTRIES, "sh", volume, kind, place, _MAKE, *words)
     return command(*wrapped, label=f"make directories on {volume}", timeout=120)

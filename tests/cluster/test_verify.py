@@ -1,12 +1,14 @@
-"""`squid-ha verify` on the real pair: all is well, over a move and back, and over rotations on both nodes."""
+"""`squid-ha verify` on the real pair: all is well, over a move and back, and over rotations under load."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from lab import demo, load
 from operations.verify import Options, verify, verify_rotation
 from tests.cluster import lab_site
 
@@ -36,3 +38,24 @@ def test_a_move_and_back_and_rotations_on_both_nodes_leave_every_record_there(de
     asyncio.run(deployed_pair.sudo(before or "", "systemctl stop chrony"))
     found = hosts.run(verify(hosts.cluster(), hosts.site, "lab", Options()))
     assert [(check.name, check.where) for check in found.checks if not check.passed] == [("clock", before)]
+
+
+@pytest.mark.long
+def test_no_record_is_lost_or_doubled_when_both_nodes_rotate_while_clients_ask(deployed_pair: Machines) -> None:
+    hosts, before = lab_site.ready()
+    run = f"r{time.time():.0f}"
+    file = load.start(run, rate=demo.RATE)
+    try:
+        demo.await_answers(lambda: load.read(file), demo.BETWEEN)
+        done = lab_site.squid_ha("verify", "rotation", "lab")
+        assert done.returncode == 0, done.stdout + done.stderr
+        rotated = time.time()
+        demo.await_answers(lambda: [each for each in load.read(file) if each.start > rotated], demo.BETWEEN)
+    finally:
+        records = load.stop(file)
+    requests = [demo.request_of(record) for record in records]
+    proof = demo.count(hosts, run, requests, [])
+    assert (proof.lost, proof.doubled) == ([], []), proof
+    # The log itself, and what each node has rotated out of it.
+    assert len(proof.mirror.files) == 1 + len(deployed_pair.names), proof.mirror.files
+    assert lab_site.active(hosts) == before

@@ -72,6 +72,18 @@ def refused(run: Run, *sentences: str) -> None:
     assert missing == [], f"nobody is told {missing}:\n{run.output}"
 
 
+def not_taken(run: Run, node: str, line: str, *sentences: str) -> None:
+    """The help of this node's LifeKeeper differs for this line."""
+    start = f"{node}: this LifeKeeper does not take `{line}` as it is assumed here, so nothing was written"
+    refused(run, start, *sentences)
+
+
+def died(run: Run, line: str) -> None:
+    """A line of the first node's that begins so was killed half-way."""
+    log = f"it failed (exit code 137): see its output and {LOG}"
+    refused(run, f"{A}: `{BIN}/{line}", "ended with exit code 137", log)
+
+
 def nothing_left_to_do(stack: Stack) -> None:
     for run in (stack.preview("--expect-no-changes", check=False), stack.drift()):
         assert run.code == 0, run.output
@@ -83,9 +95,10 @@ def nothing_left_to_do(stack: Stack) -> None:
 def test_a_help_that_differs_is_refused_before_a_licence_or_a_setting_is_written(hosts, stack):
     with misbehaving(hosts, B, help={"lkcli resource create ip": {"--ipaddr": "--address"}}):
         run = stack.up(check=False)
-    refused(
+    not_taken(
         run,
-        f"{B}: this LifeKeeper does not take `lkcli resource create ip` as it is assumed here, so nothing was written",
+        B,
+        "lkcli resource create ip",
         "expected --ipaddr <ipaddr>, found --address <ipaddr> the virtual address",
         "correct providers/lifekeeper/grammar/grammar.yaml by `lkcli --help` on the node",
     )
@@ -136,12 +149,7 @@ def test_a_line_that_another_version_does_not_take_is_told_with_that_versions_us
 def test_a_command_that_dies_half_way_is_told_and_its_work_is_ended_by_the_next_run(hosts, stack):
     with misbehaving(hosts, A, die={"command": "lkcli resource extend qsp", "step": 3}):
         run = stack.up(check=False)
-    refused(
-        run,
-        f"{A}: `{BIN}/lkcli resource extend qsp --tag qsp-squid --dest {B} ",
-        "ended with exit code 137",
-        f"it failed (exit code 137): see its output and {LOG}",
-    )
+    died(run, f"lkcli resource extend qsp --tag qsp-squid --dest {B} ")
     half = {name: hosts.sh(name, ALONE).split() for name in (A, B)}
     assert half == {A: ["qsp-squid:ISP"], B: ["qsp-squid:OSU"]}, "it did not die where it was to"
     stack.up()
@@ -163,11 +171,8 @@ def stands(hosts, stack) -> dict[str, list[str]]:
 def test_a_help_that_differs_leaves_a_running_site_as_it_is(hosts, stack, stands):
     with misbehaving(hosts, A, help={"lkcli resource create gen": {"--quickCheck": "--quickcheck"}}):
         run = stack.up(check=False)
-    refused(
-        run,
-        f"{A}: this LifeKeeper does not take `lkcli resource create gen` as it is assumed here, so nothing was written",
-        "expected --quickCheck <quickCheck>, found --quickcheck <quickCheck> script that checks it",
-    )
+    found = "expected --quickCheck <quickCheck>, found --quickcheck <quickCheck> script that checks it"
+    not_taken(run, A, "lkcli resource create gen", found)
     assert differing(stands, lists(hosts)) == []
 
 
@@ -187,12 +192,7 @@ def test_somebody_elses_change_that_does_not_end_is_named_and_nothing_is_changed
 def test_a_resource_whose_making_dies_is_there_on_one_node_and_the_service_runs_on(hosts, stack, stands):
     with misbehaving(hosts, A, die={"command": "lkcli resource create gen", "step": 3}):
         run = stack.up(check=False)
-    refused(
-        run,
-        f"{A}: `{BIN}/lkcli resource create gen --tag app ",
-        "ended with exit code 137",
-        f"it failed (exit code 137): see its output and {LOG}",
-    )
+    died(run, "lkcli resource create gen --tag app ")
     (entered,) = differing(stands, lists(hosts))
     assert entered.startswith(f"+ {A}:gen:app:app:app:")
     assert ":OSU:" in entered
@@ -216,11 +216,7 @@ def test_a_deletion_whose_help_differs_is_refused_before_anything_is_out_of_serv
     before = lists(hosts)
     with misbehaving(hosts, A, help={"lkcli resource delete": {"--tag": "--resource"}}):
         run = stack.destroy(check=False)
-    refused(
-        run,
-        f"{A}: this LifeKeeper does not take `lkcli resource delete` as it is assumed here, so nothing was written",
-        "expected --tag <tag>, found nothing",
-    )
+    not_taken(run, A, "lkcli resource delete", "expected --tag <tag>, found nothing")
     assert differing(before, lists(hosts)) == []
     stack.up()
     nothing_left_to_do(stack)
@@ -230,11 +226,7 @@ def test_a_deletion_whose_help_differs_is_refused_before_anything_is_out_of_serv
 def test_a_deletion_that_dies_half_way_is_ended_by_the_next_destroy(hosts, stack):
     with misbehaving(hosts, A, die={"command": "lkcli resource delete", "step": 3}):
         run = stack.destroy(check=False)
-    refused(
-        run,
-        f"{A}: `{BIN}/lkcli resource delete --tag ip-192.0.2.10` ended with exit code 137",
-        f"it failed (exit code 137): see its output and {LOG}",
-    )
+    died(run, "lkcli resource delete --tag ip-192.0.2.10` ended with exit code 137")
     left = {name: "ip-192.0.2.10" in hosts.sh(name, ALONE) for name in (A, B)}
     assert left == {A: True, B: False}, "it did not die where it was to"
     stack.destroy()

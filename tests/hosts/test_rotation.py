@@ -14,8 +14,8 @@ from declaration.load import read
 from lab import load
 from operations import status, switchover
 from operations.proof import Request, prove
+from operations.proof.read import read_records
 from operations.verify import Options, rotation, verify, verify_rotation
-from operations.verify.records import read_records
 from operations.verify.requests import FromNode, Target
 from operations.verify.walk import Walk
 from providers.connection.loop import run_sync

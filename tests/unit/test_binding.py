@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from providers import binding, wire
-from providers.connection.errors import Unreachable
+from providers.connection.errors import Refused, Unreachable
 from providers.contract import Observed, Present, State
 from providers.host import names, node
 
@@ -85,3 +85,21 @@ def test_an_error_of_a_host_is_one_sentence_and_not_the_way_it_came(monkeypatch:
     assert "qsp-a: no SSH connection" in printed
     assert "no route" not in printed
     assert "in observe" not in printed
+
+
+@pytest.mark.parametrize("method", ["diff", "update", "read", "delete"])
+def test_a_state_that_a_newer_version_wrote_is_told_as_such(method: str) -> None:
+    provider = binding.load("host.names")
+    older = {binding.IDENTITY: "squid-ha/lab/names", "nodes": {}}
+    newer = {**older, "nodes": {"qsp-a": {"of_tomorrow": "a secret"}}}
+    call = {
+        "diff": lambda: provider.diff("", newer, older),
+        "update": lambda: provider.update("", newer, older),
+        "read": lambda: provider.read("", newer),
+        "delete": lambda: provider.delete("", newer),
+    }[method]
+    with pytest.raises(
+        Refused, match=r"lab/names .* reads: nodes.qsp-a\n.* import the state that was exported"
+    ) as told:
+        call()
+    assert "secret" not in str(told.value)

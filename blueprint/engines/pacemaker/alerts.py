@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from blueprint import alerts, names
-from blueprint.engines.pacemaker.found import adopted_of, mirror_resource
+from blueprint.engines.pacemaker.found import mirror_resource
 from blueprint.parts import ENGINE
 from blueprint.thing import Thing
 from declaration.alerts import told
+from declaration.probed import adopted_of
 from declaration.rules.alerts import possible
 from declaration.site import Site
 from providers.pacemaker import alert_agent

@@ -10,6 +10,7 @@ from blueprint import names, paths
 from blueprint.nodes import present
 from blueprint.thing import Thing
 from declaration.engines.pacemaker_adopted import AdoptedCluster, AdoptedMirror
+from declaration.probed import adopted_of
 from declaration.site import Site
 from providers.host.digest import AS_FOUND
 from providers.pacemaker import found, found_options
@@ -38,11 +39,6 @@ def mirror_resource(site: Site) -> str:
     """What DRBD calls the site's mirror."""
     adopted = adopted_of(site)
     return adopted.mirror.resource if adopted and adopted.mirror else paths.MIRROR_RESOURCE
-
-
-def adopted_of(site: Site) -> AdoptedCluster | None:
-    """What is left as it was found, None where all of it is this program's."""
-    return site.pacemaker.adopted if site.pacemaker else None
 
 
 def leave_as_found(site: Site, made: list[Thing]) -> list[Thing]:

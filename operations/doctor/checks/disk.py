@@ -98,6 +98,11 @@ def _sits(asked: Asked, disk: Disk) -> bool:
     return bool(disk.uses) and all(use.split()[0] == traits(asked.site).sits for use in disk.uses)
 
 
+def _is_idle(asked: Asked, disk: Disk) -> bool:
+    """Whether nothing uses the disk, and it bears what the engine's mirrors leave on one."""
+    return not disk.uses and traits(asked.site).idle in {each.type for each in disk.content}
+
+
 def _taken_over(asked: Asked, path: str, disk: Disk) -> Finding | None:
     """A mirror that the declaration accepts, before the `up` that makes it this site's."""
     bears = _sits(asked, disk) or (disk.metadata and not disk.uses)
@@ -111,8 +116,9 @@ def _taken_over(asked: Asked, path: str, disk: Disk) -> Finding | None:
 
 
 def _content(asked: Asked, path: str, disk: Disk) -> Finding:
-    if asked.ours and _sits(asked, disk):
-        return asked.ok(NAME, f"{path} bears this site's mirror ({', '.join(disk.uses)})")
+    if asked.ours and (_sits(asked, disk) or _is_idle(asked, disk)):
+        used = ", ".join(disk.uses) or "not in use here, as on a standby node"
+        return asked.ok(NAME, f"{path} bears this site's mirror ({used})")
     if disk.uses:
         free = "look what that is: this site owns the node" if asked.ours else "free it"
         return asked.problem(NAME, f"{path} is in use: {', '.join(disk.uses)}", f"{free}, or declare a blank disk")

@@ -70,7 +70,7 @@ def test_what_a_later_release_adds_and_is_not_used_is_no_edit(text: str, order: 
     assert bool(applied.edits(wanted(text, order), last)) == bool(order)
 
 
-async def test_it_is_recorded_once_where_the_thing_belongs_and_forgotten_there() -> None:
+async def test_it_is_recorded_where_the_thing_belongs_and_forgotten_there() -> None:
     journals, held = FakeJournals(), list[int]()
 
     async def hold() -> None:
@@ -78,15 +78,25 @@ async def test_it_is_recorded_once_where_the_thing_belongs_and_forgotten_there()
 
     cluster = fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b"), thing="node-1", journals=journals)
     cluster = replace(cluster, hold=hold)
-    await applied.record(cluster, OfOne(node="qsp-a"))
-    await applied.record(cluster, OfOne(node="qsp-a"))
+    own = OfOne(node="qsp-a")
+    assert await applied.last(cluster, own) == {"qsp-a": None}
+    await applied.record(cluster, own)
     assert held == [1]
-    assert await applied.read(cluster, cluster.nodes["qsp-a"]) == {"node-1": applied.digests(OfOne(node="qsp-a"))}
+    await applied.record(cluster, own, [])
+    assert held == [1], "nothing to write down, so no lock"
+    assert await applied.last(cluster, own) == {"qsp-a": applied.digests(own)}
     assert await applied.read(cluster, cluster.nodes["qsp-b"]) == {}
     await applied.record(cluster.of("options"), Wanted(nodes={}, order=[1]))
     assert list(await applied.read(cluster, cluster.nodes["qsp-b"])) == ["options"]
     await applied.forget(cluster)
     assert list(await applied.read(cluster, cluster.nodes["qsp-a"])) == ["options"]
+
+
+def test_where_something_else_or_nothing_stands_it_is_to_be_recorded_and_only_something_else_is_an_edit() -> None:
+    fresh, other = applied.digests(wanted("1")), applied.digests(wanted("2"))
+    assert applied.stale(wanted("1"), {"qsp-a": fresh, "qsp-b": other, "qsp-c": None}) == ["qsp-b", "qsp-c"]
+    assert applied.edited(wanted("1"), {"qsp-a": fresh, "qsp-b": other})
+    assert not applied.edited(wanted("1"), {"qsp-a": fresh, "qsp-b": None})
 
 
 async def test_what_is_about_a_node_that_is_away_is_recorded_on_no_other() -> None:

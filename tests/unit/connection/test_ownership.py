@@ -137,3 +137,19 @@ async def test_only_the_nodes_that_a_thing_is_about_count():
     thing: Any = Thing()
     await reconcile.remove(thing, only_own(fake_cluster(*nodes), ["qsp-a"], "forget it"), NOTHING)
     assert thing.removed
+
+
+async def test_whose_a_node_is_is_asked_once_and_again_only_while_one_is_silent():
+    answers: dict[str, Any] = {"qsp-b": lost}
+    own = owned_by("lab/owner squid-ha/lab")
+    nodes = [FakeNode(name, lambda command, name=name: answers.get(name, own)(command)) for name in ("qsp-a", "qsp-b")]
+    cluster = only_own(fake_cluster(*nodes), ["qsp-a", "qsp-b"], "forget it")
+    await cluster.hold()
+    answers["qsp-b"] = owned_by("lab/owner squid-ha/other")
+    with pytest.raises(Refused):
+        await cluster.hold()
+    answers.clear()
+    await cluster.hold()
+    asked = [len(node.commands) for node in nodes]
+    await cluster.hold()
+    assert [len(node.commands) for node in nodes] == asked

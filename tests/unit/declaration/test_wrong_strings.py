@@ -40,14 +40,15 @@ ALLOWED = {
     "ssh.identity": "~ ",
     "ssh.known_hosts": "~ ",
     "rotation.date_suffix": "%",
+    "adopted.files.owner": " \\",
 }
-"""Characters with a meaning to shells that other settings need: paths, addresses, filters, formats."""
+"""Characters with a meaning to shells that other settings need: paths, addresses, filters, formats, names."""
 
 SCRIPTS = {f"lifekeeper.generic[0].{each}" for each in ("restore", "remove", "quick_check", "recover")}
 """Settings that are the text of a script: many lines, on standard input into a file of its own."""
 
-ANY_LETTER = {"squid.auth.ldap.base", "squid.auth.ldap.bind_dn", *SCRIPTS}
-"""Settings that name what may have letters of any script; one word in double quotes of squid.conf."""
+ANY_LETTER = {"squid.auth.ldap.base", "squid.auth.ldap.bind_dn", "adopted.files[0].owner", *SCRIPTS}
+"""Settings that name what may have letters of any script: one word in double quotes of squid.conf, or for chown."""
 
 HIDDEN = [
     "\0", "\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\xad", "\u200b", "\u200d", "\u200e", "\u200f", "\u202e", "\u2066",

@@ -1,5 +1,6 @@
 """The order in which packages are installed and taken back, on nodes that are functions."""
 
+import stat
 from dataclasses import dataclass, field
 
 import pytest
@@ -8,7 +9,8 @@ from providers.connection.command import Command, Result
 from providers.connection.errors import CommandFailed, Refused
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.contract import Absent, Present
-from providers.host import packages
+from providers.host import apt, packages
+from tests.unit.local import LocalNode
 
 
 @dataclass
@@ -202,3 +204,13 @@ async def test_what_would_go_for_no_reason_we_can_see_is_refused():
     with pytest.raises(Refused, match="would also remove sarg"):
         await packages.remove(cluster, WANTED)
     assert "squid" in machine.installed
+
+
+async def test_an_empty_directory_goes_back_to_a_group_with_blanks_in_its_name(tmp_path):
+    (tmp_path / "chown").write_text(f'#!/bin/sh\nprintf "%s|" "$@" >>{tmp_path}/said\n')
+    (tmp_path / "chown").chmod(0o755)
+    made = [tmp_path / each for each in ("plain", "with blanks")]
+    lines = [f"0750 root:root {made[0]}", f"0700 root:domain users {made[1]}"]
+    await LocalNode(path=str(tmp_path)).run(apt.make_directories(lines))
+    assert (tmp_path / "said").read_text() == f"--|root:root|{made[0]}|--|root:domain users|{made[1]}|"
+    assert [stat.S_IMODE(each.stat().st_mode) for each in made] == [0o750, 0o700]

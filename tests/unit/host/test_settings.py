@@ -8,7 +8,7 @@ import pytest
 
 from providers import reconcile
 from providers.connection.errors import CommandFailed, Refused, Unknown, Unreachable
-from providers.connection.fake import fake_cluster
+from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.files import Found
 from providers.connection.journal import NodeJournal
 from providers.contract import Present, State
@@ -272,6 +272,12 @@ async def test_a_directory_that_another_thing_has_just_made_is_taken(host):
             {str(host.etc / "file"): "0750 root:root"},
             {str(host.etc / "file"): Found(str(host.etc / "file"), "absent")},
         )
+
+
+async def test_a_directory_goes_back_to_a_group_with_blanks_in_its_name():
+    node = FakeNode("qsp-a")
+    await changes.make_directories(node, {"/a": "0750 root:domain users"}, {"/a": Found("/a", "absent")})
+    assert node.written[0].argv[-3:] == ("/a", "0750", "root:domain users")
 
 
 @pytest.mark.parametrize("order", ["ab", "ba"])

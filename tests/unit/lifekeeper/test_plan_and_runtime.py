@@ -12,10 +12,13 @@ import pytest
 from declaration.load import read
 from operations.engines import ENGINES, Runtime
 from operations.plan import as_data, rows
+from providers.connection.batching import BatchingNode
 from providers.connection.cluster import Cluster
+from providers.connection.command import Command, Result
 from providers.connection.errors import CommandFailed, NotVerified, Refused, Unknown, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
-from providers.lifekeeper import actions, grammar, move, planned, runtime
+from providers.connection.journal import NodeJournal
+from providers.lifekeeper import actions, grammar, move, planned, runtime, views
 from providers.lifekeeper.mirror_view import parse_mdstat, seen_from_both
 from providers.roles import MirrorView
 from tests.support.terminal import squid_ha
@@ -188,6 +191,64 @@ def test_a_node_aside_is_noted_and_comes_back():
     assert asyncio.run(runtime.notices(pair.cluster())) == []
 
 
+@pytest.mark.parametrize(
+    ("interval", "before", "told"),
+    [
+        ("0", "60", "the next `pulumi up` sets the interval back"),
+        ("0", "", "the next `pulumi up` sets the interval back"),
+        ("'0' # for now", None, "somebody has set LKCHECKINTERVAL=0"),
+        ("0", "0", "somebody has set LKCHECKINTERVAL=0"),
+        ("60", "60", ""),
+        ("60", None, ""),
+    ],
+)
+def test_a_node_on_which_a_cut_off_package_change_left_the_checks_paused_is_noted(interval, before, told):
+    pair = fresh()
+    up(pair, members(2))
+    pair.lcds["proxy-b"].defaults = f"LKCHECKINTERVAL={interval}\n"
+    if before is not None:
+        asyncio.run(pair.cluster("packages").journal("proxy-b").put({"pending-checks": before}))
+    found = asyncio.run(runtime.notices(pair.cluster()))
+    assert [(each.kind, each.node) for each in found] == ([("maintenance", "proxy-b")] if told else [])
+    assert all("LifeKeeper checks nothing on proxy-b" in each.text and told in each.text for each in found)
+
+
+def test_paused_checks_of_a_node_that_is_aside_or_tells_nothing_are_no_notice_of_their_own():
+    pair = fresh()
+    up(pair, members(2))
+    for lcd in pair.lcds.values():
+        lcd.defaults = "LKCHECKINTERVAL=0\n"
+    asyncio.run(runtime.aside(pair.cluster(), "proxy-a"))
+    assert [(each.kind, each.node) for each in asyncio.run(runtime.notices(pair.cluster()))] == [
+        ("standby", "proxy-a"), ("maintenance", "proxy-b"),
+    ]  # fmt: skip
+
+    def answer(command: Command) -> Result:
+        if command.label.startswith("read /"):
+            raise Unreachable("the connection broke", node="proxy-b")
+        return pair.answer("proxy-b", command)
+
+    cluster = fake_cluster(FakeNode("proxy-b", answer))
+    assert asyncio.run(runtime.notices(cluster)) == []
+
+
+def test_paused_checks_are_asked_for_along_with_everything_else():
+    """The overview's readings of one moment are one round trip."""
+    pair, asked = fresh(), []
+    up(pair, members(2))
+
+    class Counting(FakeNode):
+        async def batch(self, commands):
+            asked.append({str(each) for each in commands})
+            return await super().batch(commands)
+
+    node = Counting("proxy-a", lambda command: pair.answer("proxy-a", command))
+    cluster = fake_cluster(BatchingNode(node), journals=lambda each, thing: NodeJournal(each, "lab", thing))
+    asyncio.run(runtime.notices(cluster))
+    lists = {str(each) for each in views.queries()}
+    assert asked[0] == {*lists, "read /etc/default/LifeKeeper", "look in other journals for pending-checks"}
+
+
 def test_what_failed_on_the_standby_is_standby_again_after_a_cleanup():
     pair = fresh()
     up(pair, members())
@@ -209,7 +270,7 @@ def test_a_cleanup_starts_nothing_and_says_what_is_still_failed():
         lcd.instances["qsp-squid"][4] = "OSF"
     with pytest.raises(NotVerified, match="qsp-squid on proxy-b") as caught:
         asyncio.run(runtime.cleanup(pair.cluster()))
-    assert "perform_action -t ip-192.0.2.10 -a restore" in (caught.value.remedy or "")
+    assert "`squid-ha switchover STACK --to NODE`" in (caught.value.remedy or "")
     assert pair.said == []
 
 

@@ -517,6 +517,9 @@ def test_an_address_that_is_there_outside_of_lifekeeper_is_named_with_its_interf
         up(pair, listed)
     assert "ip address delete 192.0.2.10/24 dev eth0" in str(refused.value)
     assert not any("ip-192.0.2.10" in lcd.instances for lcd in pair.lcds.values())
+    pair.lcds["proxy-a"].stray = shown[:-5]
+    with pytest.raises(Unknown, match=r"^proxy-a: what `ip` says of the addresses is not understood"):
+        up(pair, listed)
     pair.lcds["proxy-a"].stray = ""
     up(pair, listed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import subprocess
@@ -38,6 +39,7 @@ from providers.connection.errors import (
 )
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.loop import run_sync
+from providers.host import waiting
 from providers.roles import UP_TO_DATE, MirrorView, Notice, SplitBrain
 from tests.support.terminal import squid_ha
 from tests.unit.local import LocalNode
@@ -66,6 +68,13 @@ class Engine:
     view: MirrorView = APART
     hosts: Any = None
     told: list[Notice] = field(default_factory=list[Notice])
+    moving: list[bool] = field(default_factory=list[bool])
+    """What is told of whether it settles; it has, once nothing is left to tell."""
+
+    async def wait_settled(self, cluster: Cluster, limit: float = 120) -> bool:
+        assert limit > 120, "two that serve stop within the limits of their members"
+        await asyncio.sleep(0.02)
+        return self.moving.pop(0) if self.moving else True
 
     async def tree(self, cluster: Cluster) -> Tree:
         return Tree("qsp-b" if "left" in self.asked else "qsp-a")
@@ -80,6 +89,7 @@ class Engine:
         return dict.fromkeys(cluster.nodes, self.view)
 
     async def split_brain(self, cluster: Cluster) -> SplitBrain | None:
+        assert not self.moving, "asked while the cluster was on its way"
         return self.split
 
     def __getattr__(self, name: str) -> Any:
@@ -325,6 +335,22 @@ def test_both_logs_are_saved_before_anybody_is_asked_and_nothing_is_thrown_away_
     assert [each.split()[0] for each in engine.asked] == ["save_logs", "save_logs", "resolve"]
     document = json.loads(shown.stdout)
     assert (document["victim"], document["survivor"], document["resolved"]) == ("qsp-b", "qsp-a", True)
+
+
+async def test_a_cluster_that_is_still_moving_is_waited_for_before_anybody_asks_for_the_split_brain(
+    site: Site, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(waiting, "REPORT_EVERY", 0.01)
+    cluster = fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b"), progress=told.append)
+    engine.split, engine.moving = SplitBrain({"qsp-a": "detected"}), [True]
+    assert await save(cluster, site, "qsp-b")
+    assert told[0] == "Waiting until the cluster has settled (0 s)"
+    engine.asked.clear()
+    engine.moving = [False]
+    with pytest.raises(TimedOut, match=r"has not settled within 300 s(.|\n)*nothing was saved(.|\n)*squid-ha status"):
+        await save(cluster, site, "qsp-b")
+    assert engine.asked == []
 
 
 @pytest.mark.parametrize("grows", [True, False])

@@ -142,6 +142,22 @@ events = st.lists(
 )
 
 
+def test_a_record_that_has_only_begun_is_not_taken_for_the_beginning_of_every_file() -> None:
+    """All records may begin alike: by its first byte no file is known again, once two rotations have compressed it."""
+    disk = Disk(numbered=False)
+    follower = Follower(disk)
+    source = numbers()
+    first, second, third = (next(source) for _ in range(3))
+    disk.append(first[:1])
+    follower.look()
+    disk.append(first[1:] + b"\n")
+    for line in (second, third):
+        disk.rotate()
+        disk.append(line + b"\n")
+    follower.catch_up()
+    assert (follower.shown, follower.lost) == ([first, second, third], 0)
+
+
 @pytest.mark.thorough
 @settings(max_examples=150, deadline=None)
 @given(events=events, numbered=st.booleans(), chunk=st.sampled_from([50, 97, 300, at.CHUNK]))

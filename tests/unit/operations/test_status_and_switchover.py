@@ -36,10 +36,16 @@ class FakeRuntime:
 
     where: str | None
     stuck: bool = False
+    failed: bool = False
+    """Whether a member of it does not run there."""
     moved: list[str] = field(default_factory=list[str])
 
     async def active_node(self, cluster: Cluster) -> str | None:
         return self.where
+
+    async def tree(self, cluster: Cluster) -> FakeTree:
+        assert self.where is not None
+        return FakeTree({name: {self.where: "Failed" if self.failed else "Started"} for name in MEMBERS}, self.where)
 
     async def switchover(self, cluster: Cluster, to: str) -> None:
         self.moved.append(to)
@@ -109,7 +115,17 @@ async def test_without_a_target_the_service_moves_to_the_other_node(
 async def test_a_service_that_is_there_already_is_left_alone(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = FakeRuntime("qsp-b")
     done = await switchover.move(runs(monkeypatch, runtime), site, "qsp-b")
-    assert (done.source, done.target, runtime.moved) == ("qsp-b", "qsp-b", [])
+    assert (done.source, done.target, done.end - done.start, runtime.moved) == ("qsp-b", "qsp-b", 0, [])
+
+
+async def test_what_is_there_only_in_part_is_put_in_service_as_a_whole(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A move that failed half way has left the mirror where it was, and nothing on top of it."""
+    runtime = FakeRuntime("qsp-b", failed=True)
+    done = await switchover.move(runs(monkeypatch, runtime), site, "qsp-b")
+    assert (done.source, done.target, done.arrived, runtime.moved) == ("qsp-b", "qsp-b", "qsp-b", ["qsp-b"])
+    assert done.end > done.start
 
 
 async def test_a_service_that_runs_nowhere_or_does_not_arrive_is_an_error(

@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
+import re
+
 from providers.pacemaker.cib import Cib
+from tests.support import pcs_pair
 from tests.unit.pacemaker.tools import recorded
 
-DRBD = (
-    '<primitive class="ocf" id="drbd_logs" provider="linbit" type="drbd">'
-    '<instance_attributes id="drbd_logs-instance_attributes">'
-    '<nvpair id="drbd_logs-instance_attributes-drbd_resource" name="drbd_resource" value="r0"/>'
-    "</instance_attributes></primitive>"
+
+def part(name: str) -> str:
+    """A resource or a constraint of the pair that pcs built, by its id."""
+    found = re.search(rf'<(\w+) [^>]*?\bid="{name}"[^>]*?(/>|>.*?</\1>)', pcs_pair.CIB, re.DOTALL)
+    assert found, name
+    return found[0]
+
+
+CLONE, GROUP = part("drbd_logs-clone"), part("proxy-group")
+FS_LOGS, PROXY, VIP = part("fs_logs"), part("proxy"), part("vip")
+FENCE = pcs_pair.primitive("ipmi-a", "stonith:fence_ipmilan")
+# The upper one's role may stand there too.
+WITH_PROMOTED = part("colocation-proxy-group-drbd_logs-clone-INFINITY").replace(
+    ' rsc="proxy-group"', ' rsc="proxy-group" rsc-role="Started"'
 )
-CLONE = (
-    f'<clone id="drbd_logs-clone">{DRBD}<meta_attributes id="drbd_logs-clone-meta_attributes">'
-    '<nvpair id="drbd_logs-clone-meta_attributes-promotable" name="promotable" value="true"/>'
-    '<nvpair id="drbd_logs-clone-meta_attributes-notify" name="notify" value="true"/></meta_attributes></clone>'
-)
-FS_LOGS = (
-    '<primitive class="ocf" id="fs_logs" provider="heartbeat" type="Filesystem">'
-    '<instance_attributes id="fs_logs-instance_attributes">'
-    '<nvpair id="fs_logs-instance_attributes-device" name="device" value="/dev/drbd1"/>'
-    '<nvpair id="fs_logs-instance_attributes-directory" name="directory" value="/srv/proxy"/>'
-    '<nvpair id="fs_logs-instance_attributes-fstype" name="fstype" value="ext4"/>'
-    "</instance_attributes></primitive>"
-)
-PROXY = '<primitive class="systemd" id="proxy" type="squid"/>'
-VIP = '<primitive class="ocf" id="vip" provider="heartbeat" type="IPaddr2"/>'
-FENCE = '<primitive class="stonith" id="ipmi-a" type="fence_ipmilan"/>'
-GROUP = f'<group id="proxy-group">{FS_LOGS}{PROXY}{VIP}</group>'
-WITH_PROMOTED = (
-    '<rsc_colocation id="colocation-proxy-group-drbd_logs-clone-INFINITY" rsc="proxy-group" rsc-role="Started" '
-    'score="INFINITY" with-rsc="drbd_logs-clone" with-rsc-role="Promoted"/>'
-)
-AFTER_PROMOTED = (
-    '<rsc_order first="drbd_logs-clone" first-action="promote" id="order-drbd_logs-clone-proxy-group-mandatory" '
-    'then="proxy-group" then-action="start"/>'
-)
+AFTER_PROMOTED = part("order-drbd_logs-clone-proxy-group-mandatory")
 MEMBERS = ["drbd_logs", "fs_logs", "proxy", "vip"]
 
 

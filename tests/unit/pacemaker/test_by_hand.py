@@ -20,7 +20,7 @@ GROUPED = Cib.parse(by_hand.GROUPED)
 IN_STEP = """\
 exists resource name:r0 role:Primary suspended:no
 exists connection name:r0 connection:Connected role:Secondary
-exists device name:r0 volume:0 minor:1 disk:UpToDate size:5242684
+exists device name:r0 volume:0 minor:0 disk:UpToDate size:5242684
 exists peer-device name:r0 volume:0 replication:Established peer-disk:UpToDate out-of-sync:0
 exists -
 """
@@ -153,7 +153,7 @@ def test_a_cloned_group_runs_on_every_node_and_is_no_member() -> None:
 
 
 def test_the_filesystem_on_the_mirror_is_the_one_with_its_logs() -> None:
-    other = by_hand.FS_LOGS.replace("fs_logs", "fs_web").replace("/dev/drbd1", "web:/").replace("/srv/proxy", "/srv/w")
+    other = by_hand.FS_LOGS.replace("fs_logs", "fs_web").replace("/dev/drbd0", "web:/").replace("/srv/proxy", "/srv/w")
     first = by_hand.cib(f'<group id="g">{other}{by_hand.FS_LOGS}{by_hand.PROXY}</group>', "")
     assert service.mount_point(first) == "/srv/proxy"
     assert service.mount_point(GROUPED) == "/srv/proxy"

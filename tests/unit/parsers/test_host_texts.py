@@ -10,11 +10,13 @@ import shlex
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from operations.adopt.read import parse_gateway
 from providers.connection.errors import Unknown
 from providers.connection.files import Found, parse_files
-from providers.host import facts
+from providers.host import changes, facts, firewall
 from providers.host.maintenance import lifekeeper, pacemaker
 from providers.host.systemd import UnitFound, parse_units
+from tests.unit.host.test_firewall import RULES, listing
 from tests.unit.parsers.texts import any_json_like, any_like, line, recorded, told
 
 name = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
@@ -131,6 +133,28 @@ def test_units_read_back_whatever_the_order_of_their_properties(wanted, dice):
     assert list(parse_units("\n".join(blocks), [unit.name for unit in wanted]).values()) == wanted
 
 
+NOTED = [changes.unit_text(UnitFound("a", True, "enabled", "active", "running", needs_reload=False))]
+
+
+@given(any_like(NOTED) | any_json_like(NOTED))
+@example("")
+@example("[]")
+@example("{}")
+@example('{"exists": true, "enabled": "some day", "active": "active"}')
+@example('{"exists": true, "enabled": "", "active": null}')
+def test_whatever_the_journal_says_of_a_unit_is_how_it_was_or_unknown(text):
+    found = told(lambda: changes.unit_from("a", text), Unknown)
+    if found is not None:
+        assert found.state in ("active", "inactive", "failed")
+        assert found.enabled in ("enabled", "disabled", "masked", "static", "")
+
+
+@given(units)
+def test_what_a_unit_was_reads_back_from_the_journal(unit):
+    found = changes.unit_from(unit.name, changes.unit_text(unit))
+    assert (found.exists, found.enabled, found.state) == (unit.exists, unit.enabled, unit.state)
+
+
 # Facts
 
 RELEASES = recorded("host/os-release.*.txt")
@@ -169,13 +193,61 @@ def test_whatever_ip_says_are_addresses_or_unknown(text):
     for interface, there in (told(lambda: facts.parse_addresses(text), Unknown) or {}).items():
         assert isinstance(interface, str)
         assert all(ipaddress.ip_address(each) for each in there)
+    for each in told(lambda: facts.parse_prefixes(text), Unknown) or []:
+        assert ipaddress.ip_address(each.text)
+        assert isinstance(each.prefix, int)
 
 
 @given(st.dictionaries(name, st.lists(st.ip_addresses().map(str), max_size=3), max_size=3))
 def test_addresses_read_back(wanted):
     links = [{"ifname": link, "addr_info": [{"local": each, "prefixlen": 24} for each in there]}
              for link, there in wanted.items()]  # fmt: skip
-    assert facts.parse_addresses(json.dumps([*links, {}])) == wanted
+    text = json.dumps([*links, {}])
+    assert facts.parse_addresses(text) == wanted
+    assert facts.parse_prefixes(text) == [
+        facts.Address(link, each, 24, "") for link, there in wanted.items() for each in there
+    ]
+
+
+ROUTED = recorded("ip-json-route/*.txt")
+
+
+@given(any_like(ROUTED) | any_json_like(ROUTED))
+@example("")
+@example("RTNETLINK answers: no")
+@example("{}")
+@example("[1]")
+@example('[{"dst": "default", "gateway": null}]')
+@example('[{"dst": "default", "dev": 5}]')
+def test_whatever_ip_says_of_routes_is_a_gateway_or_unknown(text):
+    for each in told(lambda: parse_gateway(text), Unknown) or ():
+        assert isinstance(each, str)
+
+
+@given(name, st.ip_addresses().map(str))
+def test_the_first_default_route_reads_back(link, gateway):
+    assert parse_gateway(json.dumps([{"dev": link, "gateway": gateway}, {"dev": "other"}])) == (link, gateway)
+    assert parse_gateway("[]") == parse_gateway("") == ("", "")
+
+
+# The firewall
+
+LOADED = f"{listing(RULES)}\n{listing(RULES)}\n"
+
+
+@given(any_like([LOADED, "\n\n"]) | any_json_like([listing(RULES)]).map(lambda text: f"{text}\n{listing(RULES)}\n"))
+@example("")
+@example(listing(RULES))
+@example("Error: syntax error\n\n")
+@example("[]\n\n")
+@example("{}\n\n")
+@example('{"nftables": null}\n\n')
+@example('{"nftables": [{}]}\n\n')
+@example('{"nftables": [{"rule": {}}]}\n\n')
+@example('{"nftables": [{"chain": "input"}]}\n\n')
+def test_whatever_nft_says_is_a_verdict_on_the_table_or_unknown(text):
+    verdict = told(lambda: firewall.parse(text), Unknown)
+    assert verdict is None or verdict
 
 
 @given(any_like(recorded("host/corosync.*.txt")), any_like(recorded("host/conffile.*.txt")), st.text())

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from providers.connection.errors import Unknown
 from providers.host.settings import FileState
-from providers.storage import configuration, device, found, mount_point, status
+from providers.storage import configuration, device, found, mount_point, status, volume
 from providers.storage.configuration import Configuration
 from providers.storage.device import Disk, Identity, Signature
 from providers.storage.mount_point import MountPoint
 from providers.storage.status import Status
+from providers.storage.volume import Mount
 from tests.unit.parsers.texts import any_json_like, any_like, line, mangled, recorded, told
 
 EVENTS = recorded("storage/events2-*.txt")
@@ -129,6 +130,31 @@ def test_a_disk_reads_back_with_everything_that_sits_on_it(size, serial, locked,
     assert len(found.uses) == locked + len([place for place in places if place]) + len(others)
 
 
+# Mounts
+
+ROOT = {"target": "/", "source": "/dev/vda1", "fstype": "ext4", "options": "rw,relatime"}
+MIRROR = {"target": "/mnt/mirror", "source": "/dev/drbd0", "fstype": "ext3", "options": None}
+MOUNTED = [json.dumps({"filesystems": [ROOT, MIRROR]})]
+
+
+@given(any_like(MOUNTED) | any_json_like(MOUNTED))
+@example("findmnt: can't read /proc/mounts")
+@example("[]")
+@example("{}")
+@example('{"filesystems": null}')
+@example('{"filesystems": [{}]}')
+@example('{"filesystems": [{"target": "/", "source": 1, "fstype": "ext4"}]}')
+def test_whatever_findmnt_says_are_mounts_or_unknown(text):
+    for each in told(lambda: volume.parse_mounts(text), Unknown) or ():
+        assert all(isinstance(value, str) for value in vars(each).values())
+
+
+@given(st.lists(st.builds(Mount, line, line, line, line), max_size=3))
+def test_mounts_read_back(wanted):
+    rows = [{"target": m.target, "source": m.source or None, "fstype": m.type, "options": m.options} for m in wanted]
+    assert list(volume.parse_mounts(json.dumps({"filesystems": rows}))) == wanted
+
+
 # Readings of our own scripts
 
 CONFIGURED = ["", "0600 root:root\nnone\n", "0600 root:root\nabc\nresource r0 {\n}\n"]
@@ -168,6 +194,31 @@ def test_whatever_is_said_of_the_bare_directory_is_one_or_none_or_unknown(text):
 def test_the_bare_directory_reads_back(mode, owner, flags, occupied):
     text = f"{mode} {owner}\n{flags}\n{'file' if occupied else ''}"
     assert mount_point.parse(text) == MountPoint(f"{mode} {owner} {flags}".strip(), occupied=occupied)
+
+
+ENTRIES = ["0750 proxy:proxy squid\n0640 proxy:domain users squid/access.log\na symbolic-link rotation\n"]
+INSIDE = ["squid", "squid/access.log", "rotation"]
+
+
+@given(any_like(ENTRIES))
+@example("0750 proxy:proxy")
+@example("\n")
+def test_whatever_is_said_of_the_directories_is_there_or_missing_or_unknown(text):
+    seen = told(lambda: volume.parse_entries(text, INSIDE), Unknown)
+    if seen is not None:
+        assert list(seen) == INSIDE
+        assert all(each is None or len(each.split(" ")) >= 2 for each in seen.values())
+
+
+groups = st.lists(word, min_size=1, max_size=3).map(" ".join)
+
+
+@given(st.dictionaries(word, st.tuples(modes, word, groups), max_size=3))
+def test_directories_read_back_though_a_group_has_blanks(wanted):
+    text = "".join(f"{mode} {user}:{group} {path}\n" for path, (mode, user, group) in wanted.items())
+    assert volume.parse_entries(text, [*wanted, "/none"]) == {
+        **{path: f"{mode} {user}:{group}" for path, (mode, user, group) in wanted.items()}, "/none": None
+    }  # fmt: skip
 
 
 @given(st.text() | mangled(["r0 abc\nr1 def\n"]))

@@ -115,6 +115,17 @@ def test_a_line_cut_off_in_its_id_is_seen() -> None:
     assert proof.doubled == [name(1)]
 
 
+def test_the_first_record_behind_one_that_a_full_disk_cut_off_counts() -> None:
+    """Squid appends to what is there: no line ends between the two."""
+    cut = WHOLE[11].text.split("HIER")[0]
+    proof = prove(RUN, SENT, MOVED, logs([*WHOLE[:11], LogLine(file=LOG, text=cut + WHOLE[12].text), *WHOLE[13:]]))
+    assert proof.passed, proof.reasons
+
+
+def test_a_record_that_names_its_request_twice_is_one() -> None:
+    assert ids_of(RUN, [LogLine(file=LOG, text=WHOLE[0].text * 2)]) == [name(1)]
+
+
 def test_padding_after_a_crash_is_no_record() -> None:
     torn = LogLine(file=LOG, text="\0" * 200)
     assert prove(RUN, SENT, MOVED, logs([*WHOLE, torn])).passed

@@ -178,3 +178,10 @@ def test_mount_point():
 def test_directories():
     found = volume.parse_entries("0750 proxy:proxy squid\n", ["squid", "rotation"])
     assert found == {"squid": "0750 proxy:proxy", "rotation": None}
+
+
+def test_a_mount_point_goes_back_to_a_group_with_blanks_in_its_name():
+    found = mount_point.parse("0750 root:domain users\ni\n")
+    assert found.state == "0750 root:domain users i"
+    assert mount_point._write("/mnt/mirror", found.state).argv[-3:] == ("0750", "root:domain users", "i")
+    assert mount_point._write("/mnt/mirror", "0755 root:root").argv[-3:] == ("0755", "root:root", "")

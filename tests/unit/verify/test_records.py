@@ -7,12 +7,13 @@ import pytest
 from declaration.site import Site
 from operations.logs.place import local_log, mirror_log
 from operations.proof.model import LogLine, Request
+from operations.proof.read import read_records
 from operations.stacks import Misused
 from operations.verify import clocks
 from operations.verify import site as verifying
 from operations.verify.clocks import Difference
 from operations.verify.model import Check, Report
-from operations.verify.records import count, read_records
+from operations.verify.records import count
 from operations.verify.site import Options, start
 from providers.connection.command import Command, Result
 from providers.connection.errors import Unknown

@@ -12,11 +12,12 @@ import pytest
 from declaration.site import Site
 from operations import status, switchover
 from operations.proof.model import Request
+from operations.proof.read import read_records
 from operations.stacks import Misused
 from operations.verify import Options, Report, clocks, rotation, verify, verify_rotation, walk
 from operations.verify import site as verifying
 from operations.verify.model import FileChange
-from operations.verify.records import count, find_records, read_records
+from operations.verify.records import count, find_records
 from operations.verify.requests import Target
 from operations.verify.walk import Walk, left_at
 from providers.connection.command import Command

@@ -9,6 +9,7 @@ import pytest
 
 from blueprint.adopted import settings_of
 from blueprint.site import things
+from declaration.errors import DeclarationError
 from declaration.load import read
 from operations.adopt.compare import Outcome, _judge
 from operations.adopt.describe import describe
@@ -21,7 +22,7 @@ from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.files import Found
 from providers.contract import Absent, Present
 from providers.host import settings_kind
-from providers.host.settings import FileState, NodeSettings
+from providers.host.settings import FileState, NodeSettings, read_settings
 from tests.support.phases import example
 
 CONF = "/etc/squid/squid.conf"
@@ -38,6 +39,25 @@ def test_what_is_kept_is_wanted_by_its_digest_and_the_rest_is_not_wanted() -> No
     assert "squid-profile" not in made
     files = settings_of(made["squid-config"].inputs)["qsp-a"].files
     assert files == {CONF: FileState(content=f"as-found:{'a' * 64}", mode="0644", owner="root:root")}
+
+
+@pytest.mark.parametrize("owner", ["root:domain users", "EXAMPLE\\admin:1000", "proxy:Domänen-Benutzer"])
+async def test_a_file_of_a_directory_services_group_is_seen_kept_and_given_back_to_it(owner: str) -> None:
+    made = {each.name: each for each in things(site(files=[ENTRY | {"owner": owner}]), "x/y")}
+    wanted = settings_of(made["squid-config"].inputs)["qsp-a"].files[CONF]
+    assert wanted.owner == owner
+    node = FakeNode("qsp-a", lambda _command: f"file {'640' if node.written else '644'} 0:7 {owner}\n\n")
+    seen = await read_settings(node, NodeSettings(files={CONF: wanted}))
+    assert seen.files[CONF].owner == owner
+    before = NodeSettings(files={CONF: FileState(content="", mode="0640", owner=owner)})
+    await reconcile.apply(settings_kind, fake_cluster(node), settings_kind.Wanted(nodes={"qsp-a": before}))
+    assert [each.argv[-2:] for each in node.written] == [("0640", owner)]
+
+
+@pytest.mark.parametrize("owner", ["root", "root:a:b", "root: users", "root:users ", "root:a  b", ":users"])
+def test_what_is_no_owner_and_group_is_refused(owner: str) -> None:
+    with pytest.raises(DeclarationError, match="a user and a group, such as"):
+        site(files=[ENTRY | {"owner": owner}])
 
 
 def including(**more: Any) -> dict[str, Any]:

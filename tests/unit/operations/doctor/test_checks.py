@@ -176,6 +176,11 @@ def test_the_disk_of_a_mirror_by_lifekeeper_is_never_to_be_freed(ask: Ask) -> No
     there = read(lab_settings(engine="lifekeeper"), "test")
     bears = disk(children=[{"name": "/dev/md0", "type": "raid1"}])
     clean(judged("disk", ask(bears, signed("linux_raid_member"), ours=True, of=there)))
+    idle = signed("linux_raid_member", "ext3")
+    (standby,) = judged("disk", ask(disk(), idle, ours=True, of=there))
+    assert (standby.level, standby.remedy) == ("ok", ""), "the standby's half is one of two copies of the log"
+    only(judged("disk", ask(disk(), idle, of=there)), "problem", "not blank")
+    only(judged("disk", ask(disk(), idle, ours=True)), "problem", "not blank")
     only(judged("disk", ask(bears, signed("linux_raid_member"), of=there)), "problem", "raid1 /dev/md0")
     only(judged("disk", ask(bears, signed("linux_raid_member"), ours=True)), "problem", "raid1 /dev/md0")
 

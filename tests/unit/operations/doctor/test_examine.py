@@ -181,12 +181,12 @@ def test_every_port_of_the_engine_is_a_door(site: Site) -> None:
 
 
 DOOR = ports.Door("the mirror: tcp port 7789", "tcp:172.16.77.11:7789")
-SS = 'tcp LISTEN 0 5 172.16.77.11:7789 0.0.0.0:* users:(("{}",pid=1,fd=3))\n'
+SS = 'tcp LISTEN 0 5 172.16.77.11:7789 0.0.0.0:* users:(("{}",pid=1,fd=3)) cgroup:/system.slice/{}\n'
 
 
 def ports_found(listening: str, knocking: str = "", held: str = "") -> Finding:
     said = [Result(command("x"), 0, text, "") for text in (listening, knocking)]
-    (finding,) = ports.judge("qsp-a", "qsp-b", [DOOR], held, *said)
+    (finding,) = ports.judge("qsp-a", "qsp-b", [DOOR], ports.Held(held, {"lifekeeper.service"}), *said)
     return finding
 
 
@@ -197,9 +197,10 @@ def test_ports() -> None:
     assert (shut.level, shut.where) == ("problem", "qsp-b → qsp-a")
     assert "does not get through" in shut.sentence
     busy = f"busy {DOOR.entry} Address already in use\n"
-    taken = ports_found(busy, held=SS.format("nginx"))
+    taken = ports_found(busy, held=SS.format("nginx", "nginx.service"))
     assert (taken.level, "taken by nginx" in taken.sentence) == ("problem", True)
-    assert ports_found(busy, held=SS.format("corosync")).level == "note"
+    assert ports_found(busy, held=SS.format("corosync", "corosync.service")).level == "note"
+    assert ports_found(busy, held=SS.format("python3", "lifekeeper.service")).level == "note", "the engine's own"
     assert ports_found(busy).level == "note", "the kernel holds DRBD's port"
     away = ports_found(f"busy {DOOR.entry} Cannot assign requested address\n")
     assert (away.level, "does not bear the address 172.16.77.11" in away.sentence) == ("problem", True)
