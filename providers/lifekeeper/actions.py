@@ -13,6 +13,9 @@ from providers.lifekeeper.move import MOVE_LIMIT, switchover
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.views import ALIVE, IN_SERVICE, View
 
+FOUND_WITHIN = 60.0
+"""Seconds after its start until LifeKeeper has looked at all that it protects."""
+
 
 async def aside(cluster: Cluster, node: str) -> None:
     """Move the service away and stop LifeKeeper there. A boot of that node starts it again.
@@ -74,6 +77,14 @@ async def maintenance(cluster: Cluster, on: bool) -> None:
                 silent[name] = error
     if silent:
         raise next(iter(silent.values()))
+    if not on:
+        await _found_again(cluster)
+
+
+async def _found_again(cluster: Cluster) -> None:
+    """Wait until LifeKeeper, which has just started, sees what it had left running; not for what runs nowhere."""
+    cluster.progress("Waiting until LifeKeeper has found what runs")
+    await views.until(lambda: live.read(cluster), lambda seen: bool(active(seen)), FOUND_WITHIN)
 
 
 async def _pause(cluster: Cluster, name: str) -> None:
@@ -118,8 +129,8 @@ def _refuse_failed(seen: Mapping[str, View]) -> None:
     if failed:
         raise NotVerified(
             f"failed, and LifeKeeper does not put it in service by itself: {', '.join(failed)}",
-            remedy="correct the cause (/var/log/lifekeeper.log there), then have the service put in service on the node "
-            "that shall run it: `squid-ha switchover STACK --to NODE`",
+            remedy="correct the cause (/var/log/lifekeeper.log there), then put the service in service where it shall run: "
+            "`squid-ha switchover STACK --to NODE`",
         )
 
 
