@@ -129,8 +129,8 @@ def _refuse_failed(seen: Mapping[str, View]) -> None:
     if failed:
         raise NotVerified(
             f"failed, and LifeKeeper does not put it in service by itself: {', '.join(failed)}",
-            remedy="correct the cause (/var/log/lifekeeper.log there), then put the service in service where it shall run: "
-            "`squid-ha switchover STACK --to NODE`",
+            remedy="correct the cause (/var/log/lifekeeper.log there), then put the service in service where it shall "
+            "run: `squid-ha switchover STACK --to NODE`",
         )
 
 
