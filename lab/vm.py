@@ -18,7 +18,7 @@ from lab.network import Tree, cable_name
 from lab.qmp import monitor
 
 MEMORY_MB = 768
-DATA_DISK = "5G"
+DATA_DISK = "1G"
 SBD_DISK_BYTES = 8 * 1024 * 1024
 
 # What makes an emulated guest boot in 23 s instead of 60: no mitigations, no page table isolation, no timer check.

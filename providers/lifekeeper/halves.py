@@ -9,7 +9,7 @@ from providers.connection.command import script
 from providers.connection.errors import HostError, Refused
 from providers.lifekeeper import mirror_view, views
 from providers.lifekeeper.hierarchy import service, squid
-from providers.lifekeeper.views import IN_SERVICE, Instance, View
+from providers.lifekeeper.views import ALIVE, IN_SERVICE, Instance, View
 from providers.roles import MirrorView
 
 _MDSTAT = 'cat /proc/mdstat; echo; findmnt -rno SOURCE --mountpoint "$1"'
@@ -21,11 +21,16 @@ async def mirror(cluster: Cluster) -> Mapping[str, MirrorView]:
     async def look(node: Node) -> MirrorView:
         try:
             view = (await views.read(cluster, [node.name]))[node.name]
-            return await _half(node, view)
+            return mirror_view.unless_unheard(await _half(node, view), _unheard(cluster, node, view))
         except HostError as error:
             return MirrorView(trouble=str(error).splitlines()[0])
 
     return mirror_view.seen_from_both(await cluster.each(look))
+
+
+def _unheard(cluster: Cluster, node: Node, view: View) -> list[str]:
+    """The other nodes that LifeKeeper has no living path to, as this node tells."""
+    return [name for name in cluster.nodes if name != node.name and view.machines.get(name) != ALIVE]
 
 
 async def _half(node: Node, view: View) -> MirrorView:

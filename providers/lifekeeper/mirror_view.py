@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from providers.roles import UP_TO_DATE, MirrorView
@@ -26,6 +26,17 @@ def seen_from_both(halves: Mapping[str, MirrorView]) -> dict[str, MirrorView]:
         return replace(source, role="target", data=source.peer_data, peer_data=source.data)
 
     return {name: known(view) for name, view in halves.items()}
+
+
+def unless_unheard(view: MirrorView, unheard: Sequence[str]) -> MirrorView:
+    """The source's view without what it cannot know while it does not hear its target.
+
+    md takes the other half for whole until a write to it fails, which takes as long as the network block device waits.
+    """
+    if not unheard or view.role != "source":
+        return view
+    connection = f"{view.connection}, but {' and '.join(unheard)} is not heard"
+    return replace(view, connected=False, connection=connection, peer_data="unknown", percent=None)
 
 
 def resynchronising(text: str) -> list[str]:

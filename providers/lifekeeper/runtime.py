@@ -79,7 +79,9 @@ async def notices(cluster: Cluster) -> Sequence[Notice]:
     """
     seen, paused = await both(live.read(cluster), checks.paused(cluster))
     stopped = [
-        Notice("standby", f"LifeKeeper does not run on {name}, so the service cannot come there", name)
+        Notice(
+            "standby", f"LifeKeeper on {name} does not run, or cannot be asked: the service may not come there", name
+        )
         for name in cluster.nodes
         if name not in seen
     ]

@@ -171,7 +171,7 @@ def test_a_clock_that_is_off_is_told_and_drift_until_it_is_right(alerted: Alerte
     lab_site.until(lambda: lab_site.squid_ha("drift", "lab").returncode == 0 or None, "no drift", limit=WITHIN)
 
 
-FILL = "dd if=/dev/zero of=/mnt/mirror/filler bs=1M count=640 status=none"
+FILL = "dd if=/dev/zero of=/mnt/mirror/filler bs=1M count=200 status=none"
 
 
 def test_a_mirror_that_fills_up_is_told_by_the_active_node_and_again_when_there_is_room(alerted: Alerted) -> None:

@@ -28,7 +28,7 @@ MARKER = "/mnt/mirror/squid/marker"
 RELOAD = 15.0
 """Seconds without an answer that reading a new configuration may cost in an emulated guest; a restart takes longer."""
 LITTLE = 64 * 1024
-"""KiB, of a volume of 5 GB: two halves that stayed as they were have next to nothing to synchronise."""
+"""KiB, of a volume of 1 GB: two halves that stayed as they were have next to nothing to synchronise."""
 
 
 class Site:

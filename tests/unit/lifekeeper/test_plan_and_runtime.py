@@ -19,7 +19,7 @@ from providers.connection.errors import CommandFailed, NotVerified, Refused, Unk
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.journal import NodeJournal
 from providers.lifekeeper import actions, grammar, move, planned, runtime, views
-from providers.lifekeeper.mirror_view import parse_mdstat, seen_from_both
+from providers.lifekeeper.mirror_view import parse_mdstat, seen_from_both, unless_unheard
 from providers.roles import MirrorView
 from tests.support.terminal import squid_ha
 from tests.unit.declaration.conftest import SITES
@@ -385,6 +385,25 @@ def test_a_target_has_what_its_source_says():
     failed = replace(target, connection="OSF")
     assert not seen_from_both({"proxy-a": parse_mdstat(IN_SYNC), "proxy-b": failed})["proxy-b"].whole
     assert seen_from_both({"proxy-b": target}) == {"proxy-b": target}
+
+
+def test_a_source_that_does_not_hear_its_target_says_nothing_of_its_data():
+    """md calls both halves whole until a write to the lost one has failed."""
+    whole = parse_mdstat(IN_SYNC)
+    lost = unless_unheard(whole, ["proxy-b"])
+    assert (lost.connected, lost.data, lost.peer_data, lost.percent) == (False, "up to date", "unknown", None)
+    assert lost.connection == "connected, but proxy-b is not heard"
+    assert unless_unheard(whole, []) == whole
+    target = MirrorView("target", connection="OSU", data="Target", peer_data="-")
+    assert unless_unheard(target, ["proxy-a"]) == target
+
+
+def test_whether_a_source_hears_its_target_is_what_lifekeeper_there_tells():
+    pair = fresh()
+    up(pair, members())
+    assert "not heard" not in asyncio.run(runtime.mirror(pair.cluster()))["proxy-a"].connection
+    pair.lcds["proxy-a"].paths.clear()
+    assert asyncio.run(runtime.mirror(pair.cluster()))["proxy-a"].connection.endswith("proxy-b is not heard")
 
 
 def test_in_maintenance_mode_nothing_is_known_to_run_and_nothing_is_moved():
