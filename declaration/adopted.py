@@ -20,7 +20,7 @@ FileOwner = Annotated[
     written(
         "a user and a group, such as `root:root` or `root:domain users`",
         # A directory service has letters of any script, blanks between words, and a backslash behind a domain.
-        matching(r"[\w.@+-]+([ \\][\w.@+-]+)*:[\w.@+-]+([ \\][\w.@+-]+)*"),
+        matching(r"[\w.@+][\w.@+-]*([ \\][\w.@+-]+)*:[\w.@+][\w.@+-]*([ \\][\w.@+-]+)*"),
     ),
 ]
 UnitName = Annotated[

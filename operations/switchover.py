@@ -17,22 +17,26 @@ async def move(cluster: Cluster, site: Site, to: str = "") -> Move:
     """Move the service to the node ``to``, or to the other node than the active one; wait until it runs there.
 
     Where all of it runs there already, nothing is done: the move leads from that node to itself, and takes no time.
-    Where only a part does, as after a move that failed half way, the rest is put in service too. Raises `Refused`
-    where it runs nowhere or must not move now, `NotVerified` where it did not arrive.
+    Where only a part does, as after a move that failed half way, the rest is put in service too; where it runs nowhere,
+    all of it is, once somebody says where. Raises `Refused` where nobody does or it must not move now, `NotVerified`
+    where it did not arrive.
     """
     runtime = engine_of(site).runtime
     source = await runtime.active_node(cluster)
-    if source is None:
-        raise Refused("the service runs on no node, so it cannot be moved", remedy="see `squid-ha status`")
+    if source is None and not to:
+        raise Refused(
+            "the service runs on no node, so it cannot be moved",
+            remedy="see `squid-ha status` and `squid-ha cleanup`; `--to NODE` puts it in service there",
+        )
     target = to or next(node.name for node in site.nodes if node.name != source)
     start = time.time()
     if target == source and is_whole(await runtime.tree(cluster)):
-        return Move(source=source, target=target, start=start, end=start, arrived=target)
+        return Move(source=target, target=target, start=start, end=start, arrived=target)
     await runtime.switchover(cluster, target)
     arrived = await runtime.active_node(cluster)
     if arrived != target:
         raise NotVerified(f"the service was to run on {target} and runs on {arrived or 'no node'}")
-    return Move(source=source, target=target, start=start, end=time.time(), arrived=arrived)
+    return Move(source=source or target, target=target, start=start, end=time.time(), arrived=arrived)
 
 
 async def planned(cluster: Cluster, site: Site, to: str = "") -> Move:

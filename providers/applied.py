@@ -12,6 +12,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias, cast
 
+from pydantic import TypeAdapter, ValidationError
+
 from providers.connection.cluster import Cluster, Node
 from providers.connection.journal import APPLIED
 from providers.contract import State
@@ -22,6 +24,8 @@ _LENGTH = 16
 
 Digests: TypeAlias = Mapping[str, str]
 """Path of a property → digest of its value."""
+
+_NOTE: TypeAdapter[Digests] = TypeAdapter(dict[str, str])
 
 Origin: TypeAlias = Literal["host", "edited", "both", "begun", "unknown"]
 """Who made the difference: the host was changed, the declaration was edited and not deployed, both; a run that has not
@@ -67,9 +71,18 @@ def edits(wanted: State, applied: Digests) -> list[str]:
 
 
 async def last(cluster: Cluster, wanted: State) -> dict[str, Digests | None]:
-    """How the cluster's thing was last applied, on each node it belongs to; None where nothing is recorded of it."""
-    known = await cluster.each(lambda node: read(cluster, node), noted_on(cluster, wanted))
-    return {name: things.get(cluster.thing) for name, things in known.items()}
+    """How the cluster's thing was last applied, on each node it belongs to; None where nobody can tell."""
+    book = cluster.of(APPLIED)
+    known = await cluster.each(lambda node: book.journal(node).entries(), noted_on(cluster, wanted))
+    return {name: _digests(entries.get(cluster.thing, "")) for name, entries in known.items()}
+
+
+def _digests(text: str) -> Digests | None:
+    """A note as it was made; None where it is none, as a damaged one, which the next note is written over."""
+    try:
+        return _NOTE.validate_json(text)
+    except ValidationError:
+        return None
 
 
 def edited(wanted: State, known: Mapping[str, Digests | None]) -> bool:
@@ -103,6 +116,7 @@ async def forget(cluster: Cluster) -> None:
 
 
 async def read(cluster: Cluster, node: Node) -> dict[str, Digests]:
-    """All that is recorded on a node, by thing; one round trip."""
+    """All that is recorded on a node, by thing, without what is no note; one round trip."""
     entries = await cluster.of(APPLIED).journal(node).entries()
-    return {thing: json.loads(text) for thing, text in entries.items()}
+    notes = {thing: _digests(text) for thing, text in entries.items()}
+    return {thing: note for thing, note in notes.items() if note is not None}

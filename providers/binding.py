@@ -156,8 +156,8 @@ class KindProvider(dynamic.ResourceProvider):
             raise Refused(
                 f"what the state has of {props.get(IDENTITY)} is not what this version of the program reads"
                 f"{_where(error)}",
-                remedy="a newer version has written it: take that one again, or import the state that was exported "
-                "before the upgrade (docs/runbook.md, Upgrade of this program)",
+                remedy="if a newer version has written it, take that one again, or import the state that was exported "
+                "before the upgrade (docs/runbook.md, Upgrade of this program); else see docs/state.md",
             ) from None
 
     @staticmethod

@@ -113,10 +113,10 @@ def _module(kind: str | Kind[W]) -> Kind[W]:
 
 async def _is_pending(cluster: Cluster, wanted: State) -> bool:
     entries = await cluster.each(lambda node: cluster.journal(node).entries(), noted_on(cluster, wanted))
-    return any(map(begun, entries.values()))
+    return any(map(is_begun, entries.values()))
 
 
-def begun(names: Iterable[str]) -> bool:
+def is_begun(names: Iterable[str]) -> bool:
     """Whether a change of a thing was begun and never finished, by the names in its journal on one node."""
     return any(name.startswith(PENDING) for name in names)
 

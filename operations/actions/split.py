@@ -91,8 +91,7 @@ async def _settled(cluster: Cluster, runtime: Runtime) -> None:
     )
     if not held:
         raise TimedOut(
-            f"the cluster has not settled within {SETTLED_WITHIN:.0f} s, so nobody can tell which node serves; nothing "
-            "was saved or thrown away",
+            "the cluster does not come to rest, so nobody can tell which node serves; nothing was saved or thrown away",
             remedy="see `squid-ha status` for what it is doing, and run this again; where one of its resources never "
             "comes to rest, correct the cause first",
         )

@@ -32,7 +32,7 @@ KNOCKS = 6
 _KNOWN = ("corosync", "drbd", "squid", "lk", "lcm", "nbd")
 """How programs are called that hold the cluster's ports, where systemd's unit is not told."""
 _HOLDER = re.compile(r'\(\("([^"]+)"')
-_UNIT = re.compile(r"\bcgroup:\S*/([^/\s]+)")
+_UNIT = re.compile(r"\bcgroup:\S*/([^/\s]+\.service)")
 
 # $1 seconds, then proto:address:port each. Prints `bound ENTRY` or `busy ENTRY reason`, and ends when all were asked.
 _LISTEN = r"""
@@ -127,13 +127,18 @@ class Held:
     listed: str
     units: Collection[str]
 
+    @property
+    def told(self) -> bool:
+        """Nothing at all listens on no host that was reached over SSH."""
+        return bool(self.listed.strip())
+
     def holder(self, port: str) -> tuple[str, bool]:
         """The program that has a port, '' if it is the kernel; and whether it is one of the cluster's own."""
         for line in self.listed.splitlines():
             holds = any(word.rsplit(":", 1)[-1] == port for word in line.split()[3:5])
             if holds and (found := _HOLDER.search(line)):
                 unit = _UNIT.search(line)
-                return found[1], found[1].startswith(_KNOWN) or (unit is not None and unit[1] in self.units)
+                return found[1], unit[1] in self.units if unit else found[1].startswith(_KNOWN)
         return "", True
 
 
@@ -180,6 +185,14 @@ def _busy(where: str, to: str, door: Door, held: Held, reason: str) -> Finding:
             level="problem",
             sentence=f"{door.what}: {to} does not bear the address {address}",
             remedy="correct the node's addresses in the site's file, or set the interface up",
+        )
+    if not held.told:
+        return Finding(
+            check=NAME,
+            where=where,
+            level="problem",
+            sentence=f"{door.what} is in use, nobody can tell by whom",
+            remedy=f"see on {to} what holds port {port}: `ss -tulnp`",
         )
     holder, ours = held.holder(port)
     if ours:

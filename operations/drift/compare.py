@@ -48,7 +48,7 @@ class Nodes:
 
     def unfinished(self, thing: str, where: Sequence[str]) -> list[str]:
         """Where a change of the thing was begun and never finished; ``['']`` if so and it belongs to no node."""
-        begun = [node for node, things in self.journalled.items() if reconcile.begun(things.get(thing, ()))]
+        begun = [node for node, things in self.journalled.items() if reconcile.is_begun(things.get(thing, ()))]
         return begun if where or not begun else [""]
 
     def last(self, thing: str, node: str) -> Digests | None:

@@ -211,7 +211,11 @@ fallocate -l "$free" -- "$1/.squid-ha-drill-filler" 2>/dev/null ||
 """
 # Until its journal has been written, ext3 gives the blocks to nobody else: there is no room yet.
 _EMPTY = r"""
-pkill -KILL -f -- "$1/[.]squid-ha-drill-filler" || :
+for open in /proc/[0-9]*/fd/*; do
+    [ "$open" -ef "$1/.squid-ha-drill-filler" ] || continue
+    process=${open#/proc/}
+    kill -KILL "${process%%/*}" 2>/dev/null || :
+done
 rm -f -- "$1/.squid-ha-drill-filler"
 sync -f -- "$1"
 """

@@ -66,7 +66,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Lost:
-    """The file that one was in is gone, and with it what came after; ``read`` goes on in the live one."""
+    """The file that one was in is gone, and with it what came after; ``read`` goes on in the live one.
+
+    To be told once the cursor has moved: until the live one has a whole record this comes again.
+    """
 
     read: Read
 
@@ -104,7 +107,7 @@ class Cursor:
         own = self.own(row)
         if own is None:
             live = next((file for file in row if file.name == log and file.size), None)
-            return self, Idle() if live is None else Lost(Read(live, 0, fresh=True))
+            return self, Idle() if live is None else Lost(Read(live, 0, fresh=True, grows=True))
         if not own.compressed and own.size < self.offset:
             return self, Check(own)
         if own.size > self.offset or (own.compressed and not self.ended):
@@ -200,6 +203,9 @@ def begun(file: File, head: bytes, region: bytes, lines: int) -> tuple[Cursor, l
     And its last ``lines`` records. ``file.size`` is where the region ends.
     """
     whole, newline, rest = region.rpartition(b"\n")
+    if not newline and len(region) == file.size:
+        # No whole record yet, so that the file is not begun.
+        return Cursor(), []
     found = whole.split(b"\n") if newline else []
     cursor = Cursor(head=head[:HEAD], inode=file.inode, offset=file.size, tail=region[-TAIL:], rest=rest)
     return cursor, _newest(found, file, region, lines)

@@ -215,15 +215,16 @@ class Follower:
         if isinstance(step, Check):
             await self._check(step.file)
             return [], True
-        if isinstance(step, Lost):
+        read = step.read if isinstance(step, Lost) else step
+        data = await self._read(read.file, read.offset, CHUNK) or b""
+        before = self.cursor
+        self.cursor, found = before.took(read, data)
+        moved = self.cursor is not before
+        if isinstance(step, Lost) and moved:
             self.told(
                 "the file that was being followed is gone; going on with the newest, what was between is not shown"
             )
-            step = step.read
-        data = await self._read(step.file, step.offset, CHUNK) or b""
-        before = self.cursor
-        self.cursor, found = before.took(step, data)
-        return found, (bool(data) and self.cursor is not before) or step.file.compressed
+        return found, (bool(data) and moved) or read.file.compressed
 
     async def _check(self, own: File) -> None:
         count = len(self.cursor.tail)

@@ -103,16 +103,12 @@ def only_own(cluster: Cluster, names: Sequence[str], remedy: str) -> Cluster:
     """The same cluster, whose `hold` raises `Refused` with this remedy where another stack owns one of these nodes.
 
     For what is done by a stack's own state: after a takeover that state still tells of nodes that are another's now.
-    A node that nobody owns is no obstacle, nor one that cannot be reached: what is done there tells. Where all
-    have answered they are not asked again: who claims a node holds the lock for it.
+    A node that nobody owns is no obstacle, nor one that cannot be reached: what is done there tells. They are asked
+    each time: the lock is of a site's name, and whoever takes a node over may have another.
     """
-    asked = False
 
     async def hold(*, without_lost: bool = False) -> None:
-        nonlocal asked
         await cluster.hold(without_lost=without_lost)
-        if asked:
-            return
         nodes = [cluster.node(name) for name in names]
         owned = await asyncio.gather(*map(read_owners, nodes), return_exceptions=True)
         for node, owners in zip(nodes, owned, strict=True):
@@ -122,7 +118,6 @@ def only_own(cluster: Cluster, names: Sequence[str], remedy: str) -> Cluster:
                 raise owners
             if other := foreign_owner(owners, site=cluster.site, owner=cluster.owner):
                 raise _foreign(cluster, node, other, remedy)
-        asked = not any(isinstance(owners, Unreachable) for owners in owned)
 
     return replace(cluster, hold=hold)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 
 from providers.connection.cluster import Cluster
@@ -82,9 +83,13 @@ async def maintenance(cluster: Cluster, on: bool) -> None:
 
 
 async def _found_again(cluster: Cluster) -> None:
-    """Wait until LifeKeeper, which has just started, sees what it had left running; not for what runs nowhere."""
+    """Wait until LifeKeeper, which has just started, sees what it had left running, at most `FOUND_WITHIN`.
+
+    Where it tells nothing of the service it runs all the same, and whoever asks what runs where is told why.
+    """
     cluster.progress("Waiting until LifeKeeper has found what runs")
-    await views.until(lambda: live.read(cluster), lambda seen: bool(active(seen)), FOUND_WITHIN)
+    with contextlib.suppress(Unknown):
+        await views.until(lambda: live.read(cluster), lambda seen: bool(active(seen)), FOUND_WITHIN)
 
 
 async def _pause(cluster: Cluster, name: str) -> None:

@@ -5,30 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from providers.connection.cluster import Cluster, Node
-from providers.connection.errors import HostError
+from providers.connection.errors import Unreachable
 from providers.connection.files import read_files
 from providers.connection.together import both
-from providers.host.maintenance.lifekeeper import MARK, PAUSED
+from providers.host.maintenance.lifekeeper import MARK, PAUSED, is_paused
 from providers.lifekeeper import defaults
-
-_KEY = "LKCHECKINTERVAL"
 
 
 async def paused(cluster: Cluster) -> Mapping[str, str]:
-    """Node → why nothing is checked there; without those that do not tell, of which other readings say so."""
+    """Node → why nothing is checked there; without those that are not reached, of which other readings say so."""
 
     async def look(node: Node) -> str | None:
         try:
             # At once, so that a reader of many things asks for both along with these.
             read, noted = await both(read_files(node, [defaults.PATH]), cluster.journal(node).elsewhere([MARK]))
-        except HostError:
+        except Unreachable:
             return None
         text = read[defaults.PATH].content.decode("latin-1")
-        if defaults.values(text).get(_KEY) != PAUSED:
+        if not is_paused(text):
             return None
         if any(before != PAUSED for before in noted.get(MARK, ())):
             return "packages are changing, or a change of them was cut off; the next `pulumi up` sets the interval back"
-        return f"somebody has set {_KEY}={PAUSED} in {defaults.PATH}"
+        return f"somebody has set LKCHECKINTERVAL={PAUSED} in {defaults.PATH}, where it can be set back"
 
     told = await cluster.each(look)
     return {name: why for name, why in told.items() if why is not None}

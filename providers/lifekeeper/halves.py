@@ -29,8 +29,9 @@ async def mirror(cluster: Cluster) -> Mapping[str, MirrorView]:
 
 
 def _unheard(cluster: Cluster, node: Node, view: View) -> list[str]:
-    """The other nodes that LifeKeeper has no living path to, as this node tells."""
-    return [name for name in cluster.nodes if name != node.name and view.machines.get(name) != ALIVE]
+    """The other nodes that LifeKeeper has no living path to, as this node tells; also one that is declared away."""
+    known = sorted({*cluster.nodes, *view.machines} - {node.name})
+    return [name for name in known if view.machines.get(name) != ALIVE]
 
 
 async def _half(node: Node, view: View) -> MirrorView:

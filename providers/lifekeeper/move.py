@@ -63,14 +63,15 @@ def _refuse_unfit(cluster: Cluster, seen: Mapping[str, View], tags: Sequence[str
         raise Refused(
             f"this node does not hear {', '.join(deaf)}, so both might run the service",
             node=to,
-            remedy="see the communication paths in `lcdstatus`",
+            remedy="see the communication paths in `lcdstatus`; where the other node is off, `squid-ha start --alone`",
         )
 
 
 async def _refuse_stale_mirror(cluster: Cluster, to: str, there: View) -> None:
     volume(to, there)  # raises where nobody can tell which mirror has to be whole
     for name, view in (await mirror(cluster)).items():
-        if view.role == "source" and not view.whole:
+        # Where the newest half is already, nothing moves.
+        if view.role == "source" and name != to and not view.whole:
             percent = "" if view.percent is None else f", {view.percent:.0f} %"
             raise Refused(
                 f"the mirror is not the same on both nodes: {view.connection}{percent}",

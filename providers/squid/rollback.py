@@ -14,7 +14,7 @@ from providers.connection.files import Found, read_files, restore_file
 from providers.host import changes
 from providers.host.settings import NodeSettings
 from providers.host.systemd import UnitFound, act, read_units, reload_units, set_enabled
-from providers.reconcile import begun
+from providers.reconcile import is_begun
 from providers.squid import kernel, probe
 
 _UNIT_FILES = "/etc/systemd/system/"
@@ -90,7 +90,7 @@ async def roll_back(
 
 async def _restore(cluster: Cluster, node: Node, before: Before) -> None:
     # The journal first: what comes back is still this site's, to be taken back one day.
-    kept = {name: text for name, text in before.entries.items() if not begun([name])}
+    kept = {name: text for name, text in before.entries.items() if not is_begun([name])}
     await cluster.journal(node).record(kept)
     now = await read_files(node, list(before.found))
     changed = [found for path, found in before.found.items() if now[path] != found]

@@ -46,7 +46,7 @@ while IFS= read -r line; do
 done >"$1.new"
 [ "$(wc -l <"$1.new")" -eq "$2" ] || { rm -f "$1.new"; echo 'input ended early' >&2; exit 1; }
 chmod "$3" "$1.new"
-chown "$4" "$1.new"
+chown -- "$4" "$1.new"
 drbdadm --config-file="$1.new" sh-nop >/dev/null || { rc=$?; rm -f "$1.new"; exit "$rc"; }
 sync "$1.new"
 mv -fT "$1.new" "$1"

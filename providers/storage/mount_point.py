@@ -40,7 +40,7 @@ _WRITE = r"""
 set -e
 mkdir -p "$1"
 chattr -i "$1" 2>/dev/null || true
-chown "$3" "$1"
+chown -- "$3" "$1"
 chmod "$2" "$1"
 case $4 in *i*) chattr +i "$1" ;; esac
 """

@@ -138,7 +138,7 @@ def mounts() -> Command:
 def parse_mounts(output: str) -> tuple[Mount, ...]:
     """All mounts of a node. Raises `Unknown` for what findmnt does not print: that is no node without any."""
     try:
-        rows = _Mounts.model_validate_json(output).filesystems if output.strip() else []
+        rows = _Mounts.model_validate_json(output).filesystems
     except ValidationError as error:
         raise not_understood("what findmnt says of the mounts") from error
     return tuple(Mount(row.target or "", row.source or "", row.fstype or "", row.options or "") for row in rows)

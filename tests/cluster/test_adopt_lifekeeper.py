@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,8 +64,8 @@ async def mirror(pair: Machines) -> None:
 
 
 @pytest.fixture
-def hosts(bare: Machines) -> Site:
-    """The pair, as its builder left it."""
+def hosts(bare: Machines) -> Iterator[Site]:
+    """The pair, as its builder left it; bare again afterwards."""
     there = site(bare, name=NAME)
     apt = f"apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qqy install {PACKAGES} >/dev/null"
 
@@ -81,7 +82,8 @@ def hosts(bare: Machines) -> Site:
     lab_site.until(lambda: "[2/2]" in there.sh(A, "cat /proc/mdstat") or None, "both halves are the same", limit=1800)
     for node in (A, B):
         there.sh(node, "chronyc waitsync 300 0.4 0 1 >/dev/null")
-    return there
+    yield there
+    snapshot.restore(snapshot.BARE)
 
 
 def test_a_mirrored_pair_built_by_hand_is_adopted_operated_and_looked_at(
@@ -125,4 +127,3 @@ def test_a_mirrored_pair_built_by_hand_is_adopted_operated_and_looked_at(
     assert "office-squid" in drift.output
     stack.up("--refresh")
     assert squid_ha(stack, "drift", NAME).code == 0
-    snapshot.restore(snapshot.BARE)

@@ -13,14 +13,22 @@ from declaration.site import Site
 from operations.doctor.disks import unreadable
 from operations.doctor.model import Asked, Finding
 from providers.connection.command import Command, Result, script
+from providers.connection.journal import ROOT
 from providers.host.digest import AS_FOUND
-from providers.storage import device
+from providers.storage import device, marks
 from providers.storage import found as somebodys
 from providers.storage.device import Disk
 
 NAME = "disk"
 SMALLEST = 64 * 1024 * 1024
 
+# $1 where journals are. The marks of this site's own disks, a line each.
+_MARKS = r"""
+for mark in "$1"/*/things/*/"$2"; do
+    [ -f "$mark" ] && cat "$mark" && echo
+done
+true
+"""
 # $1 resource. The minor number of each of its volumes, as its configuration says: their names there may be links.
 _MINORS = r"""
 command -v drbdadm >/dev/null || exit 0
@@ -30,11 +38,12 @@ true
 
 
 def commands(site: Site, node: Node) -> Sequence[Command]:
-    """What lsblk and wipefs say, and DRBD of a mirror that was adopted; nothing without a mirror."""
+    """What lsblk and wipefs say, and DRBD of a mirror that was adopted, else the marks; nothing without a mirror."""
     if site.mirror is None:
         return []
     adopted = _adopted(things(site, "doctor/doctor"))
-    return [*device.read(site.mirror.device_on(node)), *(_of_drbd(adopted) if adopted else [])]
+    noted = script(_MARKS, ROOT, marks.DISK, reads=True, label="look for marks of disks")
+    return [*device.read(site.mirror.device_on(node)), *(_of_drbd(adopted) if adopted else [noted])]
 
 
 def _adopted(listed: Sequence[Thing]) -> somebodys.Wanted | None:
@@ -99,8 +108,11 @@ def _sits(asked: Asked, disk: Disk) -> bool:
 
 
 def _is_idle(asked: Asked, disk: Disk) -> bool:
-    """Whether nothing uses the disk, and it bears what the engine's mirrors leave on one."""
-    return not disk.uses and traits(asked.site).idle in {each.type for each in disk.content}
+    """Whether nothing uses the disk that was marked, and it bears what the engine's mirrors leave there and no more."""
+    assert asked.site.mirror is not None  # noqa: S101 the check has looked
+    idle, found = traits(asked.site).idle, {each.type for each in disk.content}
+    whole = idle in found and found <= {idle, asked.site.mirror.filesystem}
+    return not disk.uses and whole and marks.is_marked(disk.identity, *asked.out[2].splitlines())
 
 
 def _taken_over(asked: Asked, path: str, disk: Disk) -> Finding | None:

@@ -50,6 +50,11 @@ def interval(text: str) -> str:
     return found[-1][1] if found else ""
 
 
+def is_paused(text: str) -> bool:
+    """Whether it is set so that nothing is checked, in quotes or not, with a comment behind it or not."""
+    return interval(text).split(" #", 1)[0].strip().strip("\"'") == PAUSED
+
+
 def changed(text: str, value: str) -> str:
     """``text`` with this set instead, or nothing where it is ''; all else stays as it is, in its place."""
     if not value:
@@ -107,7 +112,7 @@ async def _resume(cluster: Cluster, node: Node) -> None:
     if before is None:
         return
     found = await _file(node)
-    if interval(_text(found)) == PAUSED:
+    if is_paused(_text(found)):
         await _write(node, found, before)
     # Also where it is set back already: a run may have been cut off just before this.
     await node.run(_READ_ANEW)

@@ -99,6 +99,16 @@ def test_where_something_else_or_nothing_stands_it_is_to_be_recorded_and_only_so
     assert not applied.edited(wanted("1"), {"qsp-a": fresh, "qsp-b": None})
 
 
+@pytest.mark.parametrize("damaged", ["{", "", "[]", '{"nodes": 1}'])
+async def test_a_damaged_note_stops_nobody_and_is_written_anew(damaged: str) -> None:
+    journals = FakeJournals()
+    cluster = replace(fake_cluster(FakeNode("qsp-a"), journals=journals), thing="x")
+    await journals(cluster.node("qsp-a"), applied.APPLIED).put({"x": damaged, "other": '{"a": "1"}'})
+    last = await applied.last(cluster, wanted("1"))
+    assert (last, applied.stale(wanted("1"), last)) == ({"qsp-a": None}, ["qsp-a"])
+    assert await applied.read(cluster, cluster.node("qsp-a")) == {"other": {"a": "1"}}
+
+
 async def test_what_is_about_a_node_that_is_away_is_recorded_on_no_other() -> None:
     """The other one may not have been claimed yet, and nothing would strike it off there."""
     cluster = fake_cluster(FakeNode("qsp-a"), thing="node-2", journals=FakeJournals())

@@ -18,11 +18,12 @@ from providers.connection.command import Command, Result
 from providers.connection.errors import CommandFailed, NotVerified, Refused, Unknown, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.journal import NodeJournal
-from providers.lifekeeper import actions, grammar, move, planned, runtime, views
+from providers.lifekeeper import actions, checks, grammar, move, planned, runtime, views
 from providers.lifekeeper.mirror_view import parse_mdstat, seen_from_both, unless_unheard
 from providers.roles import MirrorView
 from tests.support.terminal import squid_ha
 from tests.unit.declaration.conftest import SITES
+from tests.unit.lifekeeper.fake import Pair
 from tests.unit.lifekeeper.sites import site
 from tests.unit.lifekeeper.test_providers import fresh, members, up
 
@@ -114,6 +115,43 @@ def test_a_switchover_puts_the_root_in_service_on_the_target():
     asyncio.run(runtime.switchover(pair.cluster(), "proxy-b"))
     assert asyncio.run(runtime.active_node(pair.cluster())) == "proxy-b"
     assert pair.said[-1] == ("proxy-b", "/opt/LifeKeeper/bin/perform_action -t ip-192.0.2.10 -a restore")
+
+
+def half_moved() -> Pair:
+    """As after a move that failed: the mirror is in service on the first node, and nothing on top of it."""
+    pair = fresh()
+    up(pair, members())
+    for tag in ("ip-192.0.2.10", "qsp-squid", "/mnt/mirror"):
+        pair.lcds["proxy-a"].instances[tag][4] = "OSF" if tag == "/mnt/mirror" else "OSU"
+    pair.said.clear()
+    return pair
+
+
+@pytest.mark.parametrize("mirror", ["", "\n      [=>...]  recovery = 12.5% (1/5)"])
+def test_what_a_failed_move_has_left_is_put_in_service_where_the_mirror_is_also_while_it_catches_up(
+    monkeypatch, mirror
+):
+    pair = half_moved()
+    behind = {"proxy-a": parse_mdstat(IN_SYNC.replace("[UU]", f"[UU]{mirror}")), "proxy-b": MirrorView("target")}
+
+    async def halves(_cluster):
+        return behind
+
+    monkeypatch.setattr(move, "mirror", halves)
+    asyncio.run(runtime.switchover(pair.cluster(), "proxy-a"))
+    assert pair.said[-1] == ("proxy-a", "/opt/LifeKeeper/bin/perform_action -t ip-192.0.2.10 -a restore")
+    assert asyncio.run(runtime.active_node(pair.cluster())) == "proxy-a"
+    if mirror:
+        with pytest.raises(Refused, match="not the same on both nodes"):
+            asyncio.run(runtime.switchover(pair.cluster(), "proxy-b"))
+
+
+def test_one_that_does_not_hear_the_other_node_is_told_what_to_do_where_that_one_is_off():
+    pair = half_moved()
+    pair.lcds["proxy-a"].paths.clear()
+    with pytest.raises(Refused, match="does not hear proxy-b") as caught:
+        asyncio.run(runtime.switchover(pair.cluster(), "proxy-a"))
+    assert "`squid-ha start --alone`" in (caught.value.remedy or "")
 
 
 NOTED = "note for the alerts that a move was asked for"
@@ -404,6 +442,14 @@ def test_whether_a_source_hears_its_target_is_what_lifekeeper_there_tells():
     assert "not heard" not in asyncio.run(runtime.mirror(pair.cluster()))["proxy-a"].connection
     pair.lcds["proxy-a"].paths.clear()
     assert asyncio.run(runtime.mirror(pair.cluster()))["proxy-a"].connection.endswith("proxy-b is not heard")
+
+
+def test_a_node_that_does_not_tell_whether_it_checks_is_not_taken_for_one_that_does():
+    def answer(command):
+        raise CommandFailed("proxy-a", str(command), 1, "cannot be read")
+
+    with pytest.raises(CommandFailed):
+        asyncio.run(checks.paused(fake_cluster(FakeNode("proxy-a", answer))))
 
 
 def test_in_maintenance_mode_nothing_is_known_to_run_and_nothing_is_moved():

@@ -133,6 +133,8 @@ async def test_a_service_that_runs_nowhere_or_does_not_arrive_is_an_error(
 ) -> None:
     with pytest.raises(Refused, match="runs on no node"):
         await switchover.move(runs(monkeypatch, FakeRuntime(None)), site)
+    there = await switchover.move(runs(monkeypatch, FakeRuntime(None)), site, "qsp-b")
+    assert (there.source, there.target, there.done) == ("qsp-b", "qsp-b", True), "where somebody says so"
     with pytest.raises(NotVerified, match="was to run on qsp-b"):
         await switchover.move(runs(monkeypatch, FakeRuntime("qsp-a", stuck=True)), site)
 

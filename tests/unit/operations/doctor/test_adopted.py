@@ -75,7 +75,7 @@ def test_the_disk_of_an_adopted_mirror_is_what_drbd_calls_it(ask: Ask) -> None:
 
 def test_drbd_is_asked_about_an_adopted_mirror_only(site: Site) -> None:
     adopted = globals()["site"]()
-    assert [len(check.commands(each, each.nodes[0])) for each in (site, adopted)] == [2, 4]
+    assert [len(check.commands(each, each.nodes[0])) for each in (site, adopted)] == [3, 4]
     assert "r0" in check.commands(adopted, adopted.nodes[0])[3].argv
 
 

@@ -18,6 +18,7 @@ from operations.doctor.examine import found
 from operations.doctor.model import Asked, Finding
 from providers.host.clocks import UNITS
 from providers.pacemaker.sbd import AREA
+from providers.storage.device import Identity
 from tests.support.sites import lab_settings
 
 Ask = Callable[..., Asked]
@@ -177,10 +178,13 @@ def test_the_disk_of_a_mirror_by_lifekeeper_is_never_to_be_freed(ask: Ask) -> No
     bears = disk(children=[{"name": "/dev/md0", "type": "raid1"}])
     clean(judged("disk", ask(bears, signed("linux_raid_member"), ours=True, of=there)))
     idle = signed("linux_raid_member", "ext3")
-    (standby,) = judged("disk", ask(disk(), idle, ours=True, of=there))
+    mark = Identity(device="/dev/disk/by-id/virtio-data", size="5000000000", serial="data").model_dump_json() + "\n"
+    (standby,) = judged("disk", ask(disk(), idle, mark, ours=True, of=there))
     assert (standby.level, standby.remedy) == ("ok", ""), "the standby's half is one of two copies of the log"
-    only(judged("disk", ask(disk(), idle, of=there)), "problem", "not blank")
-    only(judged("disk", ask(disk(), idle, ours=True)), "problem", "not blank")
+    only(judged("disk", ask(disk(), idle, mark, of=there)), "problem", "not blank")
+    only(judged("disk", ask(disk(), idle, mark, ours=True)), "problem", "not blank")
+    only(judged("disk", ask(disk(), idle, "", ours=True, of=there)), "problem", "not blank")
+    only(judged("disk", ask(disk(), signed("linux_raid_member", "xfs"), mark, ours=True, of=there)), "problem", "xfs")
     only(judged("disk", ask(bears, signed("linux_raid_member"), of=there)), "problem", "raid1 /dev/md0")
     only(judged("disk", ask(bears, signed("linux_raid_member"), ours=True)), "problem", "raid1 /dev/md0")
 

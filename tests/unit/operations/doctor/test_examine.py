@@ -186,7 +186,9 @@ SS = 'tcp LISTEN 0 5 172.16.77.11:7789 0.0.0.0:* users:(("{}",pid=1,fd=3)) cgrou
 
 def ports_found(listening: str, knocking: str = "", held: str = "") -> Finding:
     said = [Result(command("x"), 0, text, "") for text in (listening, knocking)]
-    (finding,) = ports.judge("qsp-a", "qsp-b", [DOOR], ports.Held(held, {"lifekeeper.service"}), *said)
+    (finding,) = ports.judge(
+        "qsp-a", "qsp-b", [DOOR], ports.Held(held, {"corosync.service", "lifekeeper.service"}), *said
+    )
     return finding
 
 
@@ -201,7 +203,12 @@ def test_ports() -> None:
     assert (taken.level, "taken by nginx" in taken.sentence) == ("problem", True)
     assert ports_found(busy, held=SS.format("corosync", "corosync.service")).level == "note"
     assert ports_found(busy, held=SS.format("python3", "lifekeeper.service")).level == "note", "the engine's own"
-    assert ports_found(busy).level == "note", "the kernel holds DRBD's port"
+    assert ports_found(busy, held=SS.format("nbd-server", "nbd-server.service")).level == "problem", "somebody's own"
+    without_units = SS.format("lcm", "x").replace(" cgroup:/system.slice/x", "")
+    assert ports_found(busy, held=without_units).level == "note"
+    ssh = SS.format("sshd", "ssh.service").replace("7789", "22")
+    assert ports_found(busy, held=ssh).level == "note", "the kernel holds DRBD's port"
+    assert "nobody can tell by whom" in ports_found(busy).sentence
     away = ports_found(f"busy {DOOR.entry} Cannot assign requested address\n")
     assert (away.level, "does not bear the address 172.16.77.11" in away.sentence) == ("problem", True)
     assert ports_found("no perl\n").level == "note"

@@ -98,6 +98,22 @@ async def test_a_filler_is_taken_away_wherever_the_mirror_is(site: Site) -> None
     assert "drill: undo: the mirror is full, on qsp-a" in told(b)
 
 
+def test_who_still_fills_the_mirror_is_ended_before_its_file_is_taken_away(tmp_path: Path) -> None:
+    """By a real shell; else it would go on filling a file that nobody sees."""
+    filler, other = tmp_path / ".squid-ha-drill-filler", tmp_path / "access.log"
+    with (
+        filler.open("w") as full,
+        other.open("w") as log,
+        subprocess.Popen(["sleep", "60"], stdout=full) as filling,
+        subprocess.Popen(["sleep", "60"], stdout=log) as logging,
+    ):
+        full.close()
+        done = subprocess.run(["sh", "-c", disturbances._EMPTY, "sh", str(tmp_path)], check=False, timeout=60)
+        assert (done.returncode, filler.exists(), filling.wait(timeout=10)) == (0, False, -9)
+        assert logging.poll() is None, "somebody else's process was ended"
+        logging.kill()
+
+
 def test_what_a_node_undoes_by_itself_waits_for_the_mirror_to_be_mounted(tmp_path: Path) -> None:
     """By a real shell: away twice, then there; and what fails otherwise is not tried again."""
     tried, asleep = tmp_path / "tried", "sleep() { :; }\n"
