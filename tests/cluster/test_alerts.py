@@ -168,7 +168,7 @@ def test_a_clock_that_is_off_is_told_and_drift_until_it_is_right(alerted: Alerte
     assert ORIGIN in line, said
     assert {each.node for each in alerted.wait("clock", "off")} == {standby}
     alerted.sudo(standby, "systemctl restart chrony")
-    assert {each.node for each in alerted.wait("clock", "is right")} == {standby}
+    assert {each.node for each in alerted.wait("clock", "well again")} == {standby}
     assert len(alerted.told("clock")) == 2 * len(WAYS), alerted.told("clock")
     lab_site.until(lambda: lab_site.squid_ha("drift", "lab").returncode == 0 or None, "no drift", limit=WITHIN)
 
