@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from blueprint import names, paths
 from blueprint.nodes import present
 from blueprint.parts import HOSTS
+from blueprint.platforms import PLATFORMS
 from blueprint.render import alerts as render
 from blueprint.thing import Thing
 from declaration.addresses import address
@@ -56,7 +57,7 @@ def packages(site: Site) -> tuple[str, ...]:
     if site.alerts is None:
         return ()
     mail = site.alerts.mail
-    return ("curl",) if site.alerts.webhook or (mail and mail.relay) else ()
+    return PLATFORMS[site.platform].alert_packages if site.alerts.webhook or (mail and mail.relay) else ()
 
 
 def with_alerts(site: Site, owner: str, made: list[Thing]) -> list[Thing]:
@@ -69,6 +70,7 @@ def with_alerts(site: Site, owner: str, made: list[Thing]) -> list[Thing]:
 def thing(site: Site, declared: Alerts, owner: str, engine: EngineAlerts) -> Thing:
     """Program, configuration, secrets, spool and units, the same on all nodes."""
     secrets = _secrets(declared)
+    program = alert.text({name: each.unit for name, each in PLATFORMS[site.platform].time_services.items()})
     units = paths.UNIT_DIRECTORY
     texts = {
         f"{units}/{SEND_PATH}": render.path_unit(NEW),
@@ -89,7 +91,7 @@ def thing(site: Site, declared: Alerts, owner: str, engine: EngineAlerts) -> Thi
     settings = NodeSettings(
         directories={paths.CONFIGURATION_DIRECTORY: "0755 root:root", DIRECTORY: "0755 root:root", **spool},
         files={
-            **{path: _file(text, "0755") for path, text in {PROGRAM: alert.text(), **engine.programs}.items()},
+            **{path: _file(text, "0755") for path, text in {PROGRAM: program, **engine.programs}.items()},
             **{path: _file(text, "0644") for path, text in texts.items()},
             CONFIGURATION: _file(render.configuration(rendered(site, declared, owner, engine)), "0600"),
             **{path: _file(UNSEALED, "0600") for path in secrets},

@@ -52,11 +52,17 @@ def _nodes(site: Site, owner: str) -> list[Thing]:
                 away="yes" if declared.away else None,
                 # None is what the states of the first engine's sites have.
                 engine=None if site.virtual_ip is None or site.engine == FIRST_ENGINE else site.engine,
+                squid_configuration=_unusual(PLATFORMS[site.platform].squid_configuration),
             ),
             HOSTS,
         )
         for role, declared in zip(names.NODES, site.nodes, strict=False)
     ]
+
+
+def _unusual(configuration: str) -> str | None:
+    """None for what a state that names none means: named there, it would be a difference on every deployed site."""
+    return None if configuration == node.SQUID_CONFIGURATION else configuration
 
 
 def _interfaces(site: Site, node: Node) -> dict[str, str]:

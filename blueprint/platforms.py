@@ -18,11 +18,15 @@ class TimeService:
 
 @dataclass(frozen=True)
 class Platform:
-    """One distribution release, ``<ID>-<VERSION_ID>`` of os-release(5)."""
+    """One distribution release, ``<ID>-<VERSION_ID>`` of os-release(5).
+
+    ``squid_directory`` holds Squid's own files: what lies there the distribution's AppArmor profile lets Squid read.
+    """
 
     squid_unit: str
     squid_user: str
     squid_group: str
+    squid_directory: str
     squid_configuration: str
     squid_log_directory: str
     squid_spool: str
@@ -35,6 +39,7 @@ class Platform:
     sbd_packages: tuple[str, ...]
     quiet_units: tuple[str, ...]
     firewall_packages: tuple[str, ...] = ("nftables",)
+    alert_packages: tuple[str, ...] = ("curl",)
     squid_profile: str = "/etc/apparmor.d/local/usr.sbin.squid"
     profile_unit: str = "apparmor.service"
     squid_helpers: str = "/usr/lib/squid"
@@ -44,6 +49,7 @@ _DEBIAN_12 = Platform(
     squid_unit="squid.service",
     squid_user="proxy",
     squid_group="proxy",
+    squid_directory="/etc/squid",
     squid_configuration="/etc/squid/squid.conf",
     squid_log_directory="/var/log/squid",
     squid_spool="/var/spool/squid",

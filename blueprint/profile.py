@@ -21,7 +21,6 @@ from declaration.site import Site
 from providers.host import settings_kind
 from providers.host.settings import FileState, NodeSettings, UnitState
 
-_CONFIGURATION = "/etc/squid/"
 _CHECKED = "/run/squid-ha-check.*/"
 """Where a new configuration lies while Squid says whether it takes it (`providers.squid.config`)."""
 
@@ -44,8 +43,9 @@ def allowed(site: Site) -> Iterator[tuple[str, Permission]]:
     """Paths beyond those of the profile, and what Squid does with them."""
     yield _CHECKED, "r"
     yield f"{_CHECKED}new", "r"
+    distributions = f"{PLATFORMS[site.platform].squid_directory}/"
     for pattern in site.squid.include:
-        if not pattern.startswith(_CONFIGURATION):
+        if not pattern.startswith(distributions):
             yield pattern, "r"
     auth = site.squid.auth
     if auth is not None and auth.kerberos is not None:

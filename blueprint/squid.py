@@ -82,20 +82,24 @@ def _auth(site: Site) -> Auth | None:
         count=declared.helpers,
         realm=declared.realm,
         ttl=declared.ttl.whole_seconds,
-        users=paths.SQUID_USERS if declared.basic else None,
+        users=_own_file(site, paths.SQUID_USERS) if declared.basic else None,
         ldap=Ldap(
             uri=ldap.uri,
             base=ldap.base,
             filter=ldap.filter,
             start_tls=ldap.start_tls,
             bind_dn=ldap.bind_dn,
-            password_file=paths.SQUID_LDAP if ldap.bind_password else None,
+            password_file=_own_file(site, paths.SQUID_LDAP) if ldap.bind_password else None,
         )
         if ldap
         else None,
         keytab=kerberos.keytab if kerberos else None,
         principal=kerberos.principal if kerberos else None,
     )
+
+
+def _own_file(site: Site, name: str) -> str:
+    return f"{PLATFORMS[site.platform].squid_directory}/{name}"
 
 
 def _parents(site: Site) -> Parents | None:
@@ -193,9 +197,9 @@ def _secrets(site: Site) -> dict[str, SecretFile]:
     auth = site.squid.auth
     made: dict[str, SecretFile] = {}
     if auth and auth.basic:
-        made[paths.SQUID_USERS] = SecretFile(name=auth.basic.password_file.secret, form="users")
+        made[_own_file(site, paths.SQUID_USERS)] = SecretFile(name=auth.basic.password_file.secret, form="users")
     if auth and auth.ldap and auth.ldap.bind_password:
-        made[paths.SQUID_LDAP] = SecretFile(name=auth.ldap.bind_password.secret, form="line")
+        made[_own_file(site, paths.SQUID_LDAP)] = SecretFile(name=auth.ldap.bind_password.secret, form="line")
     return made
 
 

@@ -93,6 +93,11 @@ def _compose(text: str, reader: str = "safe") -> Any:  # noqa: ANN401 ruamel's n
         mark = cast("Any", error).problem_mark
         where = f" in line {mark.line + 1}" if mark is not None else ""
         raise NotYaml(f"is not YAML{where}: {cast('Any', error).problem}.") from None
+    except RecursionError:
+        raise NotYaml("is no site: its sections lie too deep inside each other.") from None
+    except (ValueError, OverflowError):
+        # What ruamel itself does not expect: `"\\UFFFFFFFF"`, a version with thousands of digits.
+        raise NotYaml("is not YAML: it names a character or a version that there is not.") from None
 
 
 def _kind(node: Any) -> str:  # noqa: ANN401

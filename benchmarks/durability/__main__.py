@@ -31,8 +31,10 @@ SETTINGS = [
     Setting("ext3", "sync"),
     Setting("ext3", "sync", data_journal=True),
     Setting("ext4", "relaxed"),
+    Setting("ext4", "relaxed", data_journal=True),
     Setting("ext4", "1s"),
     Setting("ext4", "sync"),
+    Setting("ext4", "sync", data_journal=True),
     Setting("xfs", "relaxed"),
     Setting("xfs", "sync"),
 ]

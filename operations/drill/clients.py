@@ -14,6 +14,7 @@ from typing import Protocol
 from operations.proof.model import Request
 from operations.verify import clocks
 from operations.verify.requests import ASK, ERROR, HERE, Target, parse
+from providers.connection.answers import told_by
 from providers.connection.cluster import Node
 from providers.connection.command import command, script
 
@@ -207,7 +208,9 @@ class FromNode:
     def _shifted(self, text: str) -> list[Request]:
         # A line may be half written.
         whole = text[: text.rfind("\n") + 1]
+        with told_by(self.node.name):
+            sent = parse(whole)
         return [
             each.model_copy(update={"start": each.start - self._offset, "end": each.end - self._offset})
-            for each in parse(whole)
+            for each in sent
         ]

@@ -50,11 +50,12 @@ def listing(log: str, mount_point: str, head: int, inode: int, digest: str) -> C
 
 
 def parse_listing(output: str) -> list[File]:
-    """What `listing` printed. Raises `Unknown` where that is cut off."""
+    """What `listing` printed. Raises `Unknown` where that is cut off, or is something else."""
     rows = [line.split(" ", 3) for line in output.splitlines()]
-    if any(len(row) != 4 for row in rows):  # noqa: PLR2004 - inode, size, digest, name
-        raise Unknown("a node's list of log files is not whole")
-    return [File(int(inode), int(size), digest, name) for inode, size, digest, name in rows]
+    try:
+        return [File(int(inode), int(size), digest, name) for inode, size, digest, name in rows]
+    except ValueError:
+        raise Unknown("a node's list of log files is not whole") from None
 
 
 def reading(path: str, inode: int, offset: int, count: int = CHUNK) -> Command:

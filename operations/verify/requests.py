@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from operations.proof.model import Request
+from providers.connection.answers import not_understood, told_by
 from providers.connection.cluster import Node
 from providers.connection.command import Command, command
 
@@ -115,6 +117,9 @@ shift 3
     shift 2
 done
 """
+_SECONDS = r"([0-9]{1,15}(?:\.[0-9]{1,9})?)"
+_LINE = re.compile(rf"([^\t]*)\t{_SECONDS}\t{_SECONDS}\t([^\t]*)\t([^\t]*)")
+_STATUS = re.compile(r"[0-9]{3}")
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,8 @@ class FromNode:
     async def send(self, target: Target, names: Sequence[str]) -> list[Request]:
         """Send a request for each name, one after the other."""
         result = await self.node.run(sending(target, names, self.timeout))
-        return parse(result.stdout)
+        with told_by(self.node.name):
+            return parse(result.stdout)
 
 
 def sending(target: Target, names: Sequence[str], timeout: float) -> Command:
@@ -154,10 +160,14 @@ def sending(target: Target, names: Sequence[str], timeout: float) -> Command:
 
 
 def parse(output: str) -> list[Request]:
-    """What `sending` printed."""
-    made: list[Request] = []
-    for line in output.splitlines():
-        name, start, end, status, error = line.split("\t")
-        known = int(status) if status.isdecimal() and not error else None
-        made.append(Request(id=name, start=float(start), end=float(end), status=known, error=error))
-    return made
+    """What `sending` printed. Raises `Unknown` for a line that is none of its."""
+    return [_request(line) for line in output.splitlines()]
+
+
+def _request(line: str) -> Request:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise not_understood("what is said of the requests that were sent")
+    name, start, end, status, error = match.groups()
+    known = int(status) if _STATUS.fullmatch(status) and not error else None
+    return Request(id=name, start=float(start), end=float(end), status=known, error=error)

@@ -17,6 +17,7 @@ from operations.mounted import NOT_MOUNTED, ONLY_MOUNTED, require_mounted
 from operations.verify.model import Check, FileChange, Report
 from operations.verify.site import Options, other, require_sender, service_checks, start
 from operations.verify.walk import Walk
+from providers.connection.answers import not_understood, told_by
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, Result, command, script
 from providers.connection.errors import HostError, Refused, in_a_line
@@ -134,18 +135,25 @@ def logrotate(wanted: Rotation, *options: str) -> Command:
 
 
 async def list_files(node: Node, wanted: Rotation) -> dict[str, LogFile]:
-    """The logs and what was rotated out of them, by path. Raises `Unknown` when the mirror is not mounted."""
+    """The logs and what was rotated out of them, by path.
+
+    Raises `Unknown` when the mirror is not mounted, or for a list that is not understood.
+    """
     words, label = (wanted.mount_point, *wanted.logs), "list the mirror's logs"
     look = script(ONLY_MOUNTED + _LIST, *words, ok={0, NOT_MOUNTED}, label=label, reads=True)
     result = await node.run(look)
     require_mounted(node.name, [result])
-    return parse_files(result.stdout)
+    with told_by(node.name):
+        return parse_files(result.stdout)
 
 
 def parse_files(output: str) -> dict[str, LogFile]:
-    """What `list_files` printed."""
+    """What the list of the mirror's logs printed. Raises `Unknown` where that is cut off, or is something else."""
     rows = [line.split(" ", 2) for line in output.splitlines()]
-    return {name: LogFile(int(inode), int(size)) for inode, size, name in rows}
+    try:
+        return {name: LogFile(int(inode), int(size)) for inode, size, name in rows}
+    except ValueError:
+        raise not_understood("what is said of the mirror's logs") from None
 
 
 def reopened(wanted: Rotation, before: Listing, after: Listing) -> bool:

@@ -7,6 +7,7 @@ its reach where the asking itself fails, as without a network.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from providers.connection.command import Result, command
@@ -20,6 +21,8 @@ ASK_SOURCES = SOURCES
 STEP = command("chronyc", "makestep", ok=None)
 """Where the clock may not be set (a container) this fails."""
 
+_STRATUM = re.compile(r"[0-9]{1,2}")
+_OFFSET = re.compile(r"[-+]?[0-9]{1,20}(\.[0-9]{1,20})?")
 _FIELDS = 14
 _SOURCE_FIELDS = 10
 _NO_REFERENCE = frozenset({"", "00000000", "7F7F0101"})
@@ -38,7 +41,7 @@ def clock(results: Sequence[Result]) -> Clock:
 def parse_tracking(text: str, exit_code: int = 0) -> Clock:
     """``chronyc -c -n tracking``: reference id, source, stratum, time, offset of the system's clock, …, leap status.
 
-    A chronyd that does not answer is a problem, not an error.
+    A chronyd that does not answer, or answers otherwise than known, is a problem, not an error.
     """
     lines = text.strip().splitlines()
     fields = lines[-1].split(",") if lines else []
@@ -49,6 +52,8 @@ def parse_tracking(text: str, exit_code: int = 0) -> Clock:
     if reference in _NO_REFERENCE or leap == "Not synchronised":
         return NO_SOURCE
     # chronyc prints how much chronyd still has to slow down (+) or speed up (-) the clock: the clock's own offset.
+    if not source or not _STRATUM.fullmatch(stratum) or not _OFFSET.fullmatch(offset):
+        return Clock(problem=f"what chronyd says is not understood ({lines[-1]})")
     return Clock(source, int(stratum), float(offset))
 
 
@@ -76,7 +81,7 @@ def _heard(row: Sequence[str]) -> bool:
     """Whether the last good answer of a source came within `_MISSED` of its intervals (2 to the power of its poll)."""
     try:
         return int(row[6]) <= _MISSED * 2.0 ** int(row[4])
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
 
 

@@ -15,6 +15,7 @@ from providers.contract import Absent, Observed, Present, State
 from providers.host import facts, phases
 
 SQUID_CONFIGURATION = "/etc/squid/squid.conf"
+"""Squid's file where a state names none: all states did so before there was a second name, and Debian's still do."""
 CLAIMS = True
 """This kind decides itself what becomes of a node that another stack owns (`providers.session`)."""
 DEFAULT_CLUSTER_NAMES = frozenset({"", "debian"})
@@ -25,7 +26,8 @@ class Wanted(State):
     """``node`` by name, ``platform`` such as ``debian-12`` (verified, never inferred), ``owner`` as project/stack.
 
     ``interfaces``: interface → the address that it must bear; on observation that address, or in words what is there.
-    ``phase`` is the site's, and ``engine`` what runs its service: None for the first engine there was, and for none.
+    ``squid_configuration`` is the distribution's file of Squid's, None for `SQUID_CONFIGURATION`. ``phase`` is the
+    site's, and ``engine`` what runs its service: None for the first engine there was, and for none.
     A node declared ``away`` is not looked at; as its return is a change, it is claimed then.
     """
 
@@ -37,6 +39,7 @@ class Wanted(State):
     phase: phases.Phase | None = None
     away: Literal["yes"] | None = None
     engine: str | None = None
+    squid_configuration: str | None = None
 
 
 def refusal(previous: Wanted, wanted: Wanted) -> str | None:
@@ -71,6 +74,7 @@ async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
         interfaces=_borne(wanted.interfaces, facts.parse_addresses(links.stdout)),
         phase=wanted.phase,
         engine=wanted.engine,
+        squid_configuration=wanted.squid_configuration,
     )
     return Present(values, {"kernel": kernel.stdout.strip()})
 
@@ -86,7 +90,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     await _verify(node, wanted)
     ours = isinstance(observed, Present) and observed.values.owner == wanted.owner
     if not ours and not cluster.takeover:
-        await _refuse_foreign(cluster, node)
+        await _refuse_foreign(cluster, node, wanted.squid_configuration or SQUID_CONFIGURATION)
     await claim(cluster, node)
 
 
@@ -153,8 +157,8 @@ def _found(address: str, there: list[str] | None) -> str:
     return f"it bears {', '.join(there)}" if there else "it bears no address"
 
 
-async def _refuse_foreign(cluster: Cluster, node: Node) -> None:
-    corosync, squid = await node.batch([facts.COROSYNC, facts.conffile(SQUID_CONFIGURATION)])
+async def _refuse_foreign(cluster: Cluster, node: Node, configuration: str) -> None:
+    corosync, squid = await node.batch([facts.COROSYNC, facts.conffile(configuration)])
     name = facts.parse_cluster_name(corosync.stdout)
     if name is not None and name not in DEFAULT_CLUSTER_NAMES | {cluster.site}:
         raise Refused(
@@ -162,9 +166,9 @@ async def _refuse_foreign(cluster: Cluster, node: Node) -> None:
             node=node.name,
             remedy="take it out of that cluster first, or declare `takeover: true`",
         )
-    if not facts.is_distributed(squid.stdout, SQUID_CONFIGURATION):
+    if not facts.is_distributed(squid.stdout, configuration):
         raise Refused(
-            f"{SQUID_CONFIGURATION} is neither the distribution's nor made by this site",
+            f"{configuration} is neither the distribution's nor made by this site",
             node=node.name,
             remedy="see whether this Squid is still needed; `takeover: true` replaces it, destroy brings it back",
         )

@@ -5,7 +5,18 @@ from __future__ import annotations
 
 from importlib import resources
 
+from providers.host.renamed import renamed
 
-def text() -> str:
-    """The agent, ready to be put at ``/usr/lib/ocf/resource.d/squid-ha/squid`` with mode 0755."""
-    return resources.files("providers.squid").joinpath("agent.sh").read_text(encoding="utf-8")
+UNIT = "squid.service"
+CONFIGURATION = "/etc/squid/squid.conf"
+"""What stands in the agent's file for these two."""
+
+
+def text(unit: str = UNIT, configuration: str = CONFIGURATION) -> str:
+    """The agent, ready to be put at ``/usr/lib/ocf/resource.d/squid-ha/squid`` with mode 0755.
+
+    ``unit`` is what it runs where its parameter does not say it, ``configuration`` where it reads Squid's ports. Raises
+    what `renamed` does.
+    """
+    there = resources.files("providers.squid").joinpath("agent.sh").read_text(encoding="utf-8")
+    return renamed(there, {UNIT: unit, CONFIGURATION: configuration})

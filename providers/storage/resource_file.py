@@ -15,6 +15,8 @@ SECRET = "@secret@"  # noqa: S105 - what stands in the place of the secret, whic
 """Stands for the shared secret wherever this program holds or shows the file; only the nodes know the secret."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]{1,128}")
+_QUOTED = re.compile(r'[^"\\\x00-\x1f\x7f-\x9f\u2028\u2029]+')
+_ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}")
 
 
 class ResourceHost(State):
@@ -61,7 +63,8 @@ class ResourceFile(State):
 
 
 def render(file: ResourceFile) -> str:
-    """The file's text with `SECRET` in the place of the secret."""
+    """The file's text with `SECRET` in the place of the secret. Raises `ValueError` for what would break out of it."""
+    _require_words(file)
     lines = [f"resource {file.resource} {{", f"    device {file.volume};"]
     lines += [] if _differ(file) else [f"    disk {_word(file.device)};"]
     lines += ["    meta-disk internal;", ""]
@@ -72,6 +75,21 @@ def render(file: ResourceFile) -> str:
     for number, host in enumerate(file.hosts):
         lines += _host(host, file, number)
     return "\n".join(lines) + "\n}\n"
+
+
+def _require_words(file: ResourceFile) -> None:
+    """Whatever stands without quotes is one word of drbdadm's."""
+    numbers = (file.port, file.timeout, file.connect_int, file.ping_int, file.ping_timeout, file.ko_count)
+    names = (file.resource, file.volume, file.digest, *(host.name for host in file.hosts))
+    words = [*numbers, *names, file.al_extents, *([] if file.disk_timeout is None else [file.disk_timeout])]
+    unfit = [text for text in words if not _PLAIN.fullmatch(text)]
+    unfit += [host.address for host in file.hosts if not _ADDRESS.fullmatch(host.address)]
+    if unfit:
+        raise _unfit(unfit[0])
+
+
+def _unfit(text: str) -> ValueError:
+    return ValueError(f"{text!r} cannot stand in a resource file of DRBD")
 
 
 def _differ(file: ResourceFile) -> bool:
@@ -87,7 +105,13 @@ def of_connection(text: str) -> list[str]:
 
 def _word(text: str) -> str:
     """As drbdadm takes it: without quotes a path ends at its first colon, which all of /dev/disk/by-path have."""
-    return text if _PLAIN.fullmatch(text) else f'"{text}"'
+    return text if _PLAIN.fullmatch(text) else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    if not _QUOTED.fullmatch(text) or SECRET in text:
+        raise _unfit(text)
+    return f'"{text}"'
 
 
 def _net(file: ResourceFile) -> list[str]:
@@ -116,7 +140,7 @@ def _disk(file: ResourceFile) -> list[str]:
 
 
 def _handlers(file: ResourceFile) -> list[str]:
-    told = [] if file.split_brain is None else [f'split-brain "{file.split_brain}"']
+    told = [] if file.split_brain is None else [f"split-brain {_quoted(file.split_brain)}"]
     if not file.fencing:
         return told
     if file.version == "9":

@@ -83,6 +83,18 @@ async def test_the_work_of_others_is_refused_but_for_takeover(found, says):
     assert await claim(fake, takeover=True) == ["claim the node for squid-ha/lab"]
 
 
+async def test_squids_file_is_looked_at_where_the_platform_has_it():
+    theirs = "compare /opt/squid.conf with the distribution's"
+    fake = a_node(**{theirs: (RECORDED / "conffile.edited.txt").read_text()})
+    wanted = WANTED.model_copy(update={"squid_configuration": "/opt/squid.conf"})
+    with pytest.raises(Refused, match=r"/opt/squid\.conf is neither the distribution's nor made by this site"):
+        await node.converge(fake_cluster(fake), wanted, Absent())
+    claimed = a_node(**{"read the node's owner": "lab/owner squid-ha/lab\n"})
+    observed = await node.observe(fake_cluster(claimed), wanted)
+    assert isinstance(observed, Present)
+    assert observed.values == wanted
+
+
 @pytest.mark.parametrize("name", ["debian", "lab"])
 async def test_the_distributions_cluster_and_our_own_are_no_obstacle(name):
     assert await claim(a_node(**{COROSYNC: f"totem {{\n  cluster_name: {name}\n}}\n"}))

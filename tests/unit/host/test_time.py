@@ -12,9 +12,10 @@ from blueprint.hosts import things
 from declaration.errors import DeclarationError
 from declaration.load import read as read_site
 from providers.connection.command import Command, Result
+from providers.connection.errors import NotVerified
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.contract import Present
-from providers.host import clocks, ntpsec, time, timesyncd
+from providers.host import clocks, ntpsec, time, timesyncd, waiting
 from providers.host.settings import NodeSettings
 from tests.unit.declaration.conftest import SITES
 
@@ -245,3 +246,71 @@ def test_no_source_breaks_out_of_its_line(sources, pools):
         assert [row[1] for row in rows] == list(declared.pools if pools else declared.servers)
         assert all(row == [word, row[1], "iburst"] for row in rows)
         assert len(content.splitlines()) == len(sources) + {"chrony": 8, "ntpsec": 9}[service]
+
+
+OFF = {
+    "chrony": ("chronyc-tracking.synchronised", "0.000003660", "3.000000000"),
+    "ntpsec": ("ntpq-peers.synchronised", "  0.0172 ", "-3000.000 "),
+}
+"""Which recording says how far off the clock is, how it says so, and how it would of a clock that is 3 s fast."""
+
+
+def off(service: str, right_at: int) -> FakeNode:
+    """A node where ``service`` runs and whose clock is 3 s fast, but right from the look number ``right_at`` on."""
+    name, right, wrong = OFF[service]
+    calm, looks = host(**{service: "active"}), 0
+
+    def answer(command: Command) -> Result | str:
+        nonlocal looks
+        looks += str(command).startswith("systemctl show")
+        said = calm.answer(command)
+        return (
+            said.replace(right, wrong)
+            if isinstance(said, str) and said == recorded(name) and looks < right_at
+            else said
+        )
+
+    return FakeNode("proxy-a", answer)
+
+
+async def waited(monkeypatch: pytest.MonkeyPatch, node: FakeNode, wait: str, **settings: object) -> list[str]:
+    """The lines of progress of a wait without pauses that reports every look."""
+    told: list[str] = []
+
+    async def at_once(*args: Any, **more: Any) -> Any:
+        return await waiting.until(*args, **{**more, "pause": 0.0})
+
+    monkeypatch.setattr(waiting, "REPORT_EVERY", 0.0)
+    monkeypatch.setattr(time, "until", at_once)
+    wanted = thing("time", **settings).model_copy(update={"wait": wait})
+    await time.wait_synchronised(fake_cluster(node, progress=told.append), node, wanted)
+    return told
+
+
+STILL_OFF = "proxy-a: waiting for the time, source 192.0.2.1, stratum 9, offset +3.000000 s (0 of 60 s)"
+
+
+@pytest.mark.parametrize(
+    ("service", "command"), [("chrony", "chronyc makestep"), ("ntpsec", "systemctl restart ntpsec.service")]
+)
+async def test_a_clock_that_is_off_is_set_once_and_waited_for_with_lines_of_progress(service, command, monkeypatch):
+    node = off(service, right_at=3)
+    told = await waited(monkeypatch, node, "60", service=service, servers=["192.0.2.1"])
+    assert told == ["proxy-a: setting the clock by -3.000 s", STILL_OFF, STILL_OFF]
+    assert [str(each) for each in node.written] == [command]
+
+
+async def test_a_clock_that_stays_off_is_told_with_its_sources_and_not_set_a_second_time(monkeypatch):
+    node = off("chrony", right_at=10**9)
+    said = (
+        r"proxy-a: the clock is not synchronised to within 0.5 s .* offset \+3.000000 s; sources: 192.0.2.1 \(selected"
+    )
+    with pytest.raises(NotVerified, match=said):
+        await waited(monkeypatch, node, "0.1", servers=["192.0.2.1"])
+    assert [str(each) for each in node.written] == ["chronyc makestep"]
+
+
+async def test_the_clock_of_an_existing_service_is_waited_for_and_left_to_it(monkeypatch):
+    node = off("chrony", right_at=3)
+    assert await waited(monkeypatch, node, "60", service="existing") == [STILL_OFF, STILL_OFF]
+    assert node.written == []

@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json
+import math
 import shlex
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from operations.adopt.read import parse_gateway
+from providers.connection.command import Result, command
 from providers.connection.errors import Unknown
 from providers.connection.files import Found, parse_files
-from providers.host import changes, facts, firewall
+from providers.host import changes, chrony, dpkg, facts, firewall
 from providers.host.maintenance import lifekeeper, pacemaker
 from providers.host.systemd import UnitFound, parse_units
 from tests.unit.host.test_firewall import RULES, listing
@@ -267,3 +269,108 @@ def test_whatever_crm_mon_says_somebody_is_online_or_there_is_no_cluster(text):
 def test_an_interval_reads_back_from_whatever_file_it_is_set_in_and_leaves_it(text, value):
     assert lifekeeper.interval(lifekeeper.changed(text, value)) == value
     assert lifekeeper.interval(lifekeeper.changed(text, "")) == ""
+
+
+# The clock
+
+TRACKING = recorded("host/chronyc-tracking.*.txt")
+SYNCHRONISED = recorded("host/chronyc-tracking.synchronised.txt")[0]
+SOURCES = recorded("host/chronyc-sources.*.txt")
+SELECTED = recorded("host/chronyc-sources.synchronised.txt")[0]
+
+
+@given(any_like(TRACKING), st.integers(0, 255))
+@example(SYNCHRONISED.replace(",9,", ",x,"), 0)
+@example(SYNCHRONISED.replace(",9,", f",{'9' * 5000},"), 0)
+@example(SYNCHRONISED.replace("0.000003660", "nan"), 0)
+@example(SYNCHRONISED.replace("0.000003660", "1e999"), 0)
+@example(SYNCHRONISED.replace(",192.0.2.1,", ",,"), 0)
+@example("506 Cannot talk to daemon\n", 1)
+def test_whatever_chrony_says_is_a_clock_or_a_problem(text, code):
+    clock = chrony.parse_tracking(text, code)
+    assert bool(clock.source) != bool(clock.problem)
+    assert math.isfinite(clock.offset)
+
+
+def test_a_stratum_that_is_no_number_is_a_problem_and_shown():
+    problem = chrony.parse_tracking(SYNCHRONISED.replace(",9,", ",x,")).problem
+    assert problem.startswith("what chronyd says is not understood (C0000201,192.0.2.1,x,")
+
+
+@given(any_like(TRACKING), any_like(SOURCES))
+@example(SYNCHRONISED, SELECTED.replace(",6,7,1,", ",5000,7,1,"))
+@example(SYNCHRONISED, SELECTED.replace(",6,7,1,", ",x,7,1,"))
+@example(SYNCHRONISED, "")
+def test_a_clock_of_chrony_is_right_only_while_a_source_is_heard(tracking, sources):
+    asked = command("chronyc")
+    clock = chrony.clock([Result(asked, 0, tracking, ""), Result(asked, 0, sources, "")])
+    assert clock.problem or ",*," in sources
+
+
+@given(any_like(SOURCES), st.integers(0, 1))
+@example("506 Cannot talk to daemon\n", 1)
+@example("^,*,192.0.2.1,8,6,7,1,0,0", 0)
+def test_whatever_chrony_says_of_its_sources_is_a_text_of_each(text, code):
+    found = chrony.parse_sources(text, code)
+    assert len(found) <= len(text.splitlines())
+    assert all(", stratum " in each for each in found)
+
+
+# Packages and accounts
+
+PACKAGES = recorded("host/dpkg.*.txt")
+
+
+@given(any_like(["squid\tinstalled\t5.7-2+deb12u6\nsbd\tconfig-files\t1.5.2-1\nzip\thalf-configured\t3.0\n"]))
+@example("dpkg-query: no packages found matching squid\n")
+@example("\t\t\n\tinstalled\n")
+@example("a\tinstalled\t1\tmore\n")
+def test_whatever_dpkg_says_are_packages_that_are_there(text):
+    for package in dpkg.parse_packages(text).values():
+        assert package.status not in {"", "not-installed", "config-files"}
+
+
+versions = st.from_regex(r"[0-9][0-9a-z.+~:-]{0,8}", fullmatch=True)
+statuses = st.sampled_from(["installed", "half-configured", "unpacked"])
+
+
+@given(st.dictionaries(name, st.builds(dpkg.Package, statuses, versions)))
+def test_packages_read_back(wanted):
+    text = "".join(f"{each}\t{package.status}\t{package.version}\n" for each, package in wanted.items())
+    assert dpkg.parse_packages(text + "gone\tconfig-files\t1\n") == {**wanted}
+
+
+@given(any_like([*PACKAGES, "root:x:0:0:root:/root:/bin/bash\n+nis::::::\n# none\nproxy:x:13:\n"]))
+@example(":x:0\n")
+def test_whatever_stands_in_account_files_are_sorted_names_without_their_fields(text):
+    names = dpkg.parse_names(text)
+    assert names == sorted(set(names))
+    assert not any(":" in each or each.startswith(("#", "+")) for each in names)
+
+
+@given(any_like(["/var/lib/apt/lists\n/var/lib/squid\n/var/spool/squid\nfind: x: Permission denied\n"]))
+@example("/var/lib/dpkg")
+@example("var/lib\n")
+def test_whatever_find_says_are_directories_that_are_not_the_machines_own(text):
+    found = dpkg.parse_directories(text)
+    assert found == sorted(set(found) & set(text.splitlines()))
+    assert all(each.startswith("/") for each in found)
+    assert not any(f"{each}/".startswith(f"{root}/") for each in found for root in dpkg.HOUSEKEEPING)
+
+
+@given(any_like(recorded("host/apt-simulated-purge.txt")))
+@example("Purg\nRemv \n")
+@example("E: Unable to locate package squid\n")
+def test_whatever_apt_simulates_only_what_it_would_remove_is_named(text):
+    rows = [line.split() for line in text.splitlines()]
+    removed = {row[1] for row in rows if row[:1] in (["Purg"], ["Remv"]) and len(row) > 1}
+    assert dpkg.parse_simulated_removal(text) == removed
+
+
+@given(any_like(recorded("host/apt-depends.txt")))
+@example("<virtual>\n  Depends: libc6\n")
+@example("\n \n")
+def test_whatever_apt_says_of_dependencies_are_names_of_real_packages(text):
+    for each in dpkg.parse_dependencies(text):
+        assert each == each.strip()
+        assert not each.startswith("<")

@@ -13,13 +13,14 @@ from lxml import etree
 
 from providers.connection.errors import Unknown
 from providers.connection.fake import FakeNode, fake_cluster
-from providers.pacemaker import authkey, monitor, presence, sbd, sbd_conf, stored
+from providers.pacemaker import authkey, corosync_conf, monitor, presence, sbd, sbd_conf, stored
 from providers.pacemaker.authkey import Key
 from providers.pacemaker.moments import seconds
 from providers.pacemaker.monitor import Failure, NodeView
 from providers.pacemaker.presence import Fencing
 from providers.pacemaker.sbd import Header
 from providers.pacemaker.sbd_conf import SbdConf
+from tests.unit.pacemaker.test_corosync_conf import DISTRIBUTION, PAIR
 from tests.unit.pacemaker.test_presence import HISTORY
 from tests.unit.parsers.texts import any_like, mangled, recorded, told
 
@@ -244,3 +245,22 @@ def test_a_key_reads_back_and_is_safe_only_where_root_alone_reads_it(digest, mod
 def test_no_key_counts_as_shared_that_is_none(text):
     key = told(lambda: authkey.parse(text), Unknown) or Key()
     assert not authkey.shared({"a": key, "b": Key()}, "a")
+
+
+# corosync.conf
+
+
+@given(any_like([DISTRIBUTION, corosync_conf.render(PAIR)]), any_like([DISTRIBUTION]))
+@example("nonsense", "")
+@example("}", "")
+@example("{", "")
+@example("totem {\n}\n}\n", "")
+def test_whatever_stands_in_corosync_conf_are_settings_or_a_value_error(text, other):
+    settings = told(lambda: corosync_conf.flatten(text), ValueError)
+    if settings is not None:
+        assert len(settings) <= len(text.splitlines())
+        assert not any(value != value.strip() for _, value in settings)
+        assert not corosync_conf.needs_restart(text, text)
+    assert told(lambda: corosync_conf.needs_restart(text, other), ValueError) in (True, False, None)
+    assert isinstance(told(lambda: corosync_conf.cluster_name(text), ValueError), str | None)
+    assert told(lambda: corosync_conf.is_distribution_default(text), ValueError) in (True, False, None)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from providers.connection.errors import Unknown
 from providers.host.settings import FileState
-from providers.storage import configuration, device, found, mount_point, status, volume
+from providers.storage import configuration, device, found, mount_point, resource_file, status, volume
 from providers.storage.configuration import Configuration
 from providers.storage.device import Disk, Identity, Signature
 from providers.storage.mount_point import MountPoint
+from providers.storage.resource_file import ResourceFile, ResourceHost
 from providers.storage.status import Status
 from providers.storage.volume import Mount
 from tests.unit.parsers.texts import any_json_like, any_like, line, mangled, recorded, told
@@ -229,3 +231,48 @@ def test_whatever_drbdadm_says_are_digests_of_resources(text):
 @given(st.dictionaries(word, word))
 def test_digests_read_back(wanted):
     assert found.digests("".join(f"{name} {digest}\n" for name, digest in wanted.items())) == wanted
+
+
+# The resource file that is written
+
+_TOKEN = re.compile(r'"[^"\n]*"|[{};]|[^\s{};"]+|\s+|"')
+free = st.sampled_from(["/dev/vdb", "/dev/disk/by-path/pci-0000:00:1f.2", "qsp-a", "7789"]) | mangled(["/dev/vdb"])
+
+
+def tokens(text: str) -> list[str]:
+    """As drbdadm reads the file: words, texts in quotes, and what ends settings and sections."""
+    return [each for each in _TOKEN.findall(text) if not each.isspace()]
+
+
+def shape(text: str) -> list[str]:
+    return [each for each in tokens(text) if each in ("{", "}", ";")]
+
+
+def written(resource: str, disk: str, other: str | None, host: str, address: str, port: str, told_by: str) -> str:
+    hosts = [ResourceHost(name=host, address=address), ResourceHost(name="qsp-b", address="fd00::12", device=other)]
+    return resource_file.render(
+        ResourceFile(
+            resource=resource, volume=VOLUME, device=disk, hosts=hosts, port=port, fencing=True, split_brain=told_by
+        )
+    )
+
+
+@given(free, free, st.none() | free, free, free | st.ip_addresses().map(str), free, free)
+@example("r0", '/dev/x"; on y {', None, "qsp-a", "192.0.2.1", "7789", "x")
+@example("r0", "/dev/a\\", None, "qsp-a", "192.0.2.1", "7789", "x")
+@example("r0", "/dev/@secret@:", None, "qsp-a", "192.0.2.1", "7789", "x")
+@example("r0", "/dev/a\nb", "/dev/b", "qsp-a", "192.0.2.1", "7789", "x")
+@example("r0;", "/dev/vdb", None, "qsp-a", "192.0.2.1", "7789", "x")
+@example("r0", "/dev/vdb", None, "qsp-a {", "192.0.2.1", "7789", "x")
+@example("r0", "/dev/vdb", None, "qsp-a", "192.0.2.1; }", "7789", "x")
+@example("r0", "/dev/vdb", None, "qsp-a", "192.0.2.1", "7789;", "x")
+@example("r0", "/dev/vdb", None, "qsp-a", "192.0.2.1", "7789", 'x"; }')
+@example("r0", "/dev/vdb", "", "qsp-a", "192.0.2.1", "7789", "")
+def test_no_value_breaks_out_of_its_place_in_the_resource_file(resource, disk, other, host, address, port, told_by):
+    text = told(lambda: written(resource, disk, other, host, address, port, told_by), ValueError)
+    if text is None:
+        return
+    plain = written("r", "/dev/a", None if other in (None, disk) else "/dev/b", "a", "192.0.2.1", "1", "x")
+    assert shape(text) == shape(plain)
+    assert {resource, disk, host, told_by} <= {each.strip('"') for each in tokens(text)}
+    assert text.count(resource_file.SECRET) == 1

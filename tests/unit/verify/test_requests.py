@@ -10,6 +10,8 @@ from declaration.site import Site
 from operations.proof.model import Request
 from operations.verify.requests import FromHere, FromNode, Sender, Target, parse, sending
 from operations.verify.walk import request_check
+from providers.connection.errors import Unknown
+from providers.connection.fake import FakeNode
 from tests.unit.local import LocalNode
 
 
@@ -80,6 +82,12 @@ def test_what_the_script_prints_is_read() -> None:
     ok, failed = parse("v1-1\t1.5\t1.75\t200\t\nv1-2\t2.0\t4.0\t-\tno connection\n")
     assert ok == Request(id="v1-1", start=1.5, end=1.75, status=200)
     assert (failed.status, failed.error) == (None, "no connection")
+
+
+async def test_what_is_not_understood_names_the_node_that_said_it() -> None:
+    node = FakeNode("proxy-b", lambda _: "lost connection")
+    with pytest.raises(Unknown, match=r"^proxy-b: what is said of the requests that were sent is not understood"):
+        await FromNode(node).send(Target("192.0.2.10", 3128, "http://192.0.2.1/"), ["v1-1"])
 
 
 def answered(status: int | None, error: str = "") -> Request:
