@@ -15,7 +15,7 @@ from declaration.types import written, wrong
 BUILT_IN = ("squid", "common", "combined", "referrer", "useragent")
 
 _PLAIN = "% sn err_code err_detail note master_xaction la lp ts tu tl tg tr dt tS et ea un ul ue ui credentials Ss Sh"
-_CLIENT = ">a >A >p >eui >la >lp >qos >nfmark >handshake transport::>connection_id proxy_protocol::>h"
+_CLIENT = ">a >A >p >eui >la >lp >qos >nfmark >handshake proxy_protocol::>h"
 _SERVER = "<a <A <p <la <lp <qos <nfmark"
 _HTTP = (
     "rm >rm <rm ru >ru <ru >rs <rs >rd <rd >rP <rP rp >rp <rp rv >rv <rv >h >ha <Hs >Hs <h mt"
