@@ -1,20 +1,27 @@
 """The whole program on a pair of Debian 13 containers, phase 2: what its Squid 6 and Pacemaker 3 take and answer."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from blueprint import profile
+from blueprint import paths, profile
 from blueprint.render import apparmor
+from blueprint.site import things
 from declaration.load import read
+from declaration.logformat import CODES
 from lab import addresses, control, image
 from lab.image.releases import DEBIAN_13
+from providers.host import packages
+from providers.storage import mirror
 from tests.hosts.conftest import Pair, wait_for_ssh
 from tests.hosts.test_pulumi import booted
+from tests.hosts.test_squid_settings import EVERYTHING, KIND, SECRETS, ask, wanted
+from tests.support import logformats
 from tests.support.sites import on_containers, reference
 from tests.support.stack import DRIFT, Run, Stack
-from tests.support.things import Site, difference, site
+from tests.support.things import OWNER, Site, difference, site
 
 pytestmark = pytest.mark.long
 
@@ -85,6 +92,11 @@ def test_a_preview_afterwards_is_unchanged(deployed, stack):
     assert run.code == 0, run.output
 
 
+def test_squid_takes_every_format_code_that_a_site_may_use(deployed, hosts):
+    assert logformats.refused(hosts, "qsp-b", [*sorted(CODES), "zz"]) == ["zz"]
+    assert logformats.cut_short(hosts, "qsp-b") == []
+
+
 def test_rules_for_users_fit_them_however_they_write_their_names(deployed, stack):
     """Squid 6 hands names over in small letters where the site does not say otherwise, so a plain list fits nobody."""
     before = dict(stack.site["squid"])
@@ -126,6 +138,63 @@ def test_destroy_leaves_the_nodes_as_they_were(deployed, stack, hosts, pair, unt
         before, after = ([line for line in each if line not in booted(each)]
                          for each in (untouched[name], hosts.manifest(name)))  # fmt: skip
         assert difference(before, after) == [], f"left behind on {name}"
+
+
+@pytest.fixture
+def bare(hosts, pair) -> Iterator[Site]:
+    """The hosts, with what a site's things need that are made one by one here, and without it afterwards."""
+    names = ("squid", "chrony", "logrotate", "nftables", "drbd-utils")
+    needed = packages.Wanted(
+        nodes={name: dict.fromkeys(names, "installed") for name in pair.names},
+        quiet_units=["squid.service", "chrony.service", "drbd.service"],
+    )
+    opened = replace(hosts, cluster=replace(hosts.cluster, secret=SECRETS.get))
+    opened.apply("host.packages", "packages", needed)
+    yield opened
+    opened.remove("host.packages", "packages", needed)
+
+
+LOG = "/mnt/mirror/squid/access.log"
+LOGROTATE = f"""
+install -d /mnt/mirror /mnt/mirror/rotation && install -d -o proxy -g proxy -m 0750 /mnt/mirror/squid && echo x >{LOG}
+logrotate --debug --state {paths.rotation_state("/mnt/mirror")} {paths.ROTATION_CONFIGURATION} 2>&1
+rc=$?; rm -r /mnt/mirror; exit $rc
+"""
+# The kernel's part of DRBD is not here, so it is said: Debian's is 8.4.
+DUMP = "DRBD_DRIVER_VERSION_OVERRIDE=8.4.11 drbdadm --config-file=/root/mirror.res dump"
+LISTENS = "for _ in $(seq 100); do ss -Hltn 'sport = :3128' | grep -q . && exit 0; sleep 0.1; done; exit 1"
+
+
+def test_what_other_sites_have_is_taken_by_this_release(bare, pair):
+    """Time, rotation, firewall and all that can be said of Squid are made; DRBD's file is read by its own parser."""
+    declared = reference(pair.directory) | {"platform": "debian-13", "firewall": "nftables"}
+    made = {each.name: each for each in things(read(declared, "test"), OWNER)}
+    applied = [made[name] for name in ("time", "rotation", "firewall")]
+    for each in applied:
+        bare.apply(each.kind, each.name, each.inputs)
+        assert bare.drift(each.kind, each.name, each.inputs) == []
+    said = bare.sh("qsp-a", LOGROTATE)
+    assert f"considering log {LOG}" in said
+    assert "error" not in said
+    bare.sh("qsp-a", f"nft --check --file {paths.FIREWALL}")
+
+    everything = wanted("debian-13", **EVERYTHING)
+    bare.apply(*KIND, everything)
+    bare.sh("qsp-a", f"systemctl start squid; {LISTENS}")
+    assert [ask(bare), ask(bare, "anna:falsch"), ask(bare, "anna:geheim")] == ["407", "407", "503"]
+    assert bare.drift(*KIND, everything) == []
+
+    halves = made["mirror"].inputs
+    assert isinstance(halves, mirror.Wanted)
+    file = halves.nodes["qsp-a"].settings.files[paths.MIRROR_CONFIGURATION].content
+    bare.sh("qsp-a", f"cat >/root/mirror.res <<'END'\n{file}\nEND")
+    assert "on-io-error" in bare.sh("qsp-a", f"{DUMP} {paths.MIRROR_RESOURCE}")
+    bare.sh("qsp-a", f"sed -i s/on-io-error/on-io-terror/ /root/mirror.res && ! {DUMP} all && rm /root/mirror.res")
+
+    bare.sh("qsp-a", "systemctl stop squid")
+    bare.remove(*KIND, everything)
+    for each in reversed(applied):
+        bare.remove(each.kind, each.name, each.inputs)
 
 
 def test_fencing_by_sbd_is_still_an_agent_that_pacemaker_knows(deployed, hosts):

@@ -6,15 +6,17 @@ The third phase needs machines of its own: tests/cluster/test_phases.py.
 from __future__ import annotations
 
 import copy
+import json
 import shlex
+import subprocess
 from dataclasses import dataclass
 
 import pytest
 
-from lab.addresses import VIRTUAL_IP
+from lab.addresses import ORIGIN, VIRTUAL_IP
 from tests.support.clients import Clients, Cost, table
 from tests.support.phases import on_containers
-from tests.support.stack import Run, Stack
+from tests.support.stack import PROJECT, Run, Stack
 from tests.support.things import Site, site
 
 NODE = "192.0.2.11:3128"
@@ -203,5 +205,28 @@ def test_a_second_squid_that_runs_already_costs_the_first_nothing(returned, stac
     assert process(hosts) == before
     assert unit(hosts, "qsp-b") == ("disabled", "inactive")
     assert clients.costs[0].failed == 0, table(clients.costs)
+
+
+@pytest.mark.long
+def test_verify_moves_the_service_there_and_back_and_finds_all_well(returned, stack, hosts, pair):
+    """The last step of phase 2 as the tutorial has it. After all that counts on Squid's process."""
+    stack.site = on_containers(2, pair.directory)
+    stack.up()
+    done = subprocess.run(
+        [PROJECT / ".venv/bin/squid-ha", "verify", stack.name, "--move", "--url", f"http://{ORIGIN}/", "--json"],
+        cwd=PROJECT, env=stack.environment, capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr + done.stdout
+    checks = json.loads(done.stdout)["checks"]
+    assert [each["where"] for each in checks if each["name"] == "switchover"] == ["qsp-a → qsp-b", "qsp-b → qsp-a"]
+    assert [each["where"] for each in checks if each["name"] == "local log"] == ["qsp-a", "qsp-b", "qsp-a"]
+    assert "qsp-a" in where(hosts, "squid")
+    assert unit(hosts, "qsp-b") == ("disabled", "inactive")
+
+
+@pytest.mark.long
+def test_a_squid_that_was_found_running_runs_again_afterwards(returned, stack, hosts, pair):
+    stack.site = on_containers(2, pair.directory)
+    stack.up()
     stack.destroy()
     assert unit(hosts, "qsp-b") == ("enabled", "active"), "what was found was not brought back"

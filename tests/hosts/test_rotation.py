@@ -91,12 +91,13 @@ def rotations(lab_site, mirror) -> list[str]:
     return lab_site.sh(mirror.active, f"ls {MOUNT_POINT}/squid | grep -v '^access.log$'; true").split()
 
 
-def ask(lab_site, mirror, declared_site, count: int = 3) -> None:
-    """Requests that leave records, so that there is something to rotate."""
+def ask(lab_site, mirror, declared_site, count: int = 3) -> str:
+    """Requests that leave records, so that there is something to rotate; the name that they have in common."""
     standby = next(node for node in NODES if node != mirror.active)
     walk = Walk(lab_site.cluster, declared_site, FromNode(lab_site.cluster.nodes[standby]), target())
     run_sync(walk.ask(mirror.active, count))
     assert all(check.passed for check in walk.checks), walk.checks
+    return walk.run
 
 
 def target() -> Target:
@@ -222,6 +223,29 @@ def test_a_log_below_its_least_size_is_left_although_it_is_due(pair, lab_site, r
         before = rotations(lab_site, running)
         look_on_both(lab_site)
         assert (rotations(lab_site, running) != before) == rotated_now
+
+
+def test_as_many_rotated_files_stay_as_are_declared(pair, lab_site, running):
+    """Numbered, so that the oldest one has to make way under its own name."""
+    made = declared(pair, date_suffix=False, keep=2)
+    rotated = thing(made, "rotation")
+    lab_site.apply(rotated.kind, rotated.name, rotated.inputs)
+    node = running.active
+    lab_site.sh(node, f"rm -f {LOG}.*")
+    asked: list[str] = []
+    for _ in range(4):
+        asked.append(ask(lab_site, running, made))
+        done = run_sync(lab_site.cluster.nodes[node].run(rotation.logrotate(rendered(made, OWNER), "--force")))
+        assert rotation.errors(done) == []
+        # Before it, requests would still go into the file that was renamed, and nothing would be there to rotate.
+        wait_for(lambda: lab_site.sh(node, f"test ! -e {LOG} || echo there") == "there\n")
+    kept = [name for name in rotations(lab_site, running) if name.startswith("access.log.")]
+    assert kept == ["access.log.1", "access.log.2.gz"]
+    for name, run in zip(kept, reversed(asked), strict=False):
+        records = lab_site.sh(node, f"zcat -f {MOUNT_POINT}/squid/{name} | grep '/r/'").splitlines()
+        assert len(records) == 3
+        assert all(f"/r/{run}-" in record for record in records), "a file has another rotation's records"
+    lab_site.sh(node, f"rm {LOG}.*")
 
 
 def check_of(report, name: str):

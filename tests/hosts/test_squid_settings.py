@@ -3,17 +3,27 @@
 import base64
 import copy
 import shlex
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
 
 from blueprint import squid
 from declaration.load import read
+from declaration.logformat import CODES
+from declaration.squid_access import DAYS
+from lab import control
+from lab.addresses import ORIGIN
 from operations.stacks import render
 from providers import reconcile, wire
 from providers.host import packages
 from providers.squid import config
+from tests.support import logformats, name_server
 from tests.support.sites import without_mirror
 from tests.support.things import OWNER, HostError, Site, site
 
@@ -71,8 +81,8 @@ EVERYTHING = {
 }
 
 
-def wanted(**settings) -> config.Wanted:
-    declared = without_mirror(copy.deepcopy(REFERENCE))
+def wanted(platform: str = "debian-12", /, **settings) -> config.Wanted:
+    declared: dict[str, Any] = without_mirror(copy.deepcopy(REFERENCE)) | {"platform": platform}
     declared["squid"] |= settings
     if "access" in settings:
         del declared["squid"]["allow"]
@@ -110,17 +120,24 @@ def files(lab_site) -> list[str]:
     return [lab_site.sh(node, f"cat {CONF}") for node in NODES]
 
 
+PAGE = "http://192.0.2.1:9999/"
+"""Nobody listens there: the answer to a request that is allowed is 503."""
 _ASK = r"""
-exec 3<>/dev/tcp/127.0.0.1/3128
-printf 'GET http://192.0.2.1:9999/ HTTP/1.1\r\nHost: 192.0.2.1:9999\r\n%s\r\nConnection: close\r\n\r\n' "$0" >&3
+exec 3<>"/dev/tcp/$0/3128"
+printf '%b\r\n\r\n' "$1" >&3
 read -r -t 60 _ status _ <&3; echo "$status"
 """
 
 
-def ask(lab_site, login: str = "") -> str:
-    """The status that the proxy answers a request with."""
-    header = f"Proxy-Authorization: Basic {base64.b64encode(login.encode()).decode()}" if login else "X-Nobody: yes"
-    return lab_site.sh("qsp-a", f"bash -c {shlex.quote(_ASK)} {shlex.quote(header)}").strip()
+def ask(lab_site, login: str = "", *headers: str, method: str = "GET", url: str = PAGE, node: str = "qsp-a") -> str:
+    """The status that the proxy on the first node answers a request with."""
+    lines = [f"{method} {url} HTTP/1.1", f"Host: {urlsplit(url).netloc}", *headers, "Connection: close"]
+    if login:
+        lines.append(f"Proxy-Authorization: Basic {base64.b64encode(login.encode()).decode()}")
+    if method == "POST":
+        lines.append("Content-Length: 0")
+    proxy = "127.0.0.1" if node == "qsp-a" else "192.0.2.11"
+    return lab_site.sh(node, shlex.join(["bash", "-c", _ASK, proxy, r"\r\n".join(lines)])).strip()
 
 
 def with_line(line: str) -> config.Wanted:
@@ -172,6 +189,67 @@ def test_everything_that_a_site_may_say_is_taken_by_squid(plain):
     assert "No such file" in plain.sh("qsp-b", f"ls {USERS} 2>&1; true")
     assert ask(plain) == "503"
     assert not any("geheim" in line or SECRETS["proxy-users"] in line for line in plain.told)
+
+
+NAMES = ("www.bad.example", "closed.example", "later.example", "upload.example", "other.example")
+
+
+@pytest.fixture
+def named(plain) -> Iterator[Site]:
+    """The origin under some names, which Squid reads together with its configuration: there is no name server."""
+    plain.sh("qsp-a", f"cp -p /etc/hosts /root/hosts && echo '{ORIGIN} {' '.join(NAMES)}' >>/etc/hosts")
+    yield plain
+    plain.sh("qsp-a", "mv /root/hosts /etc/hosts")
+
+
+UPLOADS = {"action": "allow", "domains": ["upload.example"], "networks": ["127.0.0.0/8"]}
+NO_POSTS = {"action": "deny", "methods": ["POST"]}
+DECISIONS = {
+    ("GET", "http://other.example/"): "200",
+    ("GET", "http://www.bad.example/"): "403",
+    ("DELETE", "http://other.example/"): "403",
+    ("GET", "http://other.example:8444/"): "403",
+    ("GET", "http://other.example:8445/"): "503",
+    ("GET", "http://closed.example/"): "403",
+    ("GET", "http://later.example/"): "200",
+    ("POST", "http://other.example/"): "403",
+}
+
+
+def hours(hosts: Site) -> tuple[list[str], list[str]]:
+    """Times that the node's clock is in, for two hours more at least, and times that it is not in."""
+    day, hour = map(int, hosts.sh("qsp-a", "date '+%w %H'").split())
+    today, tomorrow, another = (DAYS[(day + later) % 7] for later in (0, 1, 3))
+    here, there = (["00:00-14:00"], "18:00-20:00") if hour < 12 else (["10:00-24:00", "00:00-02:00"], "04:00-08:00")
+    return [f"{today},{tomorrow} {each}" for each in here], [another, f"{today},{tomorrow} {there}"]
+
+
+def ruled(hosts: Site, *disputed: dict[str, Any]) -> config.Wanted:
+    """Rules by domain, method, port and time, and among them two whose order decides on uploads."""
+    now, another = hours(hosts)
+    return wanted(
+        access=[
+            {"action": "deny", "domains": [".bad.example"]},
+            {"action": "deny", "methods": ["DELETE"]},
+            {"action": "deny", "ports": ["8440-8444"]},
+            {"action": "deny", "domains": ["closed.example"], "times": now},
+            {"action": "deny", "domains": ["later.example"], "times": another},
+            *disputed,
+            {"action": "allow", "networks": ["127.0.0.0/8"]},
+            {"action": "deny"},
+        ]
+    )
+
+
+def test_the_first_rule_that_fits_a_request_decides(named):
+    before = PLAIN
+    for order, upload in (((UPLOADS, NO_POSTS), "200"), ((NO_POSTS, UPLOADS), "403")):
+        now = ruled(named, *order)
+        named.apply(*KIND, now, before)
+        expected = {**DECISIONS, ("POST", "http://upload.example/"): upload}
+        assert {each: ask(named, method=each[0], url=each[1]) for each in expected} == expected
+        assert ask(named, url="http://other.example/", node="qsp-b") == "403", "the last word is for everybody else"
+        before = now
 
 
 def test_a_port_that_does_not_open_is_taken_back_everywhere(plain):
@@ -292,38 +370,105 @@ def test_a_directory_and_kerberos_are_taken_by_squid(plain):
     plain.apply(*KIND, PLAIN, both)
 
 
-# A proxy of its own beside the site's, at an address that is not the site's.
+# A proxy of its own beside the site's, at an address that is not the site's. It notes whom it hears, and what of them.
+# It keeps no connection open: Squid, once it reads its configuration, sends the next request there as if to a server.
 PARENT = """
 ip address add 192.0.2.50/24 dev eth0
+rm -f /var/log/squid/parent*.log
 cat >/root/parent.conf <<'END'
 http_port 3200
 pid_filename /run/parent.pid
-access_log stdio:/var/log/squid/parent.log
+shutdown_lifetime 1 second
+client_persistent_connections off
+logformat seen %>a|%{X-Forwarded-For}>h|%{Via}>h|%ru
+access_log stdio:/var/log/squid/parent.log logformat=seen
 cache_log /var/log/squid/parent-cache.log
 http_access allow all
 END
-systemd-run --quiet --unit=parent squid --foreground -n parent -f /root/parent.conf
+systemd-run --quiet --collect --unit=parent squid --foreground -n parent -f /root/parent.conf
 for i in $(seq 100); do bash -c 'exec 3<>/dev/tcp/192.0.2.50/3200' 2>/dev/null && exit 0; sleep 0.1; done; exit 1
 """
-SEEN = "grep -a ':9999/' /var/log/squid/parent.log | awk '{print $3}'"
+PARENTS = {"proxies": [{"host": "192.0.2.50", "port": 3200}], "direct": "never"}
 
 
-def test_requests_go_by_the_parent_and_from_the_address_that_are_declared(plain):
+@pytest.fixture
+def parent(plain) -> Iterator[Site]:
+    """The pair with that proxy on the second node."""
     plain.sh("qsp-b", PARENT)
-    plain.sh("qsp-a", "ip address add 192.0.2.10/24 dev eth0")
-    parents = {"proxies": [{"host": "192.0.2.50", "port": 3200}], "direct": "never"}
+    yield plain
+    plain.apply(*KIND, PLAIN)
+    plain.sh("qsp-b", "systemctl stop parent; ip address delete 192.0.2.50/24 dev eth0; rm /root/parent.conf")
+
+
+def seen(hosts: Site, least: int) -> list[list[str]]:
+    """Who asked the parent, X-Forwarded-For and Via, of each request; waits for so many."""
+    there = f"grep -a ':9999/' /var/log/squid/parent.log >/root/seen; [ $(wc -l </root/seen) -ge {least} ]"
+    found = hosts.sh(
+        "qsp-b", f"for _ in $(seq 100); do {there} && break; sleep 0.1; done; cat /root/seen; rm /root/seen"
+    )
+    return [unquote(line).split("|")[:3] for line in found.splitlines()]
+
+
+def test_requests_go_by_the_parent_and_from_the_address_that_are_declared(parent):
+    parent.sh("qsp-a", "ip address add 192.0.2.10/24 dev eth0")
     before = PLAIN
     for outgoing in ("virtual_ip", "node"):
-        now = wanted(outgoing=outgoing, parents=parents)
-        plain.apply(*KIND, now, before)
-        assert ask(plain) == "503", "the parent's answer"
+        now = wanted(outgoing=outgoing, parents=PARENTS)
+        parent.apply(*KIND, now, before)
+        assert ask(parent) == "503", "the parent's answer"
         before = now
-    assert plain.sh("qsp-b", SEEN).split() == ["192.0.2.10", "192.0.2.11"]
-    plain.apply(*KIND, PLAIN, before)
-    assert ask(plain) == "503"
-    assert len(plain.sh("qsp-b", SEEN).split()) == 2, "without a parent it is asked no more"
-    plain.sh("qsp-a", "ip address delete 192.0.2.10/24 dev eth0")
-    plain.sh("qsp-b", "systemctl stop parent; ip address delete 192.0.2.50/24 dev eth0")
+    assert [address for address, *_ in seen(parent, 2)] == ["192.0.2.10", "192.0.2.11"]
+    parent.apply(*KIND, PLAIN, before)
+    assert ask(parent) == "503"
+    assert len(seen(parent, 2)) == 2, "without a parent it is asked no more"
+    parent.sh("qsp-a", "ip address delete 192.0.2.10/24 dev eth0")
+
+
+CLIENT, OTHER = "127.0.0.1", "203.0.113.9"
+FORWARDED = {
+    ("add", True): f"{OTHER}, {CLIENT}",
+    ("add", False): f"{OTHER}, {CLIENT}",
+    ("unknown", True): f"{OTHER}, unknown",
+    ("keep", False): OTHER,
+    ("remove", True): "-",
+    ("replace", False): CLIENT,
+}
+
+
+def test_others_are_told_of_client_and_proxy_what_is_declared(parent):
+    before = PLAIN
+    for forwarded_for, via in FORWARDED:
+        now = wanted(parents=PARENTS, forwarded_for=forwarded_for, via=via)
+        parent.apply(*KIND, now, before)
+        assert ask(parent, "", f"X-Forwarded-For: {OTHER}") == "503", "the parent's answer"
+        before = now
+    heard = seen(parent, len(FORWARDED))
+    assert [of_client for _, of_client, _ in heard] == list(FORWARDED.values())
+    assert [of_proxy.startswith("1.1 proxy.lab (squid/") for *_, of_proxy in heard] == [via for _, via in FORWARDED]
+    assert {of_proxy for *_, of_proxy in heard[1::2]} == {"-"}
+
+
+def test_a_declared_name_server_is_asked(plain, pair):
+    asked = pair.directory / "asked-names"
+    script = str(Path(name_server.__file__))
+    control.call("spawn", name="names", namespace="origin", argv=[sys.executable, script, ORIGIN, str(asked)])
+    try:
+        name_server.wait(asked)
+        by_name = wanted(dns={"servers": [ORIGIN], "timeout": "5s"})
+        plain.apply(*KIND, by_name, PLAIN)
+        assert ask(plain, url="http://only-dns-knows.example/") == "200"
+    finally:
+        control.call("end", name="names")
+    assert "only-dns-knows.example" in asked.read_text().split()
+    plain.apply(*KIND, PLAIN, by_name)
+
+
+def test_squid_takes_every_format_code_that_a_site_may_use(plain):
+    assert logformats.refused(plain, "qsp-b", [*sorted(CODES), "zz"]) == ["zz"]
+
+
+def test_squid_reads_no_format_code_as_a_shorter_one_and_text(plain):
+    assert logformats.cut_short(plain, "qsp-b") == []
 
 
 def test_differences_of_a_secret_show_digests_only(lab_site):

@@ -18,9 +18,12 @@ PACKAGES = packages.Wanted(
 NO_ANSWER = r"qsp-.: the clock is not synchronised .* 6 s: no source is selected; sources: 192.0.2.77 \(unusable"
 
 
-def wanted(*servers: str, wait: str = "120", max_offset: str = "0.5") -> time.Wanted:
+def wanted(
+    *servers: str, pools: tuple[str, ...] = (), least: int = 1, wait: str = "120", max_offset: str = "0.5"
+) -> time.Wanted:
+    text = chrony_conf.render(OWNER, servers, least, pools)
     settings = NodeSettings(
-        files={CONF: FileState(content=chrony_conf.render(OWNER, servers, 1), mode="0644", owner="root:root")},
+        files={CONF: FileState(content=text, mode="0644", owner="root:root")},
         units={"chrony.service": UnitState(enabled="enabled", active="active", restart_on=[CONF])},
     )
     node = time.NodeTime(settings=settings)
@@ -142,6 +145,48 @@ def test_a_server_that_does_not_answer_is_named(lab_site):
     with pytest.raises(HostError, match=NO_ANSWER):
         lab_site.apply("host.time", "time", wanted("192.0.2.77", wait="6"), WANTED)
     assert lab_site.apply("host.time", "time", WANTED).values == WANTED
+
+
+# Four answers of the one that does answer: on its own it would be followed from the first ones on.
+HEARD = r"""
+for _ in $(seq 300); do
+    [ "$(chronyc -c -n sources | grep ',192\.0\.2\.1,' | cut -d, -f6)" -ge 17 ] 2>/dev/null && exit 0
+    sleep 0.2
+done
+chronyc -n sources; exit 1
+"""
+FOLLOWS_NONE = ["nodes.qsp-a.synchronised", "nodes.qsp-b.synchronised"]
+
+
+def test_too_few_sources_for_chrony_are_refused_and_the_silent_one_is_named(lab_site):
+    servers = ("192.0.2.1", "192.0.2.77")
+    both = wanted(*servers, least=2, wait="8")
+    told = r"qsp-.: the clock is not synchronised .* 8 s: no source is selected; sources: .*192\.0\.2\.77 \(unusable"
+    with pytest.raises(HostError, match=told):
+        lab_site.apply("host.time", "time", both, WANTED)
+    for node in NODES:
+        lab_site.sh(node, HEARD)
+    assert lab_site.drift("host.time", "time", both) == FOLLOWS_NONE, (
+        "one source is not enough, however well it answers"
+    )
+    either = wanted(*servers)
+    assert lab_site.apply("host.time", "time", either, both).values == either
+    assert lab_site.apply("host.time", "time", WANTED, either).values == WANTED
+
+
+def test_the_servers_of_a_pool_are_followed(lab_site):
+    pool = wanted(pools=("pool.example",))
+    try:
+        for node in NODES:
+            lab_site.sh(node, "cp -p /etc/hosts /root/hosts && echo '192.0.2.1 pool.example' >>/etc/hosts")
+        present = lab_site.apply("host.time", "time", pool, WANTED)
+    finally:
+        for node in NODES:
+            lab_site.sh(node, "mv /root/hosts /etc/hosts")
+    assert present.values == pool
+    for node in NODES:
+        assert present.facts["clock"][node].startswith("chrony: source 192.0.2.1, stratum 9, offset ")
+    assert lab_site.apply("host.time", "time", WANTED, pool).values == WANTED
 
 
 def test_a_rival_that_runs_is_drift_and_switched_off(lab_site):
