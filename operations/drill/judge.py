@@ -105,8 +105,9 @@ def thinned(samples: Sequence[Sample]) -> list[Sample]:
 
 
 def _before(course: Course) -> str | None:
-    early = [each for each in course.samples if course.disturbed is None or each.time <= course.disturbed]
-    return early[-1].active if early else None
+    """Who was active last; a look that the disturbance has met half way names nobody."""
+    early = [each.active for each in course.samples if course.disturbed is None or each.time <= course.disturbed]
+    return next((active for active in reversed(early) if active is not None), None)
 
 
 def _answers(requests: Sequence[Request], silence: Gap | None, bounds: Bounds) -> list[Finding]:

@@ -178,6 +178,13 @@ def test_a_service_that_was_never_seen_down_has_no_recovery() -> None:
     assert recovery(seen) == 2.5
 
 
+def test_a_look_that_the_disturbance_has_met_half_way_hides_nobody_who_was_active(site: Site) -> None:
+    seen = course()
+    seen.samples.insert(8, Sample(time=BEGIN + 7.9, active=None, whole=False))
+    seen.samples.pop(9)
+    assert judged(site, seen, all_of(seen)).active_before == "qsp-a"
+
+
 def test_without_a_mirror_the_records_of_both_nodes_count(site: Site) -> None:
     line = LogLine(file="l", text=f"GET http://x/r/{RUN}-1 -")
     other = LogLine(file="l", text=f"GET http://x/r/{RUN}-2 -")
