@@ -16,8 +16,8 @@ import pytest
 from lab import snapshot
 from lab.paths import run_directory
 from tests.cluster import lab_site
+from tests.cluster.adopted import Way, is_operated
 from tests.cluster.lifekeeper_lines import DEVICE, PATHS, A, B, install, ok
-from tests.cluster.test_adopt_pcs import Way
 from tests.hosts.test_adopt import BY_HAND, CHRONY, adopt, files_of, fresh, written
 from tests.hosts.test_adopt_pcs import NODES, squid_ha
 from tests.support.lifekeeper_lists import differing, lists
@@ -52,7 +52,7 @@ lkcli resource extend ip --tag office-ip {TO_B}
 lkcli dependency create --parent office-squid --child {MOUNT}
 lkcli dependency create --parent office-ip --child office-squid
 """
-SERVES = "ip -o address show to 192.0.2.10 | grep -q . && systemctl is-active squid"
+SERVES = "ip -o address show to 192.0.2.10 | grep -q . && systemctl is-active squid || true"
 
 
 async def mirror(pair: Machines) -> None:
@@ -110,16 +110,7 @@ def test_a_mirrored_pair_built_by_hand_is_adopted_operated_and_looked_at(
     drift = squid_ha(stack, "drift", NAME)
     assert drift.code == 0, drift.output
 
-    status = squid_ha(stack, "status", NAME)
-    assert status.code == 0, status.output
-    hosts.sh(A, "curl -s -o /dev/null -x http://192.0.2.10:3128 http://192.0.2.1/by-hand-1")
-    moved = squid_ha(stack, "switchover", NAME)
-    assert moved.code == 0, moved.output
-    assert hosts.sh(B, SERVES).strip() == "active"
-    hosts.sh(A, "curl -s -o /dev/null -x http://192.0.2.10:3128 http://192.0.2.1/by-hand-2")
-    records = squid_ha(stack, "logs", NAME)
-    assert "by-hand-1" in records.output, "records of before the move are missing"
-    assert "by-hand-2" in records.output
+    is_operated(hosts, stack, lambda: B if hosts.sh(B, SERVES).strip() == "active" else "", B)
 
     hosts.sh(A, "/opt/LifeKeeper/bin/lkcli dependency delete --parent office-ip --child office-squid")
     drift = squid_ha(stack, "drift", NAME)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import pytest
 from lab import snapshot
 from lab.paths import run_directory
 from tests.cluster import lab_site
+from tests.cluster.adopted import Way, is_operated
 from tests.hosts.test_adopt import BY_HAND, CHRONY, adopt, fresh, written
 from tests.hosts.test_adopt_pcs import ACTIVE, CONFIGURATION, COROSYNC, NODES, squid_ha
 from tests.support.things import Site, site
@@ -79,15 +79,6 @@ pcs constraint order promote drbd_logs-clone then start office
 """
 
 
-@dataclass(frozen=True)
-class Way:
-    """What `squid-ha adopt` is told of the way to the machines."""
-
-    identity: Path
-    known_hosts: Path
-    directory: Path
-
-
 @pytest.fixture
 def hosts(bare: Machines) -> Site:
     """The pair, as its builder left it."""
@@ -144,16 +135,7 @@ def test_a_mirrored_pair_built_with_pcs_is_adopted_operated_and_looked_at(
     drift = squid_ha(stack, "drift", NAME)
     assert drift.code == 0, drift.output
 
-    status = squid_ha(stack, "status", NAME)
-    assert status.code == 0, status.output
-    hosts.sh(A, "curl -s -o /dev/null -x http://192.0.2.10:3128 http://192.0.2.1/by-hand-1")
-    moved = squid_ha(stack, "switchover", NAME)
-    assert moved.code == 0, moved.output
-    assert hosts.sh(A, ACTIVE).strip() == ({A, B} - {active}).pop()
-    hosts.sh(A, "curl -s -o /dev/null -x http://192.0.2.10:3128 http://192.0.2.1/by-hand-2")
-    records = squid_ha(stack, "logs", NAME)
-    assert "by-hand-1" in records.output, "records of before the move are missing"
-    assert "by-hand-2" in records.output
+    is_operated(hosts, stack, lambda: hosts.sh(A, ACTIVE).strip(), ({A, B} - {active}).pop())
 
     hosts.sh(B, "sed -i 's/7790/7791/' /etc/drbd.d/r0.res")
     drift = squid_ha(stack, "drift", NAME)
