@@ -348,7 +348,7 @@ async def test_a_cluster_that_is_still_moving_is_waited_for_before_anybody_asks_
     assert told[0] == "Waiting until the cluster has settled (0 s)"
     engine.asked.clear()
     engine.moving = [False]
-    with pytest.raises(TimedOut, match=r"has not settled within 300 s(.|\n)*nothing was saved(.|\n)*squid-ha status"):
+    with pytest.raises(TimedOut, match=r"does not come to rest(.|\n)*nothing was saved(.|\n)*squid-ha status"):
         await save(cluster, site, "qsp-b")
     assert engine.asked == []
 
