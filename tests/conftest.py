@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The time runs from here."""
+    """The time runs from here. And Ctrl-C counts, also where a pipeline or nohup has it ignored by all that it starts:
+    tests send it to the commands that they run.
+    """
     config.stash[TIME] = spare.Time(config.option.spare)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

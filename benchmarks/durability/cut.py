@@ -60,8 +60,9 @@ def stack_with(**sections: Mapping[str, object]) -> Generator[None]:
     before = file.read_text(encoding="utf-8")
     try:
         document: dict[str, Any] = yaml.safe_load(before)
+        site = document["config"]["squid-ha:site"]
         for section, settings in sections.items():
-            document["config"]["squid-ha:site"][section] |= settings
+            site[section] = {**site.get(section, {}), **settings}
         file.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
         yield
     finally:
