@@ -30,7 +30,7 @@ async def test_nodes_have_what_the_site_needs(bare: Machines) -> None:
         assert told.out.split("\n")[:4] == [
             name, "block special file", "block special file", "character special file"
         ]  # fmt: skip
-        assert [int(size) for size in told.out.split("\n")[4:6]] == [5 * 2**30, 8 * 2**20]
+        assert [int(size) for size in told.out.split("\n")[4:6]] == [2**30, 8 * 2**20]
 
 
 async def test_the_sbd_disk_is_one_disk(bare: Machines) -> None:
