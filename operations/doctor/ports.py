@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import permutations
 
 from blueprint.firewall import openings
@@ -148,63 +149,42 @@ def _units(site: Site) -> Collection[str]:
 
 def judge(to: str, by: str, asked: Sequence[Door], held: Held, listening: Result, knocking: Result) -> list[Finding]:
     """What listener and knocker saw, in findings."""
-    where = f"{by} → {to}"
+    finding = partial(Finding, check=NAME, where=f"{by} → {to}")
     if "no perl" in listening.stdout + knocking.stdout:
-        return [Finding(check=NAME, where=where, level="note", sentence="the ports were not tried: a node has no Perl")]
+        return [finding(level="note", sentence="the ports were not tried: a node has no Perl")]
     busy = dict(re.findall(r"^busy (\S+) (.*)$", listening.stdout, re.MULTILINE))
     bound = set(re.findall(r"^bound (\S+)$", listening.stdout, re.MULTILINE))
     through = set(re.findall(r"^through (\S+)$", knocking.stdout, re.MULTILINE))
     found: list[Finding] = []
     for door in asked:
         if door.entry in busy:
-            found.append(_busy(where, to, door, held, busy[door.entry]))
+            found.append(_busy(finding, to, door, held, busy[door.entry]))
         elif door.entry not in bound:
             sentence = f"{door.what} was not tried: {listening.stderr.strip() or 'the listener said nothing'}"
-            found.append(Finding(check=NAME, where=where, level="note", sentence=sentence))
+            found.append(finding(level="note", sentence=sentence))
         elif door.entry in through:
-            found.append(Finding(check=NAME, where=where, level="ok", sentence=f"{door.what} gets through"))
+            found.append(finding(level="ok", sentence=f"{door.what} gets through"))
         else:
-            found.append(
-                Finding(
-                    check=NAME,
-                    where=where,
-                    level="problem",
-                    sentence=f"{door.what} does not get through",
-                    remedy=f"let it in on {to}, or between the nodes; `firewall: nftables` lets it in on the node",
-                )
-            )
+            remedy = f"let it in on {to}, or between the nodes; `firewall: nftables` lets it in on the node"
+            found.append(finding(level="problem", sentence=f"{door.what} does not get through", remedy=remedy))
     return found
 
 
-def _busy(where: str, to: str, door: Door, held: Held, reason: str) -> Finding:
+def _busy(finding: Callable[..., Finding], to: str, door: Door, held: Held, reason: str) -> Finding:
+    """Of a port that could not be listened on."""
     address, _, port = door.entry.split(":", 1)[1].rpartition(":")
     if "requested address" in reason.lower():
-        return Finding(
-            check=NAME,
-            where=where,
-            level="problem",
-            sentence=f"{door.what}: {to} does not bear the address {address}",
-            remedy="correct the node's addresses in the site's file, or set the interface up",
-        )
+        sentence = f"{door.what}: {to} does not bear the address {address}"
+        remedy = "correct the node's addresses in the site's file, or set the interface up"
+        return finding(level="problem", sentence=sentence, remedy=remedy)
     if not held.told:
-        return Finding(
-            check=NAME,
-            where=where,
-            level="problem",
-            sentence=f"{door.what} is in use, nobody can tell by whom",
-            remedy=f"see on {to} what holds port {port}: `ss -tulnp`",
-        )
+        sentence = f"{door.what} is in use, nobody can tell by whom"
+        return finding(level="problem", sentence=sentence, remedy=f"see on {to} what holds port {port}: `ss -tulnp`")
     holder, ours = held.holder(port)
     if ours:
-        sentence = f"{door.what} is in use by {holder or 'the kernel'} already"
-        return Finding(check=NAME, where=where, level="note", sentence=sentence)
-    return Finding(
-        check=NAME,
-        where=where,
-        level="problem",
-        sentence=f"{door.what} is taken by {holder}",
-        remedy=f"stop what holds port {port} on {to}, or declare another one where the site has a setting for it",
-    )
+        return finding(level="note", sentence=f"{door.what} is in use by {holder or 'the kernel'} already")
+    remedy = f"stop what holds port {port} on {to}, or declare another one where the site has a setting for it"
+    return finding(level="problem", sentence=f"{door.what} is taken by {holder}", remedy=remedy)
 
 
 def _finding(to: Node, by: Node, level: str, sentence: str) -> Finding:
