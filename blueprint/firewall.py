@@ -46,7 +46,7 @@ def _node(site: Site, declared: Firewall, node: Node) -> firewall.NodeFirewall:
             paths.FIREWALL: FileState(
                 content=text, mode="0644", owner="root:root", check=["nft", "--check", "--file", "{}"]
             ),
-            unit: FileState(content=_UNIT, mode="0644", owner="root:root"),
+            unit: FileState(content=_unit(PLATFORMS[site.platform].firewall_unit), mode="0644", owner="root:root"),
         },
         units={paths.FIREWALL_UNIT: UnitState(enabled="enabled", active="active", reload_on=[paths.FIREWALL, unit])},
     )
@@ -71,18 +71,20 @@ def _clients(site: Site) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*site.squid.allow, *(each for networks in allowing for each in networks)]))
 
 
-_UNIT = f"""\
+def _unit(distributions: str) -> str:
+    """The text of our own unit; ``distributions`` is the unit of the distribution that loads its rules."""
+    return f"""\
 [Unit]
 Description=Firewall of squid-ha: what a node of the proxy lets in
 Documentation=man:nft(8)
 DefaultDependencies=no
 Wants=network-pre.target
-# Debian's nftables.service empties the whole ruleset when it starts, stops and reloads: this one follows it.
-After=local-fs.target nftables.service
+# Debian's {distributions} empties the whole ruleset when it starts, stops and reloads: this one follows it.
+After=local-fs.target {distributions}
 Before=network-pre.target shutdown.target
 Conflicts=shutdown.target
-PartOf=nftables.service
-ReloadPropagatedFrom=nftables.service
+PartOf={distributions}
+ReloadPropagatedFrom={distributions}
 
 [Service]
 Type=oneshot

@@ -11,8 +11,8 @@ from blueprint.thing import Thing
 from declaration.nodes import Node
 from declaration.site import Site
 from declaration.time import Time
+from providers.host import clocks, node, packages, phases, time
 from providers.host import names as name_kind
-from providers.host import node, packages, phases, time
 from providers.host.settings import FileState, NodeSettings, UnitState
 
 _PHASES: dict[int, phases.Phase] = {1: "1", 2: "2", 3: "3"}
@@ -105,13 +105,14 @@ def _time(site: Site, declared: Time, owner: str, platform: Platform) -> Thing:
         max_offset=f"{declared.max_offset.seconds:g}",
         wait=f"{declared.wait.seconds:g}",
         service=declared.service,
+        clock_units=None if platform.clock_units == clocks.UNITS else dict(platform.clock_units),
     )
     return Thing(names.TIME, "host.time", inputs, HOSTS, (names.PACKAGES,))
 
 
 def _time_settings(declared: Time, owner: str, service: TimeService) -> NodeSettings:
     render = {"chrony": chrony_conf.render, "ntpsec": ntpsec_conf.render}[declared.service]
-    texts = {service.configuration: render(owner, declared.servers, declared.minimum_sources, declared.pools)}
+    texts = {service.configuration: render(owner, service, declared.servers, declared.minimum_sources, declared.pools)}
     if service.defaults:
         texts[service.defaults] = ntpsec_conf.defaults(owner)
     return NodeSettings(

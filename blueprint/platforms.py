@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from providers.host import timesyncd
+
 
 @dataclass(frozen=True)
 class TimeService:
-    """A time service; ``defaults`` is what its start reads besides its configuration, '' if there is no such file."""
+    """A time service; ``drift`` is the file in which it keeps how fast the clock runs.
+
+    ``defaults`` is what its start reads besides its configuration; this, ``logs`` (a directory) and ``leap_seconds``
+    (the table of them) are '' where the service has no such thing.
+    """
 
     packages: tuple[str, ...]
     unit: str
     configuration: str
+    drift: str
     defaults: str = ""
+    logs: str = ""
+    leap_seconds: str = ""
 
 
 @dataclass(frozen=True)
@@ -21,6 +30,9 @@ class Platform:
     """One distribution release, ``<ID>-<VERSION_ID>`` of os-release(5).
 
     ``squid_directory`` holds Squid's own files: what lies there the distribution's AppArmor profile lets Squid read.
+    ``firewall_unit`` loads the distribution's own rules, ``sbd_defaults`` is the file that SBD's unit reads, and
+    ``other_clock_units`` keep a clock that cannot be read. What systemd, Corosync, Pacemaker, SBD, DRBD and logrotate
+    themselves name (``corosync.service``, ``/etc/corosync``, ``/etc/drbd.d``) is the same everywhere and not here.
     """
 
     squid_unit: str
@@ -38,11 +50,20 @@ class Platform:
     pacemaker_packages: tuple[str, ...]
     sbd_packages: tuple[str, ...]
     quiet_units: tuple[str, ...]
+    sbd_defaults: str = "/etc/default/sbd"
+    other_clock_units: tuple[str, ...] = ("openntpd.service",)
+    firewall_unit: str = "nftables.service"
     firewall_packages: tuple[str, ...] = ("nftables",)
     alert_packages: tuple[str, ...] = ("curl",)
     squid_profile: str = "/etc/apparmor.d/local/usr.sbin.squid"
     profile_unit: str = "apparmor.service"
     squid_helpers: str = "/usr/lib/squid"
+
+    @property
+    def clock_units(self) -> Mapping[str, str]:
+        """Every unit that keeps a clock → the time service by which it can be asked, '' where there is none."""
+        known = {service.unit: name for name, service in self.time_services.items()}
+        return known | {timesyncd.UNIT: timesyncd.NAME} | dict.fromkeys(self.other_clock_units, "")
 
 
 _DEBIAN_12 = Platform(
@@ -55,8 +76,21 @@ _DEBIAN_12 = Platform(
     squid_spool="/var/spool/squid",
     squid_packages=("squid",),
     time_services={
-        "chrony": TimeService(("chrony",), "chrony.service", "/etc/chrony/chrony.conf"),
-        "ntpsec": TimeService(("ntpsec",), "ntpsec.service", "/etc/ntpsec/ntp.conf", "/etc/default/ntpsec"),
+        "chrony": TimeService(
+            packages=("chrony",),
+            unit="chrony.service",
+            configuration="/etc/chrony/chrony.conf",
+            drift="/var/lib/chrony/chrony.drift",
+            logs="/var/log/chrony",
+        ),
+        "ntpsec": TimeService(
+            packages=("ntpsec",),
+            unit="ntpsec.service",
+            configuration="/etc/ntpsec/ntp.conf",
+            drift="/var/lib/ntpsec/ntp.drift",
+            defaults="/etc/default/ntpsec",
+            leap_seconds="/usr/share/zoneinfo/leap-seconds.list",
+        ),
     },
     rotation_packages=("logrotate",),
     mirror_packages=("drbd-utils", "psmisc"),

@@ -27,6 +27,7 @@ from declaration.timeouts import Timeouts
 from declaration.types import Many, Settings
 
 Phase = Literal[1, 2, 3]
+Engine = Literal["pacemaker", "lifekeeper"]
 
 
 def with_implied(given: Mapping[str, object]) -> Mapping[str, object]:
@@ -44,7 +45,7 @@ class Site(Settings):
     which parts are present makes the phase: one node; two nodes and a virtual IP; these and a mirror.
     """
 
-    engine: Literal["pacemaker", "lifekeeper"]
+    engine: Engine
     """What keeps the service running on one of the nodes. It cannot be changed in place: destroy first, data stays."""
 
     platform: Literal["debian-12", "debian-13"]

@@ -41,7 +41,7 @@ HOW = {
 # What fails a whole run is seen in the first few failures; the rest would only bury them. Each is told at once: a run
 # that is ended from outside has said by then why it took so long.
 ON_HOSTS = ["-v", "--tb=short", "--instafail", "--maxfail=12", "--durations=25"]
-LATE = 2
+LATE = 1.8
 """How many times its budget a stage of `make test` may take before no further test of it is begun, and it fails."""
 
 

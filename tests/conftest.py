@@ -1,7 +1,6 @@
 """What holds for all tests: of those that take turns, one of each kind at each run; some only while there is time."""
 
 import os
-import random
 import signal
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from hypothesis import strategies
 
 from tests.support import spare
-from tests.support.cuts import ALL, SEED
+from tests.support.cuts import SEED
 
 # The workers of one run draw alike.
 os.environ.setdefault("SQUID_HA_SEED", str(SEED))
@@ -20,8 +19,9 @@ TIME = pytest.StashKey[spare.Time]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How long tests marked ``spare`` are begun."""
-    parser.addoption("--spare", type=float, metavar="MINUTES", help="after these, begin no further test marked spare")
+    """How long tests marked ``spare`` are begun: `make test` says so, where also one of each kind of ``turns`` runs."""
+    told = "after these, begin no further test marked spare; and of each kind of turns run one"
+    parser.addoption("--spare", type=float, metavar="MINUTES", help=told)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,24 +42,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave one of the tests marked ``turns`` with the same word, drawn anew; all in `make test-all`, or by -k.
+    """Leave one of the tests marked ``turns`` with the same word, drawn anew, where there is not time for all.
 
     On hosts, connections that a test cuts leave things to the garbage collector, which may tell of them in any later.
     """
     for item in items:
         if not item.path.is_relative_to(UNIT):
             item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
-    if config.option.spare is not None:
-        items[:] = spare.arranged(items, SEED)
-    if ALL or config.option.keyword:
+    if config.option.spare is None:
         return
-    pools: dict[str, list[pytest.Item]] = {}
-    for item in items:
-        if mark := item.get_closest_marker("turns"):
-            pools.setdefault(mark.args[0], []).append(item)
-    draw = random.Random(SEED)
-    drawn = [draw.choice(pool) for pool in pools.values()]
-    others = [item for pool in pools.values() for item in pool if item not in drawn]
+    items[:] = spare.arranged(items, SEED)
+    others = spare.waiting(items, SEED)
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in others]
 

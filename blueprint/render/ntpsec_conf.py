@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from blueprint.platforms import TimeService
 
-def render(site: str, servers: Sequence[str], minimum_sources: int, pools: Sequence[str] = ()) -> str:
+
+def render(
+    site: str, service: TimeService, servers: Sequence[str], minimum_sources: int, pools: Sequence[str] = ()
+) -> str:
     """``tinker panic 0``: however far off a clock is, it is set; without it ntpd ends beyond 1000 s.
 
     ``tos maxclock`` and the rules of access are those of Debian's own file.
@@ -17,8 +21,8 @@ def render(site: str, servers: Sequence[str], minimum_sources: int, pools: Seque
         "tos maxclock 11",
         f"tos minsane {minimum_sources}",
         "tinker panic 0",
-        "driftfile /var/lib/ntpsec/ntp.drift",
-        "leapfile /usr/share/zoneinfo/leap-seconds.list",
+        f"driftfile {service.drift}",
+        f"leapfile {service.leap_seconds}",
         "restrict default kod nomodify nopeer noquery limited",
         "restrict 127.0.0.1",
         "restrict ::1",

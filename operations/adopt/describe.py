@@ -155,8 +155,7 @@ def _time(draft: Draft, node: NodeFacts, platform: Platform) -> None:
         draft.site["time"] |= {"pools": pools} if pools else {}
         draft.site["time"] |= {"minimum_sources": int(least[1])} if least and least[1] != "1" else {}
         return
-    clocks = {"chrony.service", "ntpsec.service", "systemd-timesyncd.service"}
-    if clocks & node.active:
+    if any(name and unit in node.active for unit, name in platform.clock_units.items()):
         draft.site["time"] = {"service": "existing"}
     else:
         draft.note(node.name, "time", "no time service runs that this program can read; the clocks are left alone")

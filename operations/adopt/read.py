@@ -16,7 +16,7 @@ from providers.host import facts
 from providers.host.systemd import parse_units, units_command
 
 _ROUTES = command("ip", "-json", "route", "show", "default", ok=None, reads=True)
-_UNITS = ("corosync.service", "pacemaker.service", "lifekeeper.service", "systemd-timesyncd.service")
+_UNITS = ("corosync.service", "pacemaker.service", "lifekeeper.service")
 
 
 def _files() -> list[str]:
@@ -28,8 +28,8 @@ def _files() -> list[str]:
 
 
 def _units() -> list[str]:
-    services = (service.unit for each in PLATFORMS.values() for service in each.time_services.values())
-    return list(dict.fromkeys([*_UNITS, *services, *(each.squid_unit for each in PLATFORMS.values())]))
+    found = (name for each in PLATFORMS.values() for name in (*each.clock_units, each.squid_unit))
+    return list(dict.fromkeys([*_UNITS, *found]))
 
 
 async def read(cluster: Cluster, reached: dict[str, tuple[str, int]]) -> list[NodeFacts]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from declaration.load import read
+from declaration.site import Engine
 from operations.cli._arguments import AsJson
 from operations.cli._console import err, out
 from operations.stacks import ensure_stack, render, stack_file, write_new
@@ -21,12 +22,13 @@ def command(
         int,
         typer.Option(min=1, max=_LAST_PHASE, help="1: one node. 2: two nodes and a virtual IP. 3: and a mirror."),
     ] = _LAST_PHASE,
+    engine: Annotated[Engine, typer.Option(help="What keeps the service running.")] = "pacemaker",
     as_json: AsJson = False,
     stack: Annotated[bool, typer.Option("--stack/--no-stack", help="Let Pulumi know the stack too.")] = True,
 ) -> None:
     """Write stacks/Pulumi.NAME.yaml, a declaration to be filled in, and initialise its stack. Asks nothing."""
     path = stack_file(name)
-    text = render("site.yaml.j2", phase=phase, stack=name)
+    text = render("site.yaml.j2", phase=phase, stack=name, engine=engine)
     read(text, "stacks/templates/site.yaml.j2")
     write_new(path, text)
     tell = err if as_json else out

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from blueprint.platforms import PLATFORMS
 from declaration.site import Site
 from declaration.time import Time
 from operations.engines import Tree, engine_of, membership_of
@@ -161,7 +162,8 @@ def _limit(site: Site) -> float:
 
 async def _clocks(cluster: Cluster, site: Site) -> Mapping[str, clocks.Reading | HostError]:
     service = site.time.service if site.time is not None else clocks.EXISTING
-    asked = (_told(clocks.read(node, service)) for node in cluster.nodes.values())
+    units = PLATFORMS[site.platform].clock_units
+    asked = (_told(clocks.read(node, service, units=units)) for node in cluster.nodes.values())
     return dict(zip(cluster.nodes, await asyncio.gather(*asked), strict=True))
 
 

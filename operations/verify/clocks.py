@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from blueprint.platforms import PLATFORMS
 from declaration.quantities import Duration
 from declaration.site import Site
 from declaration.time import Time
@@ -41,8 +42,8 @@ async def look(cluster: Cluster, site: Site) -> tuple[list[Check], Mapping[str, 
     made: list[Check] = []
     silent: dict[str, HostError] = {}
     if site.time is not None:
-        service = site.time.service
-        readings = await ask(cluster, lambda node: clocks.read(node, service))
+        service, units = site.time.service, PLATFORMS[site.platform].clock_units
+        readings = await ask(cluster, lambda node: clocks.read(node, service, units=units))
         made += [_right(name, readings, limit.seconds) for name in cluster.nodes]
         silent |= readings.silent
     if len(cluster.nodes) == _PAIR:

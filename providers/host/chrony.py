@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from providers.connection.command import Result, command
+from providers.connection.command import Command, Result, command
 from providers.host.clock import NO_SOURCE, Clock
 
 TRACKING = command("chronyc", "-c", "-n", "tracking", ok=None, timeout=20, reads=True)
@@ -18,8 +18,6 @@ SOURCES = command("chronyc", "-c", "-n", "sources", ok=None, timeout=20, reads=T
 
 ASK = (TRACKING, SOURCES)
 ASK_SOURCES = SOURCES
-STEP = command("chronyc", "makestep", ok=None)
-"""Where the clock may not be set (a container) this fails."""
 
 _STRATUM = re.compile(r"[0-9]{1,2}")
 _OFFSET = re.compile(r"[-+]?[0-9]{1,20}(\.[0-9]{1,20})?")
@@ -27,6 +25,11 @@ _FIELDS = 14
 _SOURCE_FIELDS = 10
 _NO_REFERENCE = frozenset({"", "00000000", "7F7F0101"})
 """No source at all, or the host's own clock served as one (``local``)."""
+
+
+def step(_unit: str) -> Command:
+    """Where the clock may not be set (a container) this fails."""
+    return command("chronyc", "makestep", ok=None)
 
 
 def clock(results: Sequence[Result]) -> Clock:

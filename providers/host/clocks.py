@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -41,17 +41,17 @@ class Service(Protocol):
 SERVICES: Mapping[str, Service] = {
     "chrony": cast("Service", chrony),
     "ntpsec": cast("Service", ntpsec),
-    "systemd-timesyncd": cast("Service", timesyncd),
+    timesyncd.NAME: cast("Service", timesyncd),
 }
 UNITS: Mapping[str, str] = {
     "chrony.service": "chrony",
     "ntpsec.service": "ntpsec",
-    "systemd-timesyncd.service": "systemd-timesyncd",
+    timesyncd.UNIT: timesyncd.NAME,
     "openntpd.service": "",
 }
-"""Units that keep a clock, all of Debian's; those without a service's name cannot be read."""
-STEPS: Mapping[str, Command] = {"chrony": chrony.STEP, "ntpsec": ntpsec.STEP}
-"""What sets a clock at once that is too far off."""
+"""Units that keep a clock where a state names none, Debian's; those without a service's name cannot be read."""
+STEPS: Mapping[str, Callable[[str], Command]] = {"chrony": chrony.step, "ntpsec": ntpsec.step}
+"""What sets a clock at once that is too far off, by the service's unit."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +66,21 @@ class Reading:
         return f"{self.service}: {self.clock}" if self.service else str(self.clock)
 
 
-async def read(node: Node, service: str, ours: Collection[str] = ()) -> Reading:
+async def read(node: Node, service: str, ours: Collection[str] = (), *, units: Mapping[str, str] = UNITS) -> Reading:
     """The clock of a node by ``service``, or by whichever runs; ``ours`` are units that are no rivals.
+
+    ``units`` are those that keep a clock there, as in `UNITS`.
 
     One round trip, two where the service has to be found out first. A service that does not answer, or none at all, is
     the clock's problem, not an error.
     """
-    look = units_command(list(UNITS))
+    look = units_command(list(units))
     if service == EXISTING:
-        found = parse_units((await node.run(look)).stdout, list(UNITS))
-        return await _existing(node, found)
+        found = parse_units((await node.run(look)).stdout, list(units))
+        return await _existing(node, found, units)
     asked = SERVICES[service]
     first, *rest = await node.batch([look, *asked.ASK])
-    found = parse_units(first.stdout, list(UNITS))
+    found = parse_units(first.stdout, list(units))
     besides = tuple(name for name, unit in found.items() if name not in ours and _keeps(unit))
     return Reading(asked.clock(rest), service, besides)
 
@@ -91,9 +93,9 @@ async def read_sources(node: Node, service: str) -> list[str]:
     return SERVICES[service].parse_sources(result.stdout, result.exit_code)
 
 
-async def _existing(node: Node, found: Mapping[str, UnitFound]) -> Reading:
+async def _existing(node: Node, found: Mapping[str, UnitFound], units: Mapping[str, str]) -> Reading:
     running = [name for name, unit in found.items() if unit.exists and unit.state == "active"]
-    known = next((UNITS[name] for name in running if UNITS[name]), "")
+    known = next((units[name] for name in running if units[name]), "")
     if known:
         return Reading(SERVICES[known].clock(await node.batch(SERVICES[known].ASK)), known)
     text = f"{running[0]} runs, whose clock cannot be read" if running else "no time service runs"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from providers.connection.command import Result, command
+from providers.connection.command import Command, Result, command
 from providers.host.clock import NO_SOURCE, Clock
 
 PEERS = command("ntpq", "-pnw", ok=None, timeout=30, reads=True)
@@ -17,9 +17,6 @@ VARIABLES = command("ntpq", "-c", "rv", ok=None, timeout=30, reads=True)
 
 ASK = (VARIABLES, PEERS)
 ASK_SOURCES = PEERS
-STEP = command("systemctl", "restart", "ntpsec.service", ok=None, timeout=90)
-"""ntpd sets the clock at once only at its start (``-g``); where it may not (a container) it goes on."""
-
 _FIELDS = 9
 _VARIABLE = re.compile(r'\b([a-z_]+)=("[^"]*"|[^,\s]*)')
 _UNSYNCHRONISED = "11"
@@ -47,6 +44,11 @@ class Peer:
     stratum: int
     reach: str
     offset: float
+
+
+def step(unit: str) -> Command:
+    """ntpd sets the clock at once only at its start (``-g``); where it may not (a container) it goes on."""
+    return command("systemctl", "restart", unit, ok=None, timeout=90)
 
 
 def clock(results: Sequence[Result]) -> Clock:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
 
 from providers.connection.cluster import Cluster, Node
+from providers.connection.command import Command
 from providers.connection.errors import NotVerified
 from providers.contract import Absent, Observed, Present, State
 from providers.host import clocks
@@ -39,13 +41,26 @@ class NodeTime(State):
 class Wanted(State):
     """``max_offset`` in seconds as text (``0.5``); ``wait`` seconds that converge waits for synchronisation.
 
-    With the service ``existing`` no settings are wanted, and whichever service runs is asked.
+    With the service ``existing`` no settings are wanted, and whichever service runs is asked. ``clock_units`` are the
+    platform's as in `clocks.UNITS`, None for these: all states meant them before there was a second platform.
     """
 
     nodes: dict[str, NodeTime]
     max_offset: str
     wait: str = "180"
     service: Service = "chrony"
+    clock_units: dict[str, str] | None = None
+
+    @property
+    def keepers(self) -> Mapping[str, str]:
+        """Every unit that keeps a clock on these nodes → its service."""
+        return self.clock_units or clocks.UNITS
+
+    @property
+    def step(self) -> Command | None:
+        """What sets a clock at once; None for a service that is left alone."""
+        unit = next((unit for unit, service in self.keepers.items() if service == self.service), "")
+        return clocks.STEPS[self.service](unit) if unit else None
 
 
 async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
@@ -67,12 +82,11 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     """
 
     async def settle(node: Node) -> None:
-        settings = wanted.nodes[node.name].settings
         if wanted.service == EXISTING:
             await prune_settings(cluster, node, NodeSettings())
         else:
             known = observed.values.nodes.get(node.name) if isinstance(observed, Present) else None
-            await _settle(cluster, node, settings, known or await _observe(node, wanted))
+            await _settle(cluster, node, wanted, known or await _observe(node, wanted))
         await wait_synchronised(cluster, node, wanted)
 
     await cluster.each(settle, list(wanted.nodes))
@@ -92,7 +106,7 @@ async def wait_synchronised(cluster: Cluster, node: Node, wanted: Wanted) -> Non
     """
     stepped = False
     max_offset, limit = float(wanted.max_offset), float(wanted.wait)
-    step = clocks.STEPS.get(wanted.service)
+    step = wanted.step
 
     async def ask() -> Reading:
         nonlocal stepped
@@ -124,12 +138,13 @@ async def wait_synchronised(cluster: Cluster, node: Node, wanted: Wanted) -> Non
     )
 
 
-async def _settle(cluster: Cluster, node: Node, settings: NodeSettings, found: NodeTime) -> None:
+async def _settle(cluster: Cluster, node: Node, wanted: Wanted, found: NodeTime) -> None:
+    settings = wanted.nodes[node.name].settings
     off = {name: UnitState(enabled="disabled", active="inactive") for name in found.besides}
     # One step with the node's own settings: what is pending of an earlier run is for all of them.
     every = settings.model_copy(update={"units": {**off, **settings.units}})
     await converge_settings(cluster, node, every, await read_settings(node, every) if off else found.settings)
-    rivals = {name: UnitState() for name in clocks.UNITS}
+    rivals = {name: UnitState() for name in wanted.keepers}
     await prune_settings(cluster, node, settings.model_copy(update={"units": {**rivals, **settings.units}}))
 
 
@@ -139,7 +154,8 @@ async def _observe(node: Node, wanted: Wanted) -> NodeTime:
 
 
 async def _read(node: Node, wanted: Wanted) -> Reading:
-    return await clocks.read(node, wanted.service, wanted.nodes[node.name].settings.units)
+    ours = wanted.nodes[node.name].settings.units
+    return await clocks.read(node, wanted.service, ours, units=wanted.keepers)
 
 
 def _observed(settings: NodeSettings, reading: Reading, wanted: Wanted) -> NodeTime:

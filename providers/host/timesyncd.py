@@ -13,6 +13,9 @@ from collections.abc import Sequence
 from providers.connection.command import Result, script
 from providers.host.clock import NO_SOURCE, Clock
 
+NAME = "systemd-timesyncd"
+UNIT = f"{NAME}.service"
+
 _ASK = """
 systemctl --quiet is-active systemd-timesyncd.service || exit 3
 LC_ALL=C timedatectl timesync-status || exit

@@ -49,7 +49,10 @@ dd if=/dev/zero of="$1" bs=65536 count="$(($2 / 65536))" conv=fsync,notrunc stat
 
 
 class Wanted(State):
-    """Timeouts in whole seconds as text; ``device`` by-id; the device is written only when blank or ours (sbd(8))."""
+    """Timeouts in whole seconds as text; ``device`` by-id; the device is written only when blank or ours (sbd(8)).
+
+    Each node's settings have one file, the one that SBD's unit reads.
+    """
 
     device: str
     watchdog_timeout: str | None
@@ -166,7 +169,8 @@ async def _running_on(cluster: Cluster, unit: str = "corosync.service") -> list[
 
 
 async def _require_watchdog(node: Node, settings: NodeSettings) -> None:
-    device = sbd_conf.watchdog(settings.files[sbd_conf.PATH].content or "")
+    (defaults,) = settings.files.values()
+    device = sbd_conf.watchdog(defaults.content or "")
     result = await node.run(command("test", "-c", device, ok={0, 1}, reads=True))
     if result.exit_code != 0:
         raise Refused(

@@ -1,10 +1,8 @@
-"""/etc/default/sbd as data."""
+"""The file that SBD's unit reads, as data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-PATH = "/etc/default/sbd"
 
 
 @dataclass(frozen=True)

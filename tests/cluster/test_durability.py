@@ -1,4 +1,7 @@
-"""What a crash costs of the log, by power cuts under load; and how the log's durability is changed under a service."""
+"""What a crash costs of the log, by power cuts under load; and how the log's durability is changed under a service.
+
+By itself one cut of a setting; in `make test-all` (SQUID_HA_ALL_CUTS=1) several, each at another moment.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +17,18 @@ from lab import load
 from operations.switchover import move
 from tests.cluster import lab_site
 from tests.cluster.lab_stack import LabStack
+from tests.support.cuts import ALL
 from tests.support.stack import DRIFT
 
 if TYPE_CHECKING:
     from tests.cluster.conftest import Machines
 
-pytestmark = pytest.mark.long
-
 PROCESS = "systemctl show -P MainPID -P ExecMainStartTimestampMonotonic squid"
 OPTIONS = "findmnt --noheadings --output OPTIONS /mnt/mirror"
-CUTS = 3
+CUTS = 3 if ALL else 1
 
 
+@pytest.mark.turns("a disk or a power cut")
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("setting", [Setting("ext3", "1s"), Setting("ext3", "sync")], ids=lambda setting: setting.name)
 def test_a_power_cut_costs_no_more_than_is_stated(
@@ -47,6 +50,7 @@ def mounted(machines: Machines, node: str) -> set[str]:
     return set(asyncio.run(machines.sudo(node, OPTIONS)).strip().split(","))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_sync_comes_and_goes_under_a_running_squid_and_moves_with_the_service(deployed_pair: Machines) -> None:
     hosts, stack = lab_site.reach(), LabStack()
@@ -79,6 +83,7 @@ def test_sync_comes_and_goes_under_a_running_squid_and_moves_with_the_service(de
     assert asyncio.run(deployed_pair.sudo(there, PROCESS)) == before
 
 
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_with_drop_a_full_mirror_degrades_the_proxy_and_stops_nothing(deployed_pair: Machines) -> None:
     hosts, stack = lab_site.reach(), LabStack()

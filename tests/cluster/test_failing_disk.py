@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from operations.site import Hosts
     from tests.cluster.conftest import Machines
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.turns("a disk or a power cut"), pytest.mark.timeout(3600)]
 
 BOOT = "cat /proc/sys/kernel/random/boot_id"
 DISK = "drbdsetup events2 --now squid-ha | grep -o ' disk:[A-Za-z]*' | head -1"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from blueprint.platforms import PLATFORMS
 from lab.manifest import differences
 from providers.connection.errors import Refused
 from providers.connection.loop import run_sync
@@ -31,7 +32,7 @@ DEVICE = "/dev/disk/by-id/virtio-sbd"
 def _sbd() -> sbd.Wanted:
     text = sbd_conf.render(sbd_conf.SbdConf(DEVICE, "/dev/watchdog", 10, delay_start=False))
     settings = NodeSettings(
-        files={sbd_conf.PATH: FileState(content=text, mode="0644", owner="root:root")},
+        files={PLATFORMS["debian-12"].sbd_defaults: FileState(content=text, mode="0644", owner="root:root")},
         units={"sbd.service": UnitState(enabled="enabled")},
     )
     return sbd.Wanted(device=DEVICE, watchdog_timeout="10", message_timeout="20", nodes=dict.fromkeys(NODES, settings))

@@ -7,21 +7,18 @@ command that takes it away. All else is as on nodes that nobody touched.
 from __future__ import annotations
 
 import asyncio
-import re
 
 import pytest
 
 from lab import lifekeeper
 from tests.support.chains import chain
 from tests.support.cuts import ALL, SEED
-from tests.support.lifekeeper_lists import differing, lists
+from tests.support.lifekeeper_lists import PRODUCT, differing, lists
 from tests.support.sites import on_lifekeeper
 from tests.support.stack import Stack
 from tests.support.things import Site, difference, site
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(6 * 3600 if ALL else 1800)]
-
-PRODUCT = re.compile(r"/opt/LifeKeeper|lifekeeper|/etc/default/LifeKeeper", re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from blueprint.platforms import PLATFORMS
 from blueprint.render import chrony_conf, ntpsec_conf
 from providers.contract import Absent
 from providers.host import packages, time
@@ -10,6 +11,7 @@ from tests.support.things import OWNER, HostError, Site, site
 
 pytestmark = pytest.mark.spare
 
+SERVICES = PLATFORMS["debian-12"].time_services
 CONF = "/etc/chrony/chrony.conf"
 NODES = ("qsp-a", "qsp-b")
 PACKAGES = packages.Wanted(
@@ -21,7 +23,7 @@ NO_ANSWER = r"qsp-.: the clock is not synchronised .* 6 s: no source is selected
 def wanted(
     *servers: str, pools: tuple[str, ...] = (), least: int = 1, wait: str = "120", max_offset: str = "0.5"
 ) -> time.Wanted:
-    text = chrony_conf.render(OWNER, servers, least, pools)
+    text = chrony_conf.render(OWNER, SERVICES["chrony"], servers, least, pools)
     settings = NodeSettings(
         files={CONF: FileState(content=text, mode="0644", owner="root:root")},
         units={"chrony.service": UnitState(enabled="enabled", active="active", restart_on=[CONF])},
@@ -32,7 +34,7 @@ def wanted(
 
 def ntpsec(*servers: str, least: int = 1, wait: str = "120") -> time.Wanted:
     texts = {
-        "/etc/ntpsec/ntp.conf": ntpsec_conf.render(OWNER, servers, least),
+        "/etc/ntpsec/ntp.conf": ntpsec_conf.render(OWNER, SERVICES["ntpsec"], servers, least),
         "/etc/default/ntpsec": ntpsec_conf.defaults(OWNER),
     }
     settings = NodeSettings(

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.support.things import Site, difference
+
+PRODUCT = re.compile(r"/opt/LifeKeeper|lifekeeper|/etc/default/LifeKeeper", re.IGNORECASE)
+"""Lines of a node's manifest that are of the product itself, which a destroy leaves installed."""
 
 _LISTS = """
 for list in dep_list eqv_list net_list; do echo "$list"; /opt/LifeKeeper/bin/$list -f: | sort; done

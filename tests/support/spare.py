@@ -1,5 +1,7 @@
 """Tests that `make test` runs as long as it has time: in an order drawn anew, none begun after a given minute.
 
+And those of which it runs one of each kind, because together they take hours.
+
 `make test` has a time that it promises to end in, on slow machines too; what does not fit in comes another time, and
 each run says what it left out. `make test-all`, and a run without ``--spare``, leave out nothing.
 """
@@ -30,6 +32,17 @@ def arranged(items: Sequence[pytest.Item], seed: int) -> list[pytest.Item]:
     random.Random(seed).shuffle(units)
     place = {name: index for index, name in enumerate(units)}
     return always + sorted((item for item in items if unit(item) is not None), key=lambda item: place[unit(item) or ""])
+
+
+def waiting(items: Sequence[pytest.Item], seed: int) -> list[pytest.Item]:
+    """Those marked ``turns`` whose turn it is not: of each kind the seed draws one that runs."""
+    kinds: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if mark := item.get_closest_marker("turns"):
+            kinds.setdefault(mark.args[0], []).append(item)
+    draw = random.Random(seed)
+    drawn = [draw.choice(kind) for kind in kinds.values()]
+    return [item for kind in kinds.values() for item in kind if item not in drawn]
 
 
 class Time:

@@ -19,7 +19,7 @@ FILES = {
 
 @pytest.fixture
 def collected(pytester: pytest.Pytester) -> list[pytest.Item]:
-    pytester.makeini("[pytest]\nmarkers = spare\nasyncio_default_fixture_loop_scope = function\n")
+    pytester.makeini("[pytest]\nmarkers =\n  spare\n  turns\nasyncio_default_fixture_loop_scope = function\n")
     paths = []
     for name, text in FILES.items():
         path = pytester.path / name
@@ -37,6 +37,26 @@ def test_what_always_runs_comes_first_and_the_rest_in_an_order_that_is_drawn(col
     kept_together = [[name.partition("[")[0] for name in each[3:]] for each in names]
     for each in kept_together:
         assert abs(each.index("test_file.py::test_one") - each.index("test_file.py::test_two")) == 1
+
+
+TURNS = """
+import pytest
+def test_always(): pass
+@pytest.mark.turns("cuts")
+def test_cut(): pass
+@pytest.mark.turns("disks")
+@pytest.mark.parametrize("disk", ["frozen", "failing", "full"])
+def test_disk(disk): pass
+"""
+
+
+def test_of_each_kind_one_takes_its_turn_and_all_do_in_time(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nmarkers =\n  turns\nasyncio_default_fixture_loop_scope = function\n")
+    items = pytester.inline_genitems(pytester.makepyfile(test_turns=TURNS), "-p", "no:cacheprovider")[0]
+    runs = [{item.name for item in items} - {item.name for item in spare.waiting(items, seed)} for seed in range(40)]
+    disks = {"test_disk[frozen]", "test_disk[failing]", "test_disk[full]"}
+    assert all({"test_always", "test_cut"} < names and len(names & disks) == 1 for names in runs)
+    assert set().union(*runs) == {"test_always", "test_cut", *disks}
 
 
 def test_what_has_begun_goes_on_and_nothing_else_begins(monkeypatch: pytest.MonkeyPatch) -> None:

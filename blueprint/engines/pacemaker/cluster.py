@@ -5,6 +5,7 @@ from __future__ import annotations
 from blueprint import names
 from blueprint.nodes import present
 from blueprint.parts import ENGINE
+from blueprint.platforms import PLATFORMS
 from blueprint.thing import Thing
 from declaration.engines.pacemaker import Pacemaker, Sbd
 from declaration.site import Site
@@ -13,7 +14,6 @@ from providers.pacemaker import corosync_conf, member, membership, options, sbd,
 from providers.pacemaker.model import Operation, Primitive, keyed
 
 _COROSYNC = "/etc/corosync/corosync.conf"
-_SBD = "/etc/default/sbd"
 
 
 def sbd_of(site: Site) -> Sbd | None:
@@ -46,7 +46,7 @@ def _sbd(site: Site, device: Sbd) -> Thing:
     watchdog, message = round(device.watchdog_timeout.seconds), round(device.message_timeout.seconds)
     settings = NodeSettings(
         files={
-            _SBD: FileState(
+            PLATFORMS[site.platform].sbd_defaults: FileState(
                 content=sbd_conf.render(sbd_conf.SbdConf(device.device, device.watchdog, watchdog)),
                 mode="0644",
                 owner="root:root",

@@ -13,16 +13,18 @@ from typing import Any
 
 from blueprint import paths
 from blueprint.engines.pacemaker import tree
+from blueprint.platforms import PLATFORMS
 from operations.adopt.engines import pacemaker_fencing, pacemaker_mirror
 from operations.adopt.engines.pacemaker_members import OWN, Members, as_found, members_of, refuse_untied
 from operations.adopt.model import Draft, NodeFacts
 from providers.connection.command import Command, command, script
-from providers.pacemaker import corosync_conf, sbd_conf
+from providers.pacemaker import corosync_conf
 from providers.pacemaker.cib import PROPERTIES, Cib
 from providers.pacemaker.model import Primitive
 from providers.storage.found import DIGESTS
 
-FILES: Sequence[str] = (corosync_conf.PATH, sbd_conf.PATH, paths.MIRROR_CONFIGURATION)
+_SBD_DEFAULTS = tuple(dict.fromkeys(each.sbd_defaults for each in PLATFORMS.values()))
+FILES: Sequence[str] = (corosync_conf.PATH, *_SBD_DEFAULTS, paths.MIRROR_CONFIGURATION)
 _LABEL = 'blkid -o value -s LABEL -- "$1"; blkid -o value -s TYPE -- "$1"'
 # The secret stays on the node.
 _DUMP = r"""
@@ -39,7 +41,8 @@ COMMANDS: Mapping[str, Command] = {
     "dump": script(_DUMP, reads=True, label="drbdadm dump"),
     "volume": script(_LABEL, paths.MIRROR_VOLUME, ok=None, reads=True, label=f"blkid {paths.MIRROR_VOLUME}"),
     "sbd": script(
-        '[ -r /etc/default/sbd ] && . /etc/default/sbd; [ -n "$SBD_DEVICE" ] && sbd -d "$SBD_DEVICE" dump',
+        'for file; do [ ! -r "$file" ] || . "$file"; done; [ -n "$SBD_DEVICE" ] && sbd -d "$SBD_DEVICE" dump',
+        *_SBD_DEFAULTS,
         ok=None,
         reads=True,
         label="sbd dump",

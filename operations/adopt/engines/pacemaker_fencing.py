@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from blueprint.platforms import PLATFORMS
 from operations.adopt.model import Draft, NodeFacts
 from providers.host.digest import AS_FOUND
 from providers.pacemaker import definition, sbd, sbd_conf
@@ -51,13 +52,18 @@ def _disks(told: NodeFacts, device: Primitive) -> Sequence[str]:
 
 
 def _settings(told: NodeFacts) -> dict[str, str]:
-    return dict(re.findall(r"^([A-Z_]+)=(.*)$", told.files.get(sbd_conf.PATH, ""), re.MULTILINE))
+    return dict(re.findall(r"^([A-Z_]+)=(.*)$", _defaults(told), re.MULTILINE))
+
+
+def _defaults(told: NodeFacts) -> str:
+    """The file that SBD's unit reads there, '' if there is none."""
+    return told.files.get(PLATFORMS[told.platform].sbd_defaults, "")
 
 
 def _sbd(told: NodeFacts, disk: str) -> dict[str, Any]:
     header = dict(re.findall(r"^Timeout \((\w+)\)\s*:\s*(\d+)", told.said("sbd"), re.MULTILINE))
     made: dict[str, Any] = {"device": disk}
-    watchdog = sbd_conf.watchdog(told.files.get(sbd_conf.PATH, ""))
+    watchdog = sbd_conf.watchdog(_defaults(told))
     made |= {"watchdog": watchdog} if watchdog else {}
     made |= {"watchdog_timeout": f"{header['watchdog']}s"} if "watchdog" in header else {}
     made |= {"message_timeout": f"{header['msgwait']}s"} if "msgwait" in header else {}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
+from blueprint.platforms import PLATFORMS
 from declaration.nodes import Node
 from declaration.site import Site
 from operations.doctor.model import Asked, Finding
 from providers.connection.command import Command, Result, script
-from providers.host.clocks import EXISTING, UNITS
+from providers.host.clocks import EXISTING
 from providers.host.systemd import parse_units, units_command
 
 NAME = "clock"
@@ -23,7 +24,7 @@ def commands(site: Site, node: Node) -> Sequence[Command]:  # noqa: ARG001
     """What the clock says; this machine's own time goes along, so that the two are compared where they meet."""
     return [
         script('echo "$1 $(date +%s.%N)"', f"{time.time():.3f}", reads=True, label="read the clock"),
-        units_command(list(UNITS)),
+        units_command(list(PLATFORMS[site.platform].clock_units)),
     ]
 
 
@@ -68,9 +69,10 @@ def _between(asked: Asked, other: str, apart: float) -> Finding:
 
 def _services(asked: Asked) -> Iterator[Finding]:
     wanted = asked.site.time.service if asked.site.time else None
-    units = parse_units(asked.out[1], list(UNITS)) if asked.results[1].exit_code == 0 else {}
+    keeps = PLATFORMS[asked.site.platform].clock_units
+    units = parse_units(asked.out[1], list(keeps)) if asked.results[1].exit_code == 0 else {}
     running = [name for name, unit in units.items() if unit.exists and unit.state == "active"]
-    if wanted == EXISTING and not any(UNITS[name] for name in running):
+    if wanted == EXISTING and not any(keeps[name] for name in running):
         yield asked.problem(
             NAME,
             "`time.service: existing`, but no time service that can be read runs there",
@@ -78,6 +80,6 @@ def _services(asked: Asked) -> Iterator[Finding]:
         )
     if wanted in (None, EXISTING):
         return
-    others = [name for name in running if UNITS[name] != wanted]
+    others = [name for name in running if keeps[name] != wanted]
     if others:
         yield asked.note(NAME, f"{', '.join(others)} keeps the clock too; `up` switches it off and brings {wanted}")

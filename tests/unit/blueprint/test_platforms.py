@@ -17,7 +17,7 @@ from blueprint.site import things
 from declaration.load import read
 from declaration.site import Site
 from providers import wire
-from providers.host import alert, node
+from providers.host import alert, clocks, node
 from providers.squid import agent
 from tests.support.sites import lab_settings
 from tests.unit.declaration.conftest import SITES
@@ -26,6 +26,15 @@ DEBIAN = PLATFORMS["debian-12"]
 UPSTREAMS = {"corosync.service", "pacemaker.service", "sbd.service"}
 """Units that Corosync, Pacemaker and SBD name themselves and that the engine knows by these names; the table has them
 only among those to be kept quiet while packages are installed."""
+EVERYWHERE = UPSTREAMS | {
+    "systemd-timesyncd.service", "local-fs.target", "multi-user.target", "network-pre.target", "shutdown.target",
+    "sysinit.target", "timers.target", "/etc/systemd/system", "/etc/corosync/corosync.conf", "/usr/lib/drbd",
+    "/bin/bash", "/bin/sh", "/usr/sbin", "/var/tmp/krb5_",
+}  # fmt: skip
+"""What systemd, Corosync, DRBD, logrotate, nftables, Kerberos and the file system hierarchy (FHS) name themselves."""
+OURS = re.compile(r"(^|[/.])squid-ha([-./]|$)")
+PATH = re.compile(r"(?<![\w.:/}$*-])/(?:etc|usr|var|lib|opt|s?bin)/[\w.@/-]*\w")
+UNIT = re.compile(r"(?<![\w@./-])[\w@.-]+\.(?:service|timer|path|socket|target|mount)\b")
 OWNERS = {"squid_user", "squid_group"}
 PACKAGES = re.compile(r"(.*_)?packages")
 
@@ -108,6 +117,20 @@ def left(site: Site) -> set[str]:
     }
 
 
+def strange(site: Site) -> set[str]:
+    """Paths of the system and units in the inputs of a site's things that neither the invented platform has, nor this
+    program made, nor every platform has: names that somebody wrote down outside of the table."""
+    return {
+        f"{thing.name}: {name}"
+        for thing in things(site, "squid-ha/test")
+        for text in texts(wire.encode(thing.inputs))
+        for name in [*PATH.findall(text), *UNIT.findall(text)]
+        if "other-" not in name
+        and not OURS.search(name)
+        and not any(name == each or name.startswith(f"{each}/") for each in EVERYWHERE)
+    }
+
+
 def site(**changes: object) -> dict[str, Any]:
     """The site of phase 3 with all that has to do with files of the distribution."""
     raw = copy.deepcopy(SITES[3])
@@ -154,6 +177,19 @@ def test_no_name_of_debian_is_left_in_the_things_of_another_platform(declared: s
     assert left(read(copy.deepcopy(DECLARED[declared]), declared)) == set()
 
 
+@pytest.mark.parametrize("declared", DECLARED)
+def test_no_path_and_no_unit_of_a_site_stands_outside_of_the_table(declared: str, elsewhere: Platform) -> None:
+    assert strange(read(copy.deepcopy(DECLARED[declared]), declared)) == set()
+
+
+def test_a_name_that_stands_outside_of_the_table_is_found() -> None:
+    """Debian's own names are such ones, where the invented platform's are looked for."""
+    assert {
+        "sbd: /etc/default/sbd", "time: /var/lib/chrony/chrony.drift", "time: /var/log/chrony", "time: chrony.service",
+        "firewall: nftables.service",
+    } <= strange(read(copy.deepcopy(DECLARED["chrony"]), "chrony"))  # fmt: skip
+
+
 def test_all_names_of_a_site_come_from_the_table(elsewhere: Platform) -> None:
     """So that none is left out above because it is never used: each is in the things of one of these sites."""
     inputs = [
@@ -174,6 +210,7 @@ def test_debians_names_are_found_where_they_are(declared: str) -> None:
 
 def test_what_states_of_debian_leave_unsaid_is_what_stands_in_the_table() -> None:
     for platform in PLATFORMS.values():
+        assert platform.clock_units == clocks.UNITS
         assert platform.squid_configuration == node.SQUID_CONFIGURATION == agent.CONFIGURATION
         assert platform.squid_unit == agent.UNIT
         assert {name: each.unit for name, each in platform.time_services.items()} == alert.TIME_UNITS

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from blueprint import proxy
+from blueprint.platforms import PLATFORMS
 from blueprint.render import chrony_conf, ntpsec_conf
 from blueprint.site import things
 from declaration.addresses import Host
@@ -219,6 +220,8 @@ def test_a_file_name_is_one_plain_word(text):
 @given(st.lists(st.text("ab.-:1%/ \n#", max_size=8), max_size=3), st.integers(1, 16))
 def test_a_time_source_is_one_line_of_its_own(texts, least):
     servers = [text for text in texts if taken(TypeAdapter(Host), text)]
-    for text in (chrony_conf.render(OWNER, servers, least), ntpsec_conf.render(OWNER, servers, least)):
+    known = PLATFORMS["debian-12"].time_services
+    for name, render in (("chrony", chrony_conf.render), ("ntpsec", ntpsec_conf.render)):
+        text = render(OWNER, known[name], servers, least)
         lines = [line.split() for line in text.splitlines() if line.startswith("server")]
         assert lines == [["server", server, "iburst"] for server in servers]

@@ -1,6 +1,7 @@
 """What must be accepted, and what it turns into."""
 
 import copy
+from itertools import takewhile
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,25 @@ def test_the_lab_is_a_site_of_phase_3():
 @pytest.mark.parametrize("phase", [1, 2, 3])
 def test_what_init_writes_is_valid_and_of_its_phase(phase):
     assert read(render("site.yaml.j2", phase=phase, stack="x"), "x").phase == phase
+
+
+@pytest.mark.parametrize("phase", [1, 2, 3])
+def test_what_init_writes_for_lifekeeper_is_the_same_site_with_that_engine(phase):
+    """Each setting of its section is one when it is uncommented, below those that are there."""
+    text = render("site.yaml.j2", phase=phase, stack="x", engine="lifekeeper")
+    site, other = read(text, "x"), read(render("site.yaml.j2", phase=phase, stack="x"), "x")
+    assert (site.engine, site.phase, site.pacemaker) == ("lifekeeper", phase, None)
+    only = {"engine", "pacemaker", "lifekeeper"}
+    assert site.model_dump(exclude=only) == other.model_dump(exclude=only)
+    assert (site.lifekeeper is None) == (phase == 1)
+    below = text.partition("\n    lifekeeper:\n")[2].splitlines()
+    section = takewhile(lambda line: line.startswith(("    #   ", "      ")), below)
+    commented = [line for line in section if line[8:].partition(":")[0].isidentifier() and line[4] == "#"]
+    assert len(commented) >= (0 if phase == 1 else 8)
+    for line in commented:
+        shown = read(text.replace(line, f"      {line[8:]}", 1), "x").lifekeeper
+        assert shown is not None
+        assert line[8:].partition(":")[0] in shown.model_fields_set
 
 
 @pytest.mark.parametrize("phase", [1, 2, 3])

@@ -1,6 +1,7 @@
 """Clocks as the services tell of them, from what real ones said; and which services keep a clock."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blueprint.hosts import things
+from blueprint.platforms import PLATFORMS
 from declaration.errors import DeclarationError
 from declaration.load import read as read_site
 from providers.connection.command import Command, Result
@@ -298,6 +300,24 @@ async def test_a_clock_that_is_off_is_set_once_and_waited_for_with_lines_of_prog
     told = await waited(monkeypatch, node, "60", service=service, servers=["192.0.2.1"])
     assert told == ["proxy-a: setting the clock by -3.000 s", STILL_OFF, STILL_OFF]
     assert [str(each) for each in node.written] == [command]
+
+
+async def test_on_another_platform_its_own_units_are_looked_at_and_set(monkeypatch):
+    debian = PLATFORMS["debian-12"]
+    ntpd = replace(debian.time_services["ntpsec"], unit="ntpd.service")
+    monkeypatch.setitem(
+        PLATFORMS, "debian-12",
+        replace(debian, time_services={**debian.time_services, "ntpsec": ntpd}, other_clock_units=("phc2sys.service",)),
+    )  # fmt: skip
+    wanted = thing("time", service="ntpsec", servers=["192.0.2.1"])
+    assert str(wanted.step) == "systemctl restart ntpd.service"
+    assert wanted.keepers == {
+        "chrony.service": "chrony", "ntpd.service": "ntpsec", "systemd-timesyncd.service": "systemd-timesyncd",
+        "phc2sys.service": "",
+    }  # fmt: skip
+    node = FakeNode("proxy-a", lambda command: "\n".join([_block("active")] * 4) if "show" in str(command) else "")
+    reading = await clocks.read(node, "ntpsec", ["ntpd.service"], units=wanted.keepers)
+    assert reading.besides == ("chrony.service", "systemd-timesyncd.service", "phc2sys.service")
 
 
 async def test_a_clock_that_stays_off_is_told_with_its_sources_and_not_set_a_second_time(monkeypatch):

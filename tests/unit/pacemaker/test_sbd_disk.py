@@ -51,7 +51,7 @@ class Disks:
 
 def wanted(device: str) -> sbd.Wanted:
     text = sbd_conf.render(sbd_conf.SbdConf(device, "/dev/watchdog", 10, delay_start=False))
-    settings = NodeSettings(files={sbd_conf.PATH: FileState(content=text)})
+    settings = NodeSettings(files={"/etc/default/sbd": FileState(content=text)})
     return sbd.Wanted(device=device, watchdog_timeout="10", message_timeout="20", nodes={"a": settings, "b": settings})
 
 

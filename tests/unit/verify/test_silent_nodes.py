@@ -163,7 +163,7 @@ async def test_the_same_silence_is_told_once(pair: Pair) -> None:
 async def test_a_clock_that_could_not_be_asked_fails_by_its_node_beside_those_that_could(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def read(node: FakeNode, _service: str) -> services.Reading:
+    async def read(node: FakeNode, _service: str, **_more: object) -> services.Reading:
         if node.name == "qsp-b":
             raise TimedOut("`chronyc` did not finish within 60 s", node="qsp-b", remedy="look there")
         return services.Reading(Clock(source="192.0.2.1", stratum=3, offset=0.0), "chrony")

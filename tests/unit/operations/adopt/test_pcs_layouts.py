@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from blueprint.platforms import PLATFORMS
 from blueprint.site import things
 from declaration.load import read
 from operations.adopt import site as adoption
@@ -16,7 +17,6 @@ from operations.adopt.describe import describe
 from operations.adopt.model import Draft, NodeFacts
 from providers.connection.errors import Refused
 from providers.connection.fake import FakeNode, fake_cluster
-from providers.pacemaker.sbd_conf import PATH as SBD
 from tests.support import pcs_pair
 from tests.support.pcs_pair import altered, primitive
 from tests.unit.lifekeeper.fake import Pair
@@ -30,6 +30,7 @@ SQUID_CONF = "/etc/squid/squid.conf"
 GROUP_END = "</group>"
 VIP_BEGIN = '<primitive class="ocf" id="vip"'
 FENCED = ('name="stonith-enabled" value="false"', 'name="stonith-enabled" value="true"')
+SBD = PLATFORMS["debian-12"].sbd_defaults
 SHARED = "/dev/disk/by-id/virtio-shared"
 
 
