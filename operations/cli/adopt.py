@@ -15,6 +15,8 @@ from operations.stacks import Misused, ensure_stack, stack_file
 
 _NODE = re.compile(r"([A-Za-z0-9.-]+)=(?:([a-z_][a-z0-9_-]*)@)?(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+)(?::([0-9]+))?")
 _MOST = 2
+SUDO_PASSWORD = "sudo-password"  # noqa: S105 a name
+"""The secret by which the written file names the password for sudo."""
 
 
 def parse_nodes(text: str) -> dict[str, tuple[str, str, int]]:
@@ -45,6 +47,9 @@ def command(  # noqa: PLR0917 each is an option
     known_hosts: Annotated[str, typer.Option(help="File with the host keys; without it ~/.ssh/known_hosts.")] = "",
     proxy_jump: Annotated[str, typer.Option(help="Host to go through.")] = "",
     proxy_command: Annotated[str, typer.Option(help="Command that carries the connection; %n is the node.")] = "",
+    ask_sudo_password: Annotated[
+        bool, typer.Option("--ask-sudo-password", help="Ask for the password that sudo asks for on the nodes.")
+    ] = False,
     engine: Annotated[
         str, typer.Option(help="The engine, if it shall not be found out.", autocompletion=_engines)
     ] = "",
@@ -71,7 +76,9 @@ def command(  # noqa: PLR0917 each is an option
     ssh: dict[str, Any] = {"user": user, **({"port": port} if port != 22 else {})}  # noqa: PLR2004
     given = {"identity": identity, "known_hosts": known_hosts, "proxy_jump": proxy_jump, "proxy_command": proxy_command}
     ssh |= {key: value for key, value in given.items() if value}
-    adoption = _adopt(name, reached, ssh, engine)
+    password = _asked(user) if ask_sudo_password else None
+    ssh |= {"sudo_password": {"secret": SUDO_PASSWORD}} if password is not None else {}
+    adoption = _adopt(name, reached, ssh, engine, password)
     refused = bool(adoption.changes) and not anyway
     if as_json:
         notes = [{"node": each.node, "place": each.place, "what": each.what} for each in adoption.notes]
@@ -87,12 +94,22 @@ def command(  # noqa: PLR0917 each is an option
         raise typer.Exit(REFUSED)
     with path.open("x", encoding="utf-8") as file:
         file.write(adoption.text)
-    err.print(f"{path} written. Next: `pulumi preview -s {name}`, then `pulumi up -s {name}`.", markup=False)
+    first = f"`pulumi config set --secret {SUDO_PASSWORD} -s {name}`, then " if password is not None else ""
+    err.print(f"{path} written. Next: {first}`pulumi preview -s {name}`, then `pulumi up -s {name}`.", markup=False)
     if stack:
         ensure_stack(name)
 
 
-def _adopt(name: str, reached: dict[str, tuple[str, str, int]], ssh: dict[str, Any], engine: str) -> Any:  # noqa: ANN401
+def _asked(user: str) -> str:
+    """The password for sudo, typed and not shown. Raises `Misused` where the login is root's, who needs none."""
+    if user == "root":
+        raise Misused("--ask-sudo-password: the nodes are reached as root; name another user: NODE=USER@HOST.")
+    return typer.prompt(f"Password of {user} for sudo", hide_input=True, err=True)
+
+
+def _adopt(
+    name: str, reached: dict[str, tuple[str, str, int]], ssh: dict[str, Any], engine: str, sudo_password: str | None
+) -> Any:  # noqa: ANN401
     from operations.adopt import adopt  # noqa: PLC0415 slow
     from operations.site import PATIENCE, project  # noqa: PLC0415 slow
     from providers.connection.access import ConnectionSettings  # noqa: PLC0415 slow
@@ -109,6 +126,7 @@ def _adopt(name: str, reached: dict[str, tuple[str, str, int]], ssh: dict[str, A
             known_hosts=ssh.get("known_hosts", ""),
             proxy_jump=ssh.get("proxy_jump", ""),
             proxy_command=ssh.get("proxy_command", ""),
+            sudo_password=sudo_password,
             connect_budget=PATIENCE,
         )
         for node, (user, host, port) in reached.items()

@@ -19,8 +19,11 @@ from lab.addresses import NODES
 from lab.manifest import Manifest, take
 from lab.paths import run_directory
 from lab.shell import Result, shell
+from operations.stacks import write_lab
 
 HERE = Path(__file__).parent
+ENGINE = "pacemaker"
+"""Of the lab's site in the tests that take it ready, whichever a `make demo` has left in its stack file."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ def bare(machines: Machines) -> Machines:
 @pytest.fixture
 def prepared_pair(machines: Machines) -> Machines:
     """Both nodes with the site's packages installed, and nothing else of it."""
+    write_lab(engine=ENGINE)
     deployed.ensure_prepared(print)
     return machines
 
@@ -115,5 +119,6 @@ def prepared_pair(machines: Machines) -> Machines:
 @pytest.fixture
 def deployed_pair(machines: Machines) -> Machines:
     """Both nodes with the lab's site on them, and the state of its stack."""
+    write_lab(engine=ENGINE)
     deployed.ensure(print)
     return machines

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from declaration.load import from_stack_file, read
+from declaration.types import Secret
+from operations import adopt
+from operations.adopt import Adoption, write
 from operations.cli import init
-from operations.stacks import project_root, render, stack_file
+from operations.stacks import Misused, project_root, render, stack_file
+from providers.connection import pool
+from providers.connection.access import ConnectionSettings
 from tests.support.terminal import squid_ha
 
 
@@ -35,6 +43,33 @@ def test_init_as_json_is_one_document_with_the_file_and_whether_the_stack_is_new
     assert json.loads(done.stdout) == {"stack": "lyon", "phase": 2, "written": str(path), "initialised": initialised}
     assert "squid-ha validate lyon" in done.stderr
     assert path.exists()
+
+
+def test_adopt_asks_for_sudos_password_and_the_file_names_it_as_a_secret(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[ConnectionSettings] = []
+    monkeypatch.setattr(pool, "open_cluster", lambda settings, **_more: asked.extend(settings))
+
+    async def adopted(_cluster: object, name: str, _ways: object, ssh: dict[str, Any], _engine: str) -> Adoption:
+        site = yaml.safe_load(render("lab.yaml.j2", lab="/lab"))["config"]["squid-ha:site"] | {"ssh": ssh}
+        return Adoption(write.text(name, site, []), read(site, "x"), [], [])
+
+    monkeypatch.setattr(adopt, "adopt", adopted)
+    words = ("adopt", "office", "--nodes", "qsp-a=ops@192.0.2.11,qsp-b=ops@192.0.2.12", "--no-stack")
+    done = squid_ha(*words, "--ask-sudo-password", typed="geheim 1\n")
+    assert done.exit_code == 0, done.output
+    assert [each.sudo_password for each in asked] == ["geheim 1", "geheim 1"]
+    assert "geheim" not in done.output + stack_file("office").read_text()
+    assert "Next: `pulumi config set --secret sudo-password -s office`, then" in done.stderr
+    assert from_stack_file(stack_file("office")).ssh.sudo_password == Secret(secret="sudo-password")
+    stack_file("office").unlink()
+    asked.clear()
+    assert squid_ha(*words).exit_code == 0
+    assert [each.sudo_password for each in asked] == [None, None]
+    root = squid_ha("adopt", "other", "--nodes", "qsp-a=192.0.2.11", "--ask-sudo-password", typed="x\n")
+    assert isinstance(root.exception, Misused)
+    assert "name another user: NODE=USER@HOST" in str(root.exception)
 
 
 def test_validate_as_json_has_every_mistake_of_every_stack_with_place_found_and_expected(project: Path) -> None:
