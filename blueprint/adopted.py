@@ -6,18 +6,26 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
+from blueprint import names, paths
 from blueprint.thing import Thing
 from declaration.adopted import Adopted
 from declaration.site import Site
 from providers.host.digest import AS_FOUND
 from providers.host.settings import FileState, NodeSettings
 
+MOUNT_POINT = "mount-point"
+"""In `Adopted.things`: the guard on the mount point, which is a part of the mirror's or the filesystem's thing."""
+
 
 def leave_as_found(site: Site, things: list[Thing]) -> list[Thing]:
     """``things`` for a site with the section `adopted`; the same ones without it."""
     if site.adopted is None:
         return things
-    made = [_left(site.adopted, thing) for thing in things if thing.name not in site.adopted.things]
+    made = [
+        _unguarded(site.adopted, _left(site.adopted, thing))
+        for thing in things
+        if thing.name not in site.adopted.things
+    ]
     return [thing for thing in made if not _is_empty(thing)]
 
 
@@ -53,6 +61,19 @@ def _left(adopted: Adopted, thing: Thing) -> Thing:
         looked_into = [name for name, settings in settings_of(inputs).items() if _has_checked(settings)]
         inputs = inputs.model_copy(update={"included": {name: words[name] for name in words if name in looked_into}})
     return replace(thing, inputs=inputs)
+
+
+def _unguarded(adopted: Adopted, thing: Thing) -> Thing:
+    """The mirror and its filesystem without a guard on the mount point, and without a place for a rotation, where these
+    are left as they were found."""
+    left: dict[str, Any] = {}
+    if MOUNT_POINT in adopted.things and getattr(thing.inputs, "mount_points", None):
+        left["mount_points"] = {}
+    directories: object = getattr(thing.inputs, "directories", None)
+    if names.ROTATION in adopted.things and isinstance(directories, Mapping):
+        kept = cast("Mapping[str, str]", directories)
+        left["directories"] = {path: text for path, text in kept.items() if path != paths.ROTATION_DIRECTORY}
+    return replace(thing, inputs=thing.inputs.model_copy(update=left)) if left else thing
 
 
 def _has_checked(settings: NodeSettings) -> bool:

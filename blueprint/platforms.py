@@ -10,7 +10,7 @@ from providers.host import timesyncd
 
 @dataclass(frozen=True)
 class TimeService:
-    """A time service; ``drift`` is the file in which it keeps how fast the clock runs.
+    """A time service; ``drift`` is the file in which it keeps how fast the clock runs, chrony's keys of NTS beside it.
 
     ``defaults`` is what its start reads besides its configuration; this, ``logs`` (a directory) and ``leap_seconds``
     (the table of them) are '' where the service has no such thing.

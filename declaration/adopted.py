@@ -65,6 +65,7 @@ class Adopted(Settings):
     units: Many[UnitName] = ()
     """Units that are left running or not, enabled or not."""
 
-    things: Many[Literal["names", "squid-profile", "rotation"]] = ()
+    things: Many[Literal["names", "squid-profile", "rotation", "mount-point"]] = ()
     """Things that are not made at all: `names` (the block in /etc/hosts), `squid-profile` (what Squid's AppArmor
-    profile lacks), `rotation` (of the mirror's log)."""
+    profile lacks), `rotation` (of the mirror's log), `mount-point` (the guard on it that keeps everything out while the
+    mirror is not mounted)."""

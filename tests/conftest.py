@@ -41,6 +41,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(f"no time left for {name}; `make test-all` runs it, and so does another `make test`")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave one of the tests marked ``turns`` with the same word, drawn anew, where there is not time for all.
 

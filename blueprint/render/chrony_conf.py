@@ -20,7 +20,7 @@ def render(
         f"minsources {minimum_sources}",
         f"driftfile {service.drift}",
         f"ntsdumpdir {posixpath.dirname(service.drift)}",
-        f"logdir {service.logs}",
+        *([f"logdir {service.logs}"] if service.logs else []),
         "maxupdateskew 100.0",
         "makestep 1 -1",
         "rtcsync",

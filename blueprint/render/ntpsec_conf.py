@@ -22,7 +22,7 @@ def render(
         f"tos minsane {minimum_sources}",
         "tinker panic 0",
         f"driftfile {service.drift}",
-        f"leapfile {service.leap_seconds}",
+        *([f"leapfile {service.leap_seconds}"] if service.leap_seconds else []),
         "restrict default kod nomodify nopeer noquery limited",
         "restrict 127.0.0.1",
         "restrict ::1",

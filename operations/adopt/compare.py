@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from blueprint import names
-from blueprint.adopted import settings_of
+from blueprint.adopted import MOUNT_POINT, settings_of
 from blueprint.platforms import PLATFORMS
 from blueprint.site import things
 from blueprint.thing import Thing
@@ -24,6 +24,8 @@ from providers.reconcile import differences, join
 
 _JOURNAL_ONLY = (".metadata",)
 """What only the journal says: that a disk is this site's. Writing that is what adoption is."""
+_GUARDED = "mount_points."
+"""A mount point that something can be written to while the mirror is not mounted may stay as it was found."""
 _LEFT_OUT = (names.NAMES, names.SQUID_PROFILE, names.ROTATION)
 _KEPT_FILES = frozenset({"squid.config", "host.settings", "host.time", "pacemaker.membership", "pacemaker.sbd"})
 """Kinds whose files may stay as they were found: what they do besides does not depend on their text."""
@@ -89,7 +91,9 @@ def _judge(
         return
     kept = _keep(outcome, site, thing, observed.values, found) if thing.kind in _KEPT_FILES else ()
     for each in differences(thing.inputs, observed.values):
-        if not each.path.endswith(_JOURNAL_ONLY) and not _is_settled(each.path, kept):
+        if each.path.startswith(_GUARDED):
+            _add(outcome, "things", MOUNT_POINT)
+        elif not each.path.endswith(_JOURNAL_ONLY) and not _is_settled(each.path, kept):
             outcome.changes.append(f"{thing.name}: {each}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from operations.cli._arguments import AsJson
 from operations.cli._console import err, out, tell
 from operations.cli._exit import REFUSED
-from operations.stacks import Misused, ensure_stack, stack_file
+from operations.stacks import Misused, StackTrouble, ensure_stack, stack_file
 
 _NODE = re.compile(r"([A-Za-z0-9.-]+)=(?:([a-z_][a-z0-9_-]*)@)?(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+)(?::([0-9]+))?")
 _MOST = 2
@@ -68,7 +69,7 @@ def command(  # noqa: PLR0917 each is an option
 
     path = stack_file(name)
     if path.exists():
-        raise Misused(f"{path} exists and is left as it is; choose another name, or move it away.")
+        raise StackTrouble(f"{path} exists and is left as it is; choose another name, or move it away.")
     if engine and engine not in ENGINES:
         raise Misused(f"--engine: `{engine}` cannot be adopted; {' and '.join(ENGINES)} can.")
     reached = parse_nodes(nodes)
@@ -80,24 +81,33 @@ def command(  # noqa: PLR0917 each is an option
     ssh |= {"sudo_password": {"secret": SUDO_PASSWORD}} if password is not None else {}
     adoption = _adopt(name, reached, ssh, engine, password)
     refused = bool(adoption.changes) and not anyway
-    if as_json:
-        notes = [{"node": each.node, "place": each.place, "what": each.what} for each in adoption.notes]
-        written = None if refused else str(path)
-        document = {"stack": name, "notes": notes, "would_change": adoption.changes, "written": written}
-        out.print(json.dumps(document, indent=2), markup=False)
     for note in adoption.notes:
         err.print(f"not in the file: {note}", markup=False)
     for change in adoption.changes:
         err.print(f"up would change: {change}", markup=False)
     if refused:
         err.print(f"{path} was not written; --anyway writes it.", markup=False)
+    else:
+        _write(path, adoption.text, name, stack=stack, with_password=password is not None)
+    if as_json:
+        notes = [{"node": each.node, "place": each.place, "what": each.what} for each in adoption.notes]
+        written = None if refused else str(path)
+        document = {"stack": name, "notes": notes, "would_change": adoption.changes, "written": written}
+        out.print(json.dumps(document, indent=2), markup=False)
+    if refused:
         raise typer.Exit(REFUSED)
+
+
+def _write(path: Path, text: str, name: str, *, stack: bool, with_password: bool) -> None:
+    """The file, and on wish the stack that Pulumi knows; then what comes next."""
     with path.open("x", encoding="utf-8") as file:
-        file.write(adoption.text)
-    first = f"`pulumi config set --secret {SUDO_PASSWORD} -s {name}`, then " if password is not None else ""
-    err.print(f"{path} written. Next: {first}`pulumi preview -s {name}`, then `pulumi up -s {name}`.", markup=False)
+        file.write(text)
     if stack:
         ensure_stack(name)
+    first = [f"pulumi stack init {name}"] if with_password and not stack else []
+    first += [f"pulumi config set --secret {SUDO_PASSWORD} -s {name}"] if with_password else []
+    steps = [*first, f"pulumi preview -s {name}", f"pulumi up -s {name}"]
+    err.print(f"{path} written. Next: {', then '.join(f'`{each}`' for each in steps)}.", markup=False)
 
 
 def _asked(user: str) -> str:

@@ -54,7 +54,7 @@ class Wanted(State):
     @property
     def keepers(self) -> Mapping[str, str]:
         """Every unit that keeps a clock on these nodes → its service."""
-        return self.clock_units or clocks.UNITS
+        return clocks.UNITS if self.clock_units is None else self.clock_units
 
     @property
     def step(self) -> Command | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +15,9 @@ from providers.lifekeeper.move import MOVE_LIMIT, switchover
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.views import ALIVE, IN_SERVICE, View
 
+_STAYS = {"running": True}
+STOPS_WITHIN = 6.0
+"""Seconds that a stop which was sent before an interrupt may take to show."""
 FOUND_WITHIN = 60.0
 """Seconds after its start until LifeKeeper has looked at all that it protects."""
 
@@ -66,16 +70,29 @@ async def maintenance(cluster: Cluster, on: bool) -> None:
     """Stop LifeKeeper everywhere and leave what it protects running (``lkstop -f``); or start it again.
 
     It is stopped nowhere before every node has settled (`stopping.settled`). A node that does not answer holds up no
-    other. Raises `Unreachable` for it at the end: whether LifeKeeper runs there, and acts, nobody here can tell.
+    other. Raises `Unreachable` for it at the end: whether LifeKeeper runs there, and acts, nobody here can tell. Who is
+    interrupted on the way into it has LifeKeeper started again where it was stopped: one that runs on one node only is
+    neither maintenance mode nor a pair that fails over.
     """
     silent: dict[str, Unreachable] = {}
-    for act in (stopping.settled, _pause) if on else (_start,):
-        for name in cluster.nodes:
-            try:
-                if name not in silent:
-                    await act(cluster, name)
-            except Unreachable as error:
-                silent[name] = error
+    stopped: list[str] = []
+
+    async def pause(cluster: Cluster, name: str) -> None:
+        if (await views.read(cluster, [name]))[name].running:
+            stopped.append(name)
+            await speaking.say(cluster, Line(name, "lkstop", "Stop LifeKeeper, leaving the service running", _STAYS))
+
+    try:
+        for act in (stopping.settled, pause) if on else (_start,):
+            for name in cluster.nodes:
+                try:
+                    if name not in silent:
+                        await act(cluster, name)
+                except Unreachable as error:
+                    silent[name] = error
+    except asyncio.CancelledError:
+        await _resume(cluster, stopped)
+        raise
     if silent:
         raise next(iter(silent.values()))
     if not on:
@@ -92,10 +109,14 @@ async def _found_again(cluster: Cluster) -> None:
         await views.until(lambda: live.read(cluster), lambda seen: bool(active(seen)), FOUND_WITHIN)
 
 
-async def _pause(cluster: Cluster, name: str) -> None:
-    if (await views.read(cluster, [name]))[name].running:
-        line = Line(name, "lkstop", "Stop LifeKeeper, leaving the service running", {"running": True})
-        await speaking.say(cluster, line)
+async def _resume(cluster: Cluster, names: Sequence[str]) -> None:
+    """Start LifeKeeper again where it was stopped, or is being stopped by a command that was sent before."""
+    for name in names:
+        cluster.progress(f"{name}: interrupted, so LifeKeeper is started again")
+        await views.until(
+            lambda name=name: views.read(cluster, [name]), lambda seen, name=name: not seen[name].running, STOPS_WITHIN
+        )
+        await _start(cluster, name)
 
 
 async def _start(cluster: Cluster, name: str) -> None:

@@ -15,6 +15,8 @@ from providers.connection.answers import not_understood
 SETTLED_CONNECTIONS = frozenset({"StandAlone", "Connecting", "Connected"})
 """Connection states that stand until something happens; all others pass within seconds."""
 
+NO_DISKS = frozenset({"", "Diskless", "Failed"})
+"""A backing disk that is not in use, or not known: DRBD goes on counting as if it had all that it had."""
 PASSING_DISKS = frozenset({"Attaching", "Detaching", "Negotiating", "Failed"})
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
@@ -40,7 +42,7 @@ class Status:
     @property
     def attached(self) -> bool:
         """The backing disk is in use by the resource."""
-        return self.configured and self.disk not in {"", "Diskless", "Failed"}
+        return self.configured and self.disk not in NO_DISKS
 
     @property
     def connected(self) -> bool:
@@ -56,8 +58,8 @@ class Status:
 
     @property
     def in_sync(self) -> str:
-        """Percent of the volume that both sides have, as text; empty while the peer is not seen."""
-        if not self.connected or not self.size or not self.peer_disk:
+        """Percent of the volume that both sides have, as text; empty while the peer is not seen, or one has no disk."""
+        if not self.connected or not self.size or {self.disk, self.peer_disk} & NO_DISKS:
             return ""
         # DRBD counts in blocks of 4 KiB, and the volume may end within one.
         return f"{100 * max(0.0, 1 - self.out_of_sync / self.size):.1f}"

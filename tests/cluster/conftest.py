@@ -23,7 +23,7 @@ from operations.stacks import write_lab
 
 HERE = Path(__file__).parent
 ENGINE = "pacemaker"
-"""Of the lab's site in the tests that take it ready, whichever a `make demo` has left in its stack file."""
+"""Of the lab's site, unless a test says another, whichever a `make demo` has left in its stack file."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def machines() -> Iterator[Machines]:
     started = lifecycle.up(print)
+    write_lab(engine=ENGINE)
     yield Machines()
     if started:
         lifecycle.down()
@@ -111,7 +112,6 @@ def bare(machines: Machines) -> Machines:
 @pytest.fixture
 def prepared_pair(machines: Machines) -> Machines:
     """Both nodes with the site's packages installed, and nothing else of it."""
-    write_lab(engine=ENGINE)
     deployed.ensure_prepared(print)
     return machines
 
@@ -119,6 +119,5 @@ def prepared_pair(machines: Machines) -> Machines:
 @pytest.fixture
 def deployed_pair(machines: Machines) -> Machines:
     """Both nodes with the lab's site on them, and the state of its stack."""
-    write_lab(engine=ENGINE)
     deployed.ensure(print)
     return machines

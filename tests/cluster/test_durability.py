@@ -29,7 +29,7 @@ CUTS = 3 if ALL else 1
 
 
 @pytest.mark.turns("a disk or a power cut")
-@pytest.mark.timeout(7200)
+@pytest.mark.timeout(7200 if ALL else 1500)
 @pytest.mark.parametrize("setting", [Setting("ext3", "1s"), Setting("ext3", "sync")], ids=lambda setting: setting.name)
 def test_a_power_cut_costs_no_more_than_is_stated(
     machines: Machines, setting: Setting, capsys: pytest.CaptureFixture[str]

@@ -16,13 +16,16 @@ from benchmarks.durability.cut import stack_with
 from lab import control, demo, load
 from tests.cluster import lab_site
 from tests.cluster.lab_stack import LabStack
+from tests.support.cuts import ALL
 from tests.support.stack import DRIFT
 
 if TYPE_CHECKING:
     from operations.site import Hosts
     from tests.cluster.conftest import Machines
 
-pytestmark = [pytest.mark.turns("a disk or a power cut"), pytest.mark.timeout(3600)]
+pytestmark = pytest.mark.timeout(3600 if ALL else 1500)
+TURNS = pytest.mark.turns("a disk or a power cut")
+"""For those that `make test` has the time for."""
 
 BOOT = "cat /proc/sys/kernel/random/boot_id"
 DISK = "drbdsetup events2 --now squid-ha | grep -o ' disk:[A-Za-z]*' | head -1"
@@ -83,6 +86,7 @@ def boot(machines: Machines, node: str) -> str:
     return asyncio.run(machines.sudo(node, BOOT)).strip()
 
 
+@pytest.mark.long
 def test_a_frozen_disk_of_the_active_node_moves_the_service_by_fencing(deployed_pair: Machines) -> None:
     """Nothing is declared: Squid waits for its disk, cannot be stopped, and the node is fenced."""
     hosts, active, standby = start(deployed_pair)
@@ -96,6 +100,7 @@ def test_a_frozen_disk_of_the_active_node_moves_the_service_by_fencing(deployed_
     assert lab_site.active(hosts) == standby
 
 
+@pytest.mark.long
 def test_with_a_disk_timeout_the_service_moves_to_the_other_disk_without_fencing(deployed_pair: Machines) -> None:
     hosts, active, standby = start(deployed_pair)
     with stack_with(mirror={"failure": {"disk_timeout": "10s"}}):
@@ -117,6 +122,7 @@ def test_with_a_disk_timeout_the_service_moves_to_the_other_disk_without_fencing
     # What the disk still writes now goes anywhere: the next test begins with a restored pair.
 
 
+@pytest.mark.long
 def test_a_frozen_disk_of_the_standby_is_cut_off_and_the_service_goes_on(deployed_pair: Machines) -> None:
     hosts, active, standby = start(deployed_pair)
     boots = {name: boot(deployed_pair, name) for name in deployed_pair.names}
@@ -136,6 +142,7 @@ def connected(hosts: Hosts, node: str) -> bool | None:
     return None if view is None or view.trouble else view.connected
 
 
+@TURNS
 def test_a_disk_of_the_active_node_that_reports_errors_is_detached_and_loses_the_service(
     deployed_pair: Machines,
 ) -> None:
@@ -160,6 +167,7 @@ def test_a_disk_of_the_active_node_that_reports_errors_is_detached_and_loses_the
     assert {name: boot(deployed_pair, name) for name in deployed_pair.names} == boots, "a node was fenced"
 
 
+@TURNS
 def test_a_disk_of_the_standby_that_reports_errors_is_not_noticed_by_clients(deployed_pair: Machines) -> None:
     hosts, active, standby = start(deployed_pair)
     with failing(standby):
@@ -180,6 +188,7 @@ def test_a_disk_of_the_standby_that_reports_errors_is_not_noticed_by_clients(dep
     lab_site.until(lambda: lab_site.healthy(hosts), "the disk is attached again and up to date", limit=1200)
 
 
+@pytest.mark.long
 def test_with_pass_on_an_error_costs_a_block_until_the_mirrors_own_notes_fail_too(deployed_pair: Machines) -> None:
     """This disk fails every write, those of DRBD's metadata among them, and without these DRBD keeps no disk."""
     hosts, active, _ = start(deployed_pair)

@@ -37,6 +37,7 @@ VOLUME = ("tree-mirror", "tree-filesystem")
 SNAPSHOT = "lifekeeper-paths"
 MOST = 4
 """Positions where not all are taken; each takes two runs of `up`."""
+LOG = "tail -n 60 /var/log/lifekeeper.log"
 DISK = """
 blkid --probe --match-tag TYPE --output value /dev/disk/by-id/virtio-data || true
 findmnt --noheadings --output SOURCE,FSTYPE,TARGET /mnt/mirror || true
@@ -84,6 +85,11 @@ class Pair:
         lab_site.until(in_step, "both halves are the same", limit=1800)
         return {name: [*told, *hosts.sh(name, DISK).splitlines()] for name, told in lists(hosts).items()}
 
+    def said(self) -> str:
+        """The end of LifeKeeper's own log on each node: whether it took something over, and why."""
+        hosts: Site = site(self.machines)
+        return "\n".join(f"{name}:\n{hosts.sh(name, LOG)}" for name in self.machines.names)
+
 
 def test_a_mirror_whose_making_was_cut_off_is_made_by_the_next_run(
     machines: Machines, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -107,4 +113,5 @@ def test_a_mirror_whose_making_was_cut_off_is_made_by_the_next_run(
                 print(f"\n{told}")
             run, _ = pair.up()
             assert run.code == 0, f"the run after the one {told}\nfailed:\n{run.output}"
-            assert differing(made, pair.looked_at()) == [], f"after a run {told}"
+            left = differing(made, pair.looked_at())
+            assert left == [], "\n".join([f"after a run {told}\ndiffers:", *left, pair.said()])

@@ -31,10 +31,11 @@ def test_two_runs_of_up_that_were_cut_off_are_finished_by_the_next_and_destroy_t
 
 
 def test_with_lifekeeper_the_same(pair, tmp_path):
-    """Its destroy leaves the product installed, which has no command that takes it away."""
+    """Its destroy leaves the product installed, which has no command that takes it away. The stack is not named after
+    the product: what is left of the stack counts."""
     for node in pair.names:
         asyncio.run(lifekeeper.provide(node))
-    stack = Stack("test-cut-slice-lifekeeper", tmp_path, on_lifekeeper(pair.directory))
+    stack = Stack("test-cut-slice-other", tmp_path, on_lifekeeper(pair.directory))
     told, left = made_and_taken_back(stack, site(pair))
     ours = {name: [line for line in lines if not PRODUCT.search(line)] for name, lines in left.items()}
     assert ours == {name: [] for name in pair.names}, f"{told}, then a destroy: {ours}"

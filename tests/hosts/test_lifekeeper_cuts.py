@@ -35,7 +35,7 @@ def untouched(hosts: Site) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def stack(pair, tmp_path_factory) -> Stack:
-    return Stack("test-lifekeeper-cuts", tmp_path_factory.mktemp("stack"), on_lifekeeper(pair.directory))
+    return Stack("test-cuts-other", tmp_path_factory.mktemp("stack"), on_lifekeeper(pair.directory))
 
 
 @pytest.fixture(scope="module")

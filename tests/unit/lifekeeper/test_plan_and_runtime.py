@@ -328,6 +328,27 @@ def test_a_node_that_is_off_holds_up_no_other_in_maintenance_mode(on: bool):
     assert pair.lcds["proxy-b"].running is not on
 
 
+@pytest.mark.parametrize("effective", [True, False])
+def test_an_interrupt_on_the_way_into_maintenance_mode_leaves_lifekeeper_running_on_both(effective: bool, monkeypatch):
+    monkeypatch.setattr(actions, "STOPS_WITHIN", 0.0)
+    pair = fresh()
+    up(pair, members(2))
+    stops: list[str] = []
+
+    def cut(name: str, line: str) -> None:
+        if "lkstop" in line and line not in stops:
+            stops.append(name)
+            if len(stops) == 2:
+                raise asyncio.CancelledError
+
+    setattr(pair, "after" if effective else "before", cut)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(runtime.maintenance(pair.cluster(), on=True))
+    assert stops == ["proxy-a", "proxy-b"]
+    assert [lcd.running for lcd in pair.lcds.values()] == [True, True]
+    assert "proxy-a: interrupted, so LifeKeeper is started again" in pair.progress
+
+
 def test_a_node_that_is_alive_to_lifekeeper_is_not_off_though_it_is_declared_away():
     pair = fresh()
     up(pair, members(2))

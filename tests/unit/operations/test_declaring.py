@@ -61,7 +61,7 @@ def test_adopt_asks_for_sudos_password_and_the_file_names_it_as_a_secret(
     assert done.exit_code == 0, done.output
     assert [each.sudo_password for each in asked] == ["geheim 1", "geheim 1"]
     assert "geheim" not in done.output + stack_file("office").read_text()
-    assert "Next: `pulumi config set --secret sudo-password -s office`, then" in done.stderr
+    assert "`pulumi stack init office`, then `pulumi config set --secret sudo-password -s office`, then" in done.stderr
     assert from_stack_file(stack_file("office")).ssh.sudo_password == Secret(secret="sudo-password")
     stack_file("office").unlink()
     asked.clear()

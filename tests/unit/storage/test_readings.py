@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,12 @@ def test_just_created():
 def test_up_to_date():
     found = read_status("events2-up-to-date.txt", "squid-ha")
     assert (found.role, found.disk, found.connection, found.in_sync) == ("Secondary", "UpToDate", "Connected", "100.0")
+
+
+@pytest.mark.parametrize("disks", [{"disk": "Diskless"}, {"peer_disk": "Diskless"}, {"peer_disk": "Failed"}])
+def test_a_half_without_a_disk_is_not_in_step(disks):
+    whole = read_status("events2-up-to-date.txt", "squid-ha")
+    assert replace(whole, **disks).in_sync == ""
 
 
 def test_standing_alone_stands():

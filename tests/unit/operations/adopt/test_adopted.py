@@ -208,3 +208,27 @@ def test_nodes_on_the_command_line() -> None:
     for wrong in ("qsp-a", "qsp-a=x@1.2.3.4,qsp-b=y@1.2.3.5", "a=h,a=h", "a=h,b=h,c=h"):
         with pytest.raises(Misused):
             parse_nodes(wrong)
+
+
+@pytest.mark.parametrize("engine", ["pacemaker", "lifekeeper"])
+def test_a_mount_point_and_a_rotation_that_are_left_as_found_ask_for_nothing_on_the_mirror(engine: str) -> None:
+    raw = example(3) | {"engine": engine}
+    mirror = {"pacemaker": "filesystem", "lifekeeper": "tree-mirror"}[engine]
+    files = {"pacemaker": "filesystem", "lifekeeper": "tree-filesystem"}[engine]
+    by_name = {each.name: each.inputs for each in things(read(raw, "the test"), "x/y")}
+    assert set(by_name[mirror].mount_points.values()) == {"0000 root:root i"}
+    assert "rotation" in by_name[files].directories
+    left = raw | {"adopted": {"things": ["rotation", "mount-point"]}}
+    by_name = {each.name: each.inputs for each in things(read(left, "the test"), "x/y")}
+    assert by_name[mirror].mount_points == {}
+    assert set(by_name[files].directories) == {"squid"}
+    assert "rotation" not in by_name
+
+
+def test_a_mount_point_that_anybody_could_write_to_is_left_as_found() -> None:
+    declared = read(example(3), "the test")
+    (thing,) = (each for each in things(declared, "x/y") if each.name == "filesystem")
+    seen = thing.inputs.model_copy(update={"mount_points": dict.fromkeys(thing.inputs.mount_points, "0755 root:root")})
+    outcome = Outcome()
+    _judge(outcome, declared, thing, Present(seen), {})
+    assert (outcome.changes, outcome.adopted) == ([], {"things": ["mount-point"]})
