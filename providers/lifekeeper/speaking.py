@@ -140,7 +140,10 @@ def _one_at_a_time(cluster: Cluster) -> asyncio.Lock:
 
 
 async def say_plainly(cluster: Cluster, line: Line) -> Result:
-    """The same for what changes no hierarchy, and while LifeKeeper does not run."""
+    """The same for what changes no hierarchy, and while LifeKeeper does not run.
+
+    Raises `TimedOut` too, where somebody else holds the admin lock all the time.
+    """
     node = cluster.node(line.node)
     limit = WRITE_LIMIT if line.name else 120.0
     words = line.words
@@ -150,7 +153,15 @@ async def say_plainly(cluster: Cluster, line: Line) -> Result:
 
     result = await attempt()
     if _locked_out(result):
-        result, _ = await until(attempt, lambda answer: not _locked_out(answer), BUSY_LIMIT, pause=5)
+        result, free = await until(
+            attempt,
+            lambda answer: not _locked_out(answer),
+            BUSY_LIMIT,
+            pause=5,
+            report=lambda answer, waited: _tell_busy(cluster, line.node, _lock_of(answer), waited),
+        )
+        if not free:
+            raise _still_busy(line.node, _lock_of(result))
     if result.exit_code != 0:
         meaning = grammar.explain(result.exit_code, line.name) if line.name else "see what it said"
         said = "\n".join(text for text in (result.stderr.strip(), result.stdout.strip()) if text)
@@ -174,8 +185,25 @@ def _locked_out(result: Result) -> bool:
 
     That it was released, an extension says in the middle of its work (SIOS's manuals).
     """
-    lines = f"{result.stdout}\n{result.stderr}".lower().splitlines()
-    return result.exit_code != 0 and any("admin lock" in line and "released" not in line for line in lines)
+    return result.exit_code != 0 and bool(_lock_of(result))
+
+
+def _lock_of(result: Result) -> str:
+    """What a line says of the admin lock that is held, '' where it says nothing of it."""
+    lines = (line.strip() for line in f"{result.stdout}\n{result.stderr}".splitlines())
+    return next((each for each in lines if "admin lock" in each.lower() and "released" not in each.lower()), "")
+
+
+def _tell_busy(cluster: Cluster, node: str, held: str, waited: float) -> None:
+    cluster.progress(f"{node}: waiting for another change of LifeKeeper's resources: {held} ({waited:.0f} s)")
+
+
+def _still_busy(node: str, held: str) -> TimedOut:
+    return TimedOut(
+        f"somebody else has been changing LifeKeeper's resources for {BUSY_LIMIT:.0f} s: {held}",
+        node=node,
+        remedy="wait until that has ended; `flg_remove -f` takes down a flag that a program left when it died",
+    )
 
 
 async def wait_idle(cluster: Cluster, node: Node) -> None:
@@ -190,13 +218,7 @@ async def wait_idle(cluster: Cluster, node: Node) -> None:
         flag,
         lambda found: not found,
         BUSY_LIMIT,
-        report=lambda found, waited: cluster.progress(
-            f"{node.name}: waiting for another change of LifeKeeper's resources: {found} ({waited:.0f} s)"
-        ),
+        report=lambda found, waited: _tell_busy(cluster, node.name, found, waited),
     )
     if not free:
-        raise TimedOut(
-            f"somebody else has been changing LifeKeeper's resources for {BUSY_LIMIT:.0f} s: {held}",
-            node=node.name,
-            remedy="wait until that has ended; `flg_remove -f` takes down a flag that a program left when it died",
-        )
+        raise _still_busy(node.name, held)

@@ -740,3 +740,11 @@ def test_only_a_held_admin_lock_is_waited_for(said: str, again: bool, monkeypatc
     with contextlib.nullcontext() if again else pytest.raises(CommandFailed, match="Released"):
         asyncio.run(speaking.say_plainly(fake_cluster(node), line))
     assert len(answers) == (0 if again else 1)
+
+
+def test_an_admin_lock_that_is_never_released_is_named_with_how_long_it_was_waited_for(monkeypatch: pytest.MonkeyPatch):
+    node = FakeNode("proxy-a", lambda asked: Result(asked, 1, "Admin Lock is held: !action!7", ""))
+    monkeypatch.setattr(speaking, "BUSY_LIMIT", 0.0)
+    line = speaking.system("proxy-a", "page", "true")
+    with pytest.raises(TimedOut, match=r"proxy-a: somebody else .* for 0 s: Admin Lock is held: !action!7"):
+        asyncio.run(speaking.say_plainly(fake_cluster(node), line))

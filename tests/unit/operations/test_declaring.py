@@ -72,6 +72,23 @@ def test_adopt_asks_for_sudos_password_and_the_file_names_it_as_a_secret(
     assert "name another user: NODE=USER@HOST" in str(root.exception)
 
 
+def test_plan_prints_every_command_line_in_order_with_node_and_certainty(project: Path) -> None:
+    stack_file("oslo").write_text(render("site.yaml.j2", phase=3, stack="oslo", engine="lifekeeper"))
+    done = squid_ha("plan", "oslo", "--commands")
+    assert done.exit_code == 0, done.output
+    lines = " ".join(done.stdout.split())
+    told = ["sys_create -d proxy-a -s proxy-b", "lkcli resource create dk", "lkcli resource extend dk", "create qsp"]
+    places = [lines.find(each) for each in told]
+    assert -1 not in places
+    assert places == sorted(places)
+    as_json = squid_ha("plan", "oslo", "--commands", "--json")
+    document = json.loads(as_json.stdout)
+    assert document["stack"] == "oslo"
+    assert [each["number"] for each in document["commands"]] == list(range(1, len(document["commands"]) + 1))
+    assert {each["node"] for each in document["commands"]} == {"proxy-a", "proxy-b"}
+    assert {each["certainty"] for each in document["commands"]} == {"confirmed", "documented", "assumed", "system"}
+
+
 def test_validate_as_json_has_every_mistake_of_every_stack_with_place_found_and_expected(project: Path) -> None:
     stack_file("good").write_text(render("lab.yaml.j2", lab="/lab", engine="pacemaker"))
     stack_file("wrong").write_text(stack_file("good").read_text().replace("port: 3128", "port: 99999"))
