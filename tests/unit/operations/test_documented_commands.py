@@ -18,7 +18,7 @@ import yaml
 from operations.cli._app import build
 
 PROJECT = Path(__file__).parents[3]
-PAGES = ("runbook.md", "state.md", "pipelines.md", "alerts.md")
+PAGES = tuple(sorted(each.name for each in (PROJECT / "docs").glob("*.md")))
 PIPELINES = ("github-actions.yml", "gitlab-ci.yml")
 OURS = ("squid-ha", "pulumi", "make")
 _OPERATORS = {"|", "||", "&&", ";", ">", ">>", "<", "(", ")", "{", "}", "&"}
@@ -48,8 +48,9 @@ def in_page(path: Path) -> Iterator[list[str]]:
     blocks = re.findall(r"^ *```\w*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
     rest = re.sub(r"^ *```\w*\n.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
     for line in [*(line for block in blocks for line in block.splitlines()), *re.findall(r"`([^`]+)`", rest)]:
-        # Alone, the name of a program is no command; with `...`, something is left out.
-        yield from (words for words in commands_of(line) if len(words) > 1 and not {"...", "FILE"} & set(words))
+        # Alone, the name of a program is no command; with `...`, something is left out; in brackets, something may be.
+        found = commands_of(line.removeprefix("$ "))
+        yield from (words for words in found if len(words) > 1 and not {"...", "FILE"} & set(words) and "[" not in line)
 
 
 def in_pipeline(path: Path) -> Iterator[list[str]]:
@@ -99,6 +100,8 @@ def _wrong_with_squid_ha(words: list[str]) -> str:
             if not words:
                 return ""
             name = words.pop(0)
+            if any(name in option.opts for option in found.params):
+                return ""
             if name not in found.commands:
                 return f"there is no `squid-ha {name}`"
             found = found.commands[name]
