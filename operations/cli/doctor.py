@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +13,7 @@ from operations.cli._arguments import AsJson
 from operations.cli._arguments import stacks as known
 from operations.cli._console import out, tell
 from operations.cli._each import look, usable
-from operations.cli._exit import DIFFERS, DONE, UNREACHABLE, worst
+from operations.cli._exit import DIFFERS, DONE, UNREACHABLE, code_of, worst
 from operations.stacks import Misused
 
 if TYPE_CHECKING:
@@ -27,25 +28,26 @@ def command(
     """Look at the hosts of a site before its first `up`, changing nothing: what is missing, and what to do about it.
 
     All nodes at once: the way by SSH and sudo, platform, packages, names, addresses, disks, clocks, ports, owners.
-    Exit code 0: ready. 3: a problem. 4: no node of a stack can be reached; of several stacks it counts before 3. What
-    this machine itself needs: `make doctor`.
+    Exit code 0: ready. 3: a problem. 4: no node of a stack can be reached. Of several stacks the first of 1 (an error,
+    such as a wrong declaration), 4, 5, 3 counts. What this machine itself needs: `make doctor`.
     """
     from operations.doctor import render  # noqa: PLC0415 slow
     from operations.site import hosts_of  # noqa: PLC0415 slow
 
     if len(set(stacks)) < len(stacks):
         raise Misused("a stack is named twice.")
+    failed: dict[str, int] = {}
     if len(stacks) == 1:
         hosts = hosts_of(stacks[0])
         reports = [hosts.run(_look(hosts))]
     else:
-        reports = look(usable(stacks, hosts_of), _look, _untold)
+        reports = look(usable(stacks, hosts_of), _look, partial(_untold, failed))
     if as_json:
         out.print(json.dumps({"stacks": [each.model_dump() for each in reports]}, indent=2), markup=False)
     else:
         for report in reports:
             out.print(render(report))
-    if code := worst(_code(report) for report in reports):
+    if code := worst(failed.get(report.stack, _code(report)) for report in reports):
         raise typer.Exit(code)
 
 
@@ -61,7 +63,9 @@ async def _look(hosts: Hosts) -> Report:
     return await examine(hosts.cluster(progress=tell), hosts.site, hosts.stack)
 
 
-def _untold(stack: str, error: Exception) -> Report:
+def _untold(failed: dict[str, int], stack: str, error: Exception) -> Report:
+    """The error as a finding; its exit code goes into ``failed``, that of the same error of one stack alone."""
+    failed[stack] = code_of(error)
     from providers.connection.errors import HostError  # noqa: PLC0415 slow
 
     if isinstance(error, HostError):
