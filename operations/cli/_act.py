@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -37,13 +38,25 @@ def run(
     doing = act(
         cluster, hosts.site, hosts.stack, action, lambda: work(engine, cluster), node, drills_timer=drills_timer
     )
-    outcome = hosts.run(doing)
+    with told_what_goes_on(hosts.stack):
+        outcome = hosts.run(doing)
     if as_json:
         out.print(outcome.model_dump_json(indent=2), markup=False)
         return
     out.print(f"{done} {_where(outcome)}", markup=False)
     for notice in outcome.notices:
         err.print(f"notice: {escape(notice)}")
+
+
+@contextmanager
+def told_what_goes_on(stack: str) -> Generator[None]:
+    """Tell who interrupts that a node which has been told something carries it out: a move ends on the nodes."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        text = f"interrupted: what the nodes have been told by now they carry out; `squid-ha status {stack}` shows it"
+        err.print(text, markup=False)
+        raise
 
 
 def _where(outcome: Outcome) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from operations.cli._act import told_what_goes_on
 from operations.cli._arguments import AsJson, StackName, nodes, pair_of
 from operations.cli._console import out, tell
 
@@ -25,7 +26,8 @@ def command(
     from operations.switchover import planned  # noqa: PLC0415 slow
 
     hosts = pair_of(stack, to)
-    done = hosts.run(planned(hosts.cluster(progress=tell), hosts.site, to))
+    with told_what_goes_on(stack):
+        done = hosts.run(planned(hosts.cluster(progress=tell), hosts.site, to))
     if as_json:
         out.print(done.model_dump_json(indent=2), markup=False)
     elif done.start == done.end:

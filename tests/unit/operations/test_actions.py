@@ -308,6 +308,20 @@ def test_ctrl_c_at_a_question_is_an_interruption_and_the_end_of_input_no_answer(
             ask.typed("Is it off?", "qsp-b is off", "--peer-is-off")
 
 
+@pytest.mark.parametrize("words", [("switchover", "lab"), ("node", "aside", "lab", "qsp-b"), ("cleanup", "lab")])
+def test_who_interrupts_is_told_that_the_nodes_carry_out_what_they_were_told(
+    words: tuple[str, ...], engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(work: Coroutine[Any, Any, Any]) -> None:
+        work.close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine.hosts, "run", interrupted)
+    done = squid_ha(*words)
+    assert done.exit_code == 130
+    assert "`squid-ha status lab` shows it" in " ".join(done.stderr.split())
+
+
 # Split brain
 
 
