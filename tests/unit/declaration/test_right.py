@@ -46,6 +46,17 @@ def test_what_init_writes_for_lifekeeper_is_the_same_site_with_that_engine(phase
         assert line[8:].partition(":")[0] in shown.model_fields_set
 
 
+@pytest.mark.parametrize("phase", [2, 3])
+def test_what_init_writes_for_lifekeeper_offers_nothing_that_is_refused_with_it(phase):
+    text = render("site.yaml.j2", phase=phase, stack="x", engine="lifekeeper")
+    words = "stickiness", "durability:", "data_journal", "failure", "label", "on_lost", "node_lost", "fencing", "wipe"
+    assert [word for word in words if word in text] == []
+    assert "fenced" not in text
+    shown = text.replace("    # timeouts: {squid: {stop: 60s}}", "    timeouts: {squid: {stop: 60s}}")
+    assert shown != text
+    read(shown, "x")
+
+
 @pytest.mark.parametrize("phase", [1, 2, 3])
 def test_defaults_shown_in_comments_are_the_defaults(phase):
     """Every commented setting is taken in, and but for examples changes nothing."""
