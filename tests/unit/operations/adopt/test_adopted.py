@@ -215,7 +215,7 @@ def test_a_mount_point_and_a_rotation_that_are_left_as_found_ask_for_nothing_on_
     raw = example(3) | {"engine": engine}
     mirror = {"pacemaker": "filesystem", "lifekeeper": "tree-mirror"}[engine]
     files = {"pacemaker": "filesystem", "lifekeeper": "tree-filesystem"}[engine]
-    by_name = {each.name: each.inputs for each in things(read(raw, "the test"), "x/y")}
+    by_name: dict[str, Any] = {each.name: each.inputs for each in things(read(raw, "the test"), "x/y")}
     assert set(by_name[mirror].mount_points.values()) == {"0000 root:root i"}
     assert "rotation" in by_name[files].directories
     left = raw | {"adopted": {"things": ["rotation", "mount-point"]}}
@@ -228,7 +228,8 @@ def test_a_mount_point_and_a_rotation_that_are_left_as_found_ask_for_nothing_on_
 def test_a_mount_point_that_anybody_could_write_to_is_left_as_found() -> None:
     declared = read(example(3), "the test")
     (thing,) = (each for each in things(declared, "x/y") if each.name == "filesystem")
-    seen = thing.inputs.model_copy(update={"mount_points": dict.fromkeys(thing.inputs.mount_points, "0755 root:root")})
+    wanted: Any = thing.inputs
+    seen = wanted.model_copy(update={"mount_points": dict.fromkeys(wanted.mount_points, "0755 root:root")})
     outcome = Outcome()
     _judge(outcome, declared, thing, Present(seen), {})
     assert (outcome.changes, outcome.adopted) == ([], {"things": ["mount-point"]})
