@@ -135,7 +135,7 @@ def test_a_change_of_what_is_kept_is_drift_that_up_refuses(adopted, alone, hosts
 
 
 def test_a_file_that_is_there_is_not_written_over(adopted, alone, pair):
-    assert adopt(pair, "test-adopt", "qsp-a=ops@192.0.2.11", alone).code == 2
+    assert adopt(pair, "test-adopt", "qsp-a=ops@192.0.2.11", alone).code == 1
 
 
 @pytest.mark.long
