@@ -71,20 +71,20 @@ def _clients(site: Site) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*site.squid.allow, *(each for networks in allowing for each in networks)]))
 
 
-def _unit(distributions: str) -> str:
-    """The text of our own unit; ``distributions`` is the unit of the distribution that loads its rules."""
+def _unit(theirs: str) -> str:
+    """The text of our own unit; ``theirs`` is the unit of the distribution that loads its rules."""
     return f"""\
 [Unit]
 Description=Firewall of squid-ha: what a node of the proxy lets in
 Documentation=man:nft(8)
 DefaultDependencies=no
 Wants=network-pre.target
-# Debian's {distributions} empties the whole ruleset when it starts, stops and reloads: this one follows it.
-After=local-fs.target {distributions}
+# Debian's {theirs} empties the whole ruleset when it starts, stops and reloads: this one follows it.
+After=local-fs.target {theirs}
 Before=network-pre.target shutdown.target
 Conflicts=shutdown.target
-PartOf={distributions}
-ReloadPropagatedFrom={distributions}
+PartOf={theirs}
+ReloadPropagatedFrom={theirs}
 
 [Service]
 Type=oneshot
