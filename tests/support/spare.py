@@ -1,6 +1,6 @@
 """Tests that `make test` runs as long as it has time: in an order drawn anew, none begun after a given minute.
 
-And those of which it runs one of each kind, because together they take hours.
+Of those marked ``turns`` it runs one of each kind, drawn anew too, because all of them take hours.
 
 `make test` has a time that it promises to end in, on slow machines too; what does not fit in comes another time, and
 each run says what it left out. `make test-all`, and a run without ``--spare``, leave out nothing.

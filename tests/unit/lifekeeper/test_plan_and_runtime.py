@@ -336,7 +336,7 @@ def test_an_interrupt_on_the_way_into_maintenance_mode_leaves_lifekeeper_running
     stops: list[str] = []
 
     def cut(name: str, line: str) -> None:
-        if "lkstop" in line and line not in stops:
+        if "lkstop" in line:
             stops.append(name)
             if len(stops) == 2:
                 raise asyncio.CancelledError
