@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from blueprint.site import things
 from declaration.nodes import Node
@@ -42,15 +42,16 @@ def commands(site: Site, node: Node) -> Sequence[Command]:
 
 
 def judge(asked: Asked) -> Iterator[Finding]:
-    """Sources matter only where something is missing."""
-    found = {name: (installed, candidate) for name, installed, candidate in _POLICY.findall(asked.out[0])}
+    """Sources matter only where something is missing; other versions than on the other node are told once."""
+    found = _policy(asked.out[0])
     if asked.results[0].exit_code != 0:
         yield asked.problem(NAME, "apt-cache does not work there", "this site's platform installs by apt")
         return
     wanted = [name for thing in asked.things if isinstance(thing.inputs, Wanted)
               for name in thing.inputs.nodes.get(asked.node.name, {})]  # fmt: skip
-    missing = [name for name in wanted if found.get(name, ("(none)", "(none)"))[0] == "(none)"]
-    unknown = [name for name in missing if found.get(name, ("", "(none)"))[1] == "(none)"]
+    yield from _apart(asked, {name: found[name][0] for name in wanted if name in found})
+    missing = [name for name in wanted if found.get(name, (_NONE, _NONE))[0] == _NONE]
+    unknown = [name for name in missing if found.get(name, ("", _NONE))[1] == _NONE]
     silent = [line.removeprefix("no ") for line in asked.out[1].splitlines() if line.startswith("no ")]
     if not missing:
         yield asked.ok(NAME, f"all {len(wanted)} packages are installed")
@@ -73,3 +74,31 @@ def judge(asked: Asked) -> Iterator[Finding]:
         )
     elif not silent:
         yield asked.ok(NAME, f"{len(missing)} packages to install, and a source for each")
+
+
+def _policy(said: str) -> dict[str, tuple[str, str]]:
+    """Package → the version that is installed, and that which would be."""
+    return {name: (installed, candidate) for name, installed, candidate in _POLICY.findall(said)}
+
+
+def _apart(asked: Asked, here: Mapping[str, str]) -> Iterator[Finding]:
+    """In the middle of an upgrade node by node this is as it should be, so it holds up nothing."""
+    for node in asked.site.nodes:
+        results = asked.others.get(node.name)
+        if not results or node.name < asked.node.name:
+            continue
+        there = {name: installed for name, (installed, _) in _policy(results[0].stdout).items()}
+        apart = [
+            f"{name} {version} and {there[name]}"
+            for name, version in here.items()
+            if _NONE not in (version, there.get(name, _NONE)) and version != there[name]
+        ]
+        if apart:
+            yield asked.note(
+                NAME,
+                f"{asked.node.name} and {node.name} have other versions of {len(apart)} packages: {', '.join(apart)}",
+                "bring both to the same one, the standby node first (docs/runbook.md, OS upgrade)",
+            )
+
+
+_NONE = "(none)"

@@ -305,6 +305,19 @@ def test_packages(ask: Ask) -> None:
     clean(judged("packages", ask(all_there, "no http://192.0.2.1/\n", "0\n")))
 
 
+def test_packages_of_other_versions_on_the_nodes_are_told_once_and_hold_up_nothing(ask: Ask) -> None:
+    here = policy(ask()).replace("(none)", "1.0")
+    there = here.replace("corosync:\n  Installed: 1.0", "corosync:\n  Installed: 1.1")
+    assert there != here
+    found = judged("packages", ask(here, "", "3\n", others={"qsp-b": [there, "", ""]}))
+    only(found, "note", "qsp-a and qsp-b", "corosync 1.0 and 1.1")
+    assert "the standby node first" in found[0].remedy
+    clean(judged("packages", ask(there, "", "3\n", node="qsp-b", others={"qsp-a": [here, "", ""]})))
+    # What is to be installed on one of them comes in its source's version.
+    missing = here.replace("corosync:\n  Installed: 1.0", "corosync:\n  Installed: (none)")
+    clean(judged("packages", ask(here, "", "3\n", others={"qsp-b": [missing, "", ""]})))
+
+
 def test_room(ask: Ask) -> None:
     enough = "MemAvailable:   2000000 kB\n"
     clean(judged("room", ask(enough, "Avail\n9000000000\n")))
