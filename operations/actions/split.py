@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -30,6 +31,18 @@ SETTLED_WITHIN = 300.0
 _ROOM = r"""
 set -eu
 printf '%s %s\n' "$(du -sk -- "$1" | cut -f 1)" "$(df -Pk -- "$1" | awk 'NR == 2 { print $4 }')"
+"""
+
+# $1 a new folder. What is copied for it goes on on the node until it finds its place gone, and may make it anew before.
+_GIVE_UP = r"""
+gone=0
+for try in 1 2 3 4 5 6 7 8 9 10; do
+    if [ -e "$1.part" ]; then gone=0; rm -rf -- "$1.part" 2>/dev/null; else gone=$((gone + 1)); fi
+    [ "$gone" -lt 2 ] || exit 0
+    sleep 0.5
+done
+echo "$1.part is still written" >&2
+exit 1
 """
 
 
@@ -100,7 +113,7 @@ async def _settled(cluster: Cluster, runtime: Runtime) -> None:
 async def _save(cluster: Cluster, site: Site, victim: str, said: Mapping[str, str]) -> list[Saved]:
     runtime, folder = engine_of(site).runtime, _new_folder(cluster)
     cluster.progress(f"Saving the logs of both halves in {folder} on each node")
-    await cluster.each(lambda node: runtime.save_logs(cluster, node.name, site.log.mirror_directory, folder))
+    await _copy(cluster, site, runtime, list(cluster.nodes), folder)
     await _refuse_without_room(cluster.node(victim), site, folder)
     return await _counted(cluster, site, victim, dict.fromkeys(cluster.nodes, folder), said)
 
@@ -129,8 +142,28 @@ async def _refuse_without_room(victim: Node, site: Site, folder: str) -> None:
 async def _save_once_more(cluster: Cluster, site: Site, victim: str) -> str:
     folder = _new_folder(cluster)
     cluster.progress(f"Saving the logs of {victim} once more, in {folder}")
-    await engine_of(site).runtime.save_logs(cluster, victim, site.log.mirror_directory, folder)
+    await _copy(cluster, site, engine_of(site).runtime, [victim], folder)
     return folder
+
+
+async def _copy(cluster: Cluster, site: Site, runtime: Runtime, names: Sequence[str], folder: str) -> None:
+    """Save these nodes' logs in the new folder there. Interrupted, a copy that is not whole is removed again.
+
+    Raises `NotVerified` then where that could not be done.
+    """
+    try:
+        await cluster.each(lambda node: runtime.save_logs(cluster, node.name, site.log.mirror_directory, folder), names)
+    except asyncio.CancelledError:
+        giving_up = script(_GIVE_UP, folder, timeout=10, label=f"remove {folder}.part")
+        try:
+            await cluster.each(lambda node: node.run(giving_up), names)
+        except HostError as trouble:
+            raise NotVerified(
+                f"the copy of the logs that was begun may still be there, as {folder}.part: {trouble.message}",
+                node=trouble.node,
+                remedy="remove it, or run this again, which does",
+            ) from trouble
+        raise
 
 
 async def _counted(

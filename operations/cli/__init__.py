@@ -17,8 +17,9 @@ Exit codes, of all commands (`_exit`):
 
 A command prints its result by `out`, everything about the work by `err`, and ends by returning or by
 ``raise typer.Exit(code)``. With ``--json`` one JSON document is all that `out` gets, or one a line where it goes on
-(`logs -f`, `status --watch`). What it cannot do it raises as an error whose text is a sentence for people
-(`_errors.expected`); that is printed without a traceback, and its class tells the exit code (`_exit.code_of`).
+(`logs -f`, `status --watch`): printed by `out.document`. What it cannot do it raises as an error whose text is a
+sentence for people (`_errors.expected`); that is printed without a traceback, its class tells the exit code
+(`_exit.code_of`), and with ``--json`` it is the document where there is none yet (`_app.Command`).
 """
 
 from __future__ import annotations

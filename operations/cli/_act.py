@@ -41,7 +41,7 @@ def run(
     with told_what_goes_on(hosts.stack):
         outcome = hosts.run(doing)
     if as_json:
-        out.print(outcome.model_dump_json(indent=2), markup=False)
+        out.document(outcome.model_dump_json(indent=2))
         return
     out.print(f"{done} {_where(outcome)}", markup=False)
     for notice in outcome.notices:

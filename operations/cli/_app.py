@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from types import ModuleType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
+from typer.core import TyperCommand
 
 from operations import cli
 from operations.cli._console import err, out
@@ -26,6 +28,23 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+class Command(TyperCommand):
+    """A command of which a program that asked for JSON gets one document in each case.
+
+    Where it ends with an error for people before it has printed any, that is the error with its exit code.
+    """
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 Typer brings a click of its own, and exports no class of it
+        """Run it; errors go on as they are."""
+        before = out.documents
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if ctx.params.get("as_json") and out.documents == before and isinstance(error, expected()):
+                out.document(json.dumps({"error": str(error), "exit_code": code_of(error)}))
+            raise
 
 
 def _print_version(wanted: bool) -> None:
@@ -57,9 +76,11 @@ def build() -> typer.Typer:
         if name in there:
             continue
         if hasattr(module, "app"):
+            for each in module.app.registered_commands:
+                each.cls = Command
             app.add_typer(module.app, name=name, no_args_is_help=True)
         else:
-            app.command(name)(module.command)
+            app.command(name, cls=Command)(module.command)
     return app
 
 

@@ -8,17 +8,25 @@ WIDE = 200
 """Columns where no terminal tells them: a pipeline's log, a pipe into a pager."""
 
 
-def _console(*, stderr: bool = False) -> Console:
-    console = Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
-    if not console.is_terminal:
-        # COLUMNS counts for nothing: what runs commands in pipelines sets it as it likes.
-        console.width = WIDE
-    return console
+class Output(Console):
+    """A console that counts the documents of `--json` on it."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        # `:name:` in what a host says is no emoji: ocf:heartbeat:IPaddr2, root:x:0:0, addresses of IPv6.
+        super().__init__(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
+        if not self.is_terminal:
+            # COLUMNS counts for nothing: what runs commands in pipelines sets it as it likes.
+            self.width = WIDE
+        self.documents = 0
+
+    def document(self, text: str) -> None:
+        """Print a document of `--json`."""
+        self.documents += 1
+        self.print(text, markup=False)
 
 
-# `:name:` in what a host says is no emoji: ocf:heartbeat:IPaddr2, root:x:0:0, addresses of IPv6.
-out = _console()
-err = _console(stderr=True)
+out = Output()
+err = Output(stderr=True)
 
 
 def tell(text: str) -> None:

@@ -93,7 +93,7 @@ def command(  # noqa: PLR0917 each is an option
         notes = [{"node": each.node, "place": each.place, "what": each.what} for each in adoption.notes]
         written = None if refused else str(path)
         document = {"stack": name, "notes": notes, "would_change": adoption.changes, "written": written}
-        out.print(json.dumps(document, indent=2), markup=False)
+        out.document(json.dumps(document, indent=2))
     if refused:
         raise typer.Exit(REFUSED)
 

@@ -30,7 +30,7 @@ def send(stack: StackName, as_json: AsJson = False) -> None:
         raise Refused(f"stack `{stack}` declares no alerts", remedy="add the section `alerts` (docs/alerts.md)")
     tries = hosts.run(alerts.test(hosts.cluster(progress=tell)))
     if as_json:
-        out.print(json.dumps([each.model_dump() for each in tries], indent=2), markup=False)
+        out.document(json.dumps([each.model_dump() for each in tries], indent=2))
     else:
         out.print(alerts.render(tries), markup=False)
     if not any(each.reached for each in tries):

@@ -11,7 +11,7 @@ import typer
 from declaration.errors import DeclarationError
 from operations.cli._arguments import AsJson
 from operations.cli._arguments import stacks as known
-from operations.cli._console import out, tell
+from operations.cli._console import err, out, tell
 from operations.cli._each import look, usable
 from operations.cli._exit import DIFFERS, DONE, UNREACHABLE, code_of, worst
 from operations.stacks import Misused
@@ -36,22 +36,26 @@ def command(
 
     if len(set(stacks)) < len(stacks):
         raise Misused("a stack is named twice.")
-    failed: dict[str, int] = {}
-    if len(stacks) == 1:
+    failed: dict[str, Exception] = {}
+    if len(stacks) == 1 and not as_json:
         hosts = hosts_of(stacks[0])
         reports = [hosts.run(_look(hosts))]
     else:
         reports = look(usable(stacks, hosts_of), _look, partial(_untold, failed))
     if as_json:
-        out.print(json.dumps({"stacks": [each.model_dump() for each in reports]}, indent=2), markup=False)
+        out.document(json.dumps({"stacks": [each.model_dump() for each in reports]}, indent=2))
+        for error in failed.values():
+            err.print(str(error), markup=False)
     else:
         for report in reports:
             out.print(render(report))
-    if code := worst(failed.get(report.stack, _code(report)) for report in reports):
+    if code := worst(_code(report, failed.get(report.stack)) for report in reports):
         raise typer.Exit(code)
 
 
-def _code(report: Report) -> int:
+def _code(report: Report, error: Exception | None) -> int:
+    if error is not None:
+        return code_of(error)
     if report.nobody_told:
         return UNREACHABLE
     return DONE if report.ready else DIFFERS
@@ -63,9 +67,9 @@ async def _look(hosts: Hosts) -> Report:
     return await examine(hosts.cluster(progress=tell), hosts.site, hosts.stack)
 
 
-def _untold(failed: dict[str, int], stack: str, error: Exception) -> Report:
-    """The error as a finding; its exit code goes into ``failed``, that of the same error of one stack alone."""
-    failed[stack] = code_of(error)
+def _untold(failed: dict[str, Exception], stack: str, error: Exception) -> Report:
+    """The error as a finding; itself it goes into ``failed``: its exit code is that of one stack alone."""
+    failed[stack] = error
     from providers.connection.errors import HostError  # noqa: PLC0415 slow
 
     if isinstance(error, HostError):

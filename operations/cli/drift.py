@@ -66,7 +66,7 @@ def _print(report: Report, *, as_json: bool, github: bool) -> None:
     from operations.drift.show import render  # noqa: PLC0415 slow
 
     if as_json:
-        out.print(report.model_dump_json(indent=2), markup=False)
+        out.document(report.model_dump_json(indent=2))
     elif github:
         for line in annotated.marks(report):
             out.print(line, markup=False)

@@ -88,7 +88,7 @@ def command(  # noqa: PLR0917 the options of a command
         found.append(await drill(cluster, hosts.site, stack, options, found.append))
 
     try:
-        run_in_order(drilled(), tell)
+        run_in_order(drilled(), tell, _told_of_undoing(power, plug))
     except Interrupted as ended:
         tell(str(ended))
         if found:
@@ -131,7 +131,7 @@ def _print(report: DrillReport, *, as_json: bool) -> None:
     from operations.drill.show import render  # noqa: PLC0415 slow
 
     if as_json:
-        out.print(report.model_dump_json(indent=2), markup=False)
+        out.document(report.model_dump_json(indent=2))
     else:
         out.print(render(report))
 
@@ -161,6 +161,20 @@ def _plug(power: str, name: str) -> Plug:
     return CommandPlug(command=power) if power else NoPlug()
 
 
+def _told_of_undoing(power: str, plug: str) -> str:
+    """Who undoes what is broken should the drill not; told before it begins where that is not the nodes alone."""
+    nodes = "the nodes undo it by themselves"
+    if not power and not plug:
+        return nodes
+    more = (
+        "and a process on this machine switches on what `--power` has switched off; nobody does if this machine is lost"
+        if power
+        else "but not what the plug has taken: that stays so until it is given back"
+    )
+    tell(f"should the drill be killed while something is broken, {nodes}, {more}")
+    return f"{nodes}, {more}"
+
+
 def _list(hosts: Hosts, plug: Plug, *, as_json: bool) -> None:
     import json  # noqa: PLC0415
 
@@ -179,6 +193,6 @@ def _list(hosts: Hosts, plug: Plug, *, as_json: bool) -> None:
             {"name": name, "title": each.title, "planned": each.planned, "lacks": lacking.get(name, "")}
             for name, each in known.items()
         ]
-        out.print(json.dumps(told, indent=2), markup=False)
+        out.document(json.dumps(told, indent=2))
     else:
         out.print(listing(known, lacking))

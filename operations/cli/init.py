@@ -38,5 +38,5 @@ def command(
         tell.print(f"Stack {name} {'initialised' if new else 'was there already'}.", markup=False)
     if as_json:
         document = {"stack": name, "phase": phase, "written": str(path), "initialised": new}
-        out.print(json.dumps(document, indent=2), markup=False)
+        out.document(json.dumps(document, indent=2))
     tell.print(f"Next: edit it, `squid-ha validate {name}`, `pulumi preview -s {name}`, `pulumi up -s {name}`.")

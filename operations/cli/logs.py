@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from operations.cli._arguments import StackName, nodes
-from operations.cli._console import tell
+from operations.cli._console import out, tell
 from operations.stacks import Misused
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def command(
     _refuse_nowhere(follower.node, source)
     if as_json:
         records = [line.decode(errors="replace") for line in last]
-        sys.stdout.write(json.dumps({"stack": stack, "node": follower.node, "records": records}, indent=2) + "\n")
+        out.document(json.dumps({"stack": stack, "node": follower.node, "records": records}, indent=2))
     else:
         _show(last)
 
@@ -62,6 +62,7 @@ def _following(*, as_json: bool) -> Callable[[list[bytes], str], None]:
 
     def show(found: list[bytes], node: str) -> None:
         if as_json:
+            out.documents += len(found)
             _show([json.dumps({"node": node, "record": line.decode(errors="replace")}).encode() for line in found])
         else:
             _show(found)

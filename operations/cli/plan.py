@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -31,6 +32,6 @@ def command(
         raise Misused(f"there is no stack `{stack}`: {path} does not exist (known: {known}).")
     found = rows(from_stack_file(path), f"{project()}/{stack}")
     if as_json:
-        out.print_json(data=as_data(stack, found))
+        out.document(json.dumps(as_data(stack, found), indent=2))
     else:
         out.print(render(found))

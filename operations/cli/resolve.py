@@ -53,7 +53,7 @@ def split_brain(
         err.print(_once_more(saved, done.saved, victim), markup=False)
         _show(done.saved, victim)
     if as_json:
-        out.print(done.model_dump_json(indent=2), markup=False)
+        out.document(done.model_dump_json(indent=2))
     elif done.resolved:
         out.print(
             f"{victim} is being copied from {done.survivor}; `squid-ha status {stack}` tells how far.", markup=False

@@ -44,7 +44,8 @@ def command(
     several stacks the worst counts: 1 error, 4 unreachable, 5 refused, 3 not healthy, 0.
     """
     chosen = list(dict.fromkeys(names))
-    hosts = {chosen[0]: pair_of(chosen[0])} if len(chosen) == 1 else usable(chosen, pair_of)
+    several = len(chosen) > 1 or (as_json and not watch)
+    hosts = usable(chosen, pair_of) if several else {chosen[0]: pair_of(chosen[0])}
     if watch:
         _watch(hosts, every, html, as_json=as_json)
         return
@@ -92,7 +93,10 @@ def _print(found: list[Found], *, as_json: bool) -> None:
     from operations.overview import render, render_beside  # noqa: PLC0415 slow
 
     if as_json:
-        out.print(_document(found, indent=2), markup=False)
+        out.document(_document(found, indent=2))
+        for _, overview in found:
+            if overview.message:
+                err.print(overview.message, markup=False)
     elif len(found) == 1 and found[0][0] is None:
         overview = found[0][1]
         err.print(overview.message, markup=False)
@@ -122,7 +126,7 @@ def _watch(hosts: Usable, every: float, html: Path | None, *, as_json: bool) -> 
 
 @contextlib.contextmanager
 def _lines() -> Generator[Callable[[list[Found]], None]]:
-    yield lambda found: out.print(_document(found), markup=False)
+    yield lambda found: out.document(_document(found))
 
 
 @contextlib.contextmanager

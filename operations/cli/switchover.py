@@ -29,7 +29,7 @@ def command(
     with told_what_goes_on(stack):
         done = hosts.run(planned(hosts.cluster(progress=tell), hosts.site, to))
     if as_json:
-        out.print(done.model_dump_json(indent=2), markup=False)
+        out.document(done.model_dump_json(indent=2))
     elif done.start == done.end:
         out.print(f"The service runs on {done.target} already; nothing to do.", markup=False)
     else:

@@ -58,7 +58,7 @@ def command(
     found = {site: _read(path) for site, path in [(site, _path_of(site)) for site in chosen]}
     if as_json:
         document = {"stacks": [_as_data(site, declared) for site, declared in found.items()]}
-        out.print(json.dumps(document, indent=2), markup=False)
+        out.document(json.dumps(document, indent=2))
     else:
         _tell(found)
     if any(isinstance(declared, Exception) for declared in found.values()):

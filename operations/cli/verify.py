@@ -79,7 +79,7 @@ def command(
     else:
         report = hosts.run(verify(cluster, hosts.site, stack, options))
     if as_json:
-        out.print(report.model_dump_json(indent=2), markup=False)
+        out.document(report.model_dump_json(indent=2))
     else:
         out.print(render(report))
     if not report.passed:

@@ -4,7 +4,8 @@ A disturbance on a node is armed: before it starts, a timer of systemd on that n
 the network also cuts the one who would undo it, and the drill itself may be killed. What a reboot undoes needs no
 more; what it does not (a file on the mirror) is undone wherever it may be. One by the engine is armed in the same way,
 with what the engine says of it (`Runtime.way_back`). One by the plug (see `plug`) happens outside of the nodes, and
-is undone there alone: a node without power has no timer.
+is undone there alone: a node without power has no timer. For the power of `--power` one waits on the drill's machine
+(`armed_here`).
 """
 
 from __future__ import annotations

@@ -39,10 +39,13 @@ class Interrupted(Exception):
     """The drill was ended by a signal; the message says whether all is as before."""
 
 
-def run_in_order(work: Coroutine[Any, Any, T], tell: Callable[[str], None]) -> T:
+def run_in_order(
+    work: Coroutine[Any, Any, T], tell: Callable[[str], None], otherwise: str = "the nodes undo it by themselves"
+) -> T:
     """Run ``work`` on the process's loop; at the first interrupt it is cancelled and waited for, then `Interrupted`.
 
-    A second interrupt ends the waiting (KeyboardInterrupt): the nodes then undo by themselves what was armed there.
+    A second interrupt ends the waiting (KeyboardInterrupt): what was armed is then undone without the drill, which
+    ``otherwise`` says.
     """
     running = Work(work)
     with _terminated_as_interrupted():
@@ -50,7 +53,7 @@ def run_in_order(work: Coroutine[Any, Any, T], tell: Callable[[str], None]) -> T
             return running.result()
         except KeyboardInterrupt:
             running.call_off()
-            tell("interrupted; undoing what is broken (again: do not wait, the nodes undo it by themselves)")
+            tell(f"interrupted; undoing what is broken (again: do not wait, {otherwise})")
         try:
             running.outcome.result()
         except CancelledError as ended:

@@ -9,16 +9,20 @@ from __future__ import annotations
 import asyncio
 import importlib
 import shlex
-from dataclasses import dataclass
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 from declaration.site import Site
+from operations.drill.armed_here import ArmedHere, arm
 from operations.drill.clients import Clients
 from operations.drill.disturbances import PlugAction
 from operations.drill.interruptible import to_its_end
 from providers.connection.errors import Refused
 
 POWER_WITHIN = 60.0
+_REMEDY = "see what `--power` names"
 
 
 class Plug(Protocol):
@@ -85,44 +89,58 @@ class NoPlug:
 
 @dataclass(frozen=True)
 class CommandPlug(NoPlug):
-    """The power by a command, run here as ``COMMAND off NODE`` and ``COMMAND on NODE``; exit code 0: done."""
+    """The power by a command, run here as ``COMMAND off NODE`` and ``COMMAND on NODE``; exit code 0: done.
+
+    Before a node is switched off, a process on this machine is armed that switches it on should the drill be gone.
+    """
 
     command: str = ""
     can: frozenset[PlugAction] = frozenset({"power"})
+    _armed: dict[str, ArmedHere] = field(default_factory=dict[str, ArmedHere], repr=False, compare=False)
 
     async def take(self, action: PlugAction, node: str) -> None:  # noqa: ARG002 there is only one
-        """Switch a node off."""
-        await self._run("off", node)
+        """Arm that it is switched on, then switch a node off."""
+        argv = self._words("off", node)
+        if shutil.which(argv[0]) is None:
+            raise Refused(f"`{shlex.join(argv)}` cannot be run: there is no such program", remedy=_REMEDY)
+        if node not in self._armed:
+            self._armed[node] = arm(self._words("on", node))
+        # Also held by what switches off: a drill that is killed meanwhile has the power come back after it has gone.
+        await self._run("off", node, self._armed[node].held)
 
     async def give(self, action: PlugAction, node: str) -> None:  # noqa: ARG002 there is only one
-        """Switch a node on."""
+        """Switch a node on, and disarm; where it cannot be switched on, what is armed tries when the drill ends."""
         await self._run("on", node)
+        if armed := self._armed.pop(node, None):
+            await armed.disarm()
 
-    async def _run(self, word: str, node: str) -> None:
+    def _words(self, word: str, node: str) -> list[str]:
+        return [*shlex.split(self.command), word, node]
+
+    async def _run(self, word: str, node: str, *held: int) -> None:
         """To its end, also when called off: power that is still to go off would be on when that is undone."""
-        await to_its_end(self._run_to_its_end(word, node))
+        await to_its_end(self._run_to_its_end(self._words(word, node), held))
 
-    async def _run_to_its_end(self, word: str, node: str) -> None:
-        argv = [*shlex.split(self.command), word, node]
-        remedy = "see what `--power` names"
+    async def _run_to_its_end(self, argv: Sequence[str], held: Sequence[int]) -> None:
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
+                pass_fds=held,
             )
         except OSError as error:
-            raise Refused(f"`{shlex.join(argv)}` cannot be run: {error}", remedy=remedy) from None
+            raise Refused(f"`{shlex.join(argv)}` cannot be run: {error}", remedy=_REMEDY) from None
         try:
             said, _ = await asyncio.wait_for(process.communicate(), POWER_WITHIN)
         except TimeoutError:
             process.kill()
             await process.wait()
-            raise Refused(f"`{shlex.join(argv)}` took longer than {POWER_WITHIN:g} s", remedy=remedy) from None
+            raise Refused(f"`{shlex.join(argv)}` took longer than {POWER_WITHIN:g} s", remedy=_REMEDY) from None
         if process.returncode:
             last = " / ".join(said.decode(errors="replace").strip().splitlines()[-3:])
-            raise Refused(f"`{shlex.join(argv)}` ended with exit code {process.returncode}: {last}", remedy=remedy)
+            raise Refused(f"`{shlex.join(argv)}` ended with exit code {process.returncode}: {last}", remedy=_REMEDY)
 
 
 def load(name: str) -> Plug:

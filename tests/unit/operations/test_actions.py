@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
@@ -514,6 +515,62 @@ def test_what_a_node_saves_has_the_room_that_is_told(tmp_path: Path) -> None:
     needed, free = map(int, told.stdout.split())
     assert needed in range(97, 140)
     assert free > 0
+
+
+@pytest.mark.parametrize("during", ["save", "once more"])
+@pytest.mark.parametrize("reached", [True, False])
+async def test_what_an_interrupted_copy_of_the_logs_has_left_is_removed_from_the_nodes(
+    site: Site, engine: Engine, monkeypatch: pytest.MonkeyPatch, during: str, *, reached: bool
+) -> None:
+    begun, copies = asyncio.Event(), {"save": 2, "once more": 1}[during]
+
+    async def save_logs(cluster: Cluster, node: str, source: str, to: str) -> None:
+        engine.asked.append(node)
+        if len(engine.asked) == copies:
+            begun.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(engine, "save_logs", save_logs, raising=False)
+    monkeypatch.setattr(split, "_new_folder", lambda cluster: "/saved/now")
+    engine.split = SplitBrain({"qsp-a": "detected"})
+    nodes = [FakeNode("qsp-a"), FakeNode("qsp-b") if reached else FakeNode("qsp-b", off)]
+    cluster = fake_cluster(*nodes)
+    work = save(cluster, site, "qsp-b") if during == "save" else split._save_once_more(cluster, site, "qsp-b")
+    task = asyncio.ensure_future(work)
+    await asyncio.wait_for(begun.wait(), 10)
+    task.cancel()
+    with pytest.raises(
+        asyncio.CancelledError if reached else NotVerified, match=None if reached else r"/saved/now\.part"
+    ):
+        await task
+    removed = [node.name for node in nodes if [each.label for each in node.written] == ["remove /saved/now.part"]]
+    assert removed == engine.asked
+
+
+def giving_up(folder: Path) -> subprocess.CompletedProcess[str]:
+    words = ["sh", "-c", split._GIVE_UP, "sh", str(folder)]
+    return subprocess.run(words, capture_output=True, check=False, text=True, timeout=20)
+
+
+def test_a_copy_that_goes_on_on_its_node_ends_when_its_place_is_removed(tmp_path: Path) -> None:
+    source, new = tmp_path / "log", tmp_path / "saved/now"
+    for number in range(400):
+        (source / f"{number // 100}").mkdir(parents=True, exist_ok=True)
+        (source / f"{number // 100}/access.log.{number}").write_bytes(b"x" * 1000)
+    new.parent.mkdir()
+    (new.parent / "now.part").mkdir()
+    slow = 'for each in "$1"/*/*; do cp -a -- "$each" "$2.part/" || exit 1; sleep 0.01; done; mv -T -- "$2.part" "$2"'
+    with subprocess.Popen(["sh", "-c", slow, "sh", str(source), str(new)], stderr=subprocess.DEVNULL) as copying:
+        time.sleep(0.3)
+        assert giving_up(new).returncode == 0
+        assert copying.wait(10) != 0
+    assert list(new.parent.iterdir()) == []
+
+
+def test_a_copy_that_was_whole_before_it_was_interrupted_stays(tmp_path: Path) -> None:
+    (tmp_path / "now").mkdir()
+    assert giving_up(tmp_path / "now").returncode == 0
+    assert (tmp_path / "now").is_dir()
 
 
 @dataclass

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,14 @@ import typer
 import yaml
 
 from operations.cli._app import build
+from tests.support.commands import commands
 
 PROJECT = Path(__file__).parents[3]
 PAGES = tuple(sorted(each.name for each in (PROJECT / "docs").glob("*.md")))
 PIPELINES = ("github-actions.yml", "gitlab-ci.yml")
 OURS = ("squid-ha", "pulumi", "make")
+NOT_SHOWN = {("alerts", "test"), ("resolve", "split-brain")}
+"""Commands whose output no page shows yet; to be empty."""
 _OPERATORS = {"|", "||", "&&", ";", ">", ">>", "<", "(", ")", "{", "}", "&"}
 
 
@@ -182,6 +187,37 @@ def test_every_command_in_a_pipeline_exists(name):
 def test_a_command_that_does_not_exist_is_found(line):
     (words,) = commands_of(line)
     assert wrong_with(words)
+
+
+def shown_with_output(text: str) -> set[tuple[str, ...]]:
+    """The commands of `squid-ha` that are called in a block of a page, with output below."""
+    blocks = re.findall(r"^( *)```\w*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    lines = [line.removeprefix(indent) for indent, block in blocks for line in [*block.splitlines(), ""]]
+    called = [
+        tuple(line.removeprefix("$ squid-ha ").split())
+        for line, below in pairwise(lines)
+        if line.startswith("$ squid-ha ") and below and not below.startswith("$ ")
+    ]
+    return {words for words in commands() if any(each[: len(words)] == words for each in called)}
+
+
+def test_the_output_of_every_command_is_shown_on_a_page():
+    shown = set[tuple[str, ...]]().union(*(shown_with_output((PROJECT / "docs" / name).read_text()) for name in PAGES))
+    assert set(commands()) - shown == NOT_SHOWN
+
+
+@pytest.mark.parametrize(
+    ("block", "shown"),
+    [
+        ("$ squid-ha status lyon\nThe proxy runs.\n", {("status",)}),
+        ("$ squid-ha node aside lyon a\n$ squid-ha node back lyon a\na is back.\n", {("node", "back")}),
+        ("$ squid-ha status lyon\n", set()),
+        ("squid-ha status lyon\nThe proxy runs.\n", set()),
+    ],
+)
+def test_a_command_without_output_below_is_not_shown(block: str, shown: set[tuple[str, ...]]):
+    assert shown_with_output(f"text\n\n```\n{block}```\n") == shown
+    assert shown_with_output(f"1. text\n\n   ```\n{textwrap.indent(block, '   ')}   ```\n") == shown
 
 
 # The pipelines themselves

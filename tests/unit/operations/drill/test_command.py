@@ -346,3 +346,30 @@ def test_what_is_not_interrupted_has_its_result() -> None:
 
     assert run_in_order(work(), print) == 7
     assert interruptible.Interrupted.__doc__
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), ""),
+        (("--power", "true"), "a process on this machine switches on what `--power` has switched off"),
+        (("--plug", "lab.plug:plug"), "but not what the plug has taken"),
+    ],
+)
+def test_who_undoes_what_no_node_can_is_told_before_anything_begins_and_at_an_interrupt(
+    asked: list[drilling.Options], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    otherwise: list[str] = []
+
+    def run_it(work: Any, tell: Any, without_it: str) -> None:
+        otherwise.append(without_it)
+        run_in_order(work, tell)
+
+    monkeypatch.setattr(interruptible, "run_in_order", run_it)
+    done = run("lab", *words)
+    assert done.exit_code == 0, done.output
+    told = " ".join(done.stderr.split())
+    assert ("should the drill be killed" in told) is bool(said)
+    assert said in told
+    assert said in otherwise[0]
+    assert otherwise[0].startswith("the nodes undo it by themselves")

@@ -6,8 +6,10 @@ import asyncio
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytest
 from declaration.site import Site
 from operations.drill import disturbances, hands
 from operations.drill.armed import pending
+from operations.drill.armed_here import arm
 from operations.drill.disturbances import Aside, ByPlug, OnNode
 from operations.drill.hands import SiteHands, StillArmed, after
 from operations.drill.plug import CommandPlug, NoPlug, load
@@ -138,6 +141,119 @@ async def test_a_power_command_that_is_called_off_has_ended_before_its_undo(tmp_
     with pytest.raises(asyncio.CancelledError):
         await taking
     assert done.exists()
+    await plug.give("power", "qsp-a")
+
+
+DRILL = """
+import asyncio, os, signal, sys
+from operations.drill.plug import CommandPlug
+
+async def main():
+    plug = CommandPlug(command=sys.argv[1])
+    taking = asyncio.create_task(plug.take("power", "qsp-a"))
+    if sys.argv[2] == "taken":
+        await taking
+    elif sys.argv[2] == "given":
+        await taking
+        await plug.give("power", "qsp-a")
+    print("now", flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def switched(place: Path) -> str:
+    """A `--power COMMAND` that writes down what it does."""
+    program = place / "power"
+    program.write_text(
+        f'#!/bin/sh\necho "$1 begins" >>{place}/did\n[ "$1" = on ] || sleep 0.7\necho "$1 $2" >>{place}/did\n'
+    )
+    program.chmod(0o755)
+    return str(program)
+
+
+def did(place: Path) -> list[str]:
+    there = place / "did"
+    return there.read_text().splitlines() if there.exists() else []
+
+
+def killed_drill(place: Path, command: str, when: str, *, alone: bool = False) -> None:
+    """A drill that has a node's power, and is killed so that it can undo nothing; ``alone``: not what it has begun."""
+    with subprocess.Popen(
+        [sys.executable, "-c", DRILL, command, when], stdout=subprocess.PIPE, start_new_session=True, text=True
+    ) as drill:
+        assert drill.stdout is not None
+        assert drill.stdout.readline() == "now\n"
+        deadline = time.monotonic() + 20
+        while not did(place) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if alone:
+            drill.kill()
+        else:
+            # As a terminal reaches all that runs in it.
+            os.killpg(drill.pid, signal.SIGKILL)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("when", "alone", "begun"),
+    [
+        ("taken", False, ["off begins", "off qsp-a"]),
+        ("taking", False, ["off begins"]),
+        # What still switches off ends first, or the node would be off in the end.
+        ("taking", True, ["off begins", "off qsp-a"]),
+    ],
+)
+def test_a_node_that_a_killed_drill_has_switched_off_is_switched_on_again(
+    tmp_path: Path, when: str, *, alone: bool, begun: list[str]
+) -> None:
+    killed_drill(tmp_path, switched(tmp_path), when, alone=alone)
+    deadline = time.monotonic() + 30
+    while "on qsp-a" not in did(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert did(tmp_path) == [*begun, "on begins", "on qsp-a"]
+
+
+@pytest.mark.timeout(120)
+def test_a_node_that_was_switched_on_again_is_left_alone_when_the_drill_is_gone(tmp_path: Path) -> None:
+    killed_drill(tmp_path, switched(tmp_path), "given")
+    time.sleep(0.5)
+    assert did(tmp_path) == ["off begins", "off qsp-a", "on begins", "on qsp-a"]
+
+
+async def test_what_is_armed_here_tries_again_and_gives_up_in_the_end(tmp_path: Path) -> None:
+    counts = f"echo x >>{tmp_path}/tried; [ $(wc -l <{tmp_path}/tried) -ge {{}} ]"
+    for needed, code, tried in ((3, 0, 3), (9, 1, 5)):
+        armed = arm(["sh", "-c", counts.format(needed)], again=0.01)
+        os.close(armed.held)
+        assert armed.process.wait(30) == code
+        assert (tmp_path / "tried").read_text().count("x") == tried
+        (tmp_path / "tried").unlink()
+
+
+async def test_what_is_armed_here_ends_without_doing_anything_once_it_is_not_needed(tmp_path: Path) -> None:
+    armed = arm(["touch", str(tmp_path / "done")])
+    state = Path(f"/proc/{armed.process.pid}/status")
+    async with asyncio.timeout(30):
+        while not int(re.findall(r"SigIgn:\s*(\w+)", state.read_text())[0], 16) & (1 << (signal.SIGTERM - 1)):  # noqa: ASYNC110 another process does it
+            await asyncio.sleep(0.01)
+    armed.process.send_signal(signal.SIGTERM)
+    await armed.disarm()
+    assert armed.process.returncode == 0
+    assert not (tmp_path / "done").exists()
+
+
+async def test_what_switches_a_node_off_begins_once_its_undo_is_armed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot(undo: object) -> None:
+        raise Refused("cannot be armed")
+
+    monkeypatch.setattr("operations.drill.plug.arm", cannot)
+    with pytest.raises(Refused, match="cannot be armed"):
+        await CommandPlug(command=switched(tmp_path)).take("power", "qsp-a")
+    assert did(tmp_path) == []
 
 
 async def test_a_filler_is_looked_for_until_the_mirror_is_somewhere(
@@ -414,6 +530,8 @@ async def test_power_by_a_command() -> None:
     await plug.take("power", "qsp-a")
     with pytest.raises(Refused, match="exit code 3: no such outlet"):
         await plug.give("power", "qsp-a")
+    assert list(plug._armed) == ["qsp-a"], "it is tried once more when the drill ends"
+    await plug._armed["qsp-a"].disarm()
     with pytest.raises(Refused, match="cannot be run"):
         await CommandPlug(command="/no/such/program").take("power", "qsp-a")
     with pytest.raises(Refused, match="nobody has hold"):

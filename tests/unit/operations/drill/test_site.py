@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import platform
 import threading
 from dataclasses import dataclass, replace
@@ -10,21 +12,25 @@ from functools import partial
 from typing import Any
 
 import pytest
+from lxml import etree
+from rich.console import Console
 
 from declaration.site import Site
 from lab import plug
 from operations.drill import site as drilling
 from operations.drill.clients import FromNode
+from operations.drill.junit import junit
 from operations.drill.model import DrillReport
 from operations.drill.plug import NoPlug
 from operations.drill.scenarios import scenarios
+from operations.drill.show import render
 from operations.drill.site import Options, clients_for, drill, hints_of, named
 from operations.drill.steps import Stand, View
 from operations.proof.model import Logs
 from operations.stacks import Misused
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
-from providers.connection.errors import NotVerified, Refused, TimedOut, Unreachable
+from providers.connection.errors import CommandFailed, NotVerified, Refused, TimedOut, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
 from tests.unit.operations.drill.world import World, logs
 
@@ -235,6 +241,35 @@ async def test_after_a_site_that_is_not_whole_again_nothing_more_is_broken(
     (hung,) = report.scenarios
     assert {finding.split(":")[0] for finding in hung.findings} >= {"left behind", "not whole"}
     assert list(report.left_out) == ["squid-killed"]
+
+
+@pytest.mark.parametrize("during", ["a disturbance", "a move", "the clients' end"])
+async def test_a_step_that_could_not_be_done_went_wrong_in_the_text_the_document_and_the_file(
+    site: Site, world: World, monkeypatch: pytest.MonkeyPatch, during: str
+) -> None:
+    begin = world.begin
+
+    async def failing(*given: Any) -> None:
+        if during == "a disturbance":
+            # Its undo was armed, and is tried too.
+            await begin(*given)
+        raise CommandFailed("qsp-a", "systemctl kill squid.service", 1, "no such unit")
+
+    replaced = {"a disturbance": "begin", "a move": "move", "the clients' end": "stop"}[during]
+    monkeypatch.setattr(world, replaced, failing)
+    name = "planned-move" if during == "a move" else "squid-hung"
+    report = await drill(cluster(), site, "lab", Options([name], knows=True, patience=20))
+    assert report.verdict == "red"
+    (finding,) = [each for each in report.scenarios[0].findings if each.startswith("went wrong: ")]
+    assert "`systemctl kill squid.service` ended with exit code 1" in finding
+    assert finding in json.loads(report.model_dump_json())["scenarios"][0]["findings"]
+    text = io.StringIO()
+    Console(width=1000, file=text).print(render(report))
+    assert finding in text.getvalue()
+    failure = etree.fromstring(junit(report).encode()).find(f"testcase[@name='{name}']/failure")
+    assert failure is not None
+    assert finding in (failure.text or "").splitlines()
+    assert world.broken == []
 
 
 async def test_a_drill_that_could_not_go_on_is_not_green(
