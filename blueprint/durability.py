@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from blueprint.logs import mirror_files
 from blueprint.traits import traits
 from declaration.mirror import Mirror
+from declaration.probed import looks_for_records
 from declaration.site import Site
 
 SINGLE = "seen on a single machine's block device, NOT measured on a pair"
@@ -92,7 +93,7 @@ def _full(site: Site) -> str:
     kept = f"those of {alone} are lost, because no local log has them" if alone else "the local log has them"
     if log.on_full == "stop":
         return f"Squid stops; records of its last answers are not on the mirror: {kept}"
-    noticed = "the probe notices" if traits(site).agent(site) else "only the alert `mirror_full` announces"
+    noticed = "the probe notices" if looks_for_records(site) else "only the alert `mirror_full` announces"
     return f"Squid serves on and drops records, which {noticed}: {kept}"
 
 

@@ -10,7 +10,7 @@ from declaration.log import AdditionalLog, Log, Place
 from declaration.logcondition import Condition
 from declaration.logformat import BUILT_IN
 from declaration.paths import MIRROR_ITSELF
-from declaration.probed import is_probed
+from declaration.probed import looks_for_records
 from declaration.site import Site
 
 DECLARED_FORMAT = "squid_ha"
@@ -58,7 +58,7 @@ def mirror_files(site: Site) -> tuple[str, ...]:
 
 def records_looked_for(site: Site) -> str | None:
     """The log in which the probe must find its own record: only where Squid drops what it cannot write."""
-    if site.mirror is None or site.log.on_full != "drop" or not site.log.on_mirror or not is_probed(site):
+    if site.mirror is None or site.log.on_full != "drop" or not site.log.on_mirror or not looks_for_records(site):
         return None
     return mirror_log(site)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from declaration.alerts import told
-from declaration.probed import is_probed
+from declaration.probed import looks_for_records
 from declaration.rules.alerts import possible
 from declaration.site import Site
 
@@ -59,7 +59,7 @@ def _named_by_order(site: Site) -> Iterator[Caution]:
 
 def _silent_losses(site: Site) -> Iterator[Caution]:
     """Without a probe that looks for records, only each node's own look at the mirror's space tells of anything."""
-    if is_probed(site) or site.mirror is None or site.log.on_full != "drop":
+    if looks_for_records(site) or site.mirror is None or site.log.on_full != "drop":
         return
     if site.alerts is None or "mirror_full" not in told(site.alerts, possible(site)):
         yield Caution(

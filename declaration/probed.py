@@ -10,9 +10,23 @@ if TYPE_CHECKING:
 
 
 def is_probed(site: Site) -> bool:
-    """Whether somebody asks Squid for pages and looks for their records: only this program's own agent of Pacemaker
-    does, so none where Squid's resource is adopted as it was found."""
-    return site.engine == "pacemaker" and not is_adopted(site, "squid")
+    """Whether somebody asks Squid for pages: this program's own agent does, where the engine runs Squid by it.
+
+    So none where Squid's resource is adopted as it was found, and none where LifeKeeper has Quick Service Protection
+    for Squid, or scripts of the site's own.
+    """
+    if site.engine == "pacemaker":
+        return not is_adopted(site, "squid")
+    declared = site.lifekeeper
+    return declared is not None and declared.squid_kit == "generic" and declared.squid_scripts is None
+
+
+def looks_for_records(site: Site) -> bool:
+    """Whether the agent also looks for the records of its requests, where Squid drops what it cannot write.
+
+    LifeKeeper has no state between healthy and failed, so there only with `log.on_lost: fail`.
+    """
+    return is_probed(site) and (site.engine == "pacemaker" or site.log.on_lost == "fail")
 
 
 def is_adopted(site: Site, member: Literal["squid", "mirror"]) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from declaration.addresses import InterfaceName
 from declaration.paths import NodeFolder, PlainFile
 from declaration.quantities import Duration
 from declaration.types import (
@@ -41,6 +42,8 @@ Priority = Annotated[int, Field(ge=1, le=999)]
 PathPriority = Annotated[int, Field(ge=1, le=99)]
 Number = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
+SquidKit = Literal["qsp", "generic"]
+
 CUSTOMARY_PRIORITIES = (1, 10)
 """What the wizards propose for the first and the second node; the lower one is preferred."""
 
@@ -71,8 +74,8 @@ class Tags(Settings):
     address: Tag | None = None
     """The virtual IP; customary: `ip-` and the address."""
 
-    squid: Tag = "qsp-squid"
-    """Squid."""
+    squid: Tag | None = None
+    """Squid; customary: `qsp-squid`, or `app-squid` with `squid_kit: generic`."""
 
     filesystem: Tag | None = None
     """The mirror's filesystem; customary: the mount point."""
@@ -119,6 +122,10 @@ class Address(Settings):
 
     check_timeout: Duration | None = None
     """Whole seconds after which a check that has not ended counts as failed (12s after an installation)."""
+
+    backup_interface: InterfaceName | None = None
+    """Interface to which LifeKeeper moves the address when its own fails. No command for it is documented: it is set in
+    LifeKeeper's own interface and compared here; without this setting there is to be none."""
 
 
 class FailoverConfirmation(Settings):
@@ -183,17 +190,11 @@ Script = Annotated[str, Written(_script, told=Told(_SCRIPT, "^#!/"))]
 """A script's text."""
 
 
-class Generic(Settings):
-    """A resource of the Generic Application kit: scripts that this site brings along."""
-
-    tag: FileTag
-    """The resource's name."""
-
-    below: Literal["squid", "address"] = "squid"
-    """The member of the service that needs it and is started after it."""
+class Scripts(Settings):
+    """What the Generic Application kit runs. Each is the whole text of a script, its first line `#!/...`."""
 
     restore: Script
-    """Starts it. The whole text of a script, its first line `#!/...`; so are the following."""
+    """Starts it."""
 
     remove: Script
     """Stops it."""
@@ -203,6 +204,16 @@ class Generic(Settings):
 
     recover: Script | None = None
     """Repairs it here; without it, a failure moves the service."""
+
+
+class Generic(Scripts):
+    """A resource of the Generic Application kit: scripts that this site brings along."""
+
+    tag: FileTag
+    """The resource's name."""
+
+    below: Literal["squid", "address"] = "squid"
+    """The member of the service that needs it and is started after it."""
 
 
 class LifeKeeper(Settings):
@@ -246,9 +257,17 @@ class LifeKeeper(Settings):
     quorum: Quorum | None = None
     """What keeps a node that is cut off from going on; without it, it stays as it is."""
 
+    squid_kit: SquidKit = "qsp"
+    """Which kit looks after Squid. `qsp`: Quick Service Protection, which asks whether Squid's unit is up. `generic`:
+    the Generic Application kit with scripts that this program brings: for a LifeKeeper without the former, and to
+    notice a Squid that hangs, because they ask it for an answer and end it by force where it does not stop."""
+
+    squid_scripts: Scripts | None = None
+    """With `squid_kit: generic`, other scripts for Squid, in place of those that this program brings."""
+
     prefer: Literal["documented", "lkcli"] = "documented"
     """Which commands are used where there is a choice: those whose spelling is documented, or those of `lkcli`, some of
     which are assumed. Assumed ones are compared with the product's own help before anything is written."""
 
     generic: Many[Generic] = ()
-    """Further resources by scripts, for what Quick Service Protection cannot do."""
+    """Further resources by scripts, for what Quick Service Protection cannot do. Squid itself: `squid_kit`."""

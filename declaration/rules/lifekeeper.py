@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from declaration.engines.lifekeeper import LifeKeeper, Tags
+from declaration.engines.lifekeeper import LifeKeeper, SquidKit
 from declaration.errors import Mistake
 from declaration.mirror import Mirror
+from declaration.probed import is_probed, looks_for_records
 from declaration.quantities import Duration
 from declaration.rules.names import squid_ports
 from declaration.rules.registry import rule
@@ -21,6 +23,8 @@ PORTS = (PATH_PORT, 81, 82, 778, 779, 5000, 5110)
 """TCP ports of LifeKeeper: communication paths, its interfaces for people and for policies."""
 
 FIRST_MIRROR_PORT = 10001
+
+_SQUIDS_TAG: Mapping[SquidKit, str] = {"qsp": "qsp-squid", "generic": "app-squid"}
 
 
 @rule("lifekeeper")
@@ -137,9 +141,9 @@ def tags_differ(site: Site) -> Iterator[Mistake]:
         taken.setdefault(tag, path)
 
 
-def customary_tags(virtual_ip: str | None, mount_point: str | None) -> dict[str, str]:
+def customary_tags(virtual_ip: str | None, mount_point: str | None, squid_kit: SquidKit = "qsp") -> dict[str, str]:
     """Member → its tag where the site says none, for the members that there are."""
-    made = {"squid": Tags().squid}
+    made = {"squid": _SQUIDS_TAG[squid_kit]}
     if virtual_ip is not None:
         made["address"] = f"ip-{virtual_ip}"
     if mount_point is not None:
@@ -151,9 +155,38 @@ def tags(site: Site, declared: LifeKeeper) -> dict[str, str]:
     """Setting → tag, customary ones filled in, for the members that this site has."""
     given = declared.tags
     address = None if site.virtual_ip is None else str(site.virtual_ip)
-    customary = customary_tags(address, None if site.mirror is None else site.mirror.mount_point)
+    mount_point = None if site.mirror is None else site.mirror.mount_point
+    customary = customary_tags(address, mount_point, declared.squid_kit)
     made = {f"lifekeeper.tags.{name}": getattr(given, name) or tag for name, tag in customary.items()}
     return made | {f"lifekeeper.generic[{index}].tag": each.tag for index, each in enumerate(declared.generic)}
+
+
+@rule("lifekeeper")
+def squid_is_found_by_its_tag(site: Site) -> Iterator[Mistake]:
+    """Of a Generic Application LifeKeeper's lists tell the tag alone, and its scripts lie under that."""
+    declared = site.lifekeeper
+    if declared is None or declared.squid_kit != "generic":
+        if declared is not None and declared.squid_scripts is not None:
+            yield Mistake("lifekeeper.squid_scripts", "a section", "no scripts without `squid_kit: generic`")
+        return
+    own = declared.tags.squid
+    if own is not None and ("/" in own or not _SQUID.search(own)):
+        yield Mistake(
+            "lifekeeper.tags.squid",
+            own,
+            "a tag with the word `squid` and without `/`: with `squid_kit: generic`, Squid's resource is known by it",
+        )
+    for index, each in enumerate(declared.generic):
+        if _SQUID.search(each.tag):
+            yield Mistake(
+                f"lifekeeper.generic[{index}].tag",
+                each.tag,
+                "a tag without the word `squid`: with `squid_kit: generic`, Squid's own resource is known by it",
+            )
+
+
+_SQUID = re.compile(r"(?<![a-z])squid(?![a-z])", re.IGNORECASE)
+"""As `providers.lifekeeper.hierarchy` looks for it."""
 
 
 @rule("engine", "virtual_ip")
@@ -199,9 +232,9 @@ def stickiness_is_switchback(site: Site) -> Iterator[Mistake]:
         )
 
 
-@rule("engine", "timeouts")
+@rule("engine", "timeouts", "lifekeeper", "pacemaker")
 def limits_are_the_kits(site: Site) -> Iterator[Mistake]:
-    """The kits have limits of their own; only Squid's stop is this site's, in its systemd unit."""
+    """The kits have limits of their own; this site's are Squid's stop, in its systemd unit, and those of its agent."""
     if site.engine != ENGINE:
         return
     for member in sorted(site.timeouts.model_fields_set - {"squid"}):
@@ -210,18 +243,29 @@ def limits_are_the_kits(site: Site) -> Iterator[Mistake]:
             "a section",
             f"no limits for the {member} with `engine: {ENGINE}`: its kit has its own",
         )
-    for name in sorted(site.timeouts.squid.model_fields_set - {"stop"}):
+    kept = ("stop", "start", "monitor") if is_probed(site) else ("stop",)
+    for name in sorted(site.timeouts.squid.model_fields_set.difference(kept)):
+        only = " and ".join(f"`{each}`" for each in sorted(kept))
         yield Mistake(
             f"timeouts.squid.{name}",
             getattr(site.timeouts.squid, name),
-            f"only `stop` with `engine: {ENGINE}`: the kit has its own limits",
+            f"only {only} with `engine: {ENGINE}`: the kit has its own limits",
         )
 
 
-@rule("engine", "log")
+@rule("engine", "log", "lifekeeper", "pacemaker")
 def records_are_not_looked_for(site: Site) -> Iterator[Mistake]:
-    """Quick Service Protection asks systemd whether Squid runs, and nothing more."""
-    if site.engine == ENGINE and "on_lost" in site.log.model_fields_set:
+    """Quick Service Protection asks systemd alone whether Squid runs; a Generic Application is well or it is not."""
+    if site.engine != ENGINE or "on_lost" not in site.log.model_fields_set:
+        return
+    if is_probed(site):
+        if not looks_for_records(site):
+            yield Mistake(
+                "log.on_lost",
+                site.log.on_lost,
+                f"`fail` with `engine: {ENGINE}`: it knows no state between healthy and failed",
+            )
+    else:
         yield Mistake(
             "log.on_lost",
             site.log.on_lost,

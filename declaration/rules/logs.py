@@ -9,7 +9,7 @@ from declaration.errors import Mistake
 from declaration.logcondition import Condition
 from declaration.logformat import shows_address
 from declaration.paths import MIRROR_ITSELF
-from declaration.probed import adopted_of, is_probed
+from declaration.probed import adopted_of, is_probed, looks_for_records
 from declaration.rules.registry import rule
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _covered(path: str, domains: Sequence[str]) -> Iterator[Mistake]:
                 yield Mistake(f"{path}[{index}]", domain, f"no entry that `{other}` covers already")
 
 
-@rule("engine", "log", "mirror", "pacemaker")
+@rule("engine", "log", "mirror", "pacemaker", "lifekeeper")
 def losses_are_noticed(site: Site) -> Iterator[Mistake]:
     """With `drop`, only a record of the probe's own on the mirror shows that records still arrive there.
 
@@ -127,7 +127,7 @@ def losses_are_noticed(site: Site) -> Iterator[Mistake]:
         if "on_lost" in log.model_fields_set:
             yield Mistake("log.on_lost", log.on_lost, "no such setting without `on_full: drop`: nothing is lost then")
         return
-    if site.mirror is None:
+    if site.mirror is None or not looks_for_records(site):
         return
     if not log.on_mirror:
         yield Mistake(

@@ -5,6 +5,7 @@ The resource is made and extended together with the mirror (`providers.lifekeepe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from pydantic import Field
@@ -18,6 +19,10 @@ from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Step
 from providers.lifekeeper.views import IN_SERVICE, Instance, View
 from providers.storage import volume
+from providers.storage.filesystem_types import TYPES
+
+_KNOWN = frozenset({*TYPES, "ext2", "btrfs", "jfs", "reiserfs", "vxfs", "nfs"})
+_FIRST = re.compile(r"[A-Za-z0-9]+")
 
 
 class Wanted(Member):
@@ -40,6 +45,15 @@ def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, s
 
 
 KIT = Kit(_nothing, _nothing, _properties, "gen", "filesys")
+
+
+def type_of(instance: Instance) -> str | None:
+    """The filesystem's type, with which the info string begins; None where that begins with no known one.
+
+    What stands between it and the options that follow is unknown.
+    """
+    found = _FIRST.match(instance.info)
+    return found[0] if found is not None and found[0] in _KNOWN else None
 
 
 def refusal(previous: Wanted, wanted: Wanted) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import TypeVar, cast
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import script
@@ -32,6 +32,7 @@ class Wanted(Member):
     copies: dict[str, str]
 
 
+W = TypeVar("W", bound=Wanted)
 COPIES = "/opt/LifeKeeper/subsys/gen/resources/app"
 """Where the kit has its copies, by action and tag."""
 _SCRIPTS = ("restore", "remove", "quickCheck", "recover")
@@ -86,7 +87,8 @@ async def _compared(cluster: Cluster, wanted: Wanted) -> dict[str, str]:
     return await cluster.each(look, list(wanted.nodes))
 
 
-def _create(wanted: Member, source: str) -> list[Step]:
+def create(wanted: Member, source: str) -> list[Step]:
+    """The step that makes the resource of its scripts."""
     generic = cast("Wanted", wanted)
     node = generic.nodes[source]
     values = {"tag": generic.tag, **generic.scripts, "switchback": node.switchback if node else None}
@@ -94,7 +96,8 @@ def _create(wanted: Member, source: str) -> list[Step]:
     return [Step(line, there(generic.tag, source))]
 
 
-def _extend(wanted: Member, source: str, target: str) -> list[Step]:
+def extend(wanted: Member, source: str, target: str) -> list[Step]:
+    """The step that extends it, with its scripts."""
     return [extension(wanted, source, target, "gen", "Extend: Generic Application")]
 
 
@@ -103,10 +106,10 @@ def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, s
     return {}
 
 
-KIT = Kit(_create, _extend, _properties, "gen", "app")
+KIT = Kit(create, extend, _properties, "gen", "app")
 
 
-async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
+async def observe(cluster: Cluster, wanted: W) -> Observed[W]:
     """The resource and its scripts on each node."""
     observed = await members.observe(cluster, wanted, KIT)
     if isinstance(observed, Absent):
@@ -120,10 +123,15 @@ async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
 
 async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
     """The scripts first, then the resource."""
+    await make(cluster, wanted, KIT)
+
+
+async def make(cluster: Cluster, wanted: Wanted, kit: Kit, *, source: str = "") -> None:
+    """`converge` by the steps of ``kit``; ``source`` as in `members.converge`."""
     for name, settings in wanted.settings.items():
         node = cluster.node(name)
         await converge_settings(cluster, node, settings, await read_settings(node, settings))
-    await members.converge(cluster, wanted, KIT)
+    await members.converge(cluster, wanted, kit, source=source)
     stale = [name for name, told in (await _compared(cluster, wanted)).items() if told != wanted.copies[name]]
     await _refuse_found(cluster, wanted, stale)
     renew = script(_COPY, *_words(wanted, wanted.scripts), label=f"give the kit the scripts of {wanted.tag}")

@@ -1,12 +1,13 @@
 """The service's hierarchy as LifeKeeper's lists show it: its members, where it runs, what is at its root.
 
-It is the hierarchy of the Quick Service Protection resource for Squid; others are never looked at.
+It is the hierarchy of the resource for Squid, of Quick Service Protection or else a Generic Application; others are
+never looked at.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from providers.connection.errors import Unknown
@@ -36,11 +37,17 @@ def service(seen: Mapping[str, View]) -> list[str]:
     """Tags of the service, bottom up: everything tied to Squid's resource, over or under it. Raises `Unknown`."""
     instances = _instances(seen)
     ties = {tie for view in seen.values() for tie in view.dependencies}
-    family, before = {_squid(instances)}, 0
+    family = whole([tie for tie in ties if instances.keys() >= set(tie)], _squid(instances))
+    return sorted(family, key=lambda tag: (_depth(tag, ties), tag))
+
+
+def whole(ties: Iterable[tuple[str, str]], tag: str) -> set[str]:
+    """The resource and everything that these dependencies tie to it, over or under it."""
+    pairs, family, before = [set(tie) for tie in ties], {tag}, 0
     while len(family) != before:
         before = len(family)
-        family |= {tag for tie in ties if family & set(tie) for tag in tie if tag in instances}
-    return sorted(family, key=lambda tag: (_depth(tag, ties), tag))
+        family = family.union(*(pair for pair in pairs if family & pair))
+    return family
 
 
 def _instances(seen: Mapping[str, View]) -> dict[str, Instance]:
@@ -58,13 +65,14 @@ def _squid(instances: Mapping[str, Instance]) -> str:
     Of several, that of the service itself. No tag decides, the customary one no more than others: it may be
     somebody else's, and which one the site declares is not known here.
     """
-    candidates = [each for each in instances.values() if _is_squid(each)]
+    candidates = _candidates(instances)
     found = [each.tag for each in candidates if _protects_squid(each)]
     if len(found) != 1:
         found = [each.tag for each in candidates]
     if not found:
         raise Unknown(
-            "LifeKeeper has no Quick Service Protection resource for Squid: none has the word in its tag, id or info",
+            "LifeKeeper has no resource for Squid: none of Quick Service Protection has the word in its tag, id or "
+            "info, and no Generic Application in its tag",
             remedy="run `pulumi up`",
         )
     if len(found) > 1:
@@ -75,15 +83,44 @@ def _squid(instances: Mapping[str, Instance]) -> str:
     return found[0]
 
 
+def second(view: View, own: str, beside: Sequence[str]) -> Instance | None:
+    """A resource other than ``own`` that looks after the Squid of the service with the members ``beside``, on a node.
+
+    It names the service itself, or it has the word and is tied to one of these members.
+    """
+    tied = {tag for tie in view.dependencies if set(tie) & set(beside) for tag in tie}
+    return next(
+        (
+            each
+            for tag, each in view.instances.items()
+            if tag not in (own, *beside) and _is_squid(each) and (_protects_squid(each) or tag in tied)
+        ),
+        None,
+    )
+
+
+def _candidates(instances: Mapping[str, Instance]) -> list[Instance]:
+    """A Generic Application with the word may be something beside Squid, so it counts where nothing else has it."""
+    candidates = [each for each in instances.values() if _is_squid(each)]
+    return [each for each in candidates if _kit(each) == _QSP] or candidates
+
+
+_QSP, _APPLICATION = ("gen", "qsp"), ("gen", "app")
+
+
+def _kit(instance: Instance) -> tuple[str, str]:
+    return instance.app, instance.type
+
+
 def _is_squid(instance: Instance) -> bool:
     told = f"{instance.tag} {instance.id} {instance.info}"
-    return (instance.app, instance.type) == ("gen", "qsp") and _WORD.search(told) is not None
+    return _kit(instance) in (_QSP, _APPLICATION) and _WORD.search(told) is not None
 
 
 def _protects_squid(instance: Instance) -> bool:
     """Whether id or info name just this service; where the kit stores it is unknown, and an id may repeat the tag."""
     told = f"{instance.id if instance.id != instance.tag else ''} {instance.info}"
-    return _SERVICE.search(told) is not None
+    return _kit(instance) == _QSP and _SERVICE.search(told) is not None
 
 
 def _depth(tag: str, ties: set[tuple[str, str]], seen: frozenset[str] = frozenset()) -> int:

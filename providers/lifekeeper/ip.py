@@ -11,22 +11,26 @@ from providers.connection.cluster import Cluster
 from providers.connection.errors import Refused
 from providers.contract import Observed
 from providers.host.facts import ADDRESSES, parse_prefixes
-from providers.lifekeeper import making, members, removal, steps
+from providers.lifekeeper import extending, making, members, removal, steps
 from providers.lifekeeper.making import extended, there
-from providers.lifekeeper.resource import Kit, Member
+from providers.lifekeeper.resource import Kit, Member, Unlike
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Step
-from providers.lifekeeper.views import Instance
+from providers.lifekeeper.views import Instance, View
 
 _INFO_WORDS = 4
 
 
 class Wanted(Member):
-    """``address`` with its ``netmask`` on ``interface``, as each node's properties have them too."""
+    """``address`` with its ``netmask`` on ``interface``, as each node's properties have them too.
+
+    ``backup``: the interface that it goes to when its own fails; None: there is to be none.
+    """
 
     address: str
     netmask: str
     interface: str
+    backup: str | None = None
 
 
 def _create(wanted: Member, source: str) -> list[Step]:
@@ -79,7 +83,7 @@ def extension(wanted: Member, source: str, target: str, kind: str, page: str) ->
         "target_priority": making.target_priority(wanted, target),
     }
     line = Line(source, f"lkcli resource extend {kind}", page, values)
-    return Step(line, extended(wanted.tag, source, target), steps.extendable(wanted.tag, source, target))
+    return Step(line, extended(wanted.tag, source, target), extending.extendable(wanted, source, target))
 
 
 def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, str | None]:
@@ -101,7 +105,27 @@ def _netmask(text: str | None) -> str | None:
         return None
 
 
-KIT = Kit(_create, _extend, _properties, "comm", "ip")
+def backup_interface(instance: Instance) -> str | None:
+    """The interface that the address goes to when its own fails; '' if there is none, None where that is not told."""
+    words = instance.info.split()
+    # Behind what is known for certain; what stands elsewhere is something else.
+    if len(words) <= _INFO_WORDS or _netmask(words[_INFO_WORDS - 1]) is None:
+        return None
+    return "" if words[_INFO_WORDS].lower() == "none" else words[_INFO_WORDS]
+
+
+def _backup(wanted: Member, view: View) -> Unlike | None:
+    declared, found = cast("Wanted", wanted).backup or "", backup_interface(view.instances[wanted.tag])
+    if found in (None, declared):
+        return None
+    remedy = (
+        f"set it in LifeKeeper's own interface (`lkipbu -s -t {wanted.tag}` shows what the address has), or declare "
+        "what is there: `lifekeeper.address.backup_interface`"
+    )
+    return Unlike(found or "none", declared or "none", remedy)
+
+
+KIT = Kit(_create, _extend, _properties, "comm", "ip", by_hand={"backup_interface": _backup})
 
 
 def refusal(previous: Wanted, wanted: Wanted) -> str | None:

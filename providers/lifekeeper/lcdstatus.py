@@ -1,4 +1,4 @@
-"""The long form of ``lcdstatus``, where priorities, dependencies, equivalencies and paths are documented."""
+"""The long form of ``lcdstatus``, where initialization, priorities, ties and paths are documented."""
 
 from __future__ import annotations
 
@@ -18,27 +18,33 @@ class Path:
 
 @dataclass
 class Status:
-    """What the long lcdstatus tells: priorities by tag, ties, paths with state, the other machines' state."""
+    """What the long lcdstatus tells: how resources start, priorities, ties, paths with state, other machines' state."""
 
     tags: set[str] = field(default_factory=set[str])
     """Of the resources that it shows."""
+    initial: dict[str, str] = field(default_factory=dict[str, str])
+    """Tag → what becomes of it when LifeKeeper starts, one of `INITIAL`."""
     priorities: dict[str, str] = field(default_factory=dict[str, str])
     dependencies: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     """Parent, child → the line that says so."""
     equivalents: dict[tuple[str, str, str], str] = field(default_factory=dict[tuple[str, str, str], str])
     """Tag here, other node, tag there → the line that says so."""
+    peer_priorities: dict[tuple[str, str, str], str] = field(default_factory=dict[tuple[str, str, str], str])
+    """The same → the other node's priority as this node has it."""
     paths: dict[tuple[str, str], Path] = field(default_factory=dict[tuple[str, str], Path])
     connections: dict[str, str] = field(default_factory=dict[str, str])
     """Addresses of a path → the line that says so."""
     machines: dict[str, str] = field(default_factory=dict[str, str])
 
 
+INITIAL = ("AUTORES_ISP", "INIT_ISP", "INIT_OSU")
 # Whatever follows: what stands below a resource must not be taken for that of the one before. Details are `word=...`.
 _RESOURCE = re.compile(r"\s*(?!\w+=)(\S+): id=")
+_INITIAL = re.compile(rf"\s+initialize=\(({'|'.join(INITIAL)})\)")
 _PRIORITY = re.compile(r"\s+Local priority = (\d+)")
 _CHILDREN = re.compile(r"\s+depends on resources:(.*)")
 _PARENTS = re.compile(r"\s+these resources are dependent:(.*)")
-_EQUIVALENCY = re.compile(r'\s+SHARED equivalency with "([^"]+)" on "([^"]+)"')
+_EQUIVALENCY = re.compile(r'\s+SHARED equivalency with "([^"]+)" on "([^"]+)"(?:, priority = (\d+))?')
 _MACHINE = re.compile(r"\s+machine=(\S+) state=(\w+)")
 _PATH = re.compile(r'.*to machine=(\S+) type=\S+ addresses=(\S+)(?:\s+state="?(\w+)"? priority=(\d+))?')
 _PATH_STATE = re.compile(r'\s+state="?(\w+)"? priority=(\d+)')
@@ -70,7 +76,9 @@ def parse_status(text: str) -> Status:
 def _of_resource(found: Status, tag: str, line: str) -> bool:
     """Keep what a line says of the resource ``tag``; whether it says anything."""
     said = f"{tag}: {line.strip()}"
-    if match := _PRIORITY.match(line):
+    if match := _INITIAL.match(line):
+        found.initial[tag] = match[1]
+    elif match := _PRIORITY.match(line):
         found.priorities[tag] = match[1]
     elif match := _CHILDREN.match(line):
         found.dependencies |= {(tag, child): said for child in _tags(match[1])}
@@ -78,6 +86,8 @@ def _of_resource(found: Status, tag: str, line: str) -> bool:
         found.dependencies |= {(parent, tag): said for parent in _tags(match[1])}
     elif match := _EQUIVALENCY.match(line):
         found.equivalents[tag, match[2], match[1]] = said
+        if match[3]:
+            found.peer_priorities[tag, match[2], match[1]] = match[3]
     return match is not None
 
 

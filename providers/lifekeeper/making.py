@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import permutations
 
 from providers.lifekeeper import speaking, steps
-from providers.lifekeeper.resource import Kit, Member, NodeMember
+from providers.lifekeeper.resource import IN_SERVICE_AT_START, Kit, Member, NodeMember
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Step, Views
 from providers.lifekeeper.views import IN_SERVICE, Instance
@@ -26,7 +27,7 @@ def way(wanted: Member, source: str, kit: Kit) -> list[Step]:
     for name, node in wanted.nodes.items():
         if node is not None:
             made += _attributes(wanted.tag, name, node)
-    return [*made, *_ties(wanted, source)]
+    return [*made, *_agreement(wanted), *_ties(wanted, source)]
 
 
 def lines(wanted: Member, kit: Kit) -> list[Line]:
@@ -88,8 +89,8 @@ def _forgotten(wanted: Member, source: str, target: str) -> list[Step]:
     """
     made: list[Step] = []
     for tag in dict.fromkeys((wanted.tag, *wanted.beside)):
-        values = {"tag": tag, "system": target, "other_tag": tag, "equivalency": "SHARED"}
-        line = Line(source, "eqv_remove", f"Forget that {tag} was extended to {target}, which has lost it", values)
+        page = f"Forget that {tag} was extended to {target}, which has lost it"
+        line = Line(source, "eqv_remove", page, _equivalency(tag, target))
         known = (tag, target, tag)
 
         def done(seen: Views, tag: str = tag, known: tuple[str, str, str] = known) -> bool:
@@ -121,20 +122,22 @@ def equal(wanted: Member, tag: str, source: str, target: str) -> list[Step]:
 
     ``tag`` is the resource's own, or of what was extended along with it and has its priorities.
     """
-    made: list[Step] = []
-    for name, other in ((source, target), (target, source)):
-        here, there_ = wanted.nodes[name], wanted.nodes[other]
-        values = {
-            "tag": tag,
-            "system": other,
-            "other_tag": tag,
-            "equivalency": "SHARED",
-            "priority": int(here.priority) if here and here.priority else None,
-            "other_priority": int(there_.priority) if there_ and there_.priority else None,
-        }
-        line = Line(name, "eqv_create", f"Complete the equivalency of {tag} with {other}", values)
-        made.append(Step(line, _nothing_missing(tag, name, other), fresh=False))
-    return made
+    return [_half(wanted, tag, name, other) for name, other in ((source, target), (target, source))]
+
+
+def _half(wanted: Member, tag: str, name: str, other: str) -> Step:
+    here, there_ = wanted.nodes[name], wanted.nodes[other]
+    values = {
+        **_equivalency(tag, other),
+        "priority": int(here.priority) if here and here.priority else None,
+        "other_priority": int(there_.priority) if there_ and there_.priority else None,
+    }
+    line = Line(name, "eqv_create", f"Complete the equivalency of {tag} with {other}", values)
+    return Step(line, _nothing_missing(tag, name, other), fresh=False)
+
+
+def _equivalency(tag: str, other: str) -> dict[str, str]:
+    return {"tag": tag, "system": other, "other_tag": tag, "equivalency": "SHARED"}
 
 
 def _nothing_missing(tag: str, name: str, other: str) -> steps.Done:
@@ -143,8 +146,33 @@ def _nothing_missing(tag: str, name: str, other: str) -> steps.Done:
     return lambda seen: not both(seen) or known in seen[name].equivalents or half not in seen[other].equivalents
 
 
+def _agreement(wanted: Member) -> list[Step]:
+    """Where a node has another priority of the other one than is declared, its equivalency is said anew, with that.
+
+    After `hry_setpri`, of which nobody has published whether the other node hears of it. Cut off in between, the half
+    that is left has the missing one completed (`equal`); where there is no such half, nothing is taken away.
+    """
+    tag, made = wanted.tag, list[Step]()
+    for name, other in permutations(wanted.nodes, 2):
+        node = wanted.nodes[other]
+        if node is not None and node.priority:
+            page = f"Take back the equivalency of {tag} with {other}, in which {other} has another priority"
+            line = Line(name, "eqv_remove", page, _equivalency(tag, other))
+            made.append(Step(line, _agreed(tag, name, other, node.priority), fresh=False))
+            made.append(_half(wanted, tag, name, other))
+    return made
+
+
+def _agreed(tag: str, name: str, other: str, priority: str) -> steps.Done:
+    whole, known = extended(tag, name, other), (tag, other, tag)
+    return lambda seen: not whole(seen) or seen[name].peer_priorities.get(known, priority) == priority
+
+
 def _attributes(tag: str, name: str, node: NodeMember) -> list[Step]:
-    made: list[Step] = []
+    values = {"tag": tag, "initialize": IN_SERVICE_AT_START}
+    line = Line(name, "ins_setinit", f"Initialization of {tag}: in service when LifeKeeper starts", values)
+    starts = IN_SERVICE_AT_START
+    made = [Step(line, lambda seen: seen[name].initial.get(tag, starts) == starts, fresh=False)]
     if node.switchback:
         wanted = node.switchback
         values = {"tag": tag, "switchback": wanted.upper()}

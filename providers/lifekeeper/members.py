@@ -12,7 +12,16 @@ from providers.connection.cluster import Cluster
 from providers.connection.errors import Refused, Unknown, refuse_all
 from providers.contract import Absent, Observed, Present
 from providers.lifekeeper import making, speaking, steps, views
-from providers.lifekeeper.resource import EQUIVALENCY, KIT, Kit, Member, NodeMember
+from providers.lifekeeper.resource import (
+    EQUIVALENCY,
+    IN_SERVICE_AT_START,
+    INITIALIZE,
+    KIT,
+    PEER_PRIORITY,
+    Kit,
+    Member,
+    NodeMember,
+)
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Views
 from providers.lifekeeper.views import IN_SERVICE, View
@@ -47,12 +56,6 @@ def _live(wanted: Member, name: str, seen: Views, kit: Kit) -> NodeMember | None
     if instance is None:
         return None
     declared = wanted.nodes[name] or NodeMember()
-    shown = {KIT: f"{instance.app}/{instance.type}"} if (instance.app, instance.type) != (kit.app, kit.type) else {}
-    # Shown where it is missing: that the other node lacks the resource, or its own half, is shown there.
-    lone = [other for other in seen if other != name and _unknown(wanted.tag, other, view, seen[other])]
-    if lone:
-        shown[EQUIVALENCY] = f"none with {', '.join(lone)}"
-    shown |= {key: "none" for key, tag_of in kit.along.items() if tag_of(wanted) not in view.instances}
     read_off = {
         key: declared.properties.get(key, "") if value is None else value
         for key, value in kit.properties(wanted, name, instance).items()
@@ -62,8 +65,37 @@ def _live(wanted: Member, name: str, seen: Views, kit: Kit) -> NodeMember | None
         priority=view.priorities.get(wanted.tag, declared.priority),
         switchback=instance.switchback or declared.switchback,
         depends_on=[child for child in declared.depends_on if (wanted.tag, child) in view.dependencies],
-        properties={**read_off, **shown},
+        properties={**read_off, **_undeclared(wanted, name, seen, kit)},
     )
+
+
+def _undeclared(wanted: Member, name: str, seen: Views, kit: Kit) -> dict[str, str]:
+    """What is never declared, where it is not as it has to be (`resource.FOUND_ONLY`, and the kit's own)."""
+    tag, view = wanted.tag, seen[name]
+    instance, shown = view.instances[tag], dict[str, str]()
+    if (instance.app, instance.type) != (kit.app, kit.type):
+        shown[KIT] = f"{instance.app}/{instance.type}"
+    # Shown where it is missing: that the other node lacks the resource, or its own half, is shown there.
+    if lone := [other for other in seen if other != name and _unknown(tag, other, view, seen[other])]:
+        shown[EQUIVALENCY] = f"none with {', '.join(lone)}"
+    if (initial := view.initial.get(tag, IN_SERVICE_AT_START)) != IN_SERVICE_AT_START:
+        shown[INITIALIZE] = initial
+    if told := list(_mistaken(wanted, name, seen)):
+        shown[PEER_PRIORITY] = ", ".join(told)
+    shown |= {key: "none" for key, tag_of in kit.along.items() if tag_of(wanted) not in view.instances}
+    return shown | {key: each.found for key, look in kit.by_hand.items() if (each := look(wanted, view)) is not None}
+
+
+def _mistaken(wanted: Member, name: str, seen: Views) -> Iterator[str]:
+    """The priorities of other nodes that this one has neither as they have them nor as they are declared.
+
+    One that has its own declared priority no more is shown itself, and not what this one still has of it.
+    """
+    for other, there_ in seen.items():
+        told, node = seen[name].peer_priorities.get((wanted.tag, other, wanted.tag)), wanted.nodes[other]
+        right = {there_.priorities.get(wanted.tag), node.priority if node else None} - {None}
+        if told and right and told not in right and wanted.tag in there_.instances:
+            yield f"{told} for {other}"
 
 
 def _unknown(tag: str, other: str, view: View, there_: View) -> bool:
@@ -142,6 +174,14 @@ def _different(wanted: Member, seen: Views, kit: Kit) -> Iterator[Refused]:
                     f"{wanted.tag} has {key} {value}, and {expected} is declared; no documented command changes that",
                     node=name,
                     remedy=f"change it in LifeKeeper's own interface, or declare {value}",
+                )
+        for key, look in kit.by_hand.items():
+            if (unlike := look(wanted, view)) is not None:
+                yield Refused(
+                    f"{wanted.tag} has {key} {unlike.found}, and {unlike.wanted} is declared; no documented command "
+                    "changes that",
+                    node=name,
+                    remedy=unlike.remedy,
                 )
 
 

@@ -12,13 +12,13 @@ from typing import cast
 
 from providers.connection.cluster import Cluster
 from providers.contract import Absent, Observed, Present
-from providers.lifekeeper import making, members, mirror_data, removal, steps
+from providers.lifekeeper import filesystem, making, members, mirror_data, removal, steps
 from providers.lifekeeper.making import extended, there
 from providers.lifekeeper.mirror_data import Wanted
-from providers.lifekeeper.resource import Kit, Member
+from providers.lifekeeper.resource import Kit, Member, Unlike
 from providers.lifekeeper.speaking import Line, system
 from providers.lifekeeper.steps import Step, Views
-from providers.lifekeeper.views import Instance
+from providers.lifekeeper.views import Instance, View
 from providers.storage import mount_point
 from providers.storage.mount_point import MountPoint
 
@@ -175,8 +175,29 @@ def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, s
     return {"device": instance.id if instance.id.startswith("/dev/") else None}
 
 
+def _other_type(wanted: Member, view: View) -> Unlike | None:
+    """What the resource of the filesystem says to be on the mirror; nothing is formatted because of it."""
+    mirror = cast("Wanted", wanted)
+    volume = view.instances.get(mirror.fstag)
+    found = filesystem.type_of(volume) if volume is not None else None
+    if found is None or found == mirror.fstype:
+        return None
+    remedy = (
+        f"nothing is formatted for that. See what lies there (`lsblk --fs` on the node where it is mounted): if it is "
+        f"{mirror.fstype}, correct {mirror.fstag} in LifeKeeper's own interface; if it is {found}, declare that as "
+        "`mirror.filesystem`"
+    )
+    return Unlike(found, mirror.fstype, remedy)
+
+
 KIT = Kit(
-    _create, _extend, _properties, "scsi", "netraid", along={"filesystem": lambda wanted: cast("Wanted", wanted).fstag}
+    _create,
+    _extend,
+    _properties,
+    "scsi",
+    "netraid",
+    along={"filesystem": lambda wanted: cast("Wanted", wanted).fstag},
+    by_hand={"filesystem_type": _other_type},
 )
 
 

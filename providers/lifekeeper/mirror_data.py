@@ -14,9 +14,9 @@ from pydantic import Field
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import Refused
-from providers.lifekeeper import members, split, steps
+from providers.lifekeeper import extending, members, split, steps
 from providers.lifekeeper.resource import Member
-from providers.lifekeeper.steps import Views
+from providers.lifekeeper.steps import Guarded, Views
 from providers.lifekeeper.views import IN_SERVICE
 from providers.storage import device, marks
 from providers.storage.device import Disk
@@ -116,7 +116,7 @@ def fit(mirror: Wanted, source: str, hierarchy: str) -> steps.Ready:
     return ready
 
 
-def extendable(mirror: Wanted, source: str, target: str) -> steps.Ready:
+def extendable(mirror: Wanted, source: str, target: str) -> Guarded:
     """The disk on ``target`` may be overwritten with what is on ``source``. Raises `Refused`."""
     alive = steps.extendable(mirror.tag, source, target)
 
@@ -131,10 +131,11 @@ def extendable(mirror: Wanted, source: str, target: str) -> steps.Ready:
                 node=target,
                 remedy="bring what is needed of it elsewhere, then free it yourself with `wipefs --all`",
             )
+        await extending.ask_kits(cluster, seen, mirror.tag, source, target)
         if disk.identity is not None:
             await cluster.journal(target).put({marks.DISK: marks.text(disk.identity)})
 
-    return ready
+    return Guarded(extending.untied(mirror, source, target), ready)
 
 
 async def _begun(cluster: Cluster, mirror: Wanted) -> dict[str, str]:

@@ -142,6 +142,8 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     """Install, compare what is assumed with the product's help, license, set, start; each where it is missing."""
     seen = await views.read(cluster, list(wanted.nodes))
     _refuse_absent(wanted, seen)
+    if _needs_stop(await _changes(cluster, {name: node.settings for name, node in wanted.nodes.items()})):
+        stopping.refuse_vmdk(seen)
 
     async def install(node: Node) -> None:
         view = seen[node.name]
@@ -246,7 +248,7 @@ async def _started(cluster: Cluster, node: Node, given: Licence | None) -> None:
 
 
 async def _settings(cluster: Cluster, wanted: Wanted) -> None:
-    missing = {name: await _missing(cluster.node(name), node.settings) for name, node in wanted.nodes.items()}
+    missing = await _changes(cluster, {name: node.settings for name, node in wanted.nodes.items()})
     await _down_for(cluster, missing)
     for name, keys in missing.items():
         if keys:
@@ -258,17 +260,30 @@ async def _down_for(cluster: Cluster, changes: Mapping[str, Mapping[str, str | N
 
     It is stopped nowhere before every node has settled (`stopping.settled`).
     """
-    both = {setting.key for setting in grammar.load().settings if setting.both}
-    if not any(both & set(keys) for keys in changes.values()):
+    if not _needs_stop(changes):
         return
     running = [name for name in changes if await _runs(cluster.node(name))]
+    # One by one: each waits for what any node is busy with, and tells of it.
+    for name in running:
+        await stopping.settled(cluster, name)
     if running:
-        await cluster.each(lambda node: stopping.settled(cluster, node.name), running)
         cluster.progress("Stopping LifeKeeper on all nodes for a change of its heartbeat; the service runs on")
     for name in running:
         await cluster.journal(name).put({_AGAIN: "yes"})
         stop = Line(name, "lkstop", "Stop LifeKeeper, leaving what it protects running", {"running": True})
         await speaking.say(cluster, stop)
+
+
+def _needs_stop(changes: Mapping[str, Mapping[str, str | None]]) -> bool:
+    both = {setting.key for setting in grammar.load().settings if setting.both}
+    return any(both & set(keys) for keys in changes.values())
+
+
+async def _changes(
+    cluster: Cluster, wanted: Mapping[str, Mapping[str, str | None]]
+) -> dict[str, dict[str, str | None]]:
+    """Node → settings that are otherwise there."""
+    return await cluster.each(lambda node: _missing(node, wanted[node.name]), list(wanted))
 
 
 async def _missing(node: Node, wanted: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -302,13 +317,15 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
 
     Where it protects what is not this site's, it runs on and is started at boot.
     """
-    await cluster.each(lambda node: _start_again(cluster, node, wanted), list(wanted.nodes))
     entries = {name: await cluster.journal(name).entries() for name in wanted.nodes}
+    before = {name: _before(entry) for name, entry in entries.items()}
+    if _needs_stop(await _changes(cluster, before)):
+        stopping.refuse_vmdk(await views.read(cluster, list(wanted.nodes)))
+    await cluster.each(lambda node: _start_again(cluster, node, wanted), list(wanted.nodes))
     for name, entry in entries.items():
         if entry.get(_RAN) == "no":
             await _stop(cluster, cluster.node(name), disable=entry.get(_ENABLED) == "no")
-    before = {name: _before(entry) for name, entry in entries.items()}
-    changes = {name: await _missing(cluster.node(name), keys) for name, keys in before.items()}
+    changes = await _changes(cluster, before)
     await _down_for(cluster, changes)
     for name, keys in changes.items():
         if keys:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
 from providers.contract import State
 from providers.lifekeeper.steps import Step
-from providers.lifekeeper.views import Instance
+from providers.lifekeeper.views import Instance, View
 
 Route = Literal["documented", "lkcli"]
-KIT, EQUIVALENCY = "kit", "equivalency"
-FOUND_ONLY = (KIT, EQUIVALENCY)
+KIT, EQUIVALENCY, INITIALIZE, PEER_PRIORITY = "kit", "equivalency", "initialize", "peer_priority"
+FOUND_ONLY = (KIT, EQUIVALENCY, INITIALIZE, PEER_PRIORITY)
 """Properties of `NodeMember` that are never declared, and shown where they are not as they have to be."""
+IN_SERVICE_AT_START = "AUTORES_ISP"
+"""The initialization that a resource has to have: LifeKeeper puts it in service when it starts."""
 
 
 class NodeMember(State):
@@ -37,11 +39,20 @@ class Member(State):
     route: Route = "documented"
 
 
+class Unlike(NamedTuple):
+    """What is ``found`` and not as ``wanted``, and that nobody knows a command for: ``remedy`` says what to do."""
+
+    found: str
+    wanted: str
+    remedy: str
+
+
 @dataclass(frozen=True)
 class Kit:
     """What one kit adds. ``kind`` as in the grammar's ``resources``; ``create`` and ``extend`` make steps;
     ``properties`` reads an instance: a value of None is not shown and taken for what is wanted. ``along``: property →
-    tag of a resource that is made along with this one; shown while that is missing on a node."""
+    tag of a resource that is made along with this one; shown while that is missing on a node. ``by_hand``: property
+    that is never declared → how it is unlike what it has to be on a node; shown then, and to be taken back by hand."""
 
     create: Callable[[Member, str], list[Step]]
     extend: Callable[[Member, str, str], list[Step]]
@@ -49,3 +60,6 @@ class Kit:
     app: str
     type: str
     along: Mapping[str, Callable[[Member], str]] = field(default_factory=dict[str, "Callable[[Member], str]"])
+    by_hand: Mapping[str, Callable[[Member, View], Unlike | None]] = field(
+        default_factory=dict[str, "Callable[[Member, View], Unlike | None]"]
+    )

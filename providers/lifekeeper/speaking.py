@@ -6,14 +6,14 @@ A line is built by the grammar only. What is not LifeKeeper's (systemctl, mount)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from weakref import WeakKeyDictionary
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, Result, command
-from providers.connection.errors import CommandFailed, Refused, TimedOut
+from providers.connection.errors import CommandFailed, HostError, Refused, TimedOut, Unknown
 from providers.host.waiting import until
 from providers.lifekeeper import defaults, grammar
 from providers.lifekeeper.grammar.models import Setting, SystemLine, Unit
@@ -25,7 +25,32 @@ BUSY_LIMIT = 300.0
 """Seconds that somebody else's change of a hierarchy is waited for."""
 WRITE_LIMIT = 900.0
 """Seconds that a creation or an extension may take."""
-_SAYING: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = WeakKeyDictionary()
+PEER_LIMIT = 120.0
+"""Seconds that LifeKeeper may take to reach the other node, for a line that is repeated until then."""
+SILENT_FOR = 60.0
+"""Seconds that another node which gave no answer is not asked again whether a hierarchy is being changed there."""
+_NO_ANSWER, _EXISTS, _NOT_THERE = 9, 4, 7
+_REPEATED: Mapping[str, int | None] = {
+    **dict.fromkeys(("sys_create", "net_create", "dep_create", "eqv_create"), _EXISTS),
+    **dict.fromkeys(("sys_remove", "net_remove", "dep_remove", "eqv_remove"), _NOT_THERE),
+    **dict.fromkeys(("ins_setas", "hry_setpri")),
+}
+"""What may be said again after "cannot talk to the other system" → how it ends where its effect is there already.
+
+Each changes one entry of LifeKeeper's database, and no kit's script takes part. All else is said once: it may have been
+carried out in part, and what was safe while the nodes heard each other need not be so later.
+"""
+
+
+@dataclass
+class _Run:
+    """Of this run and a site. ``silent``: node → when it is asked again, by the event loop's clock."""
+
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    silent: dict[str, float] = field(default_factory=dict[str, float])
+
+
+_RUNS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Run]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -127,23 +152,67 @@ def _compare(node: str, name: str, answer: Result, used: Sequence[str]) -> None:
 
 
 async def say(cluster: Cluster, line: Line) -> Result:
-    """Run a line that writes, when nobody else changes a hierarchy. Raises `CommandFailed` with what the code means."""
+    """Run a line that writes, when nobody else changes a hierarchy. Raises `CommandFailed` with what the code means.
+
+    Raises `TimedOut`, `Unknown` as `wait_idle` and `say_plainly` do.
+    """
     async with _one_at_a_time(cluster):
-        await wait_idle(cluster, cluster.node(line.node))
-        return await say_plainly(cluster, line)
+        return await _say(cluster, line, lambda: wait_idle(cluster, cluster.node(line.node)))
+
+
+def _run_of(cluster: Cluster) -> _Run:
+    return _RUNS.setdefault(asyncio.get_running_loop(), {}).setdefault(cluster.site, _Run())
 
 
 def _one_at_a_time(cluster: Cluster) -> asyncio.Lock:
-    """Of this run: things without an order between them would both find nobody at work."""
-    locks = _SAYING.setdefault(asyncio.get_running_loop(), {})
-    return locks.setdefault(cluster.site, asyncio.Lock())
+    """Of this run: things without an order between them would both find nobody at work. Who has it must not ask for it
+    again."""
+    return _run_of(cluster).turn
 
 
 async def say_plainly(cluster: Cluster, line: Line) -> Result:
     """The same for what changes no hierarchy, and while LifeKeeper does not run.
 
-    Raises `TimedOut` too, where somebody else holds the admin lock all the time.
+    Raises `TimedOut` too, where somebody else holds the admin lock all the time, or LifeKeeper cannot reach the other
+    node. The result may have another exit code than 0 where a line that was repeated found its effect there.
     """
+
+    async def at_once() -> None:
+        pass
+
+    return await _say(cluster, line, at_once)
+
+
+async def _say(cluster: Cluster, line: Line, ready: Callable[[], Awaitable[None]]) -> Result:
+    """``ready`` is awaited before the line, and before it is repeated."""
+
+    async def attempt() -> Result:
+        await ready()
+        return await _unlocked(cluster, line)
+
+    result = await attempt()
+    if result.exit_code == _NO_ANSWER and _repeatable(line):
+        _tell_unheard(cluster, line.node, 0.0)
+        result, heard = await until(
+            attempt,
+            lambda answer: answer.exit_code != _NO_ANSWER,
+            PEER_LIMIT,
+            pause=5,
+            report=lambda _, waited: _tell_unheard(cluster, line.node, waited),
+        )
+        if not heard:
+            raise _unheard(line)
+        if result.exit_code == _REPEATED[line.name]:
+            return result
+    if result.exit_code != 0:
+        said = "\n".join(text for text in (result.stderr.strip(), result.stdout.strip()) if text)
+        meaning = grammar.explain(result.exit_code, line.name, said) if line.name else "see what it said"
+        raise CommandFailed(line.node, str(result.command), result.exit_code, said, meaning)
+    return result
+
+
+async def _unlocked(cluster: Cluster, line: Line) -> Result:
+    """The answer to a line, once it is not that somebody else holds the admin lock."""
     node = cluster.node(line.node)
     limit = WRITE_LIMIT if line.name else 120.0
     words = line.words
@@ -162,11 +231,27 @@ async def say_plainly(cluster: Cluster, line: Line) -> Result:
         )
         if not free:
             raise _still_busy(line.node, _lock_of(result))
-    if result.exit_code != 0:
-        meaning = grammar.explain(result.exit_code, line.name) if line.name else "see what it said"
-        said = "\n".join(text for text in (result.stderr.strip(), result.stdout.strip()) if text)
-        raise CommandFailed(line.node, str(result.command), result.exit_code, said, meaning)
     return result
+
+
+def _repeatable(line: Line) -> bool:
+    return line.name in _REPEATED and grammar.load().command(line.name).codes == "lcdi"
+
+
+def _tell_unheard(cluster: Cluster, node: str, waited: float) -> None:
+    cluster.progress(
+        f"{node}: LifeKeeper cannot reach the other node yet: waiting ({waited:.0f} of {PEER_LIMIT:.0f} s)"
+    )
+
+
+def _unheard(line: Line) -> TimedOut:
+    return TimedOut(
+        f"`{' '.join(line.words)}` was not done: LifeKeeper could not reach the other node for {PEER_LIMIT:.0f} s "
+        f"(exit code {_NO_ANSWER})",
+        node=line.node,
+        remedy="start LifeKeeper on the other node (`lkcli start`), have a communication path ALIVE (`lcdstatus`), and "
+        "run this again",
+    )
 
 
 def syncs(names: Iterable[str]) -> list[Line]:
@@ -175,9 +260,10 @@ def syncs(names: Iterable[str]) -> list[Line]:
 
 
 async def sync(cluster: Cluster, names: Iterable[str]) -> None:
-    """Have what was written outlive a crash of the node. Raises `CommandFailed`."""
-    for line in syncs(names):
-        await say_plainly(cluster, line)
+    """Have what was written outlive a crash of the node. Raises `CommandFailed`, `TimedOut`."""
+    async with _one_at_a_time(cluster):
+        for line in syncs(names):
+            await say_plainly(cluster, line)
 
 
 def _locked_out(result: Result) -> bool:
@@ -207,18 +293,44 @@ def _still_busy(node: str, held: str) -> TimedOut:
 
 
 async def wait_idle(cluster: Cluster, node: Node) -> None:
-    """Wait until no hierarchy is being changed. Raises `TimedOut` naming the flag, `Unknown` where none can be read."""
+    """Wait until no hierarchy is being changed, neither from ``node`` nor from another one that can tell.
 
-    async def flag() -> str:
-        told = await node.run(asks("flg_list"))
-        refuse_failed(node.name, told)
-        return next((line.strip() for line in told.stdout.splitlines() if line.strip().startswith(ACTION)), "")
+    A program raises the admin lock where it was started. Raises `TimedOut` naming the flag and where it is up,
+    `Unknown` where none can be read on ``node``.
+    """
+
+    async def flags() -> dict[str, str]:
+        found = await cluster.each(lambda each: _flag(each) if each.name == node.name else _flag_beside(cluster, each))
+        return {name: flag for name, flag in found.items() if flag}
 
     held, free = await until(
-        flag,
+        flags,
         lambda found: not found,
         BUSY_LIMIT,
-        report=lambda found, waited: _tell_busy(cluster, node.name, found, waited),
+        report=lambda found, waited: _tell_busy(cluster, *next(iter(found.items())), waited),
     )
     if not free:
-        raise _still_busy(node.name, held)
+        raise _still_busy(*next(iter(held.items())))
+
+
+async def _flag(node: Node) -> str:
+    told = await node.run(asks("flg_list"))
+    refuse_failed(node.name, told)
+    return next((line.strip() for line in told.stdout.splitlines() if line.strip().startswith(ACTION)), "")
+
+
+async def _flag_beside(cluster: Cluster, node: Node) -> str:
+    """'' too where the node does not answer, or its LifeKeeper does not run: nothing is held up for that.
+
+    Somebody who waits for the service to come up must not wait for a lost node before every line.
+    """
+    silent, now = _run_of(cluster).silent, asyncio.get_running_loop().time()
+    if now < silent.get(node.name, 0.0):
+        return ""
+    try:
+        return await _flag(node)
+    except Unknown:
+        return ""
+    except HostError:
+        silent[node.name] = asyncio.get_running_loop().time() + SILENT_FOR
+        return ""

@@ -1,8 +1,9 @@
 """What LifeKeeper says on a node: one batch of its own lists, and pure parsers.
 
 Lists are asked with a declared separator and read by index, as far as their fields are known; words that stand further
-behind (switchback) are looked for by what they are, never by place. Priorities, dependencies, equivalencies and paths
-come from the long lcdstatus, the one place where they are documented; the lists of the last three have to agree.
+behind (switchback) are looked for by what they are, never by place. Initialization, priorities, dependencies,
+equivalencies and paths come from the long lcdstatus, the one place where they are documented; the lists of the last
+three have to agree.
 """
 
 from __future__ import annotations
@@ -69,6 +70,10 @@ class View:
     systems: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     priorities: Mapping[str, str] = field(default_factory=dict[str, str])
+    peer_priorities: Mapping[tuple[str, str, str], str] = field(default_factory=dict[tuple[str, str, str], str])
+    """Tag here, other node, tag there → the other node's priority as this one has it."""
+    initial: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Tag → what becomes of it when LifeKeeper starts, as in `ins_setinit`; none where that is not shown."""
     machines: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def state(self, tag: str) -> str:
@@ -197,6 +202,8 @@ def parse(node: str, results: Sequence[Result]) -> View:
         systems=tuple(systems.stdout.split()),
         flags=tuple(line.strip() for line in flags.stdout.splitlines() if line.strip()),
         priorities=told.priorities,
+        peer_priorities=told.peer_priorities,
+        initial=told.initial,
         machines=told.machines,
     )
 

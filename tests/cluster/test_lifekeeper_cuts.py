@@ -49,7 +49,11 @@ class Pair:
 
     def __init__(self, machines: Machines, folder: Path) -> None:
         self.machines, self.folder = machines, folder
-        self.stack = Stack("test-lifekeeper-mirror", folder, reference(run_directory(), "lifekeeper"))
+        declared = reference(run_directory(), "lifekeeper")
+        # A pair that stands still for some seconds, as emulated machines do, is to be no failover here: it would end
+        # on the other node, which says nothing of the run that was cut off.
+        declared["lifekeeper"]["heartbeat"] = {"interval": "5s", "misses": 18}
+        self.stack = Stack("test-lifekeeper-mirror", folder, declared)
 
     def prepare(self) -> None:
         """LifeKeeper on both nodes and its paths, kept as a snapshot with the stack's state."""

@@ -137,8 +137,9 @@ def _paths(standby: str) -> dict[str, Change]:
 # What all resources of a hierarchy have
 
 
-def _equivalency(tag: str, node: str) -> str:
-    own, far = PRIORITIES[node], PRIORITIES[_other(node)]
+def _equivalency(tag: str, node: str, far: int | None = None) -> str:
+    """``far``: the other node's priority, where it is not its own."""
+    own, far = PRIORITIES[node], far or PRIORITIES[_other(node)]
     return f"eqv_create -t {tag} -p {own} -S {_other(node)} -r {far} -o {tag} -e SHARED"
 
 
@@ -148,6 +149,16 @@ def _attributes(tag: str, standby: str) -> dict[str, Change]:
         f"{tag}: equivalency": _change(
             Hand(standby, f"eqv_remove -t {tag} -S {_other(standby)} -e SHARED"),
             _at(tag, standby, ".properties.equivalency"),
+        ),
+        f"{tag}: the other node's priority": _change(
+            [
+                Hand(standby, f"eqv_remove -t {tag} -S {_other(standby)} -e SHARED"),
+                Hand(standby, _equivalency(tag, standby, far=77)),
+            ],
+            _at(tag, standby, ".properties.peer_priority"),
+        ),
+        f"{tag}: initialization": _change(
+            Hand(standby, f"ins_setinit -t {tag} -I INIT_OSU"), _at(tag, standby, ".properties.initialize")
         ),
     }
 
@@ -203,10 +214,11 @@ def _address(active: str, standby: str) -> dict[str, Change]:
     right = f"{standby} eth0 192.0.2.10 ffffff00 none"
 
     def info(key: str, text: str, found: str, declared: str) -> Change:
+        says = f"{ADDRESS} has {key} {found}, and {declared} is declared; no documented command changes that"
         return _change(
             Hand(standby, f"ins_setinfo -t {ADDRESS} -v '{text}'"),
             _at(ADDRESS, standby, f".properties.{key}"),
-            refused=f"{ADDRESS} has {key} {found}, and {declared} is declared; no documented command changes that",
+            refused=says,
             back=[Hand(standby, f"ins_setinfo -t {ADDRESS} -v '{right}'")],
         )
 
@@ -231,6 +243,7 @@ def _address(active: str, standby: str) -> dict[str, Change]:
         ),
         f"{ADDRESS}: interface": info("interface", right.replace("eth0", "eth7"), "eth7", "eth0"),
         f"{ADDRESS}: netmask": info("netmask", right.replace("ffffff00", "ffff0000"), "255.255.0.0", "255.255.255.0"),
+        f"{ADDRESS}: backup interface": info("backup_interface", right.replace("none", "eth1"), "eth1", "none"),
     }  # fmt: skip
 
 
@@ -321,6 +334,12 @@ def _half(active: str, standby: str) -> dict[str, Change]:
             _at(HALF, standby, ".properties.device"),
             refused=f"{HALF} has device /dev/elsewhere, and .* is declared; no documented command changes that",
             back=[Hand(standby, f"ins_remove -t {VOLUME}"), Hand(standby, f"ins_remove -t {HALF}")],
+        ),
+        f"{HALF}: type of the filesystem": _change(
+            Hand(standby, f"ins_setinfo -t {VOLUME} -v 'xfs rw 0'"),
+            _at(HALF, standby, ".properties.filesystem_type"),
+            refused=f"(?s){HALF} has filesystem_type xfs, and ext3 is declared; .*nothing is formatted",
+            back=[Hand(standby, f"ins_setinfo -t {VOLUME} -v 'ext3 rw 0'")],
         ),
         "mirror and filesystem off one node": _change(
             Hand(active, f"lkcli resource unextend --tag {HALF} --dest {standby}"),

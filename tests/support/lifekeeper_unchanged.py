@@ -33,7 +33,7 @@ UNCHANGED: Mapping[str, Mapping[str, str]] = {
         "service": "how the kit stores the service's name is unknown",
         "nodes.*.properties.kit": _ONE_CODE,
     },
-    "lifekeeper.ip": {**_MEMBER, "address": _DECLARED, "netmask": _DECLARED, "interface": _DECLARED},
+    "lifekeeper.ip": {**_MEMBER, **dict.fromkeys(("address", "netmask", "interface", "backup"), _DECLARED)},
     "lifekeeper.generic": {
         **_MEMBER,
         "scripts.*": "where the declared scripts lie",
@@ -56,7 +56,7 @@ UNCHANGED: Mapping[str, Mapping[str, str]] = {
         "device": _DECLARED,
         "devices.*": _DECLARED,
         "fstag": _NAME,
-        "fstype": _ONCE,
+        "fstype": _DECLARED,
         "mount_point": "the filesystem's resource shows it",
         "mode": _ONCE,
         "bitmap": _ONCE,

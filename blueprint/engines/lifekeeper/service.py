@@ -3,20 +3,24 @@ is below it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 
-from blueprint import names, on_mirror, paths
+from blueprint import names, on_mirror, paths, squid_agent
 from blueprint.engines.lifekeeper.product import section
 from blueprint.nodes import mirror_devices, present
 from blueprint.parts import TREE
 from blueprint.platforms import PLATFORMS
+from blueprint.render import lifekeeper_squid
 from blueprint.thing import Thing
-from declaration.engines.lifekeeper import Generic
+from declaration.engines.lifekeeper import Generic, Scripts, SquidKit
 from declaration.mirror import Mirror
+from declaration.probed import is_probed
 from declaration.rules import lifekeeper as rules
 from declaration.site import Site
+from providers.contract import State
 from providers.host.settings import FileState, NodeSettings
-from providers.lifekeeper import filesystem, generic, ip, mirror, service
+from providers.lifekeeper import application, filesystem, generic, ip, mirror, service
 from providers.lifekeeper.resource import NodeMember
 
 _SCRIPTS = f"{paths.CONFIGURATION_DIRECTORY}/lifekeeper"
@@ -110,32 +114,44 @@ def _filesystem(site: Site, declared: Mirror) -> Thing:
     return Thing(names.TREE_FILESYSTEM, "lifekeeper.filesystem", inputs, TREE, (names.TREE_MIRROR,))
 
 
-def _generic(site: Site, declared: Generic) -> Thing:
+def _texts(declared: Scripts) -> dict[str, str]:
     scripts = {
         "restore": declared.restore,
         "remove": declared.remove,
         "quickCheck": declared.quick_check,
         "recover": declared.recover,
     }
-    place = f"{_SCRIPTS}/{declared.tag}"
-    given = {name: text for name, text in scripts.items() if text is not None}
-    settings = NodeSettings(
+    return {name: text for name, text in scripts.items() if text is not None}
+
+
+def _paths(tag: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Script → where its text is put for the kit to copy."""
+    return {name: f"{_SCRIPTS}/{tag}/{name}" for name in given}
+
+
+def _files(tag: str, given: Mapping[str, str]) -> NodeSettings:
+    return NodeSettings(
         directories={
             paths.CONFIGURATION_DIRECTORY: "0755 root:root",
             _SCRIPTS: "0755 root:root",
-            place: "0755 root:root",
+            f"{_SCRIPTS}/{tag}": "0755 root:root",
         },
         files={
-            f"{place}/{name}": FileState(content=text, mode="0755", owner="root:root") for name, text in given.items()
+            path: FileState(content=given[name], mode="0755", owner="root:root")
+            for name, path in _paths(tag, given).items()
         },
     )
+
+
+def _generic(site: Site, declared: Generic) -> Thing:
+    given = _texts(declared)
     inputs = generic.Wanted(
         tag=declared.tag,
         nodes=_nodes(site, [], {}),
         beside=_beside(site, declared.tag),
         route=section(site).prefer,
-        scripts={name: f"{place}/{name}" for name in given},
-        settings=dict.fromkeys(present(site), settings),
+        scripts=_paths(declared.tag, given),
+        settings=dict.fromkeys(present(site), _files(declared.tag, given)),
         copies=dict.fromkeys(present(site), "same"),
     )
     after = (names.PATHS, *((names.TREE_FILESYSTEM,) if site.mirror else ()))
@@ -143,7 +159,13 @@ def _generic(site: Site, declared: Generic) -> Thing:
 
 
 def _squid(site: Site, depends_on: list[str], after: list[str]) -> Thing:
-    tag = tags(site)["squid"]
+    kind, inputs = _SQUID[section(site).squid_kit](site, tags(site)["squid"], depends_on)
+    agent = (names.SQUID_AGENT,) if is_probed(site) else ()
+    needs = (names.PATHS, names.SQUID_CONFIG, *agent, *((names.TREE_FILESYSTEM,) if site.mirror else ()), *after)
+    return Thing(names.TREE_SQUID, kind, inputs, TREE, needs)
+
+
+def _quick_service_protection(site: Site, tag: str, depends_on: list[str]) -> tuple[str, State]:
     inputs = service.Wanted(
         tag=tag,
         nodes=_nodes(site, depends_on, {}),
@@ -151,8 +173,41 @@ def _squid(site: Site, depends_on: list[str], after: list[str]) -> Thing:
         route=section(site).prefer,
         service=PLATFORMS[site.platform].squid_unit.removesuffix(".service"),
     )
-    needs = (names.PATHS, names.SQUID_CONFIG, *((names.TREE_FILESYSTEM,) if site.mirror else ()), *after)
-    return Thing(names.TREE_SQUID, "lifekeeper.service", inputs, TREE, needs)
+    return "lifekeeper.service", inputs
+
+
+def _application(site: Site, tag: str, depends_on: list[str]) -> tuple[str, State]:
+    declared = section(site).squid_scripts
+    given = _texts(declared) if declared else _by_agent(site)
+    inputs = application.Wanted(
+        tag=tag,
+        nodes=_nodes(site, depends_on, {}),
+        beside=_beside(site, tag),
+        route=section(site).prefer,
+        scripts=_paths(tag, given),
+        settings=dict.fromkeys(present(site), _files(tag, given)),
+        copies=dict.fromkeys(present(site), "same"),
+        unit=PLATFORMS[site.platform].squid_unit,
+    )
+    return "lifekeeper.application", inputs
+
+
+_SQUID: Mapping[SquidKit, Callable[[Site, str, list[str]], tuple[str, State]]] = {
+    "qsp": _quick_service_protection,
+    "generic": _application,
+}
+
+
+def _by_agent(site: Site) -> dict[str, str]:
+    """The scripts that this program brings for Squid."""
+    limits = site.timeouts.squid
+    return lifekeeper_squid.scripts(
+        paths.AGENT,
+        squid_agent.parameters(site),
+        start=round(limits.start.seconds),
+        stop=round(limits.stop.seconds),
+        monitor=round(limits.monitor.seconds),
+    )
 
 
 def _address(site: Site, depends_on: list[str], after: list[str]) -> Thing:
@@ -167,5 +222,6 @@ def _address(site: Site, depends_on: list[str], after: list[str]) -> Thing:
         address=address,
         netmask=netmask,
         interface=interface,
+        backup=section(site).address.backup_interface,
     )
     return Thing(names.TREE_ADDRESS, "lifekeeper.ip", inputs, TREE, (names.TREE_SQUID, *after))

@@ -5,11 +5,8 @@ Beside it the reachability of the public network: a node that has lost it must n
 
 from __future__ import annotations
 
-from blueprint import durability, logs, names, paths
+from blueprint import durability, names, paths, squid_agent
 from blueprint.parts import TREE
-from blueprint.platforms import PLATFORMS
-from blueprint.render.squid_conf import PROBE_DOMAIN, PROBE_URL
-from blueprint.render.squid_logs import RECORD_PATH
 from blueprint.thing import Thing
 from declaration.site import Site
 from declaration.timeouts import AddressTimeouts, FilesystemTimeouts, MirrorTimeouts, SquidTimeouts
@@ -139,38 +136,23 @@ def _filesystem(site: Site) -> Thing:
 
 
 def _squid(site: Site, below: str | None) -> Thing:
-    limits = site.timeouts.squid
-    probe = max(round(limits.monitor.seconds) - 10, 5)
     primitive = Primitive(
         id=SQUID,
         agent="ocf:squid-ha:squid",
-        parameters={
-            "unit": PLATFORMS[site.platform].squid_unit,
-            "port": str(site.squid.port),
-            "probe_url": site.squid.probe_url or PROBE_URL,
-            "probe_timeout": str(probe),
-            **_log_parameters(site),
-        },
-        operations=_three(limits),
+        parameters={**squid_agent.parameters(site), **_mount_parameters(site)},
+        operations=_three(site.timeouts.squid),
     )
     wanted = member.Wanted(primitive=primitive, constraints=_tied(SQUID, below) if below else {})
     after = (names.SQUID_CONFIG, names.SQUID_AGENT, *((names.TREE_FILESYSTEM,) if below else ()))
     return _thing(names.TREE_SQUID, wanted, *after)
 
 
-def _log_parameters(site: Site) -> dict[str, str]:
-    """What Squid's agent has to know of the log: only where something other than the usual is declared."""
-    parameters: dict[str, str] = {}
+def _mount_parameters(site: Site) -> dict[str, str]:
+    """How Squid's agent mounts the log's filesystem once more, where something other than the usual is declared."""
     if site.mirror and (options := durability.options(site.mirror)):
         whole = mount_options.whole(site.mirror.filesystem, options)
-        parameters |= {"log_mount": site.mirror.mount_point, "log_mount_options": whole}
-    if log := logs.records_looked_for(site):
-        parameters |= {
-            "record_log": log,
-            "record_url": f"http://{PROBE_DOMAIN}{RECORD_PATH}",
-            "record_lost": site.log.on_lost,
-        }
-    return parameters
+        return {"log_mount": site.mirror.mount_point, "log_mount_options": whole}
+    return {}
 
 
 def _address(site: Site) -> Thing:

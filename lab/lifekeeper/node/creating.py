@@ -5,6 +5,7 @@ from __future__ import annotations
 from lab.lifekeeper.node import address, mirror, service
 from lab.lifekeeper.node.context import Context, Values, command
 from lab.lifekeeper.node.lcd import Instance
+from lab.lifekeeper.node.lines import known_error
 from lab.lifekeeper.node.settings import number
 from lab.lifekeeper.node.shell import Failed
 from lab.lifekeeper.node.shell import run as call
@@ -100,7 +101,7 @@ async def create_dk(run: Context, values: Values) -> None:
         run.say(f'BEGIN create of "{tag}"')
         await mirror.ready()
         if (await call("test", "-b", device)).code != 0:
-            raise Failed(1, f'ERROR 104052: Cannot get the hardware ID of the device "{device}"')
+            raise Failed(1, known_error("104052", device=device))
         taken = {each.kit["number"] for each in run.lcd.instances.values() if each.type == "netraid"}
         free = next(str(each) for each in range(16) if str(each) not in taken)
         kit = {"device": device, "number": free, "mode": values["mode"], "source": "yes", "insync": "yes"}

@@ -14,7 +14,7 @@ from typing import Any
 
 from lab.lifekeeper.node import CONFIG, LOG, SOCKET, VERSION, acting, creating, extending, monitor, reading, writing
 from lab.lifekeeper.node.context import COMMANDS, Context
-from lab.lifekeeper.node.lines import Answer, heard, understood
+from lab.lifekeeper.node.lines import Answer, heard, known_error, understood
 from lab.lifekeeper.node.operations import Operations
 from lab.lifekeeper.node.settings import switches
 from lab.lifekeeper.node.shell import Died, Failed
@@ -33,7 +33,7 @@ async def execute(system: System, name: str, values: dict[str, Any], pid: int) -
     told = switches()
     await asyncio.sleep(float(told.get("slow", 0)))
     if failure := told.get("errors", {}).get(name):
-        return Answer(failure["code"], err=f"{failure['text']}\n")
+        return Answer(failure["code"], err=f"{_text(failure)}\n")
     if name not in COMMANDS:
         return Answer(3, err=f"{name}: the stand-in does not do that\n")
     context = Context(system, name, pid)
@@ -47,6 +47,11 @@ async def execute(system: System, name: str, values: dict[str, Any], pid: int) -
         log.warning("killed by a switch: %s", death)
         return Answer(KILLED, context.text)
     return Answer(context.code, context.text)
+
+
+def _text(failure: dict[str, Any]) -> str:
+    """A switch's own text, or that of a known error with its parts."""
+    return failure["text"] if "text" in failure else known_error(failure["error"], **failure.get("parts", {}))
 
 
 async def _here_or_there(context: Context, values: dict[str, Any]) -> None:

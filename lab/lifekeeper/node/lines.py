@@ -15,7 +15,7 @@ from typing import Any
 
 from lab.lifekeeper.node import ROOT, VERSION
 from lab.lifekeeper.node.settings import other_version, switches
-from providers.lifekeeper.grammar.plain import Call, Data, help_text, parse
+from providers.lifekeeper.grammar.plain import Call, Data, error_text, help_text, parse
 
 GRAMMAR = Path(ROOT) / "lib/stand-in/grammar.json"
 
@@ -56,6 +56,11 @@ def understood(argv: Sequence[str]) -> Call | Answer:
     data = other_version(_grammar(), changes) if changes else _grammar()
     call = parse(data, argv)
     return Answer(0, f"lkcli {VERSION}\n{help_text(data, call.command)}") if call.help else call
+
+
+def known_error(number: str, **parts: str) -> str:
+    """What LifeKeeper says with the error of this number. Raises `KeyError`."""
+    return error_text(_grammar(), number, **parts)
 
 
 @cache

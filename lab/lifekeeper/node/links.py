@@ -20,6 +20,8 @@ Message = dict[str, Any]
 Handler = Callable[[str, str, Message], Awaitable[Message]]
 log = logging.getLogger("links")
 _MOST = 4 * 1024 * 1024
+_CONNECT = 5
+"""Seconds that a connection may take."""
 
 
 class Links:
@@ -64,11 +66,13 @@ class Links:
         server = await asyncio.start_server(self._serve, "0.0.0.0", PORT, limit=_MOST, reuse_address=True)  # noqa: S104
         async with server:
             while True:
+                begun = time.monotonic()
                 await asyncio.gather(*(self._beat(path) for path in list(self._lcd.paths)))
                 self._look()
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), number("LCMHBEATTIME"))
+                _tell_late(time.monotonic() - begun)
 
     def _look(self) -> None:
         for path in self._lcd.paths:
@@ -136,9 +140,16 @@ class Links:
         raise Failed(9, f'Communication failure: destination system "{system}" is out of service.')
 
 
+def _tell_late(seconds: float) -> None:
+    """A system that stands still for a while looks dead to the others: then its own log says why they took over."""
+    # A beat that nobody answers and the pause after it take twice the interval, and a connection's limit at most.
+    if seconds > 2 * number("LCMHBEATTIME") + _CONNECT:
+        log.warning("this system stood still: a round of heartbeats took %.0f s", seconds)
+
+
 async def _ask(path: CommPath, said: Message, seconds: float) -> Message:
     connecting = asyncio.open_connection(path.remote, PORT, local_addr=(path.local, 0), limit=_MOST)
-    reader, writer = await asyncio.wait_for(connecting, min(seconds, 5))
+    reader, writer = await asyncio.wait_for(connecting, min(seconds, _CONNECT))
     try:
         writer.write(json.dumps(said).encode() + b"\n")
         await writer.drain()

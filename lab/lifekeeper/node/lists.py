@@ -8,6 +8,8 @@ from lab.lifekeeper.node.lcd import CommPath, Instance, Lcd
 from lab.lifekeeper.node.tree import below, roots
 
 SEPARATOR = "\x01"
+INITIALIZED = {"AUTORES_ISP": " automatic restore to IN-SERVICE by LifeKeeper"}
+"""What the long status says of an initialization; of the others nobody has published it."""
 
 
 def lines(rows: Sequence[Sequence[object]], separator: str = SEPARATOR) -> str:
@@ -92,7 +94,7 @@ def _resource(lcd: Lcd, each: Instance, alive: Mapping[str, bool]) -> list[str]:
     indent = " " * 8
     text = [
         f"{each.tag}: id={each.id} app={each.app} type={each.type} state={each.state}",
-        f"{indent}initialize=({each.initialize}) automatic restore to IN-SERVICE by LifeKeeper",
+        f"{indent}initialize=({each.initialize}){INITIALIZED.get(each.initialize, '')}",
         f"{indent}info={each.info}",
         f"{indent}reason={each.reason}",
     ]
@@ -108,3 +110,10 @@ def _resource(lcd: Lcd, each: Instance, alive: Mapping[str, bool]) -> list[str]:
         )
         text.append(f"{indent}        FAILOVER {'ALLOWED' if alive.get(one.system) else 'INHIBITED'}")
     return text
+
+
+def address(each: Instance) -> str:
+    """What lkipbu prints of an address."""
+    kit, backup = each.kit, each.info.split()[4:5]
+    text = f"IP address: {kit['address']}\nNetmask: {kit['netmask']}\nPrimary interface: {kit['interface']} (up)\n"
+    return text if backup in ([], ["none"]) else f"{text}Backup interface: {backup[0]}\n"

@@ -135,6 +135,5 @@ async def lcdstatus(run: Context, values: Values) -> None:
 
 @command("lkipbu")
 async def lkipbu(run: Context, values: Values) -> None:
-    """The address of a resource."""
-    kit = run.system.instance(values["tag"]).kit
-    run.text = f"IP address: {kit['address']}\nNetmask: {kit['netmask']}\nPrimary interface: {kit['interface']} (up)\n"
+    """The address of a resource; a backup interface where its info string has one."""
+    run.text = lists.address(run.system.instance(values["tag"]))

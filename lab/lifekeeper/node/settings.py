@@ -38,8 +38,8 @@ def switches(file: Path = SWITCHES) -> dict[str, Any]:
 
     ``busy``: seconds, counted from when the file was written, for which somebody else holds the admin lock.
     ``slow``: seconds that every command takes longer. ``licence``: ``none``. ``help``: command → {spelling: other
-    spelling}, as another version would have it. ``errors``: command → {code, text}. ``die``: {command, step}: the
-    command ends, killed, before that step (from 1).
+    spelling}, as another version would have it. ``errors``: command → {code, text}, or {code, error, parts} with the
+    number of an error of the grammar. ``die``: {command, step}: the command ends, killed, before that step (from 1).
     """
     if not file.exists():
         return {}

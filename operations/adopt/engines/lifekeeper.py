@@ -1,7 +1,7 @@
 """What LifeKeeper says of itself, as settings of the declaration.
 
-The service is what is tied to the Quick Service Protection resource for Squid. Its members are known by what they are,
-so their tags may be anything; other hierarchies are told as left alone.
+The service is what is tied to the resource for Squid, of Quick Service Protection or a Generic Application. Its members
+are known by what they are, so their tags may be anything; other hierarchies are told as left alone.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from declaration.engines.lifekeeper import CUSTOMARY_PRIORITIES
+from declaration.engines.lifekeeper import CUSTOMARY_PRIORITIES, SquidKit
 from declaration.rules.lifekeeper import customary_tags
-from operations.adopt.engines import lifekeeper_settings
+from operations.adopt.engines import lifekeeper_scripts, lifekeeper_settings
 from operations.adopt.model import Draft, NodeFacts
 from providers.connection.command import Command, command
 from providers.connection.errors import Unknown
@@ -25,6 +25,7 @@ _LISTS: Mapping[str, Command] = {f"lifekeeper {number}": each for number, each i
 _MOUNTS = "mounts"
 COMMANDS: Mapping[str, Command] = {
     **_LISTS,
+    lifekeeper_scripts.ANSWER: lifekeeper_scripts.COMMAND,
     _MOUNTS: command("findmnt", "--real", "--raw", "--noheadings", "--output", "TARGET,FSTYPE", ok=None, reads=True),
 }
 _CUSTOMARY_TYPE = "ext3"
@@ -197,6 +198,8 @@ def _members(
     told, ties = nodes[0], {tie for view in seen.values() for tie in view.dependencies}
     if "address" in tags:
         draft.site["virtual_ip"] = members[tags["address"]].id.removeprefix("IP-")
+        if backup := ip.backup_interface(members[tags["address"]]):
+            draft.site["lifekeeper"]["address"] = {"backup_interface": backup}
     else:
         draft.note(told.name, "the hierarchy of Squid", "has no IP resource, which `up` would make")
     if found := _mirrored(members, ties):
@@ -212,7 +215,11 @@ def _members(
             "`lifekeeper.replication`"
         )
         draft.note(told.name, f"resource {half.tag}", what)
-    customary = customary_tags(draft.site.get("virtual_ip"), draft.site.get("mirror", {}).get("mount_point"))
+    kit: SquidKit = "qsp"
+    if _is(members[tags["squid"]], generic.KIT):
+        kit = "generic"
+        lifekeeper_scripts.describe(draft, nodes, tags["squid"])
+    customary = customary_tags(draft.site.get("virtual_ip"), draft.site.get("mirror", {}).get("mount_point"), kit)
     if changed := {name: tag for name, tag in tags.items() if tag and tag != customary[name]}:
         draft.site["lifekeeper"]["tags"] = changed
     return set(tags.values())

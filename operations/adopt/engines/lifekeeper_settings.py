@@ -38,7 +38,7 @@ def _declare(section: dict[str, Any], found: Mapping[str, str]) -> set[str]:
     """Returns the keys that are in the section then."""
     said: set[str] = set()
     if watched := {setting: found[key] == "0" for key, setting in _BOTH_WAYS.items() if key in found}:
-        section["address"] = watched
+        section["address"] = section.get("address", {}) | watched
         said |= {key for key in _BOTH_WAYS if key in found}
     # What the declaration does not take (0: never look) is left out, and so left alone.
     numbers = {key: number for key in _NUMBERS if (number := _number(found.get(key, "")))}

@@ -1,6 +1,6 @@
 """How LifeKeeper is spoken to: every command line with its certainty, from one data file (`grammar.yaml`).
 
-`load` gives it typed; `build` makes a line and `parse` reads one back; `explain` turns an exit code into words;
+`load` gives it typed; `build` makes a line and `parse` reads one back; `explain` turns a failure into words;
 `differences` compares what is assumed with the product's own help. `exported` is what the lab's stand-in carries.
 """
 
@@ -58,9 +58,12 @@ def parse(argv: Sequence[str]) -> Call:
     return plain.parse(_data(), argv)
 
 
-def explain(exit_code: int, command_name: str) -> str:
-    """What an exit code means, for people: ``it exists already (exit code 4)``."""
-    return plain.explain(_data(), exit_code, command_name)
+def explain(exit_code: int, command_name: str, said: str = "") -> str:
+    """What an exit code means, for people: ``it exists already (exit code 4)``.
+
+    ``said``: what the command printed; an error in it that has a number of its own tells more than the code.
+    """
+    return plain.explain(_data(), exit_code, command_name, said)
 
 
 def help_text(command_name: str) -> str:

@@ -57,7 +57,11 @@ class Argument(Item):
 
 
 class Command(_Entry):
-    """One command. ``program`` is below the product's root, or a path with {parts} that are values too."""
+    """One command. ``program`` is below the product's root, or a path with {parts} that are values too.
+
+    ``output`` and ``before``, what it prints and what has to hold, always say something: what is not known is
+    ``unknown``, an ``output`` may go on with what is assumed. ``before`` empty: it is known to need nothing.
+    """
 
     name: str
     program: str
@@ -67,10 +71,10 @@ class Command(_Entry):
     exclusive: tuple[tuple[str, ...], ...] = ()
     assumed_choices: dict[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
     help: bool = False
-    output: str = ""
+    output: str = Field(min_length=1)
     records: str = ""
     codes: str
-    before: tuple[str, ...] = ()
+    before: Literal["unknown"] | tuple[str, ...]
     effect: str
     note: str = ""
     certainty: Certainty
@@ -105,6 +109,23 @@ class Code(_Entry):
     means: str
     do: str = ""
     certainty: Certainty
+
+
+class KnownError(_Entry):
+    """A failure with a number of the product's own; ``text`` is what it says, with {parts}."""
+
+    number: str = Field(pattern=r"^\d+$")
+    text: str
+    means: str
+    do: str
+    certainty: Certainty
+    source: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _numbered(self) -> Self:
+        if self.number not in self.text:
+            raise ValueError(f"the text of error {self.number} has another number")
+        return self
 
 
 class RecordField(_Entry):
@@ -198,6 +219,7 @@ class Grammar(_Entry):
     product: Product
     sources: dict[str, str]
     codes: dict[str, dict[str, Code]]
+    errors: tuple[KnownError, ...]
     records: dict[str, Record]
     resources: dict[str, ResourceKind]
     common: dict[str, Any] = Field(default_factory=dict[str, Any], exclude=True)
@@ -218,7 +240,7 @@ class Grammar(_Entry):
             if command.codes not in self.codes or (command.records and command.records not in self.records):
                 raise ValueError(f"{command.name} refers to codes or records that are not there")
             self._refuse_unknown(command.name, command.source)
-        for each in (*self.flags, *self.files, *self.settings, *self.system, self.unit):
+        for each in (*self.errors, *self.flags, *self.files, *self.settings, *self.system, self.unit):
             self._refuse_unknown(each.means, each.source)
         return self
 

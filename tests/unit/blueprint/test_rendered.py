@@ -54,6 +54,8 @@ COMPANY: dict[str, dict[str, Any]] = {
     "pacemaker.fencing.none": {"pacemaker.fencing": {}},
     "hooks[0].": {"hooks": [{"name": "x", "when": "after-deploy", "where": "active", "command": "x"}]},
     "rotation.size": {"rotation.schedule": None},
+    # The example is the name that the site's own interface has.
+    "lifekeeper.address.backup_interface": {"network.public.interface": "lan0"},
 }
 
 

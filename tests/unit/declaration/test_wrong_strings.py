@@ -44,7 +44,11 @@ ALLOWED = {
 }
 """Characters with a meaning to shells that other settings need: paths, addresses, filters, formats, names."""
 
-SCRIPTS = {f"lifekeeper.generic[0].{each}" for each in ("restore", "remove", "quick_check", "recover")}
+SCRIPTS = {
+    f"lifekeeper.{section}.{each}"
+    for section in ("generic[0]", "squid_scripts")
+    for each in ("restore", "remove", "quick_check", "recover")
+}
 """Settings that are the text of a script: many lines, on standard input into a file of its own."""
 
 ANY_LETTER = {"squid.auth.ldap.base", "squid.auth.ldap.bind_dn", "adopted.files[0].owner", *SCRIPTS}

@@ -36,6 +36,10 @@ class Lcd:
     instances: dict = field(default_factory=dict)
     """Tag → app, type, id, info, state, switchback."""
     priorities: dict = field(default_factory=dict)
+    mistaken: dict = field(default_factory=dict)
+    """Tag → priority of the other node as this one has it, where that is not the other's own."""
+    initial: dict = field(default_factory=dict)
+    """Tag → its initialization, where that is not AUTORES_ISP."""
     ties: list = field(default_factory=list)
     systems: list = field(default_factory=list)
     paths: dict = field(default_factory=dict)
@@ -55,6 +59,8 @@ class Lcd:
     mounted: str = ""
     mdstat: str = ""
     """/proc/mdstat, where asked for with the device behind the mirror's mount point in the last line."""
+    without: set = field(default_factory=set)
+    """Programs that are not there."""
 
 
 @cache
@@ -81,6 +87,8 @@ class Pair:
         """Help of a command, by its name or by that of a node and its own."""
         self.help_codes: dict[str, int] = {}
         self.progress: list[str] = []
+        self.silent = False
+        """Whether the other node hears nothing of a priority that is set."""
 
     def cluster(self, thing: str = "thing", **given):
         nodes = [FakeNode(name, lambda command, name=name: self.answer(name, command)) for name in self.names]
@@ -117,6 +125,8 @@ class Pair:
             return say(0, "missing /mnt/mirror\n")
         if command.label.startswith("wipefs"):
             return say(0, lcd.signatures)
+        if argv[:2] == ["test", "-x"]:
+            return say(1 if argv[2] in lcd.without else 0)
         if argv[:2] == ["ip", "-json"]:
             return say(0, lcd.stray or "[]")
         if argv[0] == "lsblk":
@@ -209,10 +219,13 @@ class Pair:
 
     def ins_list(self, name, values):
         rows = [
-            "|".join((name, *each[:2], tag, each[2], each[3], each[4], "AUTORES_ISP", "", each[5].upper()))
+            "|".join((name, *each[:2], tag, *each[2:5], self.initialized(name, tag), "", each[5].upper()))
             for tag, each in self.lcds[name].instances.items()
         ]
         return 0, "".join(f"{row}\n" for row in rows)
+
+    def initialized(self, name, tag):
+        return self.lcds[name].initial.get(tag, "AUTORES_ISP")
 
     def equivalents(self, name):
         here, there = self.lcds[name], self.lcds[self.other(name)]
@@ -243,7 +256,8 @@ class Pair:
         lcd, other = self.lcds[name], self.other(name)
         text = f'Resource hierarchies for machine "{name}":\nROOT of RESOURCE HIERARCHY\n'
         for tag, each in lcd.instances.items():
-            text += f"{tag}: id={each[2]} app={each[0]} type={each[1]} state={each[4]}\n        info={each[3]}\n"
+            text += f"{tag}: id={each[2]} app={each[0]} type={each[1]} state={each[4]}\n"
+            text += f"        initialize=({self.initialized(name, tag)})\n        info={each[3]}\n"
             if below := [child for parent, child in lcd.ties if parent == tag]:
                 text += f"        depends on resources: {','.join(below)}\n"
             if above := [parent for parent, child in lcd.ties if child == tag]:
@@ -251,7 +265,7 @@ class Pair:
             if tag in self.lcds[other].instances:
                 text += f"        Local priority = {lcd.priorities[tag]}\n"
             if tag in self.equivalents(name):
-                text += f'        SHARED equivalency with "{tag}" on "{other}", priority = 10\n'
+                text += f'        SHARED equivalency with "{tag}" on "{other}", priority = {self.told(name, tag)}\n'
         text += "The following LifeKeeper machines are known:\n"
         heard = any(self.alive(name, *each) for each in lcd.paths)
         text += f"        machine={name} state=ALIVE\n        machine={other} state={'ALIVE' if heard else 'DEAD'}\n"
@@ -260,6 +274,11 @@ class Pair:
             text += f"        to machine={system} type=TCP addresses={addresses}\n"
             text += f'                        state="{state}" priority={priority} #comm_downs=0\n'
         return 0, text
+
+    def told(self, name, tag):
+        """The other node's priority as this one has it; a resource that is gone there has none of its own."""
+        own = self.lcds[self.other(name)].priorities.get(tag, 10)
+        return self.lcds[name].mistaken.get(tag, own)
 
     def sys_create(self, name, values):
         if values["system"] in self.lcds[name].systems:
@@ -337,6 +356,17 @@ class Pair:
         far.ties += [tie for tie in lcd.ties if set(tie) <= {values["tag"], *above, *below}]
         return (0,)
 
+    def lcdremexec(self, name, values):
+        done = self.run(values["dest"], Command(tuple(values["command"])))
+        return done.exit_code, f"{done.stdout}{done.stderr}"
+
+    def canextend(self, name, values):
+        """As the stand-in's; ``name`` is the target."""
+        template, tag = values["template_system"], values["tag"]
+        if self.lcds[template].instances[tag][4] != "ISP":
+            return 5, "", "not in service"
+        return (4, "", "it is extended already") if tag in self.equivalents(template) else (0,)
+
     def lkcli_resource_delete(self, name, values):
         tag = values["tag"]
         if any(child == tag for lcd in self.lcds.values() for _, child in lcd.ties):
@@ -383,12 +413,16 @@ class Pair:
         return (0,)
 
     def eqv_create(self, name, values):
-        self.lcds[name].lone.discard(values["tag"])
-        self.lcds[name].priorities[values["tag"]] = values["priority"]
+        lcd, tag = self.lcds[name], values["tag"]
+        lcd.lone.discard(tag)
+        lcd.priorities[tag] = values["priority"]
+        if values["other_priority"] != self.lcds[self.other(name)].priorities.get(tag):
+            lcd.mistaken[tag] = values["other_priority"]
         return (0,)
 
     def eqv_remove(self, name, values):
         lcd = self.lcds[name]
+        lcd.mistaken.pop(values["tag"], None)
         if values["tag"] in lcd.stale:
             lcd.stale.discard(values["tag"])
             return (0,)
@@ -409,7 +443,8 @@ class Pair:
     @staticmethod
     def forget(lcd, tag):
         lcd.instances.pop(tag, None)
-        lcd.priorities.pop(tag, None)
+        for table in (lcd.priorities, lcd.mistaken, lcd.initial):
+            table.pop(tag, None)
         lcd.lone.discard(tag)
         lcd.ties = [tie for tie in lcd.ties if tag not in tie]
 
@@ -438,6 +473,10 @@ class Pair:
             self.dep_remove(each, values)
         return (0,)
 
+    def ins_setinit(self, name, values):
+        self.lcds[name].initial[values["tag"]] = values["initialize"]
+        return (0,)
+
     def ins_setas(self, name, values):
         self.lcds[name].instances[values["tag"]][5] = values["switchback"].lower()
         return (0,)
@@ -445,7 +484,12 @@ class Pair:
     def hry_setpri(self, name, values):
         if self.lcds[self.other(name)].priorities.get(values["tags"]) == values["priority"]:
             return 5, "", "another system has the priority already"
-        self.lcds[name].priorities[values["tags"]] = values["priority"]
+        lcd, far, tag = self.lcds[name], self.lcds[self.other(name)], values["tags"]
+        if self.silent:
+            far.mistaken.setdefault(tag, lcd.priorities[tag])
+        else:
+            far.mistaken.pop(tag, None)
+        lcd.priorities[tag] = values["priority"]
         return (0,)
 
     def perform_action(self, name, values):

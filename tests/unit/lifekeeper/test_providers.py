@@ -118,6 +118,8 @@ def test_what_is_said_is_what_the_plan_tells_and_in_that_order():
     lines = [line for thing in listed for line in kinds[thing.kind].lines(thing.inputs)]
     setting = f"Setting in {defaults.PATH}"
     told = [(each.node, f"write {defaults.PATH}" if each.page == setting else " ".join(each.words)) for each in lines]
+    # That comes with Squid's configuration, which is none of the engine's things.
+    told = [(node, line) for node, line in told if not line.startswith("systemctl disable")]
     up(pair, listed)
     said = [(node, line) for node, line in pair.said if line.startswith(LINES)]
     assert said == told

@@ -1,4 +1,7 @@
-"""LifeKeeper is not stopped under a running service while somebody changes a hierarchy or a mirror catches up."""
+"""LifeKeeper is not stopped under a running service while somebody changes a hierarchy or a mirror catches up.
+
+And not at all with a VMDK resource.
+"""
 
 import asyncio
 
@@ -14,6 +17,7 @@ BEHIND = (
     "Personalities : [raid1]\nmd0 : active raid1 nbd0[1](W) sdb[0]\n      5 blocks super 1.0 [2/1] [U_]\n"
     "      [=>...]  recovery = 12.5% (1/5) finish=1.0min\n      bitmap: 0/1\n\nunused devices: <none>\n"
 )
+VMDK = ["scsi", "vmdk", "id", "", "OSU", "intelligent"]
 CHANGED = {"heartbeat": {"interval": "2s"}}
 
 
@@ -102,6 +106,58 @@ def test_where_lifekeeper_is_stopped_already_nothing_is_waited_for():
     pair.said.clear()
     pause(pair)
     assert pair.said == []
+
+
+@pytest.mark.parametrize("kind", [("scsi", "vmdk"), ("VMDK", "disk")])
+@pytest.mark.parametrize("act", [pause, change, take_back])
+def test_with_a_vmdk_resource_lifekeeper_is_not_stopped_under_what_runs_on_and_nothing_is_done(act, kind):
+    pair = pair_up(**(CHANGED if act is take_back else {}))
+    pair.lcds["proxy-b"].instances["disk-other"] = [*kind, "id", "", "ISP", "intelligent"]
+    before = {key: dict(journal.values) for key, journal in pair.journals.opened.items()}
+    with pytest.raises(Refused, match=r"proxy-b: .*disk-other.*VMDK.*lkstop -f") as refused:
+        act(pair)
+    assert "`lkcli stop` on each node" in refused.value.remedy
+    assert pair.said == []
+    assert {key: dict(journal.values) for key, journal in pair.journals.opened.items()} == before
+
+
+@pytest.mark.parametrize("act", [pause, change, take_back])
+def test_a_vmdk_resource_that_somebody_was_making_meanwhile_stops_it_too(act, monkeypatch):
+    pair = pair_up(**(CHANGED if act is take_back else {}))
+
+    async def made(_cluster, node):
+        lcd = pair.lcds[node.name]
+        lcd.instances["disk-other"], lcd.priorities["disk-other"] = list(VMDK), 1
+
+    monkeypatch.setattr(speaking, "wait_idle", made)
+    with pytest.raises(Refused, match=r"proxy-a: .*VMDK"):
+        act(pair)
+    assert not [line for _, line in pair.said if "stop" in line]
+
+
+def test_a_vmdk_resource_that_keeps_a_heartbeat_from_going_back_stops_no_other_node_first():
+    pair, declared = pair_up(**CHANGED), members(2, **CHANGED)
+    down(pair, declared[1:])
+    pair.lcds["proxy-b"].instances["disk-other"] = list(VMDK)
+    pair.said.clear()
+    with pytest.raises(Refused, match=r"proxy-b: .*VMDK"):
+        take_back(pair)
+    assert (pair.said, stopped(pair)) == ([], [])
+
+
+def test_a_vmdk_resource_is_in_the_way_of_nothing_that_stops_no_lifekeeper():
+    pair = pair_up()
+    for lcd in pair.lcds.values():
+        lcd.instances["disk-other"], lcd.priorities["disk-other"] = list(VMDK), 1
+    up(pair, members(2, check_interval="60s")[:1])
+    assert stopped(pair) == []
+    for lcd in pair.lcds.values():
+        lcd.running = False
+    pause(pair)
+    change(pair)
+    assert stopped(pair) == []
+    assert not [line for _, line in pair.said if "lkstop" in line]
+    assert all("LCMHBEATTIME=2" in lcd.defaults for lcd in pair.lcds.values())
 
 
 @pytest.mark.parametrize(

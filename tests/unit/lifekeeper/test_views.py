@@ -155,6 +155,28 @@ def test_what_a_list_and_the_status_do_not_both_say_is_unknown_and_told_with_bot
     assert "report" in caught.value.remedy
 
 
+# How a resource starts, and the other node's priority
+
+
+@pytest.mark.parametrize("initial", lcdstatus.INITIAL)
+def test_how_a_resource_starts_is_as_the_status_says(initial):
+    status = STATUS.replace("(AUTORES_ISP) automatic restore to IN-SERVICE by LifeKeeper", f"({initial}) some words")
+    assert parsed(lcdstatus=status).initial == {"apache-home.fred": initial}
+
+
+@pytest.mark.parametrize("said", ["(SOON) some words", "AUTORES_ISP", "(INIT_OSU", "() some words"])
+def test_what_is_no_known_way_to_start_is_not_shown(said):
+    said_now = "(AUTORES_ISP) automatic restore to IN-SERVICE by LifeKeeper"
+    assert parsed(lcdstatus=STATUS.replace(said_now, said)).initial == {}
+
+
+def test_the_other_nodes_priority_is_as_the_status_says_where_it_says_one():
+    equivalent = ("apache-home.fred", "node2", "apache-far")
+    assert parsed().peer_priorities == {equivalent: "10"}
+    without = parsed(lcdstatus=STATUS.replace(", priority = 10", ""))
+    assert (without.equivalents, without.peer_priorities) == ({equivalent}, {})
+
+
 # Read while somebody changes a hierarchy
 
 
@@ -314,7 +336,11 @@ def test_the_stand_ins_lists_and_status_say_the_same():
         "node1",
         systems=["node2"],
         paths=[CommPath("node2", "10.0.0.1", "10.0.0.2", 1)],
-        instances={tag: Instance("gen", "app", tag, tag) for tag in ("vip", "squid", "data")},
+        instances={
+            "vip": Instance("gen", "app", "vip", "vip"),
+            "squid": Instance("gen", "app", "squid", "squid", initialize="INIT_OSU"),
+            "data": Instance("gen", "app", "data", "data", initialize="INIT_ISP"),
+        },
         dependencies=[("vip", "squid"), ("squid", "data"), ("vip", "data")],
         equivalencies=[Equivalency("vip", "node2", "far-vip", 1, 10)],
     )
@@ -328,6 +354,8 @@ def test_the_stand_ins_lists_and_status_say_the_same():
     )
     assert seen.dependencies == set(lcd.dependencies)
     assert seen.equivalents == {("vip", "node2", "far-vip")}
+    assert seen.peer_priorities == {("vip", "node2", "far-vip"): "10"}
+    assert seen.initial == {tag: each.initialize for tag, each in lcd.instances.items()}
     assert seen.paths == {("node2", "10.0.0.1/10.0.0.2"): lcdstatus.Path("node2", "10.0.0.1/10.0.0.2", "1", "ALIVE")}
 
 

@@ -7,7 +7,7 @@ It works on the grammar as plain data (`Data`), as `Grammar.plain()` gives it an
 from .building import build
 from .reading import parse
 from .shapes import SYNTAX, Call, Command, Data, Difference, Refusal
-from .telling import differences, expected_words, explain, help_text, usage
+from .telling import differences, error_text, expected_words, explain, help_text, usage
 
 __all__ = [
     "SYNTAX",
@@ -18,6 +18,7 @@ __all__ = [
     "Refusal",
     "build",
     "differences",
+    "error_text",
     "expected_words",
     "explain",
     "help_text",

@@ -52,12 +52,22 @@ class Command(TypedDict):
     certainty: str
 
 
+class KnownError(TypedDict):
+    """A failure with a number of the product's own; `text` is what it says, with {parts}."""
+
+    number: str
+    text: str
+    means: str
+    do: str
+
+
 class Data(TypedDict):
     """As much of the grammar as is needed here."""
 
     product: dict[str, str]
     commands: list[Command]
     codes: dict[str, dict[str, dict[str, str]]]
+    errors: list[KnownError]
 
 
 class Refusal(ValueError):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from .shapes import Command, Data, Difference, Option
+from .shapes import Command, Data, Difference, KnownError, Option
 from .values import command_named
 
 
@@ -107,9 +107,26 @@ def _named(word: str, text: str) -> bool:
     return re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text) is not None
 
 
-def explain(data: Data, exit_code: int, name: str) -> str:
-    """What an exit code of a command means and what to do about it, as the rest of a sentence."""
-    known = data["codes"][command_named(data, name)["codes"]]
-    entry = known.get(str(exit_code), known.get("other", {"means": "it failed"}))
+def explain(data: Data, exit_code: int, name: str, said: str = "") -> str:
+    """What an exit code of a command means and what to do about it, as the rest of a sentence.
+
+    Where the command `said` an error that is known by its number, that is what it means.
+    """
+    codes = data["codes"][command_named(data, name)["codes"]]
+    entry = _error_in(data, said) or codes.get(str(exit_code), codes.get("other", {"means": "it failed"}))
     todo = f": {entry['do']}" if entry.get("do") else ""
     return f"{entry['means']} (exit code {exit_code}){todo}"
+
+
+def _error_in(data: Data, said: str) -> KnownError | None:
+    """The first known error of which a line has the number, as an error's, or the words."""
+    for error in data["errors"]:
+        words = error["text"].partition(": ")[2].partition("{")[0].rstrip(' "')
+        if words in said or re.search(rf"ERROR\b.*\b{error['number']}\b", said):
+            return error
+    return None
+
+
+def error_text(data: Data, number: str, **parts: str) -> str:
+    """What the product says with the error of this number. Raises `KeyError` for another number or a part missing."""
+    return {each["number"]: each["text"] for each in data["errors"]}[number].format(**parts)

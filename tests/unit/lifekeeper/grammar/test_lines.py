@@ -1,13 +1,17 @@
 """Lines built and read back: every command, any values that it may take."""
 
 import json
+import re
 import string
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from providers.lifekeeper import grammar
 from providers.lifekeeper.grammar import Refusal, plain
@@ -195,6 +199,79 @@ def test_exit_codes_are_words():
     assert "the command on the other system" in grammar.explain(77, "lcdremexec")
     assert grammar.explain(1, "lkcli resource create ip").startswith("it failed (exit code 1)")
     assert grammar.explain(4, "netraid create").startswith("it failed (exit code 4)")
+
+
+LCDI = re.compile(r"(app|typ|ins|dep|eqv|hry|net|sys|flg)_[a-z]+")
+LCDI_PAGES = {"MAN-types", "MAN-instances", "MAN-relationship", "MAN-networks", "MAN-flag"} | {
+    "LCDI-applications",
+    "LCDI-systems",
+}
+
+
+def test_only_the_commands_of_the_databases_interface_have_its_exit_codes():
+    """Their pages alone list what 1 to 9 mean; of another command such a number is not known to mean anything."""
+    with_them = {command.name for command in GRAMMAR.commands if command.codes == "lcdi"}
+    assert with_them == {command.name for command in GRAMMAR.commands if LCDI.fullmatch(command.name)}
+    assert with_them == {command.name for command in GRAMMAR.commands if LCDI_PAGES & {*command.source}}
+
+
+@pytest.mark.parametrize("name", ["perform_action", "lcdstatus", "lkkeyins", "mirror_action", "extmgrDoExtend.pl"])
+def test_another_command_that_fails_has_failed_whatever_the_number(name: str):
+    told = {grammar.explain(code, name).replace(str(code), "N") for code in range(1, 10)}
+    assert told == {"it failed (exit code N): see its output and /var/log/lifekeeper.log on that node"}
+    assert grammar.explain(0, name).startswith("it worked")
+
+
+RAW: dict[str, Any] = yaml.safe_load(Path(grammar.__file__).with_name("grammar.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("command", RAW["commands"], ids=[command["name"] for command in RAW["commands"]])
+def test_every_command_says_what_it_prints_and_what_has_to_hold_before_or_that_it_is_unknown(command: dict[str, Any]):
+    assert ("records" in command) == (command["output"] == "records")
+    assert command["output"] not in ("text", "none"), "that it prints something is no knowledge of what"
+    before = command["before"]
+    assert before == "unknown" or (isinstance(before, list) and all(each and each != "unknown" for each in before))
+
+
+@pytest.mark.parametrize("left_out", ["output", "before"])
+def test_a_command_that_does_not_say_so_is_refused(left_out: str):
+    lists = next(command for command in RAW["commands"] if command["name"] == "ins_list")
+    assert grammar.Command.model_validate(lists).before == "unknown"
+    with pytest.raises(ValidationError, match=left_out):
+        grammar.Command.model_validate({key: value for key, value in lists.items() if key != left_out})
+
+
+NO_ID = 'ERROR 104052: Cannot get the hardware ID of the device "/dev/sdb"'
+SAID = [
+    NO_ID,
+    f'BEGIN create of "datarep-mirror"\n{NO_ID}\nEND failed create',
+    "Cannot get the hardware ID of the device /dev/sdb",
+    "ERROR: 104052 the device has no hardware ID",
+]
+
+
+@pytest.mark.parametrize("said", SAID)
+@pytest.mark.parametrize("name", ["lkcli resource create dk", "netraid create"])
+def test_a_disk_without_a_hardware_id_is_told_with_its_cure(said: str, name: str):
+    told = grammar.explain(1, name, said)
+    assert told.startswith("the disk has no hardware ID, by which DataKeeper knows a disk again (exit code 1): ")
+    assert "GPT partition" in told
+    assert "/opt/LifeKeeper/subsys/scsi/resources/DEVNAME/device_pattern on both nodes" in told
+
+
+@pytest.mark.parametrize("said", ["", "ERROR 104053: something else", "104052 blocks", "error of 1104052 bytes"])
+def test_what_is_no_known_error_means_what_its_exit_code_does(said: str):
+    name = "lkcli resource create dk"
+    assert grammar.explain(1, name, said) == grammar.explain(1, name)
+
+
+def test_the_text_of_a_known_error_is_made_from_its_parts():
+    data = GRAMMAR.plain()
+    assert plain.error_text(data, "104052", device="/dev/sdb") == NO_ID
+    with pytest.raises(KeyError):
+        plain.error_text(data, "104052")
+    with pytest.raises(KeyError):
+        plain.error_text(data, "1", device="/dev/sdb")
 
 
 def test_what_is_assumed_is_known():

@@ -85,6 +85,27 @@ def test_the_long_status_has_the_documented_lines():
         assert line in text.splitlines()
 
 
+def test_only_what_lifekeeper_starts_is_said_to_be_restored():
+    lcd = database()
+    lcd.instances["squid"].initialize = "INIT_OSU"
+    told = lists.long_status(lcd, {lists.key(lcd.paths[0]): "ALIVE"}, {"qsp-b": True}, "x").splitlines()
+    assert [line.strip() for line in told if "initialize=" in line] == [
+        "initialize=(AUTORES_ISP) automatic restore to IN-SERVICE by LifeKeeper",
+        "initialize=(INIT_OSU)",
+        "initialize=(AUTORES_ISP) automatic restore to IN-SERVICE by LifeKeeper",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("info", "backup"),
+    [("qsp-a eth0 192.0.2.10 ffffff00 none", []), ("qsp-a eth0 192.0.2.10 ffffff00 eth1", ["Backup interface: eth1"])],
+)
+def test_the_interface_that_an_address_goes_to_is_told_where_there_is_one(info: str, backup: list[str]):
+    kit = {"address": "192.0.2.10", "netmask": "255.255.255.0", "interface": "eth0"}
+    told = lists.address(Instance("comm", "ip", "vip", "IP-192.0.2.10", info, kit=kit)).splitlines()
+    assert told == ["IP address: 192.0.2.10", "Netmask: 255.255.255.0", "Primary interface: eth0 (up)", *backup]
+
+
 def test_the_short_status_shows_children_below_their_parents():
     lcd = database()
     states = {lists.key(lcd.paths[0]): "DEAD"}

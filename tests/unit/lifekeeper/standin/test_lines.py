@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.lifekeeper.node import ROOT, SOCKET, front, lines
+from lab.lifekeeper.node import ROOT, SOCKET, daemon, front, lines, mirror
 from lab.lifekeeper.node.lines import Answer, asked, heard
+from lab.lifekeeper.node.system import System
 from providers.lifekeeper import grammar
 
 FRONT = Path(lines.__file__).parents[1] / "front.pl"
@@ -81,18 +82,55 @@ def test_without_a_daemon_python_answers(tmp_path):
     assert "No module named 'lab'" in done.stderr, "Python was not asked"
 
 
-def test_help_and_what_is_no_line_need_no_daemon(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def carried(tmp_path, monkeypatch):
+    """The grammar as it is on a node."""
     file = tmp_path / "grammar.json"
     file.write_text(grammar.exported())
     monkeypatch.setattr(lines, "GRAMMAR", file)
     lines._grammar.cache_clear()
-    try:
-        assert front.main([f"{ROOT}/bin/lkcli", "resource", "create", "ip", "--help"]) == 0
-        assert "--ipaddr" in capsys.readouterr().out
-        assert front.main([f"{ROOT}/bin/lkcli", "resource", "conjure"]) == 2
-        assert "unknown subcommand" in capsys.readouterr().err
-    finally:
-        lines._grammar.cache_clear()
+    yield
+    lines._grammar.cache_clear()
+
+
+@pytest.mark.usefixtures("carried")
+def test_help_and_what_is_no_line_need_no_daemon(capsys):
+    assert front.main([f"{ROOT}/bin/lkcli", "resource", "create", "ip", "--help"]) == 0
+    assert "--ipaddr" in capsys.readouterr().out
+    assert front.main([f"{ROOT}/bin/lkcli", "resource", "conjure"]) == 2
+    assert "unknown subcommand" in capsys.readouterr().err
+
+
+NO_ID = 'ERROR 104052: Cannot get the hardware ID of the device "/dev/sdb"'
+
+
+@pytest.mark.usefixtures("carried")
+@pytest.mark.parametrize(
+    ("failure", "text"),
+    [
+        ({"code": 1, "error": "104052", "parts": {"device": "/dev/sdb"}}, NO_ID),
+        ({"code": 1, "text": "of one's own"}, "of one's own"),
+    ],
+)
+async def test_a_switch_has_a_command_fail_with_a_text_of_its_own_or_of_the_grammar(
+    failure, text, tmp_path, monkeypatch
+):
+    name = "lkcli resource create dk"
+    monkeypatch.setattr(daemon, "switches", lambda: {"errors": {name: failure}})
+    answer = await daemon.execute(System("qsp-a", tmp_path / "lcd.json"), name, {}, 1)
+    assert (answer.code, answer.err) == (1, f"{text}\n")
+
+
+@pytest.mark.usefixtures("carried")
+async def test_a_device_that_is_not_there_fails_as_documented(tmp_path, monkeypatch):
+    async def nothing() -> None:
+        """As on a machine that can have mirrors."""
+
+    monkeypatch.setattr(mirror, "ready", nothing)
+    device = str(tmp_path / "none")
+    values = {"tag": "datarep-m", "mode": "synchronous", "device": device, "hierarchy": "none"}
+    answer = await daemon.execute(System("qsp-a", tmp_path / "lcd.json"), "lkcli resource create dk", values, 1)
+    assert (answer.code, answer.err) == (1, NO_ID.replace("/dev/sdb", device) + "\n")
 
 
 @pytest.mark.parametrize("word", ["start", "stop", "-version", "--version"])

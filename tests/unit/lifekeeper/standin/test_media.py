@@ -10,12 +10,16 @@ from lab.lifekeeper import media
 from lab.lifekeeper.node import daemon
 from lab.lifekeeper.node.context import COMMANDS
 from lab.lifekeeper.node.settings import other_version
+from lab.lifekeeper.node.system import System
 from providers.lifekeeper import grammar
 from providers.lifekeeper.grammar import plain
 
 FRONT = ("lkkeyins", "lkcli", "setup")
 """What needs no daemon."""
-UNKNOWN = {"lcdrcp", "mirror_resize", "lk_confirmso", "lkpolicy"}
+UNKNOWN = {"lcdrcp", "mirror_resize", "lk_confirmso", "lkpolicy", "lklicmgr", "lkbackup"} | {
+    *("app_create", "app_remove", "app_list", "typ_create", "typ_remove", "typ_list"),
+    *("lkGUIserver", "lkGUIapp", "lkpasswd"),
+}
 """What the stand-in takes and does not do: nothing here needs it."""
 
 
@@ -31,6 +35,12 @@ def test_every_command_of_the_grammar_is_known_to_the_stand_in():
     names = {command.name for command in grammar.load().commands} - set(FRONT)
     assert names - set(COMMANDS) == UNKNOWN
     assert set(COMMANDS) <= names
+
+
+@pytest.mark.parametrize("name", sorted(UNKNOWN))
+async def test_what_the_stand_in_does_not_do_fails_and_says_so(name: str, tmp_path: Path):
+    answer = await daemon.execute(System("qsp-a", tmp_path / "lcd.json"), name, {}, 1)
+    assert (answer.code, answer.out, answer.err) == (3, "", f"{name}: the stand-in does not do that\n")
 
 
 def test_it_says_that_it_is_a_stand_in(folder: Path):

@@ -241,6 +241,36 @@ async def test_a_hierarchy_on_a_mirror_is_extended_by_the_mirror(pair: Pair):
     assert pair.states(B) == dict.fromkeys(TREE[:3], "OSU")
 
 
+CANEXTEND = "/opt/LifeKeeper/lkadm/subsys/gen/qsp/bin/canextend"
+
+
+async def test_a_kit_tells_on_the_target_whether_its_resource_can_be_extended(pair: Pair):
+    await pair.ok(A, "lkcli resource create qsp --tag squid --service squid")
+    await pair.ok(B, f"{CANEXTEND} {A} squid")
+    pair.cut = True
+    assert (await pair.run(B, f"{CANEXTEND} {A} squid"))[0] == 9
+    pair.cut = False
+    assert (await pair.run(B, f"{CANEXTEND} {A} missing"))[0] == 7
+    await pair.ok(A, "perform_action -t squid -a remove")
+    code, text = await pair.run(B, f"{CANEXTEND} {A} squid")
+    assert (code, "not in service" in text) == (5, True)
+    await pair.ok(A, "perform_action -t squid -a restore")
+    await pair.ok(A, f"lkcli resource extend qsp --tag squid {EXTEND}")
+    assert (await pair.run(B, f"{CANEXTEND} {A} squid"))[0] == 4
+
+
+async def test_a_line_that_is_run_on_the_other_system_ends_as_it_does_there(pair: Pair, monkeypatch):
+    ran = []
+
+    async def run(*argv: str, seconds: float) -> Done:
+        ran.append((argv, seconds))
+        return Done(3, "no\n")
+
+    monkeypatch.setattr("lab.lifekeeper.node.operations.run", run)
+    assert await pair.run(A, f"lcdremexec -d {B} -- {CANEXTEND} {A} squid") == (3, "no\n")
+    assert ran == [(("/bin/sh", "-c", f"{CANEXTEND} {A} squid"), 900)]
+
+
 @pytest.mark.parametrize("step", range(1, 9))
 async def test_an_extension_killed_anywhere_can_be_done_again(pair: Pair, step: int):
     for line in (SERVICE[2], SERVICE[6], SERVICE[8]):

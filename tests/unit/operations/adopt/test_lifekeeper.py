@@ -15,7 +15,7 @@ from operations.adopt.model import Draft, NodeFacts
 from providers.connection.command import Result
 from tests.unit.lifekeeper.fake import Pair
 from tests.unit.lifekeeper.sites import settings, site
-from tests.unit.lifekeeper.test_providers import fresh, members, up
+from tests.unit.lifekeeper.test_providers import differences, fresh, members, up
 from tests.unit.operations.adopt.test_round_trip import facts_of
 
 SSH = {"user": "root"}
@@ -84,6 +84,22 @@ def test_a_pair_whose_squid_drops_records_is_taken_over_with_a_warning() -> None
     back = read(describe(facts(pair, read(raw, "test")), SSH).site, "adopted")
     assert back.log.on_full == "drop"
     assert "log.on_full" in [each.path for each in cautions_of(back)]
+
+
+def test_a_backup_interface_of_the_address_is_taken_into_the_file_and_is_no_drift_then() -> None:
+    pair, declared = fresh(), site(address={"link_check": True})
+    up(pair, members(address={"link_check": True}))
+    for lcd in pair.lcds.values():
+        lcd.instances["ip-192.0.2.10"][3] = lcd.instances["ip-192.0.2.10"][3].replace("none", "bond1")
+    back = read(describe(facts(pair, declared), SSH).site, "adopted")
+    assert back.lifekeeper is not None
+    assert back.lifekeeper.address.backup_interface == "bond1"
+    assert back.lifekeeper.address.link_check is True
+    for section, found in (({"backup_interface": "bond1"}, []), ({}, ['wanted nothing, found "bond1"'])):
+        address = members(address=section)[-1]
+        told = differences(pair, address)
+        assert len(told) == 2 * len(found)
+        assert all(each.endswith(found[0]) for each in told)
 
 
 def test_what_has_no_words_is_told_with_its_place() -> None:
