@@ -24,7 +24,7 @@ from providers.host import alert, secret_settings
 from providers.host.secret_files import UNSEALED, SecretFile
 from providers.host.settings import FileState, NodeSettings, UnitState
 
-DIRECTORY = "/usr/lib/squid-ha"
+DIRECTORY = paths.PROGRAM_DIRECTORY
 PROGRAM = f"{DIRECTORY}/alert"
 SPOOL = alert.SPOOL
 NEW = f"{SPOOL}/new"

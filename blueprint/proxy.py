@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blueprint import names, paths, profile, rotation, squid
+from blueprint import names, profile, rotation, squid
 from blueprint.nodes import present
 from blueprint.parts import PROXY
 from blueprint.platforms import PLATFORMS
@@ -28,11 +28,11 @@ def things(site: Site, owner: str) -> list[Thing]:
 
 
 def _agent(site: Site) -> Thing:
-    platform = PLATFORMS[site.platform]
+    platform, path = PLATFORMS[site.platform], traits(site).agent_path
     text = agent.text(platform.squid_unit, platform.squid_configuration)
     settings = NodeSettings(
-        directories={paths.AGENT.rsplit("/", 1)[0]: "0755 root:root"},
-        files={paths.AGENT: FileState(content=text, mode="0755", owner="root:root")},
+        directories={path.rsplit("/", 1)[0]: "0755 root:root"},
+        files={path: FileState(content=text, mode="0755", owner="root:root")},
     )
     inputs = settings_kind.Wanted(nodes=dict.fromkeys(present(site), settings))
     return Thing(names.SQUID_AGENT, "host.settings", inputs, PROXY, (names.PACKAGES,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from blueprint import paths
 from blueprint.render.nftables import Opening
 from declaration.nodes import Node
 from declaration.probed import is_adopted, is_probed
@@ -21,7 +22,7 @@ _FIRST_LINK = 5405
 @dataclass(frozen=True)
 class Traits:
     """``outlived`` is the engine's own unit if Squid is to outlive it at shutdown; ``agent``: this program's OCF agent
-    runs Squid, and asks it for pages.
+    runs Squid, and asks it for pages; ``agent_path``: where it is put then.
 
     An engine that stops Squid by a plain ``systemctl stop`` must not be outlived: while its own unit is being stopped,
     that command would wait for the order that the command itself holds up.
@@ -37,6 +38,7 @@ class Traits:
 
     outlived: str
     agent: Callable[[Site], bool]
+    agent_path: str
     unwatched: Callable[[Site], str]
     frozen: Callable[[Site], str]
     lags: Callable[[Site], str]
@@ -131,6 +133,7 @@ TRAITS: Mapping[str, Traits] = {
     "pacemaker": Traits(
         outlived="pacemaker.service",
         agent=is_probed,
+        agent_path=paths.AGENT,
         unwatched=_no_pings,
         frozen=_unknown_limits,
         lags=_protocol,
@@ -143,6 +146,7 @@ TRAITS: Mapping[str, Traits] = {
     "lifekeeper": Traits(
         outlived="",
         agent=is_probed,
+        agent_path=f"{paths.PROGRAM_DIRECTORY}/squid-agent",
         unwatched=_no_broadcasts,
         frozen=lambda _site: _DATAKEEPERS_OWN,
         lags=_asynchronous,

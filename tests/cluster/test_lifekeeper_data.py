@@ -11,7 +11,7 @@ from blueprint.site import things
 from declaration.load import read
 from lab import lifekeeper
 from lab.paths import run_directory
-from providers.connection.errors import Refused
+from providers.connection.errors import CommandFailed, Refused
 from tests.cluster import lab_site
 from tests.cluster.lifekeeper_lines import PATHS, install, ok
 from tests.support.lifekeeper_lists import differing, lists
@@ -26,13 +26,14 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 A, B = "qsp-a", "qsp-b"
 BIN = "/opt/LifeKeeper/bin"
 MOUNT = "/mnt/mirror"
+NEEDED = ("lifekeeper", "paths", "tree-mirror")
 
 
 @pytest.fixture
 def listed() -> list[Any]:
     """LifeKeeper, its paths and the mirror: what stands above it needs Squid."""
     declared = things(read(reference(run_directory(), "lifekeeper"), "test"), OWNER)
-    return [each for each in declared if each.name in ("lifekeeper", "paths", "tree-mirror")]
+    return [each for each in declared if each.name in NEEDED]
 
 
 def up(nodes: Site, listed: list[Any]) -> None:
@@ -99,6 +100,38 @@ def test_a_mirror_that_was_made_by_hand_is_taken_over_as_it_is(bare: Machines, l
     down(nodes, listed)
     assert differing(before, lists(nodes)) == []
     assert nodes.sh(A, f"cat {MOUNT}/mine") == "mine\n"
+
+
+OTHER_BITMAP = "/opt/LifeKeeper/bitmap_of_our_own"
+SWITCHES = "/opt/LifeKeeper/config/stand-in.json"
+DIES = f"""echo '{{"slow": 1, "die": {{"command": "lkcli resource create dk", "step": 4}}}}' >{SWITCHES}"""
+
+
+def test_a_mirror_of_other_kinds_is_made_though_its_first_making_died(bare: Machines) -> None:
+    """Asynchronous, ext4, with a bitmap of its own, by lkcli; killed when the mirror was there and no filesystem above it."""
+    for name in (A, B):
+        asyncio.run(lifekeeper.provide(name))
+    nodes, declared = site(bare), reference(run_directory(), "lifekeeper")
+    declared["mirror"]["filesystem"] = "ext4"
+    declared["lifekeeper"] |= {
+        "replication": {"mode": "asynchronous", "bitmap": OTHER_BITMAP},
+        "prefer": "lkcli",
+    }
+    made = [each for each in things(read(declared, "test"), OWNER) if each.name in NEEDED]
+    up(nodes, made[:-1])
+    nodes.sh(A, DIES)
+    with pytest.raises(CommandFailed, match="exit code 137"):
+        up(nodes, made[-1:])
+    nodes.sh(A, f"rm {SWITCHES}")
+    up(nodes, made)
+    in_step(nodes, A)
+    assert nodes.sh(A, f"findmnt --noheadings --output FSTYPE {MOUNT}").strip() == "ext4"
+    info = nodes.sh(A, f"{BIN}/ins_list -r netraid -f:")
+    assert OTHER_BITMAP in info
+    assert "asynchronous" in info
+    assert [nodes.drift(each.kind, each.name, each.inputs) for each in made] == [[], [], []]
+    nodes.sh(B, f"{BIN}/perform_action -t {MOUNT} -a restore")
+    assert nodes.sh(B, f"findmnt --noheadings --output FSTYPE {MOUNT}").strip() == "ext4"
 
 
 async def by_hand(pair: Machines, mirror: Any) -> None:

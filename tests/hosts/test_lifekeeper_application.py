@@ -27,7 +27,7 @@ NAME = "test-application"
 A, B = "qsp-a", "qsp-b"
 BIN = "/opt/LifeKeeper/bin"
 KIT = "/opt/LifeKeeper/subsys/gen/resources/app"
-OURS = f"/etc/squid-ha/lifekeeper /usr/lib/ocf/resource.d/squid-ha {KIT}/*/*/app-squid"
+OURS = f"/etc/squid-ha/lifekeeper /usr/lib/squid-ha {KIT}/*/*/app-squid"
 _GET = r"exec 3<>/dev/tcp/127.0.0.1/3128; printf 'GET / HTTP/1.0\r\n\r\n' >&3; head -1 <&3"
 ASK = f'timeout 3 bash -c "{_GET}" || true'
 ALL_PROCESSES = "$(cat /sys/fs/cgroup/system.slice/squid.service/cgroup.procs)"
@@ -46,7 +46,7 @@ async def both(pair) -> None:
 @pytest.fixture(scope="module")
 def stack(pair, hosts, tmp_path_factory) -> Iterator[Stack]:
     declared = on_lifekeeper(pair.directory)
-    declared["lifekeeper"] |= {"squid_kit": "generic", "check_interval": "3s"}
+    declared["lifekeeper"] |= {"squid_kit": "generic", "prefer": "lkcli", "check_interval": "3s"}
     declared["timeouts"] = {"squid": {"monitor": "16s"}}
     declared["squid"] |= {"shutdown_lifetime": "1s"}
     made = Stack(NAME, tmp_path_factory.mktemp("stack"), declared)

@@ -123,13 +123,13 @@ def test_without_a_licence_it_is_said_where_that_is_to_be_put(hosts, stack):
 
 
 def test_an_error_is_told_in_the_words_of_its_exit_code(hosts, stack):
-    said = f'Communication failure: destination system "{B}" is out of service.'
-    with misbehaving(hosts, A, errors={"sys_create": {"code": 9, "text": said}}):
+    said = "the database cannot be locked"
+    with misbehaving(hosts, A, errors={"sys_create": {"code": 1, "text": said}}):
         run = stack.up(check=False)
     refused(
         run,
-        f"{A}: `{BIN}/sys_create -d {A} -s {B}` ended with exit code 9 {said}",
-        "the other system does not answer (exit code 9): start LifeKeeper there and look at the communication paths",
+        f"{A}: `{BIN}/sys_create -d {A} -s {B}` ended with exit code 1 {said}",
+        f"a call of the system or of a library failed (exit code 1): see {LOG}",
     )
     nothing_listed(hosts, A)  # of the other one the paths may have been made before
 
@@ -144,6 +144,20 @@ def test_a_line_that_another_version_does_not_take_is_told_with_that_versions_us
         "the line is not what this version expects (exit code 2): compare it with the command's own usage",
     )
     nothing_listed(hosts, A)  # of the other one the paths may have been made before
+
+
+def test_another_node_that_is_not_reached_yet_is_waited_for_and_a_slow_lifekeeper_too(hosts, stack):
+    said = f'Communication failure: destination system "{B}" is out of service.'
+    with misbehaving(
+        hosts,
+        A,
+        slow=1,
+        errors={"sys_create": {"code": 9, "text": said, "seconds": 60}},
+        die={"command": "lkcli resource create qsp", "step": 1},
+    ):
+        run = stack.up(check=False)
+    assert f"{A}: LifeKeeper cannot reach the other node yet: waiting" in told(run)
+    died(run, "lkcli resource create qsp --tag qsp-squid ")
 
 
 def test_a_command_that_dies_half_way_is_told_and_its_work_is_ended_by_the_next_run(hosts, stack):

@@ -13,6 +13,7 @@ from blueprint.parts import TREE
 from blueprint.platforms import PLATFORMS
 from blueprint.render import lifekeeper_squid
 from blueprint.thing import Thing
+from blueprint.traits import traits
 from declaration.engines.lifekeeper import Generic, Scripts, SquidKit
 from declaration.mirror import Mirror
 from declaration.probed import is_probed
@@ -202,7 +203,7 @@ def _by_agent(site: Site) -> dict[str, str]:
     """The scripts that this program brings for Squid."""
     limits = site.timeouts.squid
     return lifekeeper_squid.scripts(
-        paths.AGENT,
+        traits(site).agent_path,
         squid_agent.parameters(site),
         start=round(limits.start.seconds),
         stop=round(limits.stop.seconds),

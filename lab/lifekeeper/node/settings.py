@@ -39,14 +39,18 @@ def switches(file: Path = SWITCHES) -> dict[str, Any]:
     ``busy``: seconds, counted from when the file was written, for which somebody else holds the admin lock.
     ``slow``: seconds that every command takes longer. ``licence``: ``none``. ``help``: command → {spelling: other
     spelling}, as another version would have it. ``errors``: command → {code, text}, or {code, error, parts} with the
-    number of an error of the grammar. ``die``: {command, step}: the command ends, killed, before that step (from 1).
+    number of an error of the grammar; ``seconds`` with it as with ``busy``. ``die``: {command, step}: the command ends,
+    killed, before that step (from 1).
     """
     if not file.exists():
         return {}
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    if "busy" in found and time.time() > file.stat().st_mtime + float(found["busy"]):
+    age = time.time() - file.stat().st_mtime
+    if age > float(found.get("busy", age)):
         del found["busy"]
-    return found
+    errors = found.get("errors", {})
+    lasting = {name: error for name, error in errors.items() if age <= float(error.get("seconds", age))}
+    return {**found, "errors": lasting} if errors else found
 
 
 def other_version(data: Data, changes: dict[str, dict[str, str]]) -> Data:

@@ -1,5 +1,6 @@
 """The stand-in's tables: what may be written into them, how they are kept, what is printed of them."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,10 @@ def test_a_lock_that_somebody_else_holds_ends(tmp_path: Path):
     assert settings.switches(file)["busy"] == 60
     file.write_text('{"busy": 0, "slow": 1}')
     assert settings.switches(file) == {"slow": 1}
+
+
+def test_an_error_that_is_for_some_seconds_ends(tmp_path: Path):
+    file = tmp_path / "stand-in.json"
+    error = {"code": 9, "text": "x", "seconds": 60}
+    file.write_text(json.dumps({"errors": {"a": error, "b": {**error, "seconds": -1}, "c": {"code": 1}}}))
+    assert set(settings.switches(file)["errors"]) == {"a", "c"}
