@@ -108,7 +108,7 @@ DIES = f"""echo '{{"slow": 1, "die": {{"command": "lkcli resource create dk", "s
 
 
 def test_a_mirror_of_other_kinds_is_made_though_its_first_making_died(bare: Machines) -> None:
-    """Asynchronous, ext4, with a bitmap of its own, by lkcli; killed when the mirror was there and no filesystem above it."""
+    """Asynchronous, ext4, with a bitmap of its own, by lkcli; killed when the mirror was there and no filesystem."""
     for name in (A, B):
         asyncio.run(lifekeeper.provide(name))
     nodes, declared = site(bare), reference(run_directory(), "lifekeeper")
