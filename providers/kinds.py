@@ -44,7 +44,6 @@ KINDS: dict[str, Entry] = {
     "lifekeeper.service": Entry("providers.lifekeeper.service", "lifekeeper", "Service"),
     "lifekeeper.ip": Entry("providers.lifekeeper.ip", "lifekeeper", "Ip"),
     "lifekeeper.generic": Entry("providers.lifekeeper.generic", "lifekeeper", "Generic"),
-    "lifekeeper.application": Entry("providers.lifekeeper.application", "lifekeeper", "Application"),
     "pacemaker.alerts": Entry("providers.pacemaker.alerts", "pacemaker", "Alerts"),
     "pacemaker.found": Entry("providers.pacemaker.found", "pacemaker", "Found"),
     "pacemaker.found_options": Entry("providers.pacemaker.found_options", "pacemaker", "FoundOptions"),

@@ -170,14 +170,14 @@ def squid_is_found_by_its_tag(site: Site) -> Iterator[Mistake]:
             yield Mistake("lifekeeper.squid_scripts", "a section", "no scripts without `squid_kit: generic`")
         return
     own = declared.tags.squid
-    if own is not None and ("/" in own or not _SQUID.search(own)):
+    if own is not None and ("/" in own or not SQUID_WORD.search(own)):
         yield Mistake(
             "lifekeeper.tags.squid",
             own,
             "a tag with the word `squid` and without `/`: with `squid_kit: generic`, Squid's resource is known by it",
         )
     for index, each in enumerate(declared.generic):
-        if _SQUID.search(each.tag):
+        if SQUID_WORD.search(each.tag):
             yield Mistake(
                 f"lifekeeper.generic[{index}].tag",
                 each.tag,
@@ -185,7 +185,7 @@ def squid_is_found_by_its_tag(site: Site) -> Iterator[Mistake]:
             )
 
 
-_SQUID = re.compile(r"(?<![a-z])squid(?![a-z])", re.IGNORECASE)
+SQUID_WORD = re.compile(r"(?<![a-z])squid(?![a-z])", re.IGNORECASE)
 """As `providers.lifekeeper.hierarchy` looks for it."""
 
 

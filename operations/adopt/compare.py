@@ -26,6 +26,8 @@ _JOURNAL_ONLY = (".metadata",)
 """What only the journal says: that a disk is this site's. Writing that is what adoption is."""
 _GUARDED = "mount_points."
 """A mount point that something can be written to while the mirror is not mounted may stay as it was found."""
+_COPIED = "application.settings."
+"""Where scripts stand that LifeKeeper has copies of: it runs those, which are compared. `up` puts them here beside."""
 _LEFT_OUT = (names.NAMES, names.SQUID_PROFILE, names.ROTATION)
 _KEPT_FILES = frozenset({"squid.config", "host.settings", "host.time", "pacemaker.membership", "pacemaker.sbd"})
 """Kinds whose files may stay as they were found: what they do besides does not depend on their text."""
@@ -93,7 +95,11 @@ def _judge(
     for each in differences(thing.inputs, observed.values):
         if each.path.startswith(_GUARDED):
             _add(outcome, "things", MOUNT_POINT)
-        elif not each.path.endswith(_JOURNAL_ONLY) and not _is_settled(each.path, kept):
+        elif (
+            not each.path.startswith(_COPIED)
+            and not each.path.endswith(_JOURNAL_ONLY)
+            and not _is_settled(each.path, kept)
+        ):
             outcome.changes.append(f"{thing.name}: {each}")
 
 

@@ -6,7 +6,7 @@ only would come to the other node with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from providers.connection.cluster import Cluster
 from providers.connection.command import command
@@ -55,10 +55,21 @@ def untied(wanted: Member, source: str, target: str) -> Callable[[Views], None]:
             f"declaration: {told}. They would bring to {target}: {tags}",
             node=source,
             remedy=f"delete those that should not be: {lines}; or extend {tags} to {target} in LifeKeeper's own "
-            "interface first",
+            f"interface first{_forgetting(seen[source], found, target)}",
         )
 
     return refuse
+
+
+def _forgetting(view: View, found: Mapping[tuple[str, str], Sequence[str]], target: str) -> str:
+    """A node that was set up anew has lost what this one still takes for extended."""
+    stale = [
+        typed("eqv_remove", tag=each, system=target, other_tag=other, equivalency="SHARED")
+        for brought in found.values()
+        for each in brought
+        for other in _known(view, each, target)
+    ]
+    return f", after {', '.join(dict.fromkeys(stale))}, because it counts as extended there still" if stale else ""
 
 
 def _leading_out(view: View, tag: str, ours: set[str]) -> Iterator[tuple[tuple[str, str], list[str]]]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from providers.connection.errors import Unknown
 from providers.lifekeeper.views import IN_SERVICE, Instance, View
 
 _ROLES = {"ISP": "Started", "ISU": "Degraded", "OSU": "Stopped", "OSF": "Failed", "ILLSTATE": "Starting"}
-_WORD = re.compile(r"(?<![a-z])squid(?![a-z])", re.IGNORECASE)
+WORD = re.compile(r"(?<![a-z])squid(?![a-z])", re.IGNORECASE)
+"""In the tag, id or info of what looks after Squid."""
 _SERVICE = re.compile(r"(?<![A-Za-z0-9-])squid(?![A-Za-z0-9-])")
 
 
@@ -36,8 +38,8 @@ def tree_of(seen: Mapping[str, View], names: Sequence[str]) -> Tree:
 def service(seen: Mapping[str, View]) -> list[str]:
     """Tags of the service, bottom up: everything tied to Squid's resource, over or under it. Raises `Unknown`."""
     instances = _instances(seen)
-    ties = {tie for view in seen.values() for tie in view.dependencies}
-    family = whole([tie for tie in ties if instances.keys() >= set(tie)], _squid(instances))
+    ties = _ties(seen)
+    family = whole([tie for tie in ties if instances.keys() >= set(tie)], _squid(instances, ties))
     return sorted(family, key=lambda tag: (_depth(tag, ties), tag))
 
 
@@ -56,16 +58,20 @@ def _instances(seen: Mapping[str, View]) -> dict[str, Instance]:
 
 def squid(seen: Mapping[str, View]) -> str:
     """The tag of Squid's resource. Raises `Unknown`."""
-    return _squid(_instances(seen))
+    return _squid(_instances(seen), _ties(seen))
 
 
-def _squid(instances: Mapping[str, Instance]) -> str:
+def _ties(seen: Mapping[str, View]) -> set[tuple[str, str]]:
+    return {tie for view in seen.values() for tie in view.dependencies}
+
+
+def _squid(instances: Mapping[str, Instance], ties: AbstractSet[tuple[str, str]]) -> str:
     """The tag of Squid's resource; somebody else's (of `squidguard`, say) is never taken for it. Raises `Unknown`.
 
     Of several, that of the service itself. No tag decides, the customary one no more than others: it may be
     somebody else's, and which one the site declares is not known here.
     """
-    candidates = _candidates(instances)
+    candidates = _candidates(instances, ties)
     found = [each.tag for each in candidates if _protects_squid(each)]
     if len(found) != 1:
         found = [each.tag for each in candidates]
@@ -99,13 +105,27 @@ def second(view: View, own: str, beside: Sequence[str]) -> Instance | None:
     )
 
 
-def _candidates(instances: Mapping[str, Instance]) -> list[Instance]:
-    """A Generic Application with the word may be something beside Squid, so it counts where nothing else has it."""
-    candidates = [each for each in instances.values() if _is_squid(each)]
-    return [each for each in candidates if _kit(each) == _QSP] or candidates
+def _candidates(instances: Mapping[str, Instance], ties: AbstractSet[tuple[str, str]]) -> list[Instance]:
+    """Where both kits have one with the word, one of them is something beside Squid: that one bears no address.
+
+    Of those under the same address it is the application.
+    """
+    addresses = {tag for tag, each in instances.items() if _kit(each) == _ADDRESS}
+    found = {
+        each.tag: {over for over, child in ties if child == each.tag and over in addresses}
+        for each in instances.values()
+        if _is_squid(each)
+    }
+    protected = set[str]().union(*(over for tag, over in found.items() if _kit(instances[tag]) == _QSP))
+    if len({_kit(instances[tag]) for tag in found}) == 1:
+        return [instances[tag] for tag in found]
+    bearing = [
+        instances[tag] for tag, over in found.items() if over and (_kit(instances[tag]) == _QSP or not over & protected)
+    ]
+    return bearing or [instances[tag] for tag in found]
 
 
-_QSP, _APPLICATION = ("gen", "qsp"), ("gen", "app")
+_QSP, _APPLICATION, _ADDRESS = ("gen", "qsp"), ("gen", "app"), ("comm", "ip")
 
 
 def _kit(instance: Instance) -> tuple[str, str]:
@@ -113,8 +133,9 @@ def _kit(instance: Instance) -> tuple[str, str]:
 
 
 def _is_squid(instance: Instance) -> bool:
-    told = f"{instance.tag} {instance.id} {instance.info}"
-    return _kit(instance) in (_QSP, _APPLICATION) and _WORD.search(told) is not None
+    """By its tag alone where it is a Generic Application, whose info is free text."""
+    told = {_QSP: f"{instance.tag} {instance.id} {instance.info}", _APPLICATION: instance.tag}
+    return WORD.search(told.get(_kit(instance), "")) is not None
 
 
 def _protects_squid(instance: Instance) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import cast
 
@@ -19,6 +20,7 @@ from providers.lifekeeper.steps import Step
 from providers.lifekeeper.views import Instance, View
 
 _INFO_WORDS = 4
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
 
 
 class Wanted(Member):
@@ -108,8 +110,8 @@ def _netmask(text: str | None) -> str | None:
 def backup_interface(instance: Instance) -> str | None:
     """The interface that the address goes to when its own fails; '' if there is none, None where that is not told."""
     words = instance.info.split()
-    # Behind what is known for certain; what stands elsewhere is something else.
-    if len(words) <= _INFO_WORDS or _netmask(words[_INFO_WORDS - 1]) is None:
+    # Behind what is known for certain; what stands elsewhere, or is no name of an interface, is something else.
+    if len(words) <= _INFO_WORDS or _netmask(words[_INFO_WORDS - 1]) is None or not _NAME.fullmatch(words[_INFO_WORDS]):
         return None
     return "" if words[_INFO_WORDS].lower() == "none" else words[_INFO_WORDS]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from itertools import permutations
 
 from providers.lifekeeper import speaking, steps
-from providers.lifekeeper.resource import IN_SERVICE_AT_START, Kit, Member, NodeMember
+from providers.lifekeeper.resource import IN_SERVICE_AT_START, LEFT_OUT_AT_START, Kit, Member, NodeMember
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Step, Views
-from providers.lifekeeper.views import IN_SERVICE, Instance
+from providers.lifekeeper.views import Instance
 
 _TEMPLATE = 1
 """The priority that an extension gives the resource where it comes from, by default (SIOS's manuals)."""
@@ -63,7 +63,7 @@ def _in_service(wanted: Member, source: str) -> Step:
             whole = all(wanted.tag in each.instances for each in seen.values())
         else:
             whole = any(tag == wanted.tag for tag, _, _ in view.equivalents)
-        return whole or wanted.tag not in view.instances or view.state(wanted.tag) in IN_SERVICE
+        return whole or wanted.tag not in view.instances or view.state(wanted.tag) == steps.TEMPLATE
 
     return Step(line, done, fresh=False)
 
@@ -147,19 +147,17 @@ def _nothing_missing(tag: str, name: str, other: str) -> steps.Done:
 
 
 def _agreement(wanted: Member) -> list[Step]:
-    """Where a node has another priority of the other one than is declared, its equivalency is said anew, with that.
+    """Where a node has another priority of the other one than is declared, that one's is said once more.
 
-    After `hry_setpri`, of which nobody has published whether the other node hears of it. Cut off in between, the half
-    that is left has the missing one completed (`equal`); where there is no such half, nothing is taken away.
+    Nothing else is tried: what becomes of a pair whose equivalency is taken back for a moment nobody has published.
     """
     tag, made = wanted.tag, list[Step]()
     for name, other in permutations(wanted.nodes, 2):
         node = wanted.nodes[other]
         if node is not None and node.priority:
-            page = f"Take back the equivalency of {tag} with {other}, in which {other} has another priority"
-            line = Line(name, "eqv_remove", page, _equivalency(tag, other))
+            page = f"Priority of {tag}: {node.priority}, of which {name} has another one"
+            line = Line(other, "hry_setpri", page, {"tags": tag, "priority": int(node.priority)})
             made.append(Step(line, _agreed(tag, name, other, node.priority), fresh=False))
-            made.append(_half(wanted, tag, name, other))
     return made
 
 
@@ -171,8 +169,7 @@ def _agreed(tag: str, name: str, other: str, priority: str) -> steps.Done:
 def _attributes(tag: str, name: str, node: NodeMember) -> list[Step]:
     values = {"tag": tag, "initialize": IN_SERVICE_AT_START}
     line = Line(name, "ins_setinit", f"Initialization of {tag}: in service when LifeKeeper starts", values)
-    starts = IN_SERVICE_AT_START
-    made = [Step(line, lambda seen: seen[name].initial.get(tag, starts) == starts, fresh=False)]
+    made = [Step(line, lambda seen: seen[name].initial.get(tag) != LEFT_OUT_AT_START, fresh=False)]
     if node.switchback:
         wanted = node.switchback
         values = {"tag": tag, "switchback": wanted.upper()}

@@ -14,9 +14,9 @@ from providers.contract import Absent, Observed, Present
 from providers.lifekeeper import making, speaking, steps, views
 from providers.lifekeeper.resource import (
     EQUIVALENCY,
-    IN_SERVICE_AT_START,
     INITIALIZE,
     KIT,
+    LEFT_OUT_AT_START,
     PEER_PRIORITY,
     Kit,
     Member,
@@ -78,8 +78,8 @@ def _undeclared(wanted: Member, name: str, seen: Views, kit: Kit) -> dict[str, s
     # Shown where it is missing: that the other node lacks the resource, or its own half, is shown there.
     if lone := [other for other in seen if other != name and _unknown(tag, other, view, seen[other])]:
         shown[EQUIVALENCY] = f"none with {', '.join(lone)}"
-    if (initial := view.initial.get(tag, IN_SERVICE_AT_START)) != IN_SERVICE_AT_START:
-        shown[INITIALIZE] = initial
+    if view.initial.get(tag) == LEFT_OUT_AT_START:
+        shown[INITIALIZE] = LEFT_OUT_AT_START
     if told := list(_mistaken(wanted, name, seen)):
         shown[PEER_PRIORITY] = ", ".join(told)
     shown |= {key: "none" for key, tag_of in kit.along.items() if tag_of(wanted) not in view.instances}
@@ -153,6 +153,7 @@ async def converge(cluster: Cluster, wanted: Member, kit: Kit, *, source: str = 
     if told or untied or cut_off:
         await speaking.sync(cluster, wanted.nodes)
     await cluster.each(lambda node: cluster.journal(node).drop([PENDING]), list(wanted.nodes))
+    refuse_all(list(_left_by_hand(wanted, await read(cluster, wanted), kit)))
 
 
 def _different(wanted: Member, seen: Views, kit: Kit) -> Iterator[Refused]:
@@ -175,6 +176,13 @@ def _different(wanted: Member, seen: Views, kit: Kit) -> Iterator[Refused]:
                     node=name,
                     remedy=f"change it in LifeKeeper's own interface, or declare {value}",
                 )
+
+
+def _left_by_hand(wanted: Member, seen: Views, kit: Kit) -> Iterator[Refused]:
+    """What nobody knows a command for. It holds up no other repair."""
+    for name, view in seen.items():
+        if wanted.tag not in view.instances or wanted.nodes[name] is None:
+            continue
         for key, look in kit.by_hand.items():
             if (unlike := look(wanted, view)) is not None:
                 yield Refused(

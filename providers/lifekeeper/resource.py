@@ -16,8 +16,9 @@ Route = Literal["documented", "lkcli"]
 KIT, EQUIVALENCY, INITIALIZE, PEER_PRIORITY = "kit", "equivalency", "initialize", "peer_priority"
 FOUND_ONLY = (KIT, EQUIVALENCY, INITIALIZE, PEER_PRIORITY)
 """Properties of `NodeMember` that are never declared, and shown where they are not as they have to be."""
-IN_SERVICE_AT_START = "AUTORES_ISP"
-"""The initialization that a resource has to have: LifeKeeper puts it in service when it starts."""
+IN_SERVICE_AT_START, LEFT_OUT_AT_START = "AUTORES_ISP", "INIT_OSU"
+"""Initializations: LifeKeeper puts a resource in service when it starts, or leaves it out of service. The third one,
+INIT_ISP, brings it in service too, and which kits have it is unknown: it is left alone."""
 
 
 class NodeMember(State):

@@ -1,7 +1,7 @@
-"""Squid as a resource of Quick Service Protection: LifeKeeper starts and stops its unit, and asks for its status.
+"""Squid as a resource of LifeKeeper: by Quick Service Protection, or by scripts as a Generic Application.
 
-The kit takes a service only while it runs, and LifeKeeper must be the only one that starts it: the unit is started here
-just before the resource is made, and was disabled before that. Whatever cuts this off, Squid runs on.
+LifeKeeper must be the only one that starts the unit: it was disabled before. Quick Service Protection takes a service
+only while it runs, so the unit is started just before the resource is made; whatever cuts this off, Squid runs on.
 """
 
 from __future__ import annotations
@@ -10,38 +10,68 @@ from collections.abc import Mapping
 from typing import cast
 
 from providers.connection.cluster import Cluster
-from providers.contract import Observed
-from providers.lifekeeper import making, members, removal, unit
+from providers.contract import Absent, Observed, Present
+from providers.lifekeeper import generic, making, members, removal, scripts, unit
 from providers.lifekeeper.ip import extension
 from providers.lifekeeper.making import extended, there
 from providers.lifekeeper.resource import Kit, Member
+from providers.lifekeeper.scripts import Scripts
 from providers.lifekeeper.speaking import Line, system
 from providers.lifekeeper.steps import Step
 from providers.lifekeeper.views import Instance
 
 
 class Wanted(Member):
-    """``service`` is the name without ``.service``: letters and digits only (the kit's rule)."""
+    """``service`` is the name without ``.service``: letters and digits only (the rule of Quick Service Protection).
+
+    ``application``: the scripts by which the Generic Application kit looks after it; None: the other kit does.
+    """
 
     service: str
+    application: Scripts | None = None
+
+    @property
+    def unit(self) -> str:
+        """systemd's name of it."""
+        return f"{self.service}.service"
+
+    @property
+    def squid_kit(self) -> str:
+        """As `lifekeeper.squid_kit` says it."""
+        return "qsp" if self.application is None else "generic"
 
 
 def _create(wanted: Member, source: str) -> list[Step]:
     qsp = cast("Wanted", wanted)
     node = qsp.nodes[source]
-    name = f"{qsp.service}.service"
-    start = system(source, f"Start {qsp.service}: the kit takes only a running service", "systemctl", "start", name)
+    start = system(source, f"Start {qsp.service}: the kit takes only a running service", "systemctl", "start", qsp.unit)
     values = {"tag": qsp.tag, "service": qsp.service, "switchback": node.switchback if node else None}
     create = Line(source, "lkcli resource create qsp", "Create Resource: Quick Service Protection", values)
     made = there(qsp.tag, source)
-    return [Step(start, made), Step(create, made, unit.takeable(wanted, source, name, running=True))]
+    return [Step(start, made), Step(create, made, unit.takeable(source, qsp.unit, running=True))]
+
+
+def _create_application(wanted: Member, source: str) -> list[Step]:
+    squid = cast("Wanted", wanted)
+    given = squid.application.scripts if squid.application else {}
+    create = generic.creation(squid, given, source)
+    return [Step(create.line, create.done, unit.takeable(source, squid.unit, running=False))]
 
 
 def _extend(wanted: Member, source: str, target: str) -> list[Step]:
-    qsp = cast("Wanted", wanted)
-    extend = extension(wanted, source, target, "qsp", "Extend: Quick Service Protection")
-    stop = unit.stop(f"{qsp.service}.service", target, extended(qsp.tag, source, target), extend.ready)
+    return _stopped_first(wanted, source, target, extension(wanted, source, target, "qsp", _EXTEND))
+
+
+def _extend_application(wanted: Member, source: str, target: str) -> list[Step]:
+    return _stopped_first(wanted, source, target, generic.extended(wanted, source, target))
+
+
+def _stopped_first(wanted: Member, source: str, target: str, extend: Step) -> list[Step]:
+    stop = unit.stop(cast("Wanted", wanted).unit, target, extended(wanted.tag, source, target), extend.ready)
     return [stop, extend]
+
+
+_EXTEND = "Extend: Quick Service Protection"
 
 
 def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, str | None]:
@@ -51,29 +81,50 @@ def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, s
 
 
 KIT = Kit(_create, _extend, _properties, "gen", "qsp")
+APPLICATION = Kit(_create_application, _extend_application, _properties, generic.APP, generic.TYPE)
+
+
+def _kit(wanted: Wanted) -> Kit:
+    return APPLICATION if wanted.application else KIT
 
 
 def refusal(previous: Wanted, wanted: Wanted) -> str | None:
     """Why this change is not made in place (`providers.contract`)."""
-    return members.fixed(previous, wanted, service="the service")
+    return members.fixed(previous, wanted, squid_kit="`lifekeeper.squid_kit`", service="the service")
 
 
 async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
-    """The resource on each node."""
-    return await members.observe(cluster, wanted, KIT)
+    """The resource on each node, with its scripts where it has such."""
+    observed = await members.observe(cluster, wanted, _kit(wanted))
+    if isinstance(observed, Absent) or wanted.application is None:
+        return observed
+    having = [name for name, member in observed.values.nodes.items() if member is not None]
+    found = await scripts.read(cluster, wanted.tag, wanted.application, having)
+    return Present(observed.values.model_copy(update={"application": found}), observed.facts)
 
 
 async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
-    """Start the service where it belongs, protect it, extend it, tie it to what it needs."""
-    source = await unit.running(cluster, f"{wanted.service}.service", list(wanted.nodes))
-    await members.converge(cluster, wanted, KIT, source=source)
+    """Start the service where it belongs, protect it, extend it, tie it to what it needs.
+
+    Raises `Refused` where another resource looks after Squid, before anything is written.
+    """
+    unit.refuse_second(wanted, await members.read(cluster, wanted))
+    if wanted.application:
+        await scripts.put(cluster, wanted.application)
+    source = await unit.running(cluster, wanted.unit, list(wanted.nodes))
+    await members.converge(cluster, wanted, _kit(wanted), source=source)
+    if wanted.application:
+        await scripts.renew(cluster, wanted.tag, wanted.application, "`lifekeeper.squid_scripts`")
 
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
-    """Take it out of service, which stops Squid, and delete it, if this site made it."""
-    await removal.remove(cluster, wanted)
+    """Take it out of service, which stops Squid, and delete it, if this site made it; then the scripts."""
+    await removal.remove(cluster, wanted, forget=wanted.application is None)
+    if wanted.application:
+        await scripts.remove(cluster, wanted.application)
+        await cluster.each(lambda node: cluster.journal(node).forget(), list(wanted.nodes))
 
 
 def lines(wanted: Wanted) -> list[Line]:
     """What would be said on fresh nodes."""
-    return [*unit.disabled(f"{wanted.service}.service", wanted.nodes), *making.lines(wanted, KIT)]
+    return [*unit.disabled(wanted.unit, wanted.nodes), *making.lines(wanted, _kit(wanted))]

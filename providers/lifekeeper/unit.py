@@ -25,11 +25,11 @@ def stop(unit: str, node: str, done: steps.Done, ready: steps.Ready | None) -> S
     return Step(system(node, page, "systemctl", "stop", unit), done, ready)
 
 
-def takeable(wanted: Member, source: str, unit: str, *, running: bool) -> steps.Ready:
-    """Nobody else looks after it, and systemd does not start it; ``running``: the kit takes only one that runs."""
+def takeable(source: str, unit: str, *, running: bool) -> steps.Ready:
+    """systemd does not start it at boot; ``running``: the kit takes only one that runs. Raises `Refused`."""
 
     async def ready(cluster: Cluster, seen: Views) -> None:
-        _refuse_second(wanted, source, seen)
+        del seen
         asked = command("systemctl", "show", "--property=ActiveState,UnitFileState", unit, reads=True)
         told = (await cluster.node(source).run(asked)).stdout
         shown = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
@@ -50,17 +50,20 @@ def takeable(wanted: Member, source: str, unit: str, *, running: bool) -> steps.
     return ready
 
 
-def _refuse_second(wanted: Member, source: str, seen: Views) -> None:
-    other = hierarchy.second(seen[source], wanted.tag, wanted.beside)
-    if other is not None:
-        raise Refused(
-            f"{other.tag} ({other.app}/{other.type}) looks after Squid already, and two resources would both start and "
-            "stop it",
-            node=source,
-            remedy="`lifekeeper.squid_kit` does not change in place: declare the kit that is there with its tag "
-            "(`lifekeeper.tags.squid`), or take the resource away first, with the service down meanwhile: `pulumi "
-            "destroy --target` of it and of the address above it",
-        )
+def refuse_second(wanted: Member, seen: Views) -> None:
+    """Raises `Refused` where the resource is still to be made, and another one looks after Squid."""
+    if any(wanted.tag in view.instances for view in seen.values()):
+        return
+    for name, view in seen.items():
+        other = hierarchy.second(view, wanted.tag, wanted.beside)
+        if other is not None:
+            raise Refused(
+                f"{other.tag} ({other.app}/{other.type}) looks after Squid already, and two resources would both start "
+                "and stop it",
+                node=name,
+                remedy="declare the one that is there, by its tag and its kit (`lifekeeper.tags.squid`, "
+                "`lifekeeper.squid_kit`), or delete it in LifeKeeper's own interface",
+            )
 
 
 async def running(cluster: Cluster, unit: str, names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The resource agent ``ocf:squid-ha:squid``, through which Pacemaker runs Squid's systemd unit and asks it whether it
+"""The resource agent ``ocf:squid-ha:squid``, through which an engine runs Squid's systemd unit and asks it whether it
 serves. Its text is a file of its own, so that shell tools can check it."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ CONFIGURATION = "/etc/squid/squid.conf"
 
 
 def text(unit: str = UNIT, configuration: str = CONFIGURATION) -> str:
-    """The agent, ready to be put at ``/usr/lib/ocf/resource.d/squid-ha/squid`` with mode 0755.
+    """The agent, ready to be put where the engine looks for it (`blueprint.traits`) with mode 0755.
 
     ``unit`` is what it runs where its parameter does not say it, ``configuration`` where it reads Squid's ports. Raises
     what `renamed` does.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from blueprint import names
-from providers.lifekeeper import defaults, filesystem, generic, ip, mirror, service
+from providers.lifekeeper import defaults, filesystem, generic, ip, mirror, scripts, service
 from providers.lifekeeper.resource import Kit
 from tests.support.by_hand import BIN, Change, Hand, system
 from tests.support.things import UNTOLD, Found
@@ -260,8 +260,8 @@ def _application(active: str, standby: str) -> dict[str, Change]:
     def own(path: str, rest: str) -> Found:
         return Found(GENERIC, standby, f'settings.{standby}.{path}["{SCRIPTS}{rest}')
 
-    copy, source = f"'{generic.COPIES}/actions/!restore/{APP}'", f"{SCRIPTS}/restore"
-    added = f"cd {generic.COPIES} && install -D 'actions/!restore/{APP}' 'recovery/!recover/{APP}'"
+    copy, source = f"'{scripts.COPIES}/actions/!restore/{APP}'", f"{SCRIPTS}/restore"
+    added = f"cd {scripts.COPIES} && install -D 'actions/!restore/{APP}' 'recovery/!recover/{APP}'"
     kept = Found(GENERIC, standby, f"copies.{standby}")
     parts = [own("files", f'/restore"].{part}') for part in ("content", "mode", "owner")]
     return {

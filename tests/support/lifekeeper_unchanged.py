@@ -18,6 +18,14 @@ _ABOVE_MIRROR = "LifeKeeper refuses another one above a mirror, and on it"
 _LOWEST = "it is the lowest of its hierarchy: nothing to take away, and what somebody adds below it is left alone"
 _MEMBER = {"tag": _NAME, "beside": _HOW, "route": _HOW}
 
+_FILES = ("files.*.content", "files.*.mode", "files.*.owner", "files.*.check", "directories.*")
+_UNITS = ("units.*.enabled", "units.*.active", "units.*.restart_on", "units.*.reload_on")
+_SCRIPTS = (
+    "application.scripts.*",
+    "application.copies.*",
+    *(f"application.settings.*.{each}" for each in (*_FILES, *_UNITS)),
+)
+
 UNCHANGED: Mapping[str, Mapping[str, str]] = {
     "lifekeeper.node": {
         "media": _ONCE,
@@ -31,6 +39,9 @@ UNCHANGED: Mapping[str, Mapping[str, str]] = {
     "lifekeeper.service": {
         **_MEMBER,
         "service": "how the kit stores the service's name is unknown",
+        **dict.fromkeys(
+            _SCRIPTS, "read by the code of `lifekeeper.generic`: tests/hosts/test_lifekeeper_application.py"
+        ),
         "nodes.*.properties.kit": _ONE_CODE,
     },
     "lifekeeper.ip": {**_MEMBER, **dict.fromkeys(("address", "netmask", "interface", "backup"), _DECLARED)},

@@ -3,7 +3,7 @@ is below it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from ipaddress import ip_network
 
 from blueprint import names, on_mirror, paths, squid_agent
@@ -14,15 +14,16 @@ from blueprint.platforms import PLATFORMS
 from blueprint.render import lifekeeper_squid
 from blueprint.thing import Thing
 from blueprint.traits import traits
-from declaration.engines.lifekeeper import Generic, Scripts, SquidKit
+from declaration.engines import lifekeeper as declaration
+from declaration.engines.lifekeeper import Generic
 from declaration.mirror import Mirror
 from declaration.probed import is_probed
 from declaration.rules import lifekeeper as rules
 from declaration.site import Site
-from providers.contract import State
 from providers.host.settings import FileState, NodeSettings
-from providers.lifekeeper import application, filesystem, generic, ip, mirror, service
+from providers.lifekeeper import filesystem, generic, ip, mirror, service
 from providers.lifekeeper.resource import NodeMember
+from providers.lifekeeper.scripts import Scripts
 
 _SCRIPTS = f"{paths.CONFIGURATION_DIRECTORY}/lifekeeper"
 
@@ -115,7 +116,7 @@ def _filesystem(site: Site, declared: Mirror) -> Thing:
     return Thing(names.TREE_FILESYSTEM, "lifekeeper.filesystem", inputs, TREE, (names.TREE_MIRROR,))
 
 
-def _texts(declared: Scripts) -> dict[str, str]:
+def _texts(declared: declaration.Scripts) -> dict[str, str]:
     scripts = {
         "restore": declared.restore,
         "remove": declared.remove,
@@ -125,78 +126,54 @@ def _texts(declared: Scripts) -> dict[str, str]:
     return {name: text for name, text in scripts.items() if text is not None}
 
 
-def _paths(tag: str, given: Mapping[str, str]) -> dict[str, str]:
-    """Script → where its text is put for the kit to copy."""
-    return {name: f"{_SCRIPTS}/{tag}/{name}" for name in given}
-
-
-def _files(tag: str, given: Mapping[str, str]) -> NodeSettings:
-    return NodeSettings(
-        directories={
-            paths.CONFIGURATION_DIRECTORY: "0755 root:root",
-            _SCRIPTS: "0755 root:root",
-            f"{_SCRIPTS}/{tag}": "0755 root:root",
-        },
-        files={
-            path: FileState(content=given[name], mode="0755", owner="root:root")
-            for name, path in _paths(tag, given).items()
-        },
+def _scripts(site: Site, tag: str, texts: Mapping[str, str]) -> Scripts:
+    """Put below this program's own folder, for the kit to copy."""
+    place = f"{_SCRIPTS}/{tag}"
+    paths_of = {name: f"{place}/{name}" for name in texts}
+    settings = NodeSettings(
+        directories=dict.fromkeys((paths.CONFIGURATION_DIRECTORY, _SCRIPTS, place), "0755 root:root"),
+        files={path: FileState(content=texts[name], mode="0755", owner="root:root") for name, path in paths_of.items()},
     )
+    nodes = present(site)
+    return Scripts(scripts=paths_of, settings=dict.fromkeys(nodes, settings), copies=dict.fromkeys(nodes, "same"))
 
 
 def _generic(site: Site, declared: Generic) -> Thing:
-    given = _texts(declared)
+    made = _scripts(site, declared.tag, _texts(declared))
     inputs = generic.Wanted(
         tag=declared.tag,
         nodes=_nodes(site, [], {}),
         beside=_beside(site, declared.tag),
         route=section(site).prefer,
-        scripts=_paths(declared.tag, given),
-        settings=dict.fromkeys(present(site), _files(declared.tag, given)),
-        copies=dict.fromkeys(present(site), "same"),
+        scripts=made.scripts,
+        settings=made.settings,
+        copies=made.copies,
     )
     after = (names.PATHS, *((names.TREE_FILESYSTEM,) if site.mirror else ()))
     return Thing(f"{names.GENERIC}-{declared.tag}", "lifekeeper.generic", inputs, TREE, after)
 
 
 def _squid(site: Site, depends_on: list[str], after: list[str]) -> Thing:
-    kind, inputs = _SQUID[section(site).squid_kit](site, tags(site)["squid"], depends_on)
-    agent = (names.SQUID_AGENT,) if is_probed(site) else ()
-    needs = (names.PATHS, names.SQUID_CONFIG, *agent, *((names.TREE_FILESYSTEM,) if site.mirror else ()), *after)
-    return Thing(names.TREE_SQUID, kind, inputs, TREE, needs)
-
-
-def _quick_service_protection(site: Site, tag: str, depends_on: list[str]) -> tuple[str, State]:
+    tag = tags(site)["squid"]
     inputs = service.Wanted(
         tag=tag,
         nodes=_nodes(site, depends_on, {}),
         beside=_beside(site, tag),
         route=section(site).prefer,
         service=PLATFORMS[site.platform].squid_unit.removesuffix(".service"),
+        application=_squids_scripts(site, tag),
     )
-    return "lifekeeper.service", inputs
+    agent = (names.SQUID_AGENT,) if is_probed(site) else ()
+    needs = (names.PATHS, names.SQUID_CONFIG, *agent, *((names.TREE_FILESYSTEM,) if site.mirror else ()), *after)
+    return Thing(names.TREE_SQUID, "lifekeeper.service", inputs, TREE, needs)
 
 
-def _application(site: Site, tag: str, depends_on: list[str]) -> tuple[str, State]:
-    declared = section(site).squid_scripts
-    given = _texts(declared) if declared else _by_agent(site)
-    inputs = application.Wanted(
-        tag=tag,
-        nodes=_nodes(site, depends_on, {}),
-        beside=_beside(site, tag),
-        route=section(site).prefer,
-        scripts=_paths(tag, given),
-        settings=dict.fromkeys(present(site), _files(tag, given)),
-        copies=dict.fromkeys(present(site), "same"),
-        unit=PLATFORMS[site.platform].squid_unit,
-    )
-    return "lifekeeper.application", inputs
-
-
-_SQUID: Mapping[SquidKit, Callable[[Site, str, list[str]], tuple[str, State]]] = {
-    "qsp": _quick_service_protection,
-    "generic": _application,
-}
+def _squids_scripts(site: Site, tag: str) -> Scripts | None:
+    """None where Quick Service Protection looks after Squid."""
+    if section(site).squid_kit == "qsp":
+        return None
+    own = section(site).squid_scripts
+    return _scripts(site, tag, _texts(own) if own else _by_agent(site))
 
 
 def _by_agent(site: Site) -> dict[str, str]:

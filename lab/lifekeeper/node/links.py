@@ -70,8 +70,10 @@ class Links:
                 await asyncio.gather(*(self._beat(path) for path in list(self._lcd.paths)))
                 self._look()
                 self._wake.clear()
+                # Not `wait_for`, which up to Python 3.11 loses the end of the daemon where it is woken just then.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), number("LCMHBEATTIME"))
+                    async with asyncio.timeout(number("LCMHBEATTIME")):
+                        await self._wake.wait()
                 _tell_late(time.monotonic() - begun)
 
     def _look(self) -> None:
@@ -148,11 +150,12 @@ def _tell_late(seconds: float) -> None:
 
 
 async def _ask(path: CommPath, said: Message, seconds: float) -> Message:
-    connecting = asyncio.open_connection(path.remote, PORT, local_addr=(path.local, 0), limit=_MOST)
-    reader, writer = await asyncio.wait_for(connecting, min(seconds, _CONNECT))
+    async with asyncio.timeout(min(seconds, _CONNECT)):
+        reader, writer = await asyncio.open_connection(path.remote, PORT, local_addr=(path.local, 0), limit=_MOST)
     try:
         writer.write(json.dumps(said).encode() + b"\n")
         await writer.drain()
-        return json.loads(await asyncio.wait_for(reader.readline(), seconds))
+        async with asyncio.timeout(seconds):
+            return json.loads(await reader.readline())
     finally:
         writer.close()

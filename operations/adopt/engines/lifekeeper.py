@@ -16,7 +16,7 @@ from operations.adopt.engines import lifekeeper_scripts, lifekeeper_settings
 from operations.adopt.model import Draft, NodeFacts
 from providers.connection.command import Command, command
 from providers.connection.errors import Unknown
-from providers.lifekeeper import defaults, filesystem, generic, hierarchy, ip, mirror, node, views
+from providers.lifekeeper import defaults, filesystem, generic, hierarchy, ip, mirror, node, scripts, views
 from providers.lifekeeper.resource import Kit
 from providers.lifekeeper.views import Instance, Path, View
 
@@ -91,7 +91,7 @@ def _left(instance: Instance, *, lone: bool) -> str:
     """Why a member of the service is not in the file, and what becomes of it; ``lone``: it is on one node only."""
     moves = "is on this node only, so it does not move along" if lone else "moves along"
     if _is(instance, generic.KIT):
-        place = f"{generic.COPIES}/actions/!restore/{instance.tag}"
+        place = f"{scripts.COPIES}/actions/!restore/{instance.tag}"
         return (
             f"belongs to the service; its scripts ({place} and its like) are not read. It {moves}, and `up` leaves it "
             "as it is; `lifekeeper.generic` with these very scripts takes it into the file"

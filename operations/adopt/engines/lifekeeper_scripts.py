@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from declaration.engines.lifekeeper import Scripts
 from operations.adopt.model import Draft, NodeFacts
 from providers.connection.command import Command, script
-from providers.lifekeeper import generic
+from providers.lifekeeper import scripts
 
 ANSWER = "lifekeeper scripts"
 # $1 where the copies are; a line per script: kind and action, tag, text. A tag has no blank in it.
@@ -23,7 +23,7 @@ for each in actions/!*/* recovery/!*/*; do
 done
 true
 """
-COMMAND: Command = script(_READ, generic.COPIES, reads=True, label="read the scripts of the Generic Application kit")
+COMMAND: Command = script(_READ, scripts.COPIES, reads=True, label="read the scripts of the Generic Application kit")
 _FIELDS = {
     "actions/!restore": "restore",
     "actions/!remove": "remove",
@@ -41,9 +41,7 @@ def describe(draft: Draft, nodes: Sequence[NodeFacts], tag: str) -> None:
     first = next(iter(having.values()), dict[str, str]())
     if _OURS in first.get("restore", ""):
         return
-    try:
-        TypeAdapter(Scripts).validate_python(first)
-    except ValidationError:
+    if not _can_be_said(first):
         name = next(iter(having), nodes[0].name)
         draft.note(name, _place(tag), f"are not what `lifekeeper.squid_scripts` takes, so `up` refuses. {_BY_HAND}")
         return
@@ -59,16 +57,25 @@ def describe(draft: Draft, nodes: Sequence[NodeFacts], tag: str) -> None:
     )
 
 
+def _can_be_said(texts: Mapping[str, str]) -> bool:
+    """As they are, byte for byte: a text that is said ends with a line's end."""
+    try:
+        said = TypeAdapter(Scripts).validate_python(texts)
+    except ValidationError:
+        return False
+    return all(getattr(said, name) == text for name, text in texts.items())
+
+
 _OURS = "Managed by squid-ha."
 """What this program's own scripts say of themselves (`blueprint.render.lifekeeper_squid`)."""
 _BY_HAND = (
-    "Put a script of shell with its first line `#!/...` there for each, the same on both nodes, and adopt again, or "
-    "take the resource away and have `up` make it"
+    "Put a script with its first line `#!/...` and an end of line at its end there for each, the same on both nodes, "
+    "and adopt again, or take the resource away and have `up` make it"
 )
 
 
 def _place(tag: str) -> str:
-    return f"the scripts of {tag} below {generic.COPIES}"
+    return f"the scripts of {tag} below {scripts.COPIES}"
 
 
 def _scripts(said: str, tag: str) -> Mapping[str, str]:

@@ -19,7 +19,7 @@ def lacks(view: View) -> str:
     return (
         ""
         if asked
-        else "nobody asks Squid for an answer here: only the agent that this program brings for Pacemaker does"
+        else "nobody asks Squid for an answer here: only the agent that this program brings does, by whichever engine"
     )
 
 

@@ -23,7 +23,7 @@ from providers.connection.command import command
 from providers.connection.errors import HostError
 from providers.contract import State
 from providers.kinds import KINDS, load_kind
-from providers.lifekeeper import application, generic, paths, resource, views
+from providers.lifekeeper import paths, resource, views
 from tests.support import lifekeeper_changes as table
 from tests.support import lifekeeper_unchanged as others
 from tests.support.by_hand import Change, Hand
@@ -167,9 +167,7 @@ def _nodes(thing: Any) -> list[Any]:
     return list(thing.inputs.nodes.values())
 
 
-LIKE_GENERIC = "lifekeeper.application"
-"""Squid by scripts, in place of `lifekeeper.service`: read by the code of `lifekeeper.generic`."""
-ENGINE = [kind for kind in KINDS if kind.startswith("lifekeeper.") and kind != LIKE_GENERIC]
+ENGINE = [kind for kind in KINDS if kind.startswith("lifekeeper.")]
 
 
 @pytest.mark.parametrize("kind", ENGINE)
@@ -181,12 +179,6 @@ def test_every_property_can_be_changed_by_hand_or_it_is_said_why_not(kind: str) 
     assert changed - there == set(), "changes of what is no property"
     assert told - there == set(), "reasons for what is no property"
     assert told & changed == set(), "with a change as well as with a reason why there is none"
-
-
-def test_squid_by_scripts_has_no_property_that_is_not_read_as_an_applications() -> None:
-    own = set(properties(load_kind(LIKE_GENERIC).Wanted)) - set(properties(load_kind("lifekeeper.generic").Wanted))
-    assert own == {"unit"}, "what the scripts start, and on no node to be read"
-    assert application.KIT.properties is generic.KIT.properties
 
 
 def paths_of(value: object, path: str = "") -> Iterator[str]:

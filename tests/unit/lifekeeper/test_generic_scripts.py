@@ -11,7 +11,7 @@ from providers.connection.errors import Refused
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.contract import Absent, Present
 from providers.host.settings import FileState, NodeSettings
-from providers.lifekeeper import generic, members
+from providers.lifekeeper import generic, members, scripts
 from providers.lifekeeper.resource import NodeMember
 
 
@@ -22,7 +22,7 @@ def local(command: Command) -> Result:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(generic, "COPIES", str(tmp_path / "kit"))
+    monkeypatch.setattr(scripts, "COPIES", str(tmp_path / "kit"))
 
     async def nothing(*_args: object, **_more: object) -> None:
         """The resource itself is there."""
@@ -35,8 +35,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return settings
 
     monkeypatch.setattr(members, "converge", nothing)
-    monkeypatch.setattr(generic, "converge_settings", as_wanted)
-    monkeypatch.setattr(generic, "read_settings", unread)
+    monkeypatch.setattr(scripts, "converge_settings", as_wanted)
+    monkeypatch.setattr(scripts, "read_settings", unread)
     return tmp_path
 
 
@@ -66,10 +66,10 @@ def test_copies_follow_the_declaration_and_one_that_is_no_longer_declared_goes(p
         "actions/!restore/app", "actions/!remove/app", "actions/!quickCheck/app", "recovery/!recover/app"
     }  # fmt: skip
     two = wanted(place, "restore", "remove")
-    assert asyncio.run(generic._compared(cluster, two)) == {"qsp-a": "differ"}
+    assert asyncio.run(scripts._compared(cluster, "app", two)) == {"qsp-a": "differ"}
     asyncio.run(generic.converge(cluster, two, Absent()))
     assert copies(place) == {"actions/!restore/app", "actions/!remove/app"}
-    assert asyncio.run(generic._compared(cluster, two)) == {"qsp-a": "same"}
+    assert asyncio.run(scripts._compared(cluster, "app", two)) == {"qsp-a": "same"}
 
 
 def test_other_scripts_of_a_resource_that_was_found_are_left_alone(place: Path) -> None:
@@ -106,10 +106,10 @@ def test_a_script_that_was_changed_is_told_of_the_one_that_was_changed_and_of_no
     both = wanted(place, "restore", "remove")
     asyncio.run(generic.converge(cluster, both, Absent()))
     (place / "restore").write_text("#!/bin/sh\necho by hand\n")
-    assert asyncio.run(generic._compared(cluster, both)) == {"qsp-a": "same"}, "the kit's copy is as declared"
+    assert asyncio.run(scripts._compared(cluster, "app", both)) == {"qsp-a": "same"}, "the kit's copy is as declared"
     copy = place / "kit/actions/!restore/app"
     copy.write_text("#!/bin/sh\necho by hand\n")
-    assert asyncio.run(generic._compared(cluster, both)) == {"qsp-a": "differ"}
+    assert asyncio.run(scripts._compared(cluster, "app", both)) == {"qsp-a": "differ"}
 
 
 def test_a_copy_that_cannot_be_run_differs_and_is_made_anew(place: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_copy_that_cannot_be_run_differs_and_is_made_anew(place: Path) -> None
     asyncio.run(generic.converge(cluster, both, Absent()))
     copy = place / "kit/actions/!restore/app"
     copy.chmod(0o644)
-    assert asyncio.run(generic._compared(cluster, both)) == {"qsp-a": "differ"}
+    assert asyncio.run(scripts._compared(cluster, "app", both)) == {"qsp-a": "differ"}
     asyncio.run(generic.converge(cluster, both, Absent()))
     assert copy.stat().st_mode & 0o777 == 0o755
 

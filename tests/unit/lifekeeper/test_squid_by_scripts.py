@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import copy
 import shlex
 import subprocess
 from dataclasses import replace
@@ -13,6 +14,8 @@ from blueprint.render import lifekeeper_squid
 from blueprint.site import things
 from declaration.cautions import cautions_of
 from declaration.load import read
+from declaration.rules import lifekeeper as rules
+from operations.adopt import compare
 from operations.adopt.describe import describe
 from operations.adopt.engines import lifekeeper_scripts
 from operations.adopt.model import Draft
@@ -20,7 +23,9 @@ from operations.drill.scenarios import squid_hung
 from operations.drill.steps import View
 from providers.connection.command import Result
 from providers.connection.errors import Refused, Unknown
-from providers.lifekeeper import generic, hierarchy, views
+from providers.contract import Present
+from providers.host.settings import NodeSettings
+from providers.lifekeeper import hierarchy, scripts, service, views
 from providers.lifekeeper.views import Instance
 from providers.lifekeeper.views import View as Lists
 from providers.squid import agent
@@ -39,7 +44,7 @@ OWN = {"restore": SCRIPT, "remove": SCRIPT}
 def kits(monkeypatch) -> None:
     """What the kit copied is what it was given: the pair in memory has no files."""
 
-    async def same(_cluster, wanted):
+    async def same(_cluster, _tag, wanted):
         return dict.fromkeys(wanted.copies, "same")
 
     async def nothing(*_given):
@@ -48,10 +53,10 @@ def kits(monkeypatch) -> None:
     async def as_wanted(_node, wanted):
         return wanted
 
-    monkeypatch.setattr(generic, "_compared", same)
-    monkeypatch.setattr(generic, "converge_settings", nothing)
-    monkeypatch.setattr(generic, "remove_settings", nothing)
-    monkeypatch.setattr(generic, "read_settings", as_wanted)
+    monkeypatch.setattr(scripts, "_compared", same)
+    monkeypatch.setattr(scripts, "converge_settings", nothing)
+    monkeypatch.setattr(scripts, "remove_settings", nothing)
+    monkeypatch.setattr(scripts, "read_settings", as_wanted)
 
 
 # What may be said
@@ -84,7 +89,7 @@ def test_what_its_agent_keeps_may_be_said():
     declared = read(raw, "test")
     assert not any(each.path == "log.on_full" for each in cautions_of(declared))
     inputs: Any = next(each for each in things(declared, "o/s") if each.name == "tree-squid").inputs
-    texts = inputs.settings["proxy-a"].files
+    texts = inputs.application.settings["proxy-a"].files
     assert "CRM_meta_timeout=90000" in texts["/etc/squid-ha/lifekeeper/app-squid/restore"].content
     assert "CRM_meta_timeout=75000" in texts["/etc/squid-ha/lifekeeper/app-squid/remove"].content
     check = texts["/etc/squid-ha/lifekeeper/app-squid/quickCheck"].content
@@ -114,18 +119,20 @@ def test_the_scripts_are_shell_and_tell_the_agent_only_what_it_knows():
     for name, text in texts.items():
         subprocess.run(["sh", "-n", "-c", text], check=True)
         words = shlex.split(text.splitlines()[-1])
-        assert words[:2] == ["exec", "env"]
+        assert words[:3] == ["exec", "timeout", "--kill-after=5"]
         assert "OCF_RESKEY_probe_url=http://a b/" in words, name
         for word in words[2:]:
             if word.startswith("OCF_RESKEY_"):
                 assert f"{{{word.partition('=')[0]}:-" in known, word
-    assert [texts[name].split()[-1] for name in texts] == ["start", "stop", "monitor", "start"]
-    assert texts["recover"].count(" stop || exit") == 1
+    assert [texts[name].split()[-1] for name in texts] == ["start", "stop", "monitor", "monitor"]
+    assert texts["recover"].count(" stop || exit") == texts["recover"].count(" start || exit") == 1
 
 
 def test_the_site_has_the_agent_and_the_drill_lets_squid_hang():
     made = {each.name: each for each in things(site(**GENERIC), "o/s")}
-    assert made["tree-squid"].kind == "lifekeeper.application"
+    squid = made["tree-squid"].inputs
+    assert isinstance(squid, service.Wanted)
+    assert squid.application is not None
     assert "squid-agent" in made["tree-squid"].after
     assert squid_hung.lacks(View(site(**GENERIC), "proxy-a", "proxy-b")) == ""
     others = {each.name for each in things(site(**GENERIC, squid_scripts=OWN), "o/s")}
@@ -161,14 +168,21 @@ def test_it_is_made_where_squid_runs(kits):
 
 
 @pytest.mark.parametrize(("first", "then"), [({}, GENERIC), (GENERIC, {})])
-def test_no_second_resource_is_made_for_squid(kits, first, then):
+def test_no_second_resource_is_made_for_squid_and_nothing_is_written_of_it(kits, first, then):
     pair = fresh()
     up(pair, members(2, **first))
-    before = {name: dict(lcd.instances) for name, lcd in pair.lcds.items()}
+    before, known, said = copy.deepcopy(pair.tables()), copy.deepcopy(vars(pair.journals)), len(pair.said)
     with pytest.raises(Refused, match="looks after Squid already") as told:
         up(pair, members(2, **then))
     assert "squid_kit" in told.value.remedy
-    assert {name: dict(lcd.instances) for name, lcd in pair.lcds.items()} == before
+    assert (pair.tables(), vars(pair.journals), len(pair.said)) == (before, known, said)
+
+
+@pytest.mark.parametrize(("first", "then"), [({}, GENERIC), (GENERIC, {})])
+def test_another_kit_is_refused_at_the_preview(first, then):
+    before, after = (members(2, **section)[-2].inputs for section in (first, then))
+    assert "`lifekeeper.squid_kit` of" in (service.refusal(before, after) or "")
+    assert service.refusal(before, before) is None
 
 
 def test_a_squid_that_systemd_starts_is_not_taken(kits, monkeypatch):
@@ -187,11 +201,15 @@ def test_a_squid_that_systemd_starts_is_not_taken(kits, monkeypatch):
 # How it is found again
 
 
-def lists(*instances: Instance) -> dict[str, Lists]:
+def lists(*instances: Instance, over: dict[str, str] | None = None) -> dict[str, Lists]:
+    """``over``: resource → the address above it."""
     pair = fresh()
     up(pair, members(2))
     view = asyncio.run(hierarchy_view(pair))
-    return {"proxy-a": replace(view, instances={each.tag: each for each in instances}, dependencies=set())}
+    ties = {(address, tag) for tag, address in (over or {}).items()}
+    addresses = [Instance("comm", "ip", each, f"IP-{each}", "", "ISP") for each, _ in ties]
+    known = {each.tag: each for each in (*instances, *addresses)}
+    return {"proxy-a": replace(view, instances=known, dependencies=ties)}
 
 
 async def hierarchy_view(pair: Pair) -> Lists:
@@ -202,14 +220,37 @@ def resource(sort: str, tag: str) -> Instance:
     return Instance("gen", sort, tag, tag, "", "ISP")
 
 
-def test_an_application_counts_only_where_no_service_is_protected():
+def test_an_application_is_squids_by_its_tag_alone():
     assert hierarchy.squid(lists(resource("app", "app-squid"), resource("app", "other"))) == "app-squid"
-    both = lists(resource("app", "squid-exporter"), resource("qsp", "qsp-squid"))
-    assert hierarchy.squid(both) == "qsp-squid"
+    told = replace(resource("app", "exporter"), info="-c /etc/squid/exporter.yaml")
+    assert hierarchy.squid(lists(resource("app", "app-squid"), told)) == "app-squid"
     with pytest.raises(Unknown, match="squid-a, squid-b"):
         hierarchy.squid(lists(resource("app", "squid-a"), resource("app", "squid-b")))
     with pytest.raises(Unknown, match="no resource for Squid"):
-        hierarchy.squid(lists(resource("app", "other")))
+        hierarchy.squid(lists(told))
+
+
+@pytest.mark.parametrize(
+    ("over", "found"),
+    [
+        ({"qsp-squid": "vip"}, "qsp-squid"),
+        ({"app-squid": "vip"}, "app-squid"),
+        ({"qsp-squid": "vip", "app-squid": "vip"}, "qsp-squid"),
+        ({"qsp-squid": "vip", "app-squid": "other"}, ""),
+        ({}, ""),
+    ],
+)
+def test_of_both_kits_the_resource_under_the_address_is_squids(over: dict[str, str], found: str):
+    seen = lists(resource("app", "app-squid"), resource("qsp", "qsp-squid"), over=over)
+    if found:
+        assert hierarchy.squid(seen) == found
+    else:
+        with pytest.raises(Unknown, match="app-squid, qsp-squid"):
+            hierarchy.squid(seen)
+
+
+def test_the_word_is_the_same_to_the_declaration_and_to_the_lists():
+    assert rules.SQUID_WORD.pattern == hierarchy.WORD.pattern
 
 
 # A pair that was built by hand
@@ -260,6 +301,7 @@ def test_this_programs_own_scripts_are_known_again(kits):
             copies(restore=SCRIPT, remove="#!/bin/sh\n:\n"),
             "others than on proxy-a",
         ),
+        (copies(restore="#!/bin/sh\n:", remove=SCRIPT), "", "squid_scripts` takes"),
         ("", "", "squid_scripts` takes"),
     ],
 )
@@ -270,11 +312,23 @@ def test_scripts_that_the_file_cannot_say_are_told(kits, here, there, sentence):
     assert all("`up` refuses" in note.what for note in told)
 
 
+def test_that_up_puts_the_scripts_beside_the_copies_holds_up_no_adoption():
+    thing = next(each for each in members(2, **GENERIC) if each.name == "tree-squid")
+    given = thing.inputs.application
+    for copies_, told in (("same", 0), ("differ", 1)):
+        nowhere = {name: NodeSettings() for name in given.settings}
+        found = given.model_copy(update={"settings": nowhere, "copies": dict.fromkeys(given.copies, copies_)})
+        outcome = compare.Outcome()
+        live = thing.inputs.model_copy(update={"application": found})
+        compare._judge(outcome, site(2, **GENERIC), thing, Present(live), {})
+        assert len(outcome.changes) == told * len(given.copies), outcome.changes
+
+
 def test_the_scripts_are_read_by_a_shell(tmp_path):
     for place in ("actions/!restore", "recovery/!recover"):
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "app-squid").write_text(SCRIPT)
-    argv = [word if word != generic.COPIES else str(tmp_path) for word in lifekeeper_scripts.COMMAND.argv]
+    argv = [word if word != scripts.COPIES else str(tmp_path) for word in lifekeeper_scripts.COMMAND.argv]
     said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
     found = lifekeeper_scripts._scripts(said, "app-squid")
     assert found == {"restore": SCRIPT, "recover": SCRIPT}
