@@ -58,6 +58,21 @@ flg_create -f office-flag
 LISTS = f"for list in ins_list dep_list eqv_list net_list; do {BIN}/$list -f: | sort; done; {BIN}/lcdstatus"
 
 
+AGAIN = f"""
+lkcli dependency delete --parent office-ip --child office-squid
+lkcli dependency delete --parent office-second-ip --child office-squid
+lkcli dependency delete --parent office-squid --child office-app
+lkcli resource delete --tag office-squid
+lkcli resource create gen --tag office-squid --restore /root/up --remove /root/down --quickCheck /root/look
+lkcli resource extend gen --tag office-squid --dest {B} --switchback intelligent --target_priority 20
+lkcli dependency create --parent office-ip --child office-squid
+lkcli dependency create --parent office-second-ip --child office-squid
+lkcli dependency create --parent office-squid --child office-app
+"""
+"""The same with Squid as a Generic Application."""
+THEIRS = {"up": "systemctl start squid", "down": "systemctl stop squid", "look": "systemctl is-active squid"}
+
+
 def say(hosts: Site, node: str, lines: str) -> None:
     for line in lines.strip().splitlines():
         hosts.sh(node, f"{BIN}/{line}")
@@ -144,3 +159,44 @@ def test_destroy_of_what_was_found_leaves_it(adopted, stack, hosts):
     stack.destroy()
     assert differing(before, lists(hosts)) == []
     assert hosts.sh(A, "systemctl show -P MainPID squid") == process, "Squid was started anew"
+
+
+# The same pair, once its builder has put scripts in the place of Quick Service Protection
+
+
+@pytest.fixture(scope="module")
+def by_scripts(hosts, pair, tmp_path_factory) -> tuple[Stack, Run]:
+    for name, line in THEIRS.items():
+        for node in (A, B):
+            hosts.sh(node, f"printf '#!/bin/sh\\n{line}\\n' >/root/{name} && chmod 0755 /root/{name}")
+    say(hosts, A, AGAIN)
+    stack = fresh(NAME, tmp_path_factory.mktemp("scripts"))
+    return stack, adopt(pair, NAME, NODES, stack)
+
+
+def test_scripts_of_squids_own_are_taken_into_the_file(by_scripts):
+    stack, run = by_scripts
+    assert run.code == 0, run.output
+    assert json.loads(run.output)["would_change"] == []
+    written(stack)
+    section = stack.site["lifekeeper"]
+    assert section["squid_kit"] == "generic"
+    texts = {name: f"#!/bin/sh\n{line}\n" for name, line in THEIRS.items()}
+    assert section["squid_scripts"] == {
+        "restore": texts["up"], "remove": texts["down"], "quick_check": texts["look"]
+    }  # fmt: skip
+    assert section["tags"] == {"squid": "office-squid", "address": "office-ip"}
+
+
+def test_up_leaves_what_lifekeeper_runs_and_the_next_preview_is_empty(by_scripts, hosts):
+    stack, _ = by_scripts
+    before, process = lists(hosts), hosts.sh(A, "systemctl show -P MainPID squid")
+    stack.up()
+    assert differing(before, lists(hosts)) == []
+    assert hosts.sh(A, "systemctl show -P MainPID squid") == process, "Squid was started anew"
+    assert hosts.sh(B, "cat /etc/squid-ha/lifekeeper/office-squid/restore") == f"#!/bin/sh\n{THEIRS['up']}\n"
+    stack.preview("--expect-no-changes")
+    assert stack.drift().code == 0
+    stack.destroy()
+    assert differing(before, lists(hosts)) == []
+    assert hosts.sh(A, "ls -d /etc/squid-ha/lifekeeper 2>/dev/null || true") == ""
