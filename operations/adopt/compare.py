@@ -24,10 +24,10 @@ from providers.reconcile import differences, join
 
 _JOURNAL_ONLY = (".metadata",)
 """What only the journal says: that a disk is this site's. Writing that is what adoption is."""
-_GUARDED = "mount_points."
+_GUARDED = "mount_points"
 """A mount point that something can be written to while the mirror is not mounted may stay as it was found."""
-_COPIED = "application.settings."
-"""Where scripts stand that LifeKeeper has copies of: it runs those, which are compared. `up` puts them here beside."""
+_COPIED = {"lifekeeper.service": "settings"}
+"""Kind → where scripts stand of which LifeKeeper has copies: it runs those, which are compared, and `up` puts these."""
 _LEFT_OUT = (names.NAMES, names.SQUID_PROFILE, names.ROTATION)
 _KEPT_FILES = frozenset({"squid.config", "host.settings", "host.time", "pacemaker.membership", "pacemaker.sbd"})
 """Kinds whose files may stay as they were found: what they do besides does not depend on their text."""
@@ -95,12 +95,12 @@ def _judge(
     for each in differences(thing.inputs, observed.values):
         if each.path.startswith(_GUARDED):
             _add(outcome, "things", MOUNT_POINT)
-        elif (
-            not each.path.startswith(_COPIED)
-            and not each.path.endswith(_JOURNAL_ONLY)
-            and not _is_settled(each.path, kept)
-        ):
+        elif not (_is_copied(thing, each.path) or each.path.endswith(_JOURNAL_ONLY) or _is_settled(each.path, kept)):
             outcome.changes.append(f"{thing.name}: {each}")
+
+
+def _is_copied(thing: Thing, path: str) -> bool:
+    return thing.kind in _COPIED and path.startswith(_COPIED[thing.kind])
 
 
 def _is_settled(path: str, marks: tuple[str, ...]) -> bool:

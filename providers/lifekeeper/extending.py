@@ -55,19 +55,20 @@ def untied(wanted: Member, source: str, target: str) -> Callable[[Views], None]:
             f"declaration: {told}. They would bring to {target}: {tags}",
             node=source,
             remedy=f"delete those that should not be: {lines}; or extend {tags} to {target} in LifeKeeper's own "
-            f"interface first{_forgetting(seen[source], found, target)}",
+            f"interface first{_forgetting(seen, found, source, target)}",
         )
 
     return refuse
 
 
-def _forgetting(view: View, found: Mapping[tuple[str, str], Sequence[str]], target: str) -> str:
+def _forgetting(seen: Views, found: Mapping[tuple[str, str], Sequence[str]], source: str, target: str) -> str:
     """A node that was set up anew has lost what this one still takes for extended."""
     stale = [
         typed("eqv_remove", tag=each, system=target, other_tag=other, equivalency="SHARED")
         for brought in found.values()
         for each in brought
-        for other in _known(view, each, target)
+        for other in _known(seen[source], each, target)
+        if other not in seen[target].instances
     ]
     return f", after {', '.join(dict.fromkeys(stale))}, because it counts as extended there still" if stale else ""
 

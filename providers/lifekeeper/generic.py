@@ -74,7 +74,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
     """The resource, then the scripts."""
     await removal.remove(cluster, wanted, forget=False)
-    await scripts.remove(cluster, wanted)
+    await scripts.remove(cluster, list(wanted.settings))
     await cluster.each(lambda node: cluster.journal(node).forget(), list(wanted.settings))
 
 

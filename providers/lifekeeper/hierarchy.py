@@ -106,13 +106,14 @@ def second(view: View, own: str, beside: Sequence[str]) -> Instance | None:
 
 
 def _candidates(instances: Mapping[str, Instance], ties: AbstractSet[tuple[str, str]]) -> list[Instance]:
-    """Where both kits have one with the word, one of them is something beside Squid: that one bears no address.
+    """Where both kits have one with the word, one of them is something beside Squid: that one is tied to no address.
 
-    Of those under the same address it is the application.
+    Of those tied to the same address it is the application.
     """
     addresses = {tag for tag, each in instances.items() if _kit(each) == _ADDRESS}
+    # Over it, as this program has it, or under it.
     found = {
-        each.tag: {over for over, child in ties if child == each.tag and over in addresses}
+        each.tag: {other for tie in ties if each.tag in tie for other in tie if other in addresses}
         for each in instances.values()
         if _is_squid(each)
     }

@@ -143,6 +143,7 @@ async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
 async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
     """Make it where the service runs, extend it, tie it."""
     await members.converge(cluster, wanted, KIT)
+    await members.refuse_left(cluster, wanted, KIT)
 
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:

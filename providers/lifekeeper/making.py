@@ -27,7 +27,7 @@ def way(wanted: Member, source: str, kit: Kit) -> list[Step]:
     for name, node in wanted.nodes.items():
         if node is not None:
             made += _attributes(wanted.tag, name, node)
-    return [*made, *_agreement(wanted), *_ties(wanted, source)]
+    return [*made, *_ties(wanted, source)]
 
 
 def lines(wanted: Member, kit: Kit) -> list[Line]:
@@ -146,7 +146,7 @@ def _nothing_missing(tag: str, name: str, other: str) -> steps.Done:
     return lambda seen: not both(seen) or known in seen[name].equivalents or half not in seen[other].equivalents
 
 
-def _agreement(wanted: Member) -> list[Step]:
+def agreement(wanted: Member) -> list[Step]:
     """Where a node has another priority of the other one than is declared, that one's is said once more.
 
     Nothing else is tried: what becomes of a pair whose equivalency is taken back for a moment nobody has published.

@@ -143,16 +143,27 @@ async def converge(cluster: Cluster, wanted: Member, kit: Kit, *, source: str = 
     Raises `Refused` for a resource of that name that is something else, or differs in what no command changes.
     """
     seen = await read(cluster, wanted)
-    missing = [name for name, view in seen.items() if not view.installed]
-    remedy = "see `lifekeeper.media` in docs/lifekeeper.md"
-    refuse_all([Refused("LifeKeeper is not installed", node=name, remedy=remedy) for name in missing])
-    refuse_all(list(_different(wanted, seen, kit)))
+    refuse_unlike(wanted, seen, kit)
     cut_off = await _begin(cluster, wanted, seen)
     told = await steps.walk(cluster, making.way(wanted, source_of(wanted, seen, source), kit), list(wanted.nodes))
     untied = await untie(cluster, wanted, await _unwanted(cluster, wanted))
     if told or untied or cut_off:
         await speaking.sync(cluster, wanted.nodes)
     await cluster.each(lambda node: cluster.journal(node).drop([PENDING]), list(wanted.nodes))
+    if await steps.walk(cluster, making.agreement(wanted), list(wanted.nodes)):
+        await speaking.sync(cluster, wanted.nodes)
+
+
+def refuse_unlike(wanted: Member, seen: Views, kit: Kit) -> None:
+    """Raises `Refused` as `converge` does, before it writes anything."""
+    missing = [name for name, view in seen.items() if not view.installed]
+    remedy = "see `lifekeeper.media` in docs/lifekeeper.md"
+    refuse_all([Refused("LifeKeeper is not installed", node=name, remedy=remedy) for name in missing])
+    refuse_all(list(_different(wanted, seen, kit)))
+
+
+async def refuse_left(cluster: Cluster, wanted: Member, kit: Kit) -> None:
+    """Raises `Refused` for what is to be put right by hand (`Kit.by_hand`), once all else is done."""
     refuse_all(list(_left_by_hand(wanted, await read(cluster, wanted), kit)))
 
 
@@ -196,6 +207,11 @@ def _left_by_hand(wanted: Member, seen: Views, kit: Kit) -> Iterator[Refused]:
 async def _begin(cluster: Cluster, wanted: Member, seen: Views) -> bool:
     """Write down first what was there: only what this site makes is ever deleted. Whether a run before was cut off."""
     entries = await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.nodes))
+    for name, told in entries.items():
+        # Of a run that did not get to its end under another tag: what it was about to make is not this one.
+        if told.get(PENDING, wanted.tag) != wanted.tag:
+            await cluster.journal(name).drop([MADE, *(entry for entry in told if entry.startswith(_TIED))])
+            entries[name] = {PENDING: wanted.tag}
     # A node that was replaced has a new journal, and the other one knows whose the resource is.
     known = {told[MADE] for told in entries.values() if MADE in told}
     found = "yes" not in known and any(wanted.tag in view.instances for view in seen.values())

@@ -229,6 +229,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
         mirror_data.refuse_elsewhere(wanted, seen, kept)
     await members.converge(cluster, wanted.model_copy(update={"kept": kept or None}), KIT, source=kept)
     await mirror_data.made(cluster, wanted, await members.read(cluster, wanted))
+    await members.refuse_left(cluster, wanted, KIT)
 
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:

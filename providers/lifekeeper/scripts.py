@@ -83,9 +83,27 @@ async def renew(cluster: Cluster, tag: str, wanted: Scripts, declared_as: str) -
     Raises `Refused` where the resource was found: they are somebody's then. ``declared_as``: the setting that says what
     they are to be.
     """
-    stale = [name for name, told in (await _compared(cluster, tag, wanted)).items() if told != wanted.copies[name]]
-    entries = await cluster.each(lambda node: cluster.journal(node).entries(), stale)
-    found = [name for name, known in entries.items() if known.get(members.MADE) == "no"]
+    entries = await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.settings))
+    theirs = [name for name, known in entries.items() if known.get(members.MADE) == "no"]
+    stale = await _stale(cluster, tag, wanted)
+    _refuse(tag, [name for name in stale if name in theirs], declared_as)
+    copy = script(_COPY, *_words(tag, wanted.scripts), label=f"give the kit the scripts of {tag}")
+    await cluster.each(lambda node: node.run(copy), stale)
+
+
+async def refuse_theirs(cluster: Cluster, tag: str, wanted: Scripts, declared_as: str, having: Sequence[str]) -> None:
+    """Raises `Refused` as `renew` does, for a resource that nodes are ``having``, before anything is written."""
+    entries = await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.settings))
+    if having and all(known.get(members.MADE) != "yes" for known in entries.values()):
+        _refuse(tag, [name for name in await _stale(cluster, tag, wanted) if name in having], declared_as)
+
+
+async def _stale(cluster: Cluster, tag: str, wanted: Scripts) -> list[str]:
+    told = await _compared(cluster, tag, wanted)
+    return [name for name, found in told.items() if found != wanted.copies[name]]
+
+
+def _refuse(tag: str, found: Sequence[str], declared_as: str) -> None:
     if found:
         raise Refused(
             f"{tag} was found on {' and '.join(found)}, and the scripts that LifeKeeper runs for it there are others "
@@ -93,14 +111,12 @@ async def renew(cluster: Cluster, tag: str, wanted: Scripts, declared_as: str) -
             remedy=f"declare those that are there (below {COPIES}, under the tag) in {declared_as}, or give this one "
             "another tag",
         )
-    copy = script(_COPY, *_words(tag, wanted.scripts), label=f"give the kit the scripts of {tag}")
-    await cluster.each(lambda node: node.run(copy), stale)
 
 
-async def remove(cluster: Cluster, wanted: Scripts) -> None:
-    """The files; the kit's copies go with the resource."""
-    for name, settings in wanted.settings.items():
-        await remove_settings(cluster, cluster.node(name), settings)
+async def remove(cluster: Cluster, names: Sequence[str]) -> None:
+    """All files that the journals of these nodes know; the kit's copies go with the resource."""
+    for name in names:
+        await remove_settings(cluster, cluster.node(name), NodeSettings())
 
 
 def _words(tag: str, known: Mapping[str, str]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import cast
 
 from providers.connection.cluster import Cluster
 from providers.contract import Absent, Observed, Present
+from providers.host.settings import NodeSettings
 from providers.lifekeeper import generic, making, members, removal, scripts, unit
 from providers.lifekeeper.ip import extension
 from providers.lifekeeper.making import extended, there
@@ -24,16 +25,26 @@ from providers.lifekeeper.views import Instance
 class Wanted(Member):
     """``service`` is the name without ``.service``: letters and digits only (the rule of Quick Service Protection).
 
-    ``application``: the scripts by which the Generic Application kit looks after it; None: the other kit does.
+    The rest is None where that kit looks after it; else as `providers.lifekeeper.scripts` has it, for the Generic
+    Application kit.
     """
 
     service: str
-    application: Scripts | None = None
+    scripts: dict[str, str] | None = None
+    settings: dict[str, NodeSettings] | None = None
+    copies: dict[str, str] | None = None
 
     @property
     def unit(self) -> str:
         """systemd's name of it."""
         return f"{self.service}.service"
+
+    @property
+    def application(self) -> Scripts | None:
+        """The scripts together; None: Quick Service Protection."""
+        if self.scripts is None:
+            return None
+        return Scripts(scripts=self.scripts, settings=self.settings or {}, copies=self.copies or {})
 
     @property
     def squid_kit(self) -> str:
@@ -72,6 +83,7 @@ def _stopped_first(wanted: Member, source: str, target: str, extend: Step) -> li
 
 
 _EXTEND = "Extend: Quick Service Protection"
+_DECLARED = "`lifekeeper.squid_scripts`"
 
 
 def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, str | None]:
@@ -100,29 +112,36 @@ async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
         return observed
     having = [name for name, member in observed.values.nodes.items() if member is not None]
     found = await scripts.read(cluster, wanted.tag, wanted.application, having)
-    return Present(observed.values.model_copy(update={"application": found}), observed.facts)
+    return Present(
+        observed.values.model_copy(update={"settings": found.settings, "copies": found.copies}), observed.facts
+    )
 
 
 async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
     """Start the service where it belongs, protect it, extend it, tie it to what it needs.
 
-    Raises `Refused` where another resource looks after Squid, before anything is written.
+    Raises `Refused` where another resource looks after Squid, or this one is somebody's with other scripts than
+    declared, before anything is written.
     """
-    unit.refuse_second(wanted, await members.read(cluster, wanted))
+    seen = await members.read(cluster, wanted)
+    members.refuse_unlike(wanted, seen, _kit(wanted))
+    unit.refuse_second(wanted, seen)
     if wanted.application:
+        having = [name for name, view in seen.items() if wanted.tag in view.instances]
+        await scripts.refuse_theirs(cluster, wanted.tag, wanted.application, _DECLARED, having)
         await scripts.put(cluster, wanted.application)
     source = await unit.running(cluster, wanted.unit, list(wanted.nodes))
     await members.converge(cluster, wanted, _kit(wanted), source=source)
     if wanted.application:
-        await scripts.renew(cluster, wanted.tag, wanted.application, "`lifekeeper.squid_scripts`")
+        await scripts.renew(cluster, wanted.tag, wanted.application, _DECLARED)
 
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
-    """Take it out of service, which stops Squid, and delete it, if this site made it; then the scripts."""
-    await removal.remove(cluster, wanted, forget=wanted.application is None)
-    if wanted.application:
-        await scripts.remove(cluster, wanted.application)
-        await cluster.each(lambda node: cluster.journal(node).forget(), list(wanted.nodes))
+    """Take it out of service, which stops Squid, and delete it, if this site made it; then scripts, if there ever were
+    any: of a kit that was declared before, the journal alone knows."""
+    await removal.remove(cluster, wanted, forget=False)
+    await scripts.remove(cluster, list(wanted.nodes))
+    await cluster.each(lambda node: cluster.journal(node).forget(), list(wanted.nodes))
 
 
 def lines(wanted: Wanted) -> list[Line]:

@@ -21,9 +21,9 @@ _MEMBER = {"tag": _NAME, "beside": _HOW, "route": _HOW}
 _FILES = ("files.*.content", "files.*.mode", "files.*.owner", "files.*.check", "directories.*")
 _UNITS = ("units.*.enabled", "units.*.active", "units.*.restart_on", "units.*.reload_on")
 _SCRIPTS = (
-    "application.scripts.*",
-    "application.copies.*",
-    *(f"application.settings.*.{each}" for each in (*_FILES, *_UNITS)),
+    "scripts.*",
+    "copies.*",
+    *(f"settings.*.{each}" for each in (*_FILES, *_UNITS)),
 )
 
 UNCHANGED: Mapping[str, Mapping[str, str]] = {

@@ -155,13 +155,16 @@ def _generic(site: Site, declared: Generic) -> Thing:
 
 def _squid(site: Site, depends_on: list[str], after: list[str]) -> Thing:
     tag = tags(site)["squid"]
+    given = _squids_scripts(site, tag)
     inputs = service.Wanted(
         tag=tag,
         nodes=_nodes(site, depends_on, {}),
         beside=_beside(site, tag),
         route=section(site).prefer,
         service=PLATFORMS[site.platform].squid_unit.removesuffix(".service"),
-        application=_squids_scripts(site, tag),
+        scripts=given and given.scripts,
+        settings=given and given.settings,
+        copies=given and given.copies,
     )
     agent = (names.SQUID_AGENT,) if is_probed(site) else ()
     needs = (names.PATHS, names.SQUID_CONFIG, *agent, *((names.TREE_FILESYSTEM,) if site.mirror else ()), *after)

@@ -23,16 +23,18 @@ from operations.drill.scenarios import squid_hung
 from operations.drill.steps import View
 from providers.connection.command import Result
 from providers.connection.errors import Refused, Unknown
-from providers.contract import Present
+from providers.contract import Absent, Present
 from providers.host.settings import NodeSettings
-from providers.lifekeeper import hierarchy, scripts, service, views
+from providers.kinds import load_kind
+from providers.lifekeeper import hierarchy, scripts, service, unit, views
+from providers.lifekeeper.members import MADE
 from providers.lifekeeper.views import Instance
 from providers.lifekeeper.views import View as Lists
 from providers.squid import agent
 from tests.unit.declaration.conftest import put, refused
 from tests.unit.lifekeeper.fake import Pair
 from tests.unit.lifekeeper.sites import settings, site
-from tests.unit.lifekeeper.test_providers import differences, down, fresh, members, up
+from tests.unit.lifekeeper.test_providers import cut_off, differences, down, fresh, members, up
 from tests.unit.operations.adopt.test_lifekeeper import SSH, facts
 
 GENERIC: dict[str, Any] = {"squid_kit": "generic"}
@@ -89,7 +91,7 @@ def test_what_its_agent_keeps_may_be_said():
     declared = read(raw, "test")
     assert not any(each.path == "log.on_full" for each in cautions_of(declared))
     inputs: Any = next(each for each in things(declared, "o/s") if each.name == "tree-squid").inputs
-    texts = inputs.application.settings["proxy-a"].files
+    texts = inputs.settings["proxy-a"].files
     assert "CRM_meta_timeout=90000" in texts["/etc/squid-ha/lifekeeper/app-squid/restore"].content
     assert "CRM_meta_timeout=75000" in texts["/etc/squid-ha/lifekeeper/app-squid/remove"].content
     check = texts["/etc/squid-ha/lifekeeper/app-squid/quickCheck"].content
@@ -196,6 +198,52 @@ def test_a_squid_that_systemd_starts_is_not_taken(kits, monkeypatch):
     with pytest.raises(Refused, match="started at boot by systemd") as told:
         up(pair, members(2, **GENERIC))
     assert told.value.remedy == "`systemctl disable squid.service`"
+
+
+def test_a_kit_that_was_tried_in_vain_makes_nobodys_resource_this_sites(kits, monkeypatch):
+    """Declared as Quick Service Protection, refused by the product, adopted as what it is: scripts of somebody's."""
+    pair = fresh()
+    up(pair, members(2, tags={"squid": "their-squid"}, **GENERIC))
+    for name in pair.names:
+        asyncio.run(pair.cluster("tree-squid").journal(name).forget())
+    monkeypatch.setattr(unit, "refuse_second", lambda *_: None)
+    qsp = [each for each in members(2) if each.name == "tree-squid"]
+    cut_off(pair, qsp, "systemctl start squid.service")
+    listed = members(2, tags={"squid": "their-squid"}, **GENERIC)
+    squid = [each for each in listed if each.name == "tree-squid"]
+    up(pair, squid)
+    asyncio.run(load_kind("lifekeeper.service").converge(pair.cluster("tree-squid"), squid[0].inputs, Absent()))
+    assert asyncio.run(pair.cluster("tree-squid").journal("proxy-a").entries())[MADE] == "no"
+    down(pair, squid)
+    assert all("their-squid" in lcd.instances for lcd in pair.lcds.values())
+
+
+def test_scripts_of_somebodys_are_refused_before_anything_is_written(kits, monkeypatch):
+    pair, listed = fresh(), members(2, **GENERIC)
+    up(pair, listed)
+    squid = [each for each in listed if each.name == "tree-squid"]
+    for name in pair.names:
+        asyncio.run(pair.cluster("tree-squid").journal(name).forget())
+    written = len(pair.said)
+
+    async def differ(_cluster, _tag, wanted):
+        return dict.fromkeys(wanted.copies, "differ")
+
+    async def put(*_given):
+        raise AssertionError("files were written")
+
+    monkeypatch.setattr(scripts, "_compared", differ)
+    monkeypatch.setattr(scripts, "put", put)
+    with pytest.raises(Refused, match="was found on proxy-a and proxy-b") as told:
+        up(pair, squid)
+    assert "`lifekeeper.squid_scripts`" in told.value.remedy
+    assert len(pair.said) == written
+
+
+def test_one_silent_node_hides_nothing_of_squids_scripts_on_the_other():
+    squid: Any = next(each for each in things(site(**GENERIC), "o/s") if each.name == "tree-squid").inputs
+    for value in (squid.settings, squid.copies, squid.nodes):
+        assert set(value) == {"proxy-a", "proxy-b"}, "drift narrows what is by node at the top alone"
 
 
 # How it is found again
@@ -314,12 +362,11 @@ def test_scripts_that_the_file_cannot_say_are_told(kits, here, there, sentence):
 
 def test_that_up_puts_the_scripts_beside_the_copies_holds_up_no_adoption():
     thing = next(each for each in members(2, **GENERIC) if each.name == "tree-squid")
-    given = thing.inputs.application
+    given = thing.inputs
     for copies_, told in (("same", 0), ("differ", 1)):
         nowhere = {name: NodeSettings() for name in given.settings}
-        found = given.model_copy(update={"settings": nowhere, "copies": dict.fromkeys(given.copies, copies_)})
+        live = given.model_copy(update={"settings": nowhere, "copies": dict.fromkeys(given.copies, copies_)})
         outcome = compare.Outcome()
-        live = thing.inputs.model_copy(update={"application": found})
         compare._judge(outcome, site(2, **GENERIC), thing, Present(live), {})
         assert len(outcome.changes) == told * len(given.copies), outcome.changes
 
