@@ -118,15 +118,16 @@ async def _one_way(site: Site, to: Node, by: Node) -> list[Finding]:
         )
     except HostError as error:
         return [_finding(to, by, "note", f"the ports were not tried: {error.message}")]
-    return judge(to.name, by.name, asked, Held(held.stdout, _units(site)), listening, knocking)
+    return judge(to.name, by.name, asked, Held(held.stdout, _units(site), traits(site).programs), listening, knocking)
 
 
 @dataclass(frozen=True)
 class Held:
-    """What `ss -Htulnp --cgroup` prints, and the units whose processes may hold the ports."""
+    """What `ss -Htulnp --cgroup` prints, and the units whose processes may hold the ports, and programs in any unit."""
 
     listed: str
     units: Collection[str]
+    programs: Collection[str] = ()
 
     @property
     def told(self) -> bool:
@@ -139,7 +140,8 @@ class Held:
             holds = any(word.rsplit(":", 1)[-1] == port for word in line.split()[3:5])
             if holds and (found := _HOLDER.search(line)):
                 unit = _UNIT.search(line)
-                return found[1], unit[1] in self.units if unit else found[1].startswith(_KNOWN)
+                ours = unit[1] in self.units if unit else found[1].startswith(_KNOWN)
+                return found[1], ours or found[1] in self.programs
         return "", True
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from providers.contract import State
 from providers.lifekeeper.steps import Step
@@ -38,6 +39,17 @@ class Member(State):
     nodes: dict[str, NodeMember | None]
     beside: list[str] = Field(default_factory=list[str])
     route: Route = "documented"
+
+    @field_validator("nodes")
+    @classmethod
+    def _most_preferred_first(cls, nodes: dict[str, NodeMember | None]) -> dict[str, NodeMember | None]:
+        """By their priorities: on the way through Pulumi the order of a map is lost (`providers.wire`)."""
+        return dict(sorted(nodes.items(), key=lambda each: _rank(each[1])))
+
+
+def _rank(node: NodeMember | None) -> float:
+    told = node.priority if node else None
+    return float(told) if told and told.isdecimal() else math.inf
 
 
 class Unlike(NamedTuple):

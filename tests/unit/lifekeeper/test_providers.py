@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from blueprint.site import things
-from providers import reconcile
+from providers import reconcile, wire
 from providers.connection.command import Result
 from providers.connection.errors import CommandFailed, Refused, TimedOut, Unknown
 from providers.connection.fake import FakeNode, fake_cluster
@@ -88,6 +88,23 @@ def test_a_site_is_made_reads_back_as_wanted_and_is_left_alone_then(phase):
     states = {tag: each[4] for tag, each in pair.lcds["proxy-a"].instances.items()}
     assert set(states.values()) == {"ISP"}
     assert {each[4] for each in pair.lcds["proxy-b"].instances.values()} == {"OSU"}
+
+
+@pytest.mark.parametrize("priorities", [[1, 10], [10, 1], [200, 30]])
+def test_the_service_begins_on_the_preferred_node_whatever_becomes_of_the_order_of_maps(priorities):
+    """Pulumi keeps none, so that which node came first was a matter of chance."""
+    preferred = "proxy-a" if priorities[0] < priorities[1] else "proxy-b"
+    for turned in (False, True):
+        listed = members(priorities=priorities)
+        for each in listed:
+            sent = wire.encode(each.inputs)
+            if "nodes" in sent:
+                sent["nodes"] = dict(sorted(sent["nodes"].items(), reverse=turned))
+            object.__setattr__(each, "inputs", wire.decode(type(each.inputs), sent))
+        pair = fresh()
+        up(pair, listed)
+        states = {name: {each[4] for each in lcd.instances.values()} for name, lcd in pair.lcds.items()}
+        assert states[preferred] == {"ISP"}, states
 
 
 @pytest.mark.thorough
