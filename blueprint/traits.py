@@ -32,8 +32,8 @@ class Traits:
     cut off. ``lags`` says why the other node may lack what the mirror's filesystem has written; "" where each
     write waits for both nodes. ``sits`` is the type of device (lsblk(8)) that the engine's mirror puts on its disk; "":
     the declared volume. ``idle`` is the signature (wipefs(8)) of a half that nothing uses; "": DRBD's metadata.
-    ``units`` are those of systemd whose processes hold the engine's ports, ``programs`` what else may. ``openings``
-    are what the other node must reach, ``ports`` those that nobody else may listen on, and whose they are.
+    ``units`` are those of systemd whose processes hold the engine's ports. ``openings`` are what the other node must
+    reach, ``ports`` those that nobody else may listen on, and whose they are.
     """
 
     outlived: str
@@ -45,7 +45,6 @@ class Traits:
     sits: str
     idle: str
     units: tuple[str, ...]
-    programs: tuple[str, ...]
     openings: Openings
     ports: Mapping[int, str]
 
@@ -141,7 +140,6 @@ TRAITS: Mapping[str, Traits] = {
         sits="",
         idle="",
         units=("corosync.service", "pacemaker.service"),
-        programs=(),
         openings=_corosync,
         ports=dict.fromkeys(COROSYNC_PORTS, "Corosync") | {PACEMAKER_REMOTE_PORT: "Pacemaker"},
     ),
@@ -155,7 +153,6 @@ TRAITS: Mapping[str, Traits] = {
         sits="raid1",
         idle="linux_raid_member",
         units=("lifekeeper.service",),
-        programs=("nbd-server",),
         openings=_lifekeeper,
         ports=dict.fromkeys(PORTS, "LifeKeeper") | {FIRST_MIRROR_PORT: "DataKeeper"},
     ),

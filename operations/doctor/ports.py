@@ -118,21 +118,26 @@ async def _one_way(site: Site, to: Node, by: Node) -> list[Finding]:
         )
     except HostError as error:
         return [_finding(to, by, "note", f"the ports were not tried: {error.message}")]
-    return judge(to.name, by.name, asked, Held(held.stdout, _units(site), traits(site).programs), listening, knocking)
+    return judge(to.name, by.name, asked, Held(held.stdout, _units(site)), listening, knocking)
 
 
 @dataclass(frozen=True)
 class Held:
-    """What `ss -Htulnp --cgroup` prints, and the units whose processes may hold the ports, and programs in any unit."""
+    """What `ss -Htulnp --cgroup` prints, and the units whose processes may hold the ports, or a unit of theirs.
+
+    That is called after them: ``lifekeeper-nbd0.service``.
+    """
 
     listed: str
     units: Collection[str]
-    programs: Collection[str] = ()
 
     @property
     def told(self) -> bool:
         """Nothing at all listens on no host that was reached over SSH."""
         return bool(self.listed.strip())
+
+    def _is_ours(self, unit: str) -> bool:
+        return unit in self.units or unit.startswith(tuple(f"{each.removesuffix('.service')}-" for each in self.units))
 
     def holder(self, port: str) -> tuple[str, bool]:
         """The program that has a port, '' if it is the kernel; and whether it is one of the cluster's own."""
@@ -140,8 +145,7 @@ class Held:
             holds = any(word.rsplit(":", 1)[-1] == port for word in line.split()[3:5])
             if holds and (found := _HOLDER.search(line)):
                 unit = _UNIT.search(line)
-                ours = unit[1] in self.units if unit else found[1].startswith(_KNOWN)
-                return found[1], ours or found[1] in self.programs
+                return found[1], self._is_ours(unit[1]) if unit else found[1].startswith(_KNOWN)
         return "", True
 
 
