@@ -116,14 +116,18 @@ async def offer(kit: dict[str, str]) -> None:
         raise Failed(1, f"{md(kit)} is in use on this system: two sources")
     await withdraw(kit)
     file = Path(f"/run/lifekeeper-nbd{kit['number']}.conf")
-    file.write_text(
-        f"[generic]\nport = {port(kit)}\nlistenaddr = {kit['local']}\n[mirror]\nexportname = {kit['device']}\n"
-    )
+    file.write_text(served(kit))
     # While a source is connected it minds no SIGTERM, and what it has not answered counts for nobody as written.
     await must(
         "systemd-run", "--collect", "--property=TimeoutStopSec=2", f"--unit={_unit(kit)}",
         "nbd-server", "-d", "-C", str(file), "-p", f"{file}.pid",
     )  # fmt: skip
+
+
+def served(kit: dict[str, str]) -> str:
+    """nbd-server(5). Without flush and fua what the source has asked to be on the disk is in this system's memory."""
+    where = f"port = {port(kit)}\nlistenaddr = {kit['local']}"
+    return f"[generic]\n{where}\n[mirror]\nexportname = {kit['device']}\nflush = true\nfua = true\n"
 
 
 async def withdraw(kit: dict[str, str]) -> None:
