@@ -48,6 +48,17 @@ async def test_the_data_goes_with_the_service_and_survives_a_lost_node(bare: Mac
     await ok(bare, B, f"perform_action -t {MOUNT} -a restore", 300)
     assert await bare.sudo(B, f"cat {MOUNT}/fourth") == "alone\n"
 
+    # What the target has taken is on its disk, also where its power goes at once.
+    await until(lambda: synchronised(bare, B), 600)
+    await bare.sudo(B, f"echo held > {MOUNT}/fifth; sync")
+    await bare.power_off(A)
+    await bare.power_on(A)
+    await until(lambda: synchronised(bare, B), 600)
+    await ok(bare, A, f"perform_action -t {MOUNT} -a restore", 300)
+    assert await bare.sudo(A, f"cat {MOUNT}/fifth") == "held\n"
+    await until(lambda: synchronised(bare, A), 600)
+    await ok(bare, B, f"perform_action -t {MOUNT} -a restore", 300)
+
     # A deletion leaves the filesystem where it is.
     await ok(bare, B, f"perform_action -t {MOUNT} -a remove", 300)
     await ok(bare, B, f"lkcli resource delete --tag {MOUNT}", 300)
