@@ -52,10 +52,12 @@ async def test_the_data_goes_with_the_service_and_survives_a_lost_node(bare: Mac
     await until(lambda: synchronised(bare, B), 600)
     await bare.sudo(B, f"echo held > {MOUNT}/fifth; sync")
     await bare.power_off(A)
+    await bare.sudo(B, f"echo without > {MOUNT}/sixth; sync")
+    await until(lambda: alone(bare, B), 300)
     await bare.power_on(A)
     await until(lambda: synchronised(bare, B), 600)
     await ok(bare, A, f"perform_action -t {MOUNT} -a restore", 300)
-    assert await bare.sudo(A, f"cat {MOUNT}/fifth") == "held\n"
+    assert await bare.sudo(A, f"cat {MOUNT}/fifth {MOUNT}/sixth") == "held\nwithout\n"
     await until(lambda: synchronised(bare, A), 600)
     await ok(bare, B, f"perform_action -t {MOUNT} -a restore", 300)
 
@@ -68,6 +70,10 @@ async def test_the_data_goes_with_the_service_and_survives_a_lost_node(bare: Mac
 
 async def synchronised(pair: Machines, name: str) -> bool:
     return "[2/2]" in (await pair.run(name, "cat /proc/mdstat")).out
+
+
+async def alone(pair: Machines, name: str) -> bool:
+    return "[2/1]" in (await pair.run(name, "cat /proc/mdstat")).out
 
 
 async def mounted(pair: Machines, name: str) -> bool:
