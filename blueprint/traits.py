@@ -27,13 +27,14 @@ class Traits:
     An engine that stops Squid by a plain ``systemctl stop`` must not be outlived: while its own unit is being stopped,
     that command would wait for the order that the command itself holds up.
 
-    ``unwatched`` says why nothing moves where the active node loses the public network with its link still up; "" if
-    the service does. ``frozen`` says why nothing is stated of a standby's disk that finishes no write; "" where it is
-    cut off. ``lags`` says why the other node may lack what the mirror's filesystem has written; "" where each
-    write waits for both nodes. ``sits`` is the type of device (lsblk(8)) that the engine's mirror puts on its disk; "":
-    the declared volume. ``idle`` is the signature (wipefs(8)) of a half that nothing uses; "": DRBD's metadata.
-    ``units`` are those of systemd whose processes hold the engine's ports. ``openings`` are what the other node must
-    reach, ``ports`` those that nobody else may listen on, and whose they are.
+    ``unwatched`` says why nothing moves where the active node loses the public network with its link still up; ""
+    if the service does. ``frozen`` says why nothing is stated of a standby's disk that finishes no write; "" where
+    it is cut off. ``lags`` says why the other node may lack what the mirror's filesystem has written; "" where each
+    write waits for both nodes. ``sits`` is the type of device (lsblk(8)) that the engine's mirror puts on its disk;
+    "": the declared volume. ``idle`` is the signature (wipefs(8)) of a half that nothing uses; "": DRBD's metadata.
+    ``units`` are those of systemd whose processes hold the engine's ports, ``made`` how the names of such begin
+    that it makes itself (assumed). ``openings`` are what the other node must reach, ``ports`` those that nobody
+    else may listen on, and whose they are.
     """
 
     outlived: str
@@ -45,6 +46,7 @@ class Traits:
     sits: str
     idle: str
     units: tuple[str, ...]
+    made: tuple[str, ...]
     openings: Openings
     ports: Mapping[int, str]
 
@@ -140,6 +142,7 @@ TRAITS: Mapping[str, Traits] = {
         sits="",
         idle="",
         units=("corosync.service", "pacemaker.service"),
+        made=(),
         openings=_corosync,
         ports=dict.fromkeys(COROSYNC_PORTS, "Corosync") | {PACEMAKER_REMOTE_PORT: "Pacemaker"},
     ),
@@ -153,6 +156,7 @@ TRAITS: Mapping[str, Traits] = {
         sits="raid1",
         idle="linux_raid_member",
         units=("lifekeeper.service",),
+        made=("lifekeeper-",),
         openings=_lifekeeper,
         ports=dict.fromkeys(PORTS, "LifeKeeper") | {FIRST_MIRROR_PORT: "DataKeeper"},
     ),

@@ -34,10 +34,12 @@ printf '%s %s\n' "$(du -sk -- "$1" | cut -f 1)" "$(df -Pk -- "$1" | awk 'NR == 2
 """
 
 # $1 a new folder. What is copied for it goes on on the node until it finds its place gone, and may make it anew before.
+# Moved aside first: emptied where it is, it could still get its name as if it were whole.
 _GIVE_UP = r"""
 gone=0
 for try in 1 2 3 4 5 6 7 8 9 10; do
-    if [ -e "$1.part" ]; then gone=0; rm -rf -- "$1.part" 2>/dev/null; else gone=$((gone + 1)); fi
+    if mv -T -- "$1.part" "$1.$try.part" 2>/dev/null; then gone=0; else gone=$((gone + 1)); fi
+    rm -rf -- "$1.$try.part" 2>/dev/null
     [ "$gone" -lt 2 ] || exit 0
     sleep 0.5
 done

@@ -20,7 +20,7 @@ from providers.connection.files import Found, read_files
 from providers.contract import Absent, Observed, State
 from providers.host.settings import NodeSettings
 from providers.kinds import load_kind
-from providers.reconcile import differences, join
+from providers.reconcile import Difference, differences, join
 
 _JOURNAL_ONLY = (".metadata",)
 """What only the journal says: that a disk is this site's. Writing that is what adoption is."""
@@ -95,12 +95,12 @@ def _judge(
     for each in differences(thing.inputs, observed.values):
         if each.path.startswith(_GUARDED):
             _add(outcome, "things", MOUNT_POINT)
-        elif not (_is_copied(thing, each.path) or each.path.endswith(_JOURNAL_ONLY) or _is_settled(each.path, kept)):
+        elif not (_is_copied(thing, each) or each.path.endswith(_JOURNAL_ONLY) or _is_settled(each.path, kept)):
             outcome.changes.append(f"{thing.name}: {each}")
 
 
-def _is_copied(thing: Thing, path: str) -> bool:
-    return thing.kind in _COPIED and path.startswith(_COPIED[thing.kind])
+def _is_copied(thing: Thing, difference: Difference) -> bool:
+    return thing.kind in _COPIED and difference.path.startswith(_COPIED[thing.kind]) and difference.found is None
 
 
 def _is_settled(path: str, marks: tuple[str, ...]) -> bool:

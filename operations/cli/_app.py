@@ -33,7 +33,8 @@ app = typer.Typer(
 class Command(TyperCommand):
     """A command of which a program that asked for JSON gets one document in each case.
 
-    Where it ends with an error for people before it has printed any, that is the error with its exit code.
+    Where it ends with an error before it has printed any, that is the error with its exit code; of a fault of this
+    program, what it is called as well.
     """
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 Typer brings a click of its own, and exports no class of it
@@ -41,10 +42,21 @@ class Command(TyperCommand):
         before = out.documents
         try:
             return super().invoke(ctx)
-        except Exception as error:
-            if ctx.params.get("as_json") and out.documents == before and isinstance(error, expected()):
-                out.document(json.dumps({"error": str(error), "exit_code": code_of(error)}))
+        except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
+        except Exception as error:
+            if ctx.params.get("as_json") and out.documents == before:
+                told = _error(error) if isinstance(error, expected()) else (f"{type(error).__name__}: {error}", FAULT)
+                out.document(json.dumps(dict(zip(("error", "exit_code"), told, strict=True))))
+            raise
+
+
+def _error(error: Exception) -> tuple[str, int]:
+    return str(error), code_of(error)
+
+
+FAULT = 1
+"""Exit code of what nobody foresaw."""
 
 
 def _print_version(wanted: bool) -> None:

@@ -19,6 +19,13 @@ class Output(Console):
             self.width = WIDE
         self.documents = 0
 
+    def on_broken_pipe(self) -> None:
+        """Nobody reads any more: standard output ends the command, as a pipe's end does; messages are dropped, for what
+        is broken just then has to be undone."""
+        if not self.stderr:
+            super().on_broken_pipe()
+        self.quiet = True
+
     def document(self, text: str) -> None:
         """Print a document of `--json`."""
         self.documents += 1

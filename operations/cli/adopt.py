@@ -88,7 +88,8 @@ def command(  # noqa: PLR0917 each is an option
     if refused:
         err.print(f"{path} was not written; --anyway writes it.", markup=False)
     else:
-        _write(path, adoption.text, name, stack=stack, with_password=password is not None)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(adoption.text)
     if as_json:
         notes = [{"node": each.node, "place": each.place, "what": each.what} for each in adoption.notes]
         written = None if refused else str(path)
@@ -96,12 +97,11 @@ def command(  # noqa: PLR0917 each is an option
         out.document(json.dumps(document, indent=2))
     if refused:
         raise typer.Exit(REFUSED)
+    _go_on(path, name, stack=stack, with_password=password is not None)
 
 
-def _write(path: Path, text: str, name: str, *, stack: bool, with_password: bool) -> None:
-    """The file, and on wish the stack that Pulumi knows; then what comes next."""
-    with path.open("x", encoding="utf-8") as file:
-        file.write(text)
+def _go_on(path: Path, name: str, *, stack: bool, with_password: bool) -> None:
+    """On wish the stack that Pulumi knows; then what comes next."""
     if stack:
         ensure_stack(name)
     first = [f"pulumi stack init {name}"] if with_password and not stack else []

@@ -33,10 +33,14 @@ def command(
     write_new(path, text)
     tell = err if as_json else out
     tell.print(f"{path} written, phase {phase}.", markup=False)
-    new = ensure_stack(name) if stack else None
+    new: bool | None = None
+    try:
+        new = ensure_stack(name) if stack else None
+    finally:
+        # The file is there, whatever becomes of the stack.
+        if as_json:
+            document = {"stack": name, "phase": phase, "written": str(path), "initialised": new}
+            out.document(json.dumps(document, indent=2))
     if new is not None:
         tell.print(f"Stack {name} {'initialised' if new else 'was there already'}.", markup=False)
-    if as_json:
-        document = {"stack": name, "phase": phase, "written": str(path), "initialised": new}
-        out.document(json.dumps(document, indent=2))
     tell.print(f"Next: edit it, `squid-ha validate {name}`, `pulumi preview -s {name}`, `pulumi up -s {name}`.")

@@ -118,18 +118,17 @@ async def _one_way(site: Site, to: Node, by: Node) -> list[Finding]:
         )
     except HostError as error:
         return [_finding(to, by, "note", f"the ports were not tried: {error.message}")]
-    return judge(to.name, by.name, asked, Held(held.stdout, _units(site)), listening, knocking)
+    return judge(to.name, by.name, asked, Held(held.stdout, _units(site), traits(site).made), listening, knocking)
 
 
 @dataclass(frozen=True)
 class Held:
-    """What `ss -Htulnp --cgroup` prints, and the units whose processes may hold the ports, or a unit of theirs.
-
-    That is called after them: ``lifekeeper-nbd0.service``.
-    """
+    """What `ss -Htulnp --cgroup` prints; the ``units`` whose processes may hold the ports, and how the names of further
+    ones begin, which the engine has ``made``."""
 
     listed: str
     units: Collection[str]
+    made: tuple[str, ...] = ()
 
     @property
     def told(self) -> bool:
@@ -137,7 +136,7 @@ class Held:
         return bool(self.listed.strip())
 
     def _is_ours(self, unit: str) -> bool:
-        return unit in self.units or unit.startswith(tuple(f"{each.removesuffix('.service')}-" for each in self.units))
+        return unit in self.units or unit.startswith(self.made)
 
     def holder(self, port: str) -> tuple[str, bool]:
         """The program that has a port, '' if it is the kernel; and whether it is one of the cluster's own."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shlex
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,19 +22,20 @@ AGAIN = 10.0
 _NOT_NEEDED = b"not needed\n"
 _GONE_WITHIN = 10.0
 
-# $1 tries, $2 seconds between them, then the undo's words. `read` ends when nobody has the other end any more.
+# $1 tries, $2 seconds between them, $3 what is undone, then the undo's words. `read` ends when nobody has the other end
+# any more. Nobody may read what is said, either: that ends nothing. The words are not said, for they may hold a secret.
 _WATCH = r"""
-trap '' HUP INT TERM
+trap '' HUP INT TERM PIPE
 read -r word && [ "$word" = 'not needed' ] && exit 0
-tries=$1 again=$2
-shift 2
-echo "the drill has gone without an end; running: $*" >&2
+tries=$1 again=$2 what=$3
+shift 3
+echo "the drill has gone without an end; undoing: $what" >&2
 while [ "$tries" -gt 0 ]; do
     (trap - HUP INT TERM; exec "$@") </dev/null >&2 && exit 0
     tries=$((tries - 1))
     sleep "$again"
 done
-echo "NOT undone: $*" >&2
+echo "NOT undone: $what" >&2
 exit 1
 """
 
@@ -56,19 +56,19 @@ class ArmedHere:
             await asyncio.to_thread(self.process.wait, _GONE_WITHIN)
 
 
-def arm(undo: Sequence[str], *, tries: int = TRIES, again: float = AGAIN) -> ArmedHere:
-    """Arm ``undo``, the words of a command on this machine. Raises `Refused` where that cannot be done."""
+def arm(undo: Sequence[str], what: str, *, tries: int = TRIES, again: float = AGAIN) -> ArmedHere:
+    """Arm ``undo``, the words of a command on this machine that undoes ``what``. Raises `Refused` if it cannot be."""
     awaited, held = os.pipe()
     try:
         process = subprocess.Popen(
-            ["/bin/sh", "-c", _WATCH, "sh", str(tries), f"{again:g}", *undo],
+            ["/bin/sh", "-c", _WATCH, "sh", str(tries), f"{again:g}", what, *undo],
             stdin=awaited,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
     except OSError as error:
         os.close(held)
-        raise Refused(f"`{shlex.join(undo)}` cannot be armed on this machine: {error}") from None
+        raise Refused(f"what undoes {what} cannot be armed on this machine: {error}") from None
     finally:
         os.close(awaited)
     return ArmedHere(process, held)

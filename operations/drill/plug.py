@@ -7,9 +7,12 @@ around `ipmitool`. A lab has all of it: its own object, named on the command lin
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
+import os
 import shlex
 import shutil
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, cast
@@ -23,6 +26,7 @@ from providers.connection.errors import Refused
 
 POWER_WITHIN = 60.0
 _REMEDY = "see what `--power` names"
+_HOLD = '"$@"; exit $?'
 
 
 class Plug(Protocol):
@@ -104,7 +108,7 @@ class CommandPlug(NoPlug):
         if shutil.which(argv[0]) is None:
             raise Refused(f"`{shlex.join(argv)}` cannot be run: there is no such program", remedy=_REMEDY)
         if node not in self._armed:
-            self._armed[node] = arm(self._words("on", node))
+            self._armed[node] = arm(self._words("on", node), f"{node} without power")
         # Also held by what switches off: a drill that is killed meanwhile has the power come back after it has gone.
         await self._run("off", node, self._armed[node].held)
 
@@ -123,19 +127,23 @@ class CommandPlug(NoPlug):
 
     async def _run_to_its_end(self, argv: Sequence[str], held: Sequence[int]) -> None:
         try:
+            # A shell holds what is to be held, because the command may close it at once, as ssh does; and in a session
+            # of its own, Ctrl-C at a terminal reaches neither.
             process = await asyncio.create_subprocess_exec(
-                *argv,
+                *("/bin/sh", "-c", _HOLD, "sh", *argv),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 pass_fds=held,
+                start_new_session=True,
             )
         except OSError as error:
             raise Refused(f"`{shlex.join(argv)}` cannot be run: {error}", remedy=_REMEDY) from None
         try:
             said, _ = await asyncio.wait_for(process.communicate(), POWER_WITHIN)
         except TimeoutError:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
             raise Refused(f"`{shlex.join(argv)}` took longer than {POWER_WITHIN:g} s", remedy=_REMEDY) from None
         if process.returncode:

@@ -144,8 +144,8 @@ class Links:
 
 def _tell_late(seconds: float) -> None:
     """A system that stands still for a while looks dead to the others: then its own log says why they took over."""
-    # A beat that nobody answers and the pause after it take twice the interval, and a connection's limit at most.
-    if seconds > 2 * number("LCMHBEATTIME") + _CONNECT:
+    # A connection, a beat that nobody answers and the pause after it take an interval each at most.
+    if seconds > 1 + 3 * number("LCMHBEATTIME"):
         log.warning("this system stood still: a round of heartbeats took %.0f s", seconds)
 
 

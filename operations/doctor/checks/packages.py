@@ -27,6 +27,7 @@ for url in ${proxy:-$(sources)}; do
 done
 """
 _LISTS = "ls /var/lib/apt/lists 2>/dev/null | grep -c Packages"
+_NONE = "(none)"
 _POLICY = re.compile(r"^(\S+):\n  Installed: (.*)\n  Candidate: (.*)$", re.MULTILINE)
 
 
@@ -49,7 +50,7 @@ def judge(asked: Asked) -> Iterator[Finding]:
         return
     wanted = [name for thing in asked.things if isinstance(thing.inputs, Wanted)
               for name in thing.inputs.nodes.get(asked.node.name, {})]  # fmt: skip
-    yield from _apart(asked, {name: found[name][0] for name in wanted if name in found})
+    yield from _other_versions(asked, {name: found[name][0] for name in wanted if name in found})
     missing = [name for name in wanted if found.get(name, (_NONE, _NONE))[0] == _NONE]
     unknown = [name for name in missing if found.get(name, ("", _NONE))[1] == _NONE]
     silent = [line.removeprefix("no ") for line in asked.out[1].splitlines() if line.startswith("no ")]
@@ -81,7 +82,7 @@ def _policy(said: str) -> dict[str, tuple[str, str]]:
     return {name: (installed, candidate) for name, installed, candidate in _POLICY.findall(said)}
 
 
-def _apart(asked: Asked, here: Mapping[str, str]) -> Iterator[Finding]:
+def _other_versions(asked: Asked, here: Mapping[str, str]) -> Iterator[Finding]:
     """In the middle of an upgrade node by node this is as it should be, so it holds up nothing."""
     for node in asked.site.nodes:
         results = asked.others.get(node.name)
@@ -99,6 +100,3 @@ def _apart(asked: Asked, here: Mapping[str, str]) -> Iterator[Finding]:
                 f"{asked.node.name} and {node.name} have other versions of {len(apart)} packages: {', '.join(apart)}",
                 "bring both to the same one, the standby node first (docs/runbook.md, OS upgrade)",
             )
-
-
-_NONE = "(none)"

@@ -146,6 +146,12 @@ def test_a_mirror_is_in_step_only_when_both_halves_are():
     assert not mirror.synchronised({"number": "1"}, both)
 
 
+def test_the_other_half_is_served_so_that_what_is_to_be_on_the_disk_is():
+    served = mirror.served({"number": "0", "local": "172.16.77.12", "device": "/dev/sdb"}).splitlines()
+    assert served[served.index("[mirror]") :] == ["[mirror]", "exportname = /dev/sdb", "flush = true", "fua = true"]
+    assert "listenaddr = 172.16.77.12" in served
+
+
 def test_settings_are_read_as_the_product_writes_them(tmp_path: Path):
     file = tmp_path / "LifeKeeper"
     file.write_text('# LKCHECKINTERVAL=7\nLCMHBEATTIME="2"\nLCMNUMHBEATS=x\nLCMHBEATTIME=3\n')

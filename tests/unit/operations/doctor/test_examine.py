@@ -187,7 +187,11 @@ SS = 'tcp LISTEN 0 5 172.16.77.11:7789 0.0.0.0:* users:(("{}",pid=1,fd=3)) cgrou
 def ports_found(listening: str, knocking: str = "", held: str = "") -> Finding:
     said = [Result(command("x"), 0, text, "") for text in (listening, knocking)]
     (finding,) = ports.judge(
-        "qsp-a", "qsp-b", [DOOR], ports.Held(held, {"corosync.service", "lifekeeper.service"}), *said
+        "qsp-a",
+        "qsp-b",
+        [DOOR],
+        ports.Held(held, {"corosync.service", "lifekeeper.service", "squid.service"}, ("lifekeeper-",)),
+        *said,
     )
     return finding
 
@@ -196,7 +200,8 @@ def test_a_unit_that_the_engine_has_made_holds_its_ports_too() -> None:
     busy = f"busy {DOOR.entry} Address already in use\n"
     for unit in ("lifekeeper-nbd0.service", "lifekeeper.service"):
         assert ports_found(busy, held=SS.format("nbd-server", unit)).level == "note"
-    assert ports_found(busy, held=SS.format("nbd-server", "lifekeepers.service")).level == "problem"
+    for name, unit in (("nbd-server", "lifekeepers.service"), ("squid", "squid-guest.service")):
+        assert ports_found(busy, held=SS.format(name, unit)).level == "problem"
 
 
 def test_ports() -> None:
