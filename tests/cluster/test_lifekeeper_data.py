@@ -104,7 +104,7 @@ def test_a_mirror_that_was_made_by_hand_is_taken_over_as_it_is(bare: Machines, l
 
 OTHER_BITMAP = "/opt/LifeKeeper/bitmap_of_our_own"
 SWITCHES = "/opt/LifeKeeper/config/stand-in.json"
-DIES = f"""echo '{{"slow": 1, "die": {{"command": "lkcli resource create dk", "step": 4}}}}' >{SWITCHES}"""
+DIES = f"""echo '{{"slow": 1, "die": {{"command": "lkcli resource create dk", "step": 5}}}}' >{SWITCHES}"""
 
 
 def test_a_mirror_of_other_kinds_is_made_though_its_first_making_died(bare: Machines) -> None:
