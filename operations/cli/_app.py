@@ -46,16 +46,13 @@ class Command(TyperCommand):
             raise
         except Exception as error:
             if ctx.params.get("as_json") and out.documents == before:
-                told = _error(error) if isinstance(error, expected()) else (f"{type(error).__name__}: {error}", FAULT)
-                out.document(json.dumps(dict(zip(("error", "exit_code"), told, strict=True))))
+                foreseen = isinstance(error, expected())
+                said = str(error) if foreseen else f"{type(error).__name__}: {error}"
+                out.document(json.dumps({"error": said, "exit_code": code_of(error) if foreseen else _FAULT}))
             raise
 
 
-def _error(error: Exception) -> tuple[str, int]:
-    return str(error), code_of(error)
-
-
-FAULT = 1
+_FAULT = 1
 """Exit code of what nobody foresaw."""
 
 
