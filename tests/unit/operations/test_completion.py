@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from operations.adopt.engines import ENGINES
 from operations.cli import _app
-from operations.stacks import project_root, render, stack_file
+from operations.stacks import render, stack_file
 from tests.support.commands import commands
 
 NODES = ["qsp-a", "qsp-b"]
@@ -22,13 +22,8 @@ NOT_THERE_YET = {("adopt", "--nodes")}
 
 
 @pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def project(empty_project: Path) -> None:
     """A project whose only stack is `lyon`."""
-    templates = project_root() / "stacks" / "templates"
-    (tmp_path / "stacks").mkdir()
-    (tmp_path / "stacks" / "templates").symlink_to(templates)
-    (tmp_path / "Pulumi.yaml").write_text("name: squid-ha\n")
-    monkeypatch.chdir(tmp_path)
     stack_file("lyon").write_text(render("lab.yaml.j2", lab="/lab"))
 
 

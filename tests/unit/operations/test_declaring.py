@@ -14,20 +14,15 @@ from declaration.types import Secret
 from operations import adopt
 from operations.adopt import Adoption, write
 from operations.cli import init
-from operations.stacks import Misused, project_root, render, stack_file
+from operations.stacks import Misused, render, stack_file
 from providers.connection import pool
 from providers.connection.access import ConnectionSettings
 from tests.support.terminal import squid_ha
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    templates = project_root() / "stacks" / "templates"
-    (tmp_path / "stacks").mkdir()
-    (tmp_path / "stacks" / "templates").symlink_to(templates)
-    (tmp_path / "Pulumi.yaml").write_text("name: squid-ha\n")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def project(empty_project: Path) -> Path:
+    return empty_project
 
 
 @pytest.mark.parametrize(

@@ -123,15 +123,10 @@ CALLS: Mapping[tuple[str, ...], Call] = {
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(empty_project: Path) -> Path:
     """A project with the stack `lyon`, whose nodes nobody has to reach."""
-    templates = project_root() / "stacks" / "templates"
-    (tmp_path / "stacks").mkdir()
-    (tmp_path / "stacks" / "templates").symlink_to(templates)
-    (tmp_path / "Pulumi.yaml").write_text("name: squid-ha\n")
-    monkeypatch.chdir(tmp_path)
     stack_file("lyon").write_text(render("site.yaml.j2", phase=3, stack="lyon", engine="lifekeeper"))
-    return tmp_path
+    return empty_project
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, call: Call, site: Site) -> None:
