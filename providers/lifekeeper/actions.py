@@ -1,4 +1,4 @@
-"""A node aside and back, maintenance, failures forgotten, a service started alone."""
+"""A node aside and back, maintenance, failures forgotten."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 
 from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified, Refused, Unknown, Unreachable
-from providers.host.waiting import reporting, until
-from providers.lifekeeper import live, planned, speaking, split, stopping, views
-from providers.lifekeeper.hierarchy import active, arrived, role, roots, service
+from providers.lifekeeper import live, speaking, stopping, views
+from providers.lifekeeper.hierarchy import active, service
 from providers.lifekeeper.move import MOVE_LIMIT, switchover
 from providers.lifekeeper.speaking import Line
-from providers.lifekeeper.views import ALIVE, IN_SERVICE, View
+from providers.lifekeeper.views import IN_SERVICE, View
 
 _STAYS = {"running": True}
 STOPS_WITHIN = 6.0
@@ -158,54 +157,3 @@ def _refuse_failed(seen: Mapping[str, View]) -> None:
             remedy="correct the cause (/var/log/lifekeeper.log there), then put the service in service where it shall "
             "run: `squid-ha switchover STACK --to NODE`",
         )
-
-
-async def start_alone(cluster: Cluster, node: str) -> None:
-    """Put the service in service on ``node`` while the other one is off, and wait for it.
-
-    Raises `Refused` where the other one can be seen, or this half of the mirror was given up, `NotVerified` where the
-    service does not come.
-    """
-    seen = await live.read(cluster)
-    if node not in seen:
-        raise Refused("LifeKeeper does not run on this node", node=node, remedy="`lkcli start` there")
-    # All that LifeKeeper knows: a node that is declared away is none of the cluster's here.
-    heard = [name for name, state in seen[node].machines.items() if name != node and state == ALIVE]
-    if heard:
-        raise Refused(f"{', '.join(heard)} is alive to LifeKeeper here", node=node, remedy="`squid-ha switchover`")
-    tags = service({node: seen[node]})
-    await split.refuse_victim(cluster, seen, node)
-    async with planned.noted(cluster, node):
-        for root in roots({node: seen[node]}, tags):
-            putting = Line(node, "perform_action", f"Put {root} in service", {"tag": root, "action": "restore"})
-            await reporting(speaking.say(cluster, putting), lambda seconds: _tell_waiting(cluster, node, seconds))
-        await _wait_in_service(cluster, node, tags)
-
-
-async def _wait_in_service(cluster: Cluster, node: str, tags: Sequence[str]) -> None:
-    async def look() -> Mapping[str, View]:
-        try:
-            return await live.read(cluster)
-        except Unknown:
-            # Nobody else is left to tell, and this one cannot while its hierarchy changes under the reading.
-            return {}
-
-    now, there = await until(
-        look,
-        lambda told: arrived(told, tags, node),
-        MOVE_LIMIT,
-        report=lambda _, seconds: _tell_waiting(cluster, node, seconds),
-    )
-    if not there:
-        states = ", ".join(
-            f"{tag} is {role(now.get(name), tag)} on {name}" for name in dict.fromkeys((node, *now)) for tag in tags
-        )
-        raise NotVerified(
-            f"the service does not run on {node} alone after {MOVE_LIMIT:.0f} s: {states}",
-            node=node,
-            remedy="see /var/log/lifekeeper.log there, and run this again",
-        )
-
-
-def _tell_waiting(cluster: Cluster, node: str, seconds: float) -> None:
-    cluster.progress(f"Waiting for the service on {node} ({seconds:.0f} s)")

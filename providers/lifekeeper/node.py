@@ -14,19 +14,18 @@ from pydantic import Field
 from providers import applied
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, command
-from providers.connection.errors import CommandFailed, Refused, TimedOut, refuse_all
+from providers.connection.errors import CommandFailed, Refused, refuse_all
 from providers.connection.files import read_files, write_file
 from providers.contract import Absent, Observed, Present, State
 from providers.host.secret_files import Secrets
-from providers.host.waiting import reporting, until
+from providers.host.waiting import reporting
 from providers.lifekeeper import defaults, grammar, licence, speaking, stopping, views
 from providers.lifekeeper.licence import Licence
 from providers.lifekeeper.speaking import Line
-from providers.lifekeeper.views import View, asks
+from providers.lifekeeper.up import runs, wait_until_up
+from providers.lifekeeper.views import View
 
-START_LIMIT = 300.0
 PENDING, _RAN, _KEY, _ENABLED, _AGAIN = "pending", "ran", "key ", "enabled", "start again"
-_INITDONE = "/opt/LifeKeeper/config/LK_INITDONE"
 _INTERVAL = "LKCHECKINTERVAL"
 
 
@@ -199,10 +198,6 @@ async def _note(cluster: Cluster, node: Node, wanted: Wanted, *, running: bool) 
     await journal.record({**counts, _RAN: "yes" if running else "no"})
 
 
-async def _runs(node: Node) -> bool:
-    return (await node.run(asks("lktest"))).exit_code == 0
-
-
 async def _bring_up(cluster: Cluster, node: Node, given: Licence | None) -> None:
     enabled = (await node.run(_is_enabled())).stdout.strip()
     if enabled == "masked":
@@ -218,7 +213,7 @@ async def _bring_up(cluster: Cluster, node: Node, given: Licence | None) -> None
 
 
 async def _started(cluster: Cluster, node: Node, given: Licence | None) -> None:
-    if not await _runs(node):
+    if not await runs(node):
         try:
             await speaking.say_plainly(cluster, _start(node.name))
         except CommandFailed as failure:
@@ -226,22 +221,7 @@ async def _started(cluster: Cluster, node: Node, given: Licence | None) -> None:
                 raise
             raise await licence.rejected(cluster, node, given, failure.stderr) from failure
 
-    async def up() -> bool:
-        done = await node.run(command("test", "-e", _INITDONE, ok=None, reads=True))
-        return done.exit_code == 0 and await _runs(node)
-
-    _, held = await until(
-        up,
-        bool,
-        START_LIMIT,
-        report=lambda _, waited: cluster.progress(f"{node.name}: waiting for LifeKeeper ({waited:.0f} s)"),
-    )
-    if not held:
-        raise TimedOut(
-            f"LifeKeeper is not up {START_LIMIT:.0f} s after its start",
-            node=node.name,
-            remedy="see /var/log/lifekeeper.log there",
-        )
+    await wait_until_up(cluster, node)
 
 
 # Settings
@@ -262,7 +242,7 @@ async def _down_for(cluster: Cluster, changes: Mapping[str, Mapping[str, str | N
     """
     if not _needs_stop(changes):
         return
-    running = [name for name in changes if await _runs(cluster.node(name))]
+    running = [name for name in changes if await runs(cluster.node(name))]
     # One by one: each waits for what any node is busy with, and tells of it.
     for name in running:
         await stopping.settled(cluster, name)
@@ -346,7 +326,7 @@ def _before(entries: Mapping[str, str]) -> dict[str, str | None]:
 
 
 async def _stop(cluster: Cluster, node: Node, *, disable: bool) -> None:
-    if await _runs(node):
+    if await runs(node):
         await speaking.wait_idle(cluster, node)  # before the look: somebody may be making a resource
     view = (await views.read(cluster, [node.name]))[node.name]
     if view.running and view.instances:

@@ -9,7 +9,8 @@ from providers.connection.command import Command, script
 from providers.connection.errors import Refused, Unknown
 from providers.connection.together import both
 from providers.lifekeeper import checks, grammar, live, split, views
-from providers.lifekeeper.actions import aside, back, cleanup, maintenance, start_alone
+from providers.lifekeeper.actions import aside, back, cleanup, maintenance
+from providers.lifekeeper.alone import start_alone
 from providers.lifekeeper.halves import mirror
 from providers.lifekeeper.hierarchy import Tree, active, service, tree_of
 from providers.lifekeeper.move import MOVE_LIMIT, switchover

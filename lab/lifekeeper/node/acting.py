@@ -34,7 +34,8 @@ async def mirror_action(run: Context, values: Values) -> None:
         raise Failed(5, f'"{each.tag}" is no mirror')
     action = values["action"]
     if action == "force":
-        each.kit.update(source="yes", insync="yes", orphan="no")
+        each.kit.update(source="yes", insync="yes", awaits="no")
+        run.system.notes.own(each.tag)
         run.system.save()
         return
     if each.state != ISP or values.get("source", run.lcd.name) != run.lcd.name:

@@ -186,6 +186,7 @@ async def forget(run: Context, tags: list[str]) -> None:
             await kits.stop(each)
         if each.type == "netraid":
             await mirror.forget(each.kit)
+            run.system.notes.give(tag)
         if each.type == "app":
             service.remove_scripts(tag)
         run.lcd.forget(tag)

@@ -7,7 +7,7 @@ import logging
 import time
 
 from lab.lifekeeper.node import kits, mirror, tree
-from lab.lifekeeper.node.lcd import ISP, OSF, OSU, Instance
+from lab.lifekeeper.node.lcd import ISP, OSF, OSU, Equivalency, Instance
 from lab.lifekeeper.node.settings import number
 from lab.lifekeeper.node.shell import Failed
 from lab.lifekeeper.node.system import System
@@ -24,19 +24,42 @@ async def begin(system: System) -> None:
     for each in lcd.instances.values():
         each.kit["resume"] = "no"
     await _others(system)
-    for tag in had:
-        each = lcd.instances[tag]
-        if each.type == "netraid" and not any(system.links.peers().values()) and _extended(system, tag):
-            each.kit["orphan"] = "yes"
+    if not any(system.links.peers().values()):
+        _doubt(system)
     wanted = [tag for tag in had if lcd.instances[tag].initialize != "INIT_OSU" and not _elsewhere(system, tag)]
+    wanted = [tag for tag in wanted if not _contested(system, tag)]
     tops = [tag for tag in wanted if not any(tag != up and tree.is_below(lcd.dependencies, up, tag) for up in wanted)]
     system.save()
     for tag in tops:
         await bring(system, tag)
 
 
-def _extended(system: System, tag: str) -> bool:
-    return any(each.tag == tag for each in system.lcd.equivalencies)
+def _doubt(system: System) -> None:
+    """Nobody else is heard: a mirror comes up only when its other half is, or is forced."""
+    for each in system.lcd.extended():
+        if system.lcd.instances[each.tag].type != "netraid":
+            continue
+        if system.notes.owned(each.tag):
+            system.notes.doubt(each.tag)
+        else:
+            system.lcd.instances[each.tag].kit["awaits"] = "yes"
+
+
+def _contested(system: System, tag: str) -> bool:
+    """Whether a mirror of this hierarchy was last the source on both: what LifeKeeper does about it is unknown.
+
+    Here neither comes up by itself.
+    """
+    below = set(tree.below(system.lcd.dependencies, tag))
+    both = [each.tag for each in system.lcd.extended() if each.tag in below and _owned_twice(system, each)]
+    for each in both:
+        log.warning("mirror %s was last in service here, and elsewhere: it is brought into service nowhere", each)
+    return bool(both)
+
+
+def _owned_twice(system: System, each: Equivalency) -> bool:
+    there = system.links.heard.get(each.system, {}).get("owned", [])
+    return system.notes.owned(each.tag) and each.other_tag in there
 
 
 def _elsewhere(system: System, tag: str) -> bool:
@@ -98,16 +121,15 @@ async def _back(system: System, name: str) -> None:
     for tag in tree.switchbacks(lcd.instances, lcd.dependencies, lcd.extended(), name, states):
         log.info("switchback of %s from %s", tag, name)
         await bring(system, tag)
-    for each in lcd.instances.values():
-        if (
-            each.type == "netraid"
-            and each.kit.get("orphan") == "yes"
-            and each.state != ISP
-            and states.get(each.tag) != ISP
-        ):
-            each.kit["orphan"] = "no"
-            for root in tree.above(lcd.dependencies, each.tag)[:1]:
-                await bring(system, root)
+    for each in list(lcd.instances.values()):
+        if each.type != "netraid":
+            continue
+        each.kit["awaits"] = "no"
+        if system.notes.doubted(each.tag) and not _contested(system, each.tag):
+            system.notes.trust(each.tag)
+            if each.state != ISP and states.get(each.tag) != ISP:
+                for root in tree.above(lcd.dependencies, each.tag)[:1]:
+                    await bring(system, root)
 
 
 async def watch(system: System) -> None:

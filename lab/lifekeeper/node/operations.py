@@ -165,7 +165,8 @@ class Operations:
             raise Failed(1, f'split brain: mirror "{tag}" is in service on {self._lcd.name} as well as on {sender}')
         await mirror.stop(each.kit)
         await mirror.offer(each.kit)
-        each.kit.update(source="no", insync="no", orphan="no")
+        each.kit.update(source="no", insync="no", awaits="no")
+        self._system.notes.give(tag)
         self._system.save()
         return {}
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.lifekeeper.node import CONFIG, kits, mirror, tree
+from lab.lifekeeper.node.last import NETRAID, Notes
 from lab.lifekeeper.node.lcd import ISP, OSF, OSU, Instance, Lcd, load
 from lab.lifekeeper.node.links import Links, Message
 from lab.lifekeeper.node.settings import switches
@@ -26,8 +27,9 @@ LCD_FILE = Path(CONFIG) / "lcd.json"
 class System:
     """Writes one at a time: whoever brings anything into service or out of it holds ``busy``."""
 
-    def __init__(self, name: str, file: Path = LCD_FILE) -> None:
+    def __init__(self, name: str, file: Path = LCD_FILE, notes: Path = NETRAID) -> None:
         self.file = file
+        self.notes = Notes(notes)
         self.lcd: Lcd = load(file, name)
         self.operations: dict[str, Callable[..., Any]] = {}
         self.links = Links(self.lcd, self._handle, self.told)
@@ -46,6 +48,7 @@ class System:
         return {
             "states": {each.tag: each.state for each in instances},
             "mirrors": {each.tag: mirror.synchronised(each.kit) for each in mirrors},
+            "owned": [each.tag for each in instances if each.type == "netraid" and self.notes.owned(each.tag)],
         }
 
     async def _handle(self, sender: str, op: str, values: Message) -> Message:
@@ -110,11 +113,12 @@ class System:
         peers = [one.system for one in self.lcd.equivalencies if one.tag == each.tag]
         lives = [system for system in peers if self.links.alive(system)]
         _refuse_behind(each.kit)
-        if each.kit.get("orphan") == "yes" and not lives:
-            raise Failed(1, "the previous source has to be back first (or `mirror_action force`)")
+        if (self.notes.doubted(each.tag) or each.kit.get("awaits") == "yes") and not lives:
+            raise Failed(1, f"{' and '.join(peers)} has to be back first (or `mirror_action force`)")
         await mirror.withdraw(each.kit)
         await mirror.start(each.kit)
-        each.kit.update(source="yes", insync="yes", orphan="no")
+        each.kit.update(source="yes", insync="yes", awaits="no")
+        self.notes.own(each.tag)
         for system in lives:
             await self.reattach(each, system)
 

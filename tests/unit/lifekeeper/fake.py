@@ -57,6 +57,8 @@ class Lcd:
     """Tags of resources that this node believes to be on the other one, which lost them."""
     signatures: str = ""
     mounted: str = ""
+    notes: set = field(default_factory=set)
+    """What DataKeeper's files tell: `last_owner TAG`, `data_corrupt TAG`."""
     mdstat: str = ""
     """/proc/mdstat, where asked for with the device behind the mirror's mount point in the last line."""
     without: set = field(default_factory=set)
@@ -133,7 +135,8 @@ class Pair:
             where = f'"mountpoints": ["{lcd.mounted}"]' if lcd.mounted else '"mountpoints": [null]'
             disk = f'"name": "/dev/sdb", "type": "disk", "size": 5, "serial": "{name}", "ro": false, {where}'
             return say(0, f'{{"blockdevices": [{{{disk}}}]}}')
-        return say(0, lcd.mdstat if command.label in MDSTAT else "")
+        notes = {"look for the last source of the mirror": "".join(f"{each}\n" for each in sorted(lcd.notes))}
+        return say(0, {**dict.fromkeys(MDSTAT, lcd.mdstat), **notes}.get(command.label, ""))
 
     @staticmethod
     def keep(lcd: Lcd, command: Command) -> None:
@@ -503,6 +506,8 @@ class Pair:
         while len(family) != seen:
             seen = len(family)
             family |= {child for parent, child in lcd.ties if parent in family}
+        if any(f"data_corrupt {each}" in lcd.notes for each in family):
+            return 1, "", "the other node has to be back first"
         for each in family:
             other = self.lcds[self.other(name)]
             if each in other.instances:
@@ -511,7 +516,10 @@ class Pair:
         return (0,)
 
     def mirror_action(self, name, values):
-        """Only a copy of everything, by name of source and target; it is seen under way from then on."""
+        """A half that is forced, or a copy of everything, by name of source and target; seen under way from then on."""
+        if values["action"] == "force":
+            self.lcds[name].notes = {f"last_owner {values['tag']}"}
+            return (0,)
         (target,) = values["targets"]
         here, there = (self.lcds[each].instances[values["tag"]][4] for each in (name, target))
         if (values["action"], values["source"], here) != ("fullresync", name, "ISP") or there == "ISP":

@@ -19,6 +19,7 @@ from providers.connection.errors import CommandFailed, NotVerified, Refused, Unk
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.journal import NodeJournal
 from providers.lifekeeper import actions, checks, grammar, move, planned, runtime, views
+from providers.lifekeeper import alone as starting
 from providers.lifekeeper.mirror_view import parse_mdstat, seen_from_both, unless_unheard
 from providers.roles import MirrorView
 from tests.support.terminal import squid_ha
@@ -181,7 +182,7 @@ def test_a_move_that_failed_hides_no_failover_from_the_alerts(monkeypatch, how, 
     up(pair, members(2))
     cluster = alone(pair) if how == "start_alone" else pair.cluster()
     monkeypatch.setattr(pair, "perform_action", lambda _name, _values: (code,))
-    for module in (actions, move):
+    for module in (starting, move):
         monkeypatch.setattr(module, "MOVE_LIMIT", 0)
     pair.said.clear()
     with pytest.raises(CommandFailed if code else NotVerified):
@@ -349,14 +350,6 @@ def test_an_interrupt_on_the_way_into_maintenance_mode_leaves_lifekeeper_running
     assert "proxy-a: interrupted, so LifeKeeper is started again" in pair.progress
 
 
-def test_a_node_that_is_alive_to_lifekeeper_is_not_off_though_it_is_declared_away():
-    pair = fresh()
-    up(pair, members(2))
-    alone = fake_cluster(FakeNode("proxy-b", lambda command: pair.answer("proxy-b", command)))
-    with pytest.raises(Refused, match="proxy-a is alive to LifeKeeper"):
-        asyncio.run(runtime.start_alone(alone, "proxy-b"))
-
-
 def alone(pair) -> Cluster:
     """proxy-a goes off as it was, and nobody there answers any more."""
 
@@ -366,45 +359,6 @@ def alone(pair) -> Cluster:
     pair.lcds["proxy-a"].running = False
     survivor = FakeNode("proxy-b", lambda command: pair.answer("proxy-b", command))
     return fake_cluster(FakeNode("proxy-a", gone), survivor, journals=pair.journals)
-
-
-@pytest.mark.parametrize("silent", [False, True])
-def test_a_service_started_alone_is_waited_for_also_while_lifekeeper_there_does_not_tell(monkeypatch, silent):
-    pair = fresh()
-    up(pair, members(2))
-    cluster, put, tell = alone(pair), pair.perform_action, pair.ins_list
-    putting, waited = [], []
-
-    async def sleep(seconds):
-        waited.append(seconds)
-        if len(waited) == 3:
-            put(*putting.pop())
-
-    def told(name, values):
-        return (2, "", "busy") if silent and putting else tell(name, values)
-
-    monkeypatch.setattr(pair, "perform_action", lambda *words: putting.append(words) or (0,))
-    monkeypatch.setattr(pair, "ins_list", told)
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    asyncio.run(runtime.start_alone(cluster, "proxy-b"))
-    assert len(waited) == 3
-    assert asyncio.run(runtime.active_node(cluster)) == "proxy-b"
-
-
-def test_a_service_that_does_not_come_when_it_is_started_alone_is_told_by_its_states(monkeypatch):
-    pair = fresh()
-    up(pair, members(2))
-    cluster, put = alone(pair), pair.perform_action
-
-    def put_and_fail(name, values):
-        put(name, values)
-        pair.lcds[name].instances["qsp-squid"][4] = "OSF"
-        return (0,)
-
-    monkeypatch.setattr(pair, "perform_action", put_and_fail)
-    monkeypatch.setattr(actions, "MOVE_LIMIT", 0)
-    with pytest.raises(NotVerified, match=r"qsp-squid is Failed on proxy-b, ip-192\.0\.2\.10 is Started on proxy-b"):
-        asyncio.run(runtime.start_alone(cluster, "proxy-b"))
 
 
 def test_where_no_node_can_tell_nobody_guesses():

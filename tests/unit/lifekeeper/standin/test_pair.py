@@ -29,7 +29,7 @@ class Pair:
     def __init__(self, folder: Path, acts: list[str]) -> None:
         self.acts, self.cut = acts, False
         self.switches = folder / "stand-in.json"
-        self.systems = {name: System(name, folder / f"{name}.json") for name in BOTH}
+        self.systems = {name: System(name, folder / f"{name}.json", folder / name) for name in BOTH}
         for name, system in self.systems.items():
             other = B if name == A else A
             system.lcd.systems.append(other)
@@ -371,6 +371,79 @@ async def test_what_was_in_service_comes_back_at_the_start_unless_it_is_elsewher
     pair.beat()
     await monitor.begin(pair.systems[A])
     assert pair.states(A) == OUT
+
+
+async def both_lose_their_power(pair: Pair, name: str) -> System:
+    """Only ``name`` comes back, which hears nobody."""
+    await built(pair)
+    pair.beat()
+    pair.cut = True
+    system = pair.systems[name]
+    system.links.heard.clear()
+    await monitor.begin(system)
+    return system
+
+
+async def meet(pair: Pair) -> None:
+    """The other one comes back, too."""
+    pair.cut = False
+    await monitor.begin(pair.systems[B])
+    pair.beat()
+    for name, other in ((B, A), (A, B)):
+        await monitor._back(pair.systems[name], other)
+
+
+async def test_the_last_source_that_hears_nobody_comes_up_when_it_is_forced(pair: Pair):
+    system = await both_lose_their_power(pair, A)
+    assert pair.states(A)["datarep"] == "OSF"
+    assert system.notes.owned("datarep")
+    assert system.notes.doubted("datarep")
+    code, text = await pair.run(A, "perform_action -t vip -a restore")
+    assert (code, "qsp-b has to be back first" in text) == (1, True)
+    await pair.ok(A, "mirror_action datarep force")
+    await pair.ok(A, "perform_action -t vip -a restore")
+    assert pair.states(A) == IN
+    assert not system.notes.doubted("datarep")
+    await meet(pair)
+    assert (pair.states(A), pair.states(B)) == (IN, OUT)
+
+
+async def test_the_last_source_comes_up_by_itself_once_its_target_is_heard(pair: Pair):
+    await both_lose_their_power(pair, A)
+    await meet(pair)
+    assert (pair.states(A), pair.states(B)) == (IN, OUT)
+
+
+async def test_a_target_that_hears_nobody_does_not_come_up_with_what_may_be_older(pair: Pair):
+    system = await both_lose_their_power(pair, B)
+    assert pair.states(B) == OUT
+    assert not system.notes.owned("datarep")
+    code, text = await pair.run(B, "perform_action -t vip -a restore")
+    assert (code, "qsp-a has to be back first" in text) == (1, True)
+    assert "vip" not in [tag for tag, state in pair.states(B).items() if state == "ISP"]
+
+
+async def test_a_source_that_finds_another_one_is_the_last_no_more(pair: Pair):
+    await built(pair)
+    pair.beat()
+    pair.cut = True
+    await monitor._gone(pair.systems[B], A)
+    assert [system.notes.owned("datarep") for system in pair.systems.values()] == [True, True]
+    await pair.systems[A].leave(lambda _text: None, keep=False)
+    pair.cut = False
+    pair.beat()
+    await pair.systems[B].reattach(pair.systems[B].lcd.instances["datarep"], A)
+    assert [system.notes.owned("datarep") for system in pair.systems.values()] == [False, True]
+
+
+async def test_two_that_were_the_last_source_are_brought_into_service_by_people_only(pair: Pair):
+    await built(pair)
+    pair.systems[B].notes.own("datarep")
+    pair.beat()
+    await monitor.begin(pair.systems[A])
+    assert pair.states(A) == OUT
+    await pair.ok(A, "perform_action -t vip -a restore")
+    assert pair.states(A) == IN
 
 
 async def test_what_cannot_be_repaired_here_goes_to_the_other_system(pair: Pair, monkeypatch):
