@@ -1,88 +1,44 @@
-"""Shared state in PostgreSQL: the pinned Pulumi against Debian's server, two workers at once. No lab is needed."""
+"""Shared state in PostgreSQL: the pinned Pulumi against Debian's server, two workers at once on sites of one node."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support.phases import example
+from lab.addresses import address, node_number
+from lab.host import Network
+from tests.support.phases import example, on_containers
 from tests.support.postgres import Server, server
-from tests.support.stack import PULUMI, Stack
+from tests.support.stack import PROJECT, Run, Stack
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
-RESOURCES = 8
-# Each of its resources waits until the file `go` is there, so that two runs are under way at once for certain.
-PROGRAM = f"""
-import pathlib, time
-import pulumi
-from pulumi import dynamic
-
-class Waiting(dynamic.ResourceProvider):
-    def create(self, props):
-        started = pathlib.Path(props["folder"], "started-" + props["stack"])
-        started.touch()
-        deadline = time.monotonic() + 600
-        while not pathlib.Path(props["folder"], "go").exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        return dynamic.CreateResult(props["name"], props)
-
-class Thing(dynamic.Resource):
-    def __init__(self, name, props):
-        super().__init__(Waiting(), name, props)
-
-folder = str(pathlib.Path(__file__).parent)
-for number in range({RESOURCES}):
-    name = f"thing-{{number}}"
-    Thing(name, {{"name": name, "folder": folder, "stack": pulumi.get_stack()}})
-"""
+LOCKED = "the stack is currently locked by 1 lock(s)"
+UNDER_WAY = 600.0
 
 
-@dataclass(frozen=True)
-class Project:
-    """A Pulumi project of the test's own, its state in the server."""
+@dataclass
+class InPostgres(Stack):
+    """A stack whose state is in the server."""
 
-    folder: Path
-    url: str
+    url: str = field(kw_only=True)
 
     @property
-    def environment(self) -> Mapping[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
-        return {**kept, "PULUMI_BACKEND_URL": self.url, "PULUMI_CONFIG_PASSPHRASE": "only for tests", "NO_COLOR": "1"}
+    def environment(self) -> dict[str, str]:
+        return {**super().environment, "PULUMI_BACKEND_URL": self.url}
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        command = [PULUMI, *arguments, "--non-interactive", "--color", "never"]
-        return subprocess.Popen(
-            command, cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-
-    def run(self, *arguments: str) -> tuple[int, str]:
-        process = self.start(*arguments)
-        output, _ = process.communicate(timeout=600)
-        return process.returncode, output
-
-    def up(self, stack: str) -> subprocess.Popen[str]:
-        return self.start("up", "--stack", stack, "--yes", "--skip-preview")
-
-    def wait_started(self, stack: str) -> None:
-        deadline = time.monotonic() + 600
-        while not (self.folder / f"started-{stack}").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-
-    def things(self, stack: str) -> list[str]:
-        code, output = self.run("stack", "export", "--stack", stack)
-        assert code == 0, output
-        found = json.loads(output)["deployment"]
-        assert not found.get("pending_operations")
-        return sorted(each["urn"].rsplit("::", 1)[-1] for each in found["resources"] if "thing-" in each["urn"])
+    @property
+    def files(self) -> list[Path]:
+        """What there is of its state in files, its own or the project's."""
+        return [*(self.directory / "state").iterdir(), *(PROJECT / ".state").rglob(f"{self.name}*")]
 
 
 @pytest.fixture(scope="module")
@@ -91,57 +47,109 @@ def database() -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture
-def project(database: Server, tmp_path: Path) -> Project:
-    (tmp_path / "Pulumi.yaml").write_text("name: two-workers\nruntime: python\n")
-    (tmp_path / "__main__.py").write_text(PROGRAM)
-    return Project(tmp_path, database.url)
+@pytest.fixture(scope="module")
+def stacks(pair, database, tmp_path_factory) -> list[InPostgres]:
+    """A site of one node on each of the two containers."""
+    return [
+        InPostgres(
+            f"test-postgres-{name}", tmp_path_factory.mktemp(name), alone(name, pair.directory), url=database.url
+        )
+        for name in pair.names
+    ]
 
 
-WHOLE = sorted(f"thing-{number}" for number in range(RESOURCES))
+def alone(name: str, run_directory: Path) -> dict[str, Any]:
+    """The reference site, phase 1, on this node."""
+    node = {"name": name, "address": address(Network.PUBLIC, node_number(name))}
+    return on_containers(1, run_directory) | {"nodes": [node]}
 
 
-def test_two_workers_on_different_stacks_do_not_get_into_each_others_way(project, database):
-    for stack in ("lyon", "oslo"):
-        assert project.run("stack", "init", stack)[0] == 0
-    running = {stack: project.up(stack) for stack in ("lyon", "oslo")}
-    for stack in running:
-        project.wait_started(stack)
-    (project.folder / "go").touch()
-    for stack, process in running.items():
-        output, _ = process.communicate(timeout=600)
-        assert process.returncode == 0, output
-        assert project.things(stack) == WHOLE
+def held(stack: Stack) -> dict[str, str]:
+    """Has a run on this stack wait before it changes anything on its node."""
+    return {"SQUID_HA_TAP": "tests.taps:hold", "SQUID_HA_HOLD": str(stack.directory)}
+
+
+def started(stack: Stack) -> list[Path]:
+    """One file for each of its processes that has come to its first change."""
+    return list(stack.directory.glob("started-*"))
+
+
+@contextmanager
+def under_way(*stacks: Stack) -> Generator[list[Future[Run]]]:
+    """A run of `up` on each, all of them before their first change on a node; they go on when this is left."""
+    for stack in stacks:
+        for file in (*started(stack), stack.directory / "go"):
+            file.unlink(missing_ok=True)
+    with ThreadPoolExecutor(len(stacks)) as pool:
+        runs = [pool.submit(stack.up, check=False, environment=held(stack)) for stack in stacks]
+        try:
+            for stack, run in zip(stacks, runs, strict=True):
+                wait_until_started(stack, run)
+            yield runs
+        finally:
+            for stack in stacks:
+                (stack.directory / "go").touch()
+
+
+def wait_until_started(stack: Stack, run: Future[Run]) -> None:
+    deadline = time.monotonic() + UNDER_WAY
+    while not started(stack):
+        assert not run.done(), f"{stack.name} ended without a change on its node:\n{run.result().output}"
+        assert time.monotonic() < deadline, f"{stack.name} changed nothing on its node within {UNDER_WAY:g} s"
+        time.sleep(0.1)
+
+
+def ended_well(stack: InPostgres, run: Future[Run]) -> None:
+    """It made the site as declared, by its state and by its node; and left no more of itself than the state."""
+    assert run.result().code == 0, run.result().output
+    stack.preview("--expect-no-changes")
+    assert stack.drift().code == 0
+    assert "squid-config" in stack.resources()
+    exported = json.loads(stack.pulumi("stack", "export", check=True).output)
+    assert not exported["deployment"].get("pending_operations")
+    assert stack.files == [], "state was written to files"
+
+
+def keys(database: Server, below: str) -> list[str]:
+    """What Pulumi keeps in the database below such a path, which begins with the database's own name."""
+    return database.sql(f"SELECT key FROM pulumi_state WHERE key LIKE 'pulumi/.pulumi/{below}/%'").splitlines()
+
+
+def states(database: Server) -> set[str]:
+    """The stacks whose state is in the database."""
+    return {Path(key).stem for key in keys(database, "stacks") if key.endswith(".json")}
+
+
+def test_two_workers_on_different_stacks_do_not_get_into_each_others_way(stacks, database):
+    with under_way(*stacks) as runs:
+        assert len(keys(database, "locks")) == len(stacks), "they are not under way at once"
+    for stack, run in zip(stacks, runs, strict=True):
+        ended_well(stack, run)
+    assert states(database) >= {stack.name for stack in stacks}
+    assert keys(database, "locks") == []
     tables = database.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     assert tables == "pulumi_state"
-    assert not (project.folder / ".pulumi").exists(), "state was written to files"
 
 
-def test_the_second_worker_on_one_stack_is_told_of_the_lock_and_breaks_nothing(project):
-    assert project.run("stack", "init", "rome")[0] == 0
-    first = project.up("rome")
-    project.wait_started("rome")
-    code, said = project.run("up", "--stack", "rome", "--yes", "--skip-preview")
-    assert code != 0
-    assert "the stack is currently locked by 1 lock(s)" in said
-    (project.folder / "go").touch()
-    output, _ = first.communicate(timeout=600)
-    assert first.returncode == 0, output
-    assert project.things("rome") == WHOLE
-    code, output = project.run("preview", "--stack", "rome", "--expect-no-changes")
-    assert code == 0, output
+def test_the_second_worker_on_one_stack_is_told_of_the_lock_and_breaks_nothing(stacks, database):
+    stack = stacks[0]
+    # Something to do, whether or not the site is there already.
+    stack.site["squid"]["shutdown_lifetime"] = "2s"
+    with under_way(stack) as runs:
+        second = stack.up(check=False, environment=held(stack))
+        assert second.code != 0
+        assert LOCKED in second.output
+        assert len(started(stack)) == 1, "the second worker has come as far as a change on the node"
+        assert not runs[0].done()
+    ended_well(stack, runs[0])
+    assert keys(database, "locks") == []
 
 
 def test_the_projects_own_program_and_its_secrets_work_there(database, tmp_path):
-    class InPostgres(Stack):
-        @property
-        def environment(self) -> dict[str, str]:
-            return {**super().environment, "PULUMI_BACKEND_URL": database.url}
-
-    stack = InPostgres("test-postgres", tmp_path, example(1), {"ops-sudo": "geheim"})
+    stack = InPostgres("test-postgres", tmp_path, example(1), {"ops-sudo": "geheim"}, url=database.url)
     assert "geheim" not in stack.file.read_text()
     preview = stack.preview()
     assert "squid-config" in preview.output
     assert stack.pulumi("config", "get", "ops-sudo").output.strip() == "geheim"
-    assert list((tmp_path / "state").iterdir()) == [], "state was written to files"
+    assert stack.files == [], "state was written to files"
     stack.pulumi("stack", "rm", "--yes", "--force", check=True)

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from tests.taps import EXIT_CODE
+from providers.connection.command import command
+from tests.taps import EXIT_CODE, Hold
 from tests.unit.connection.sshd import running
 
 pytestmark = [pytest.mark.thorough, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
@@ -77,3 +78,22 @@ async def test_a_cut_ends_the_process_at_the_very_command(sshd, tmp_path, cut, e
     assert len(done(sshd)) == effects
     # The lock went with the process.
     assert (await program(sshd, STEPS="1"))[0] == 0
+
+
+async def test_a_process_that_is_held_has_changed_nothing_before_it_is_let_go(sshd, tmp_path):
+    held = asyncio.create_task(program(sshd, SQUID_HA_TAP="tests.taps:hold", SQUID_HA_HOLD=str(tmp_path)))
+    while not list(tmp_path.glob("started-*")):
+        assert not held.done(), held.result()
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.2)
+    assert (held.done(), done(sshd)) == (False, [])
+    (tmp_path / "go").touch()
+    assert await held == (0, "")
+    assert sorted(done(sshd)) == list("012345")
+    assert len(list(tmp_path.glob("started-*"))) == 1
+
+
+def test_a_process_that_nobody_lets_go_does_not_go_on_by_itself(tmp_path, monkeypatch):
+    monkeypatch.setenv("SQUID_HA_HOLD", str(tmp_path))
+    with pytest.raises(TimeoutError, match="nobody made"):
+        Hold(limit=0).before("qsp-a", command("true"))
