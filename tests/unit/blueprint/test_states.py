@@ -22,8 +22,8 @@ from providers.binding import KINDS, KindProvider, load
 
 RECORDED = Path(__file__).parents[2] / "recorded/state"
 STATES = {path.stem: json.loads(path.read_text()) for path in sorted(RECORDED.glob("*.json"))}
-LATEST = "0.1.0"
-"""The last version before this one: from it, an upgrade of the program alone changes nothing."""
+LATEST, LIFEKEEPER = "0.1.0", "0.1.0-lifekeeper"
+"""Of the last version before this one, a state of each engine."""
 OWNER = "squid-ha/lab"
 
 
@@ -68,12 +68,13 @@ def preview(state: Any) -> dict[str, str]:
     return found
 
 
-ANNOUNCED = {"rotation": "update"}
-"""What CHANGELOG.md says that an upgrade from `LATEST` changes: a failed `squid -k rotate` fails the rotation."""
+ANNOUNCED: dict[str, dict[str, str]] = {LATEST: {"rotation": "update"}, LIFEKEEPER: {}}
+"""What CHANGELOG.md says that an upgrade changes: a failed `squid -k rotate` fails the rotation."""
 
 
 def test_there_is_a_state_of_the_version_before():
-    assert LATEST in STATES
+    assert set(ANNOUNCED) <= set(STATES)
+    assert {STATES[version]["declaration"]["engine"] for version in ANNOUNCED} == {"pacemaker", "lifekeeper"}
 
 
 @pytest.mark.parametrize("version", STATES)
@@ -94,11 +95,12 @@ def test_its_properties_are_still_read(version):
         wire.decode(binding.load_kind(each["kind"]).Wanted, properties)
 
 
-def test_after_an_upgrade_the_preview_shows_what_the_changelog_announces_and_nothing_else():
-    assert preview(STATES[LATEST]) == ANNOUNCED
+@pytest.mark.parametrize("version", ANNOUNCED)
+def test_after_an_upgrade_the_preview_shows_what_the_changelog_announces_and_nothing_else(version):
+    assert preview(STATES[version]) == ANNOUNCED[version]
 
 
-@pytest.mark.parametrize("version", sorted(set(STATES) - {LATEST}))
+@pytest.mark.parametrize("version", sorted(set(STATES) - set(ANNOUNCED)))
 def test_from_an_older_state_nothing_is_deleted(version):
     assert "delete" not in preview(STATES[version]).values()
 
