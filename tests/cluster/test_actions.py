@@ -11,8 +11,11 @@ from operations.engines import engine_of
 from operations.logs.follow import Follower, Source, follow
 from operations.logs.place import mirror_log
 from tests.cluster import lab_site
+from tests.cluster.following import follow_over
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from operations.site import Hosts
     from tests.cluster.conftest import Machines
 
@@ -45,6 +48,20 @@ def test_the_log_is_followed_across_a_move_record_by_record(deployed_pair: Machi
     hosts.run(walk())
     mine = [line for line in shown if line.startswith(b"number-")]
     assert mine == [b"number-%d-%d" % (number, each) for number in range(3) for each in range(100)]
+
+
+def test_the_command_shows_each_answered_request_once_over_a_switchover(
+    deployed_pair: Machines, tmp_path: Path
+) -> None:
+    assert deployed_pair
+    lab_site.ready()
+    follow_over(switchover, tmp_path)
+
+
+def switchover() -> None:
+    """The planned move, by the command."""
+    done = lab_site.squid_ha("switchover", "lab")
+    assert done.returncode == 0, done.stderr
 
 
 async def write(hosts: Hosts, node: str, path: str, number: int) -> None:

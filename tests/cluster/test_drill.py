@@ -10,11 +10,12 @@ import pytest
 from lab import plug
 from operations.drill import chart, saved
 from operations.drill.model import DrillReport
+from operations.drill.plug import NoPlug, Plug
 from operations.drill.scenarios import scenarios
 from operations.drill.site import Options, drill
-from operations.proof.model import Logs
 from providers.connection.errors import Refused
 from tests.cluster import lab_site
+from tests.cluster.lost_line import delete_one
 
 if TYPE_CHECKING:
     from tests.cluster.conftest import Machines
@@ -25,11 +26,11 @@ PATIENCE = 900.0
 """Seconds: an emulated guest takes its time."""
 
 
-def drilled(*names: str) -> DrillReport:
+def drilled(*names: str, by: Plug = plug.plug) -> DrillReport:
     """The lab's site, drilled once it is healthy; the report is kept as `squid-ha drill` keeps it."""
     hosts = lab_site.reach()
     lab_site.until(lambda: lab_site.healthy(hosts), "the pair is healthy", limit=900)
-    options = Options(names, patience=PATIENCE, plug=plug.plug)
+    options = Options(names, patience=PATIENCE, plug=by)
     report = hosts.run(drill(hosts.cluster(), hosts.site, "lab", options))
     chart.write(report, saved.save(report).with_suffix(".html"))
     return report
@@ -50,19 +51,17 @@ def test_a_site_as_declared_does_what_it_states(deployed_pair: Machines, name: s
     assert report.scenarios[0].whole
 
 
+@pytest.mark.parametrize("name", ["node-off", "replication-network-cut", "public-network-cut"])
+def test_where_nobody_is_at_the_plug_the_node_does_it_itself(deployed_pair: Machines, name: str) -> None:
+    """As on hosts of one's own: a reset by the kernel, rules of the firewall, and what the node armed undoes them."""
+    assert deployed_pair
+    report = drilled(name, by=NoPlug())
+    assert names(report, name) <= {"gap"}, report.scenarios[0].findings
+    assert report.scenarios[0].whole
+
+
 def test_a_line_deleted_from_the_mirror_is_found(deployed_pair: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
-    from operations.drill import site as drilling  # noqa: PLC0415 the module whose reading is disturbed
-
-    real, deleted = drilling.read_records, list[str]()
-
-    async def after_deleting(cluster: object, site: object, active: str, run: str) -> Logs:
-        if not deleted:
-            deleted.append(f"{run}-7")
-            log = "/mnt/mirror/squid/access.log"
-            await deployed_pair.sudo(active, f"sed -i '\\|/r/{run}-7 |d' {log}; squid -k rotate")
-        return await real(cluster, site, active, run)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(drilling, "read_records", after_deleting)
+    deleted = delete_one(deployed_pair, monkeypatch)
     report = drilled("planned-move")
     assert names(report, "planned-move") - {"gap"} == {"lost"}
     assert deleted[0] in report.scenarios[0].lost_ids

@@ -11,16 +11,21 @@ import pytest
 from rich.console import Console
 
 from lab import demo, deployed, lifekeeper, plug, snapshot
+from lab.errors import LabError
 from lab.narrate import Narrator
 from operations.drill import chart, saved
 from operations.drill.site import Options, drill
 from operations.stacks import ensure_stack, stack_file, write_lab
 from providers.lifekeeper import alerts
 from tests.cluster import lab_site
+from tests.cluster.following import follow_over
 from tests.cluster.halves import LOG, refusing, routes_that_cut_off, serves
 from tests.cluster.lab_stack import LabStack
+from tests.cluster.lost_line import delete_one
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cluster.conftest import Machines
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(2 * 3600)]
@@ -84,6 +89,67 @@ def test_it_does_in_a_drill_what_it_states(site: Machines) -> None:
     found = {each.name: {text.split(":")[0] for text in each.findings} - {"gap"} for each in report.scenarios}
     assert {name: what for name, what in found.items() if what} == {}
     assert set(report.left_out) == LEFT_OUT, report.left_out
+
+
+def test_the_command_shows_each_answered_request_once_over_a_switchover(site: Machines, tmp_path: Path) -> None:
+    assert site
+    hosts = lab_site.reach()
+    lab_site.until(lambda: lab_site.healthy(hosts), "the mirror is the same on both nodes", limit=1800)
+
+    def move() -> None:
+        done = lab_site.squid_ha("switchover", "lab")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    follow_over(move, tmp_path)
+
+
+def test_after_both_lost_their_power_only_the_last_source_starts_alone(site: Machines) -> None:
+    hosts = lab_site.reach()
+    before = lab_site.until(lambda: lab_site.healthy(hosts), "the mirror is the same on both nodes", limit=1800)
+    active = before.tree.active
+    assert active is not None
+    standby = lab_site.other(hosts, active)
+    for name in (standby, active):
+        asyncio.run(site.power_off(name))
+
+    asyncio.run(site.power_on(standby))
+    lab_site.until(lambda: answers(site, standby), f"LifeKeeper answers on {standby}", limit=600)
+    refused = lab_site.squid_ha("start", "--alone", "lab", standby, "--peer-is-off")
+    assert refused.returncode == 1, refused.stdout + refused.stderr
+    assert "was not in service here last" in refused.stderr
+    assert lab_site.active(lab_site.reach()) is None
+    asyncio.run(site.power_off(standby))
+
+    asyncio.run(site.power_on(active))
+    lab_site.until(lambda: answers(site, active), f"LifeKeeper answers on {active}", limit=600)
+    assert lab_site.squid_ha("start", "--alone", "lab", active).returncode == 5, "nobody was asked"
+    done = lab_site.squid_ha("start", "--alone", "lab", active, "--peer-is-off")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "it was the last source" in done.stderr
+    hosts = lab_site.reach()
+    assert lab_site.active(hosts) == active
+    asyncio.run(site.power_on(standby))
+    after = lab_site.until(lambda: lab_site.healthy(hosts), "the other node has joined", limit=2400)
+    assert after.tree.active == active
+
+
+def answers(machines: Machines, name: str) -> bool | None:
+    """True once the node has booted and LifeKeeper runs there."""
+    try:
+        return asyncio.run(machines.run(name, "sudo /opt/LifeKeeper/bin/lktest")).code == 0 or None
+    except LabError:
+        return None
+
+
+def test_a_line_deleted_from_the_mirror_is_found_by_a_drill(site: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts = lab_site.reach()
+    lab_site.until(lambda: lab_site.healthy(hosts), "the mirror is the same on both nodes", limit=1800)
+    deleted = delete_one(site, monkeypatch)
+    options = Options(["planned-move"], patience=900.0, plug=plug.plug)
+    report = hosts.run(drill(hosts.cluster(), hosts.site, "lab", options))
+    (found,) = report.scenarios
+    assert {text.split(":")[0] for text in found.findings} - {"gap"} == {"lost"}
+    assert deleted[0] in found.lost_ids
 
 
 LOOK = "/root/lifekeeper-look"
