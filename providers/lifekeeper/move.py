@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from providers.connection.cluster import Cluster
-from providers.connection.errors import NotVerified, Refused
+from providers.connection.errors import HostError, NotVerified, Refused
 from providers.host.waiting import reporting
 from providers.lifekeeper import live, planned, speaking, split, views
 from providers.lifekeeper.halves import mirror, volume
 from providers.lifekeeper.hierarchy import arrived, role, roots, service
 from providers.lifekeeper.speaking import Line
-from providers.lifekeeper.views import ALIVE, View
+from providers.lifekeeper.views import ALIVE, IN_SERVICE, View
 
 MOVE_LIMIT = 600.0
 
@@ -19,7 +19,7 @@ MOVE_LIMIT = 600.0
 async def switchover(cluster: Cluster, to: str) -> None:
     """Put the service in service on ``to``, which LifeKeeper takes out on the other node first, and wait for it.
 
-    Raises `Refused` where the target cannot take over or the mirror is not in sync.
+    Raises `Refused` where the target cannot take over, the mirror is not in sync, or nobody can tell whether it is.
     """
     seen = await live.read(cluster)
     tags = service(seen)
@@ -68,7 +68,8 @@ def _refuse_unfit(cluster: Cluster, seen: Mapping[str, View], tags: Sequence[str
 
 
 async def _refuse_stale_mirror(cluster: Cluster, to: str, there: View) -> None:
-    volume(to, there)  # raises where nobody can tell which mirror has to be whole
+    found = volume(to, there)  # raises where nobody can tell which mirror has to be whole
+    moves = found is not None and found[1].state not in IN_SERVICE
     for name, view in (await mirror(cluster)).items():
         # Where the newest half is already, nothing moves.
         if view.role == "source" and name != to and not view.whole:
@@ -78,3 +79,19 @@ async def _refuse_stale_mirror(cluster: Cluster, to: str, there: View) -> None:
                 node=name,
                 remedy="wait for the resynchronisation before moving the service",
             )
+        if moves and name != to and view.trouble and await _may_be_source(cluster, name):
+            raise Refused(
+                f"this node does not tell how its half of the mirror is, so nobody knows whether {to} has all of it: "
+                f"{view.trouble.removeprefix(f'{name}: ')}",
+                node=name,
+                remedy="run this again once `squid-ha status` shows the mirror there; where this node is lost, switch "
+                "it off, and where LifeKeeper does not take over by itself then, `squid-ha start --alone`",
+            )
+
+
+async def _may_be_source(cluster: Cluster, name: str) -> bool:
+    """Whether LifeKeeper runs on a node that does not tell of its half, or nobody can tell that either."""
+    try:
+        return (await views.read(cluster, [name]))[name].running
+    except HostError:
+        return True

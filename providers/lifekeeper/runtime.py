@@ -74,7 +74,8 @@ async def way_back(cluster: Cluster, node: str) -> Mapping[str, Command]:  # noq
 
 
 async def notices(cluster: Cluster) -> Sequence[Notice]:
-    """Nodes on which LifeKeeper does not run or checks nothing, and halves of the mirror that were given up.
+    """Nodes on which LifeKeeper does not run or checks nothing, what failed on the standby node, and halves of the
+    mirror that were given up.
 
     The rest is in its log.
     """
@@ -100,7 +101,32 @@ async def notices(cluster: Cluster) -> Sequence[Notice]:
         )
         for victim, survivor in (await split.unfinished(cluster, seen)).items()
     ]
-    return [*stopped, *unchecked, *given_up]
+    return [*stopped, *unchecked, *_failed(seen), *given_up]
+
+
+def _failed(seen: Mapping[str, View]) -> list[Notice]:
+    """Members that failed on a node while the service runs on another one, as `cleanup` takes them back.
+
+    To LifeKeeper only what is OSU can take over; whether it tries what is OSF is published nowhere.
+    """
+    try:
+        members, here = service(seen), active(seen)
+    except Unknown:
+        # Whoever asks what runs is told why.
+        return []
+    return [
+        Notice(
+            "ban",
+            f"{tag} failed on {name}; until that is forgotten (`squid-ha cleanup`) LifeKeeper may leave it out of "
+            "service there",
+            name,
+            tag,
+        )
+        for name, view in seen.items()
+        if here and name not in here
+        for tag in members
+        if view.state(tag) == "OSF"
+    ]
 
 
 __all__ = [

@@ -1,0 +1,102 @@
+"""A service is not moved away from a node that cannot tell how the mirror is."""
+
+import asyncio
+
+import pytest
+
+from providers.connection.cluster import Cluster
+from providers.connection.command import Command, Result
+from providers.connection.errors import CommandFailed, Refused, TimedOut, Unreachable
+from providers.connection.fake import FakeNode, fake_cluster
+from providers.lifekeeper import runtime
+from tests.unit.lifekeeper.fake import Pair
+from tests.unit.lifekeeper.test_plan_and_runtime import IN_SYNC
+from tests.unit.lifekeeper.test_providers import fresh, members, up
+
+A, B = "proxy-a", "proxy-b"
+RESTORE = (B, "/opt/LifeKeeper/bin/perform_action -t ip-192.0.2.10 -a restore")
+MDSTAT, ALL = "read the mirror's state", ""
+
+
+def site(phase: int = 3) -> Pair:
+    """The service runs on proxy-a, the mirror is in step."""
+    pair = fresh()
+    up(pair, members(phase))
+    for lcd in pair.lcds.values():
+        lcd.mdstat = IN_SYNC
+    pair.said.clear()
+    return pair
+
+
+def troubled(pair: Pair, error: Exception, what: str, name: str = A) -> Cluster:
+    """A node that does not answer what it is asked, or nothing at all; LifeKeeper on the other one hears it."""
+
+    def answer(node: str, command: Command) -> Result:
+        if node == name and command.label.startswith(what):
+            raise error
+        return pair.answer(node, command)
+
+    nodes = [FakeNode(each, lambda command, each=each: answer(each, command)) for each in (A, B)]
+    return fake_cluster(*nodes, journals=pair.journals, progress=pair.progress.append)
+
+
+TROUBLES = [
+    pytest.param(TimedOut("did not end within 60 s", node=A), MDSTAT, "did not end within 60 s", id="slow"),
+    pytest.param(CommandFailed(A, "cat /proc/mdstat", 1, "gone"), MDSTAT, "`cat /proc/mdstat` ended", id="unreadable"),
+    pytest.param(Unreachable("no route to host", node=A), ALL, "no route to host", id="unreachable"),
+]
+
+
+@pytest.mark.parametrize(("error", "what", "told"), TROUBLES)
+def test_nothing_moves_while_the_source_does_not_tell_whether_its_target_is_in_step(error, what, told):
+    pair = site()
+    with pytest.raises(Refused) as refused:
+        asyncio.run(runtime.switchover(troubled(pair, error, what), B))
+    assert refused.value.node == A
+    assert str(refused.value).startswith(f"{A}: this node does not tell how its half of the mirror is")
+    assert f"nobody knows whether {B} has all of it: {told}" in refused.value.message
+    assert "`squid-ha status`" in refused.value.remedy
+    assert "`squid-ha start --alone`" in refused.value.remedy
+    assert pair.said == []
+
+
+def test_a_node_is_not_put_aside_while_it_does_not_tell_of_the_mirror():
+    pair = site()
+    with pytest.raises(Refused, match="does not tell how its half"):
+        asyncio.run(runtime.aside(troubled(pair, TimedOut("too long", node=A), MDSTAT), A))
+    assert pair.said == []
+    assert pair.lcds[A].running
+
+
+def test_a_service_that_runs_nowhere_is_put_in_service_where_both_nodes_tell():
+    pair = site()
+    for each in pair.lcds[A].instances.values():
+        each[4] = "OSU"
+    asyncio.run(runtime.switchover(pair.cluster(), B))
+    assert pair.said[-1] == RESTORE
+
+
+def test_the_rest_comes_to_the_source_whatever_the_other_node_tells():
+    pair = site()
+    asyncio.run(runtime.switchover(pair.cluster(), B))
+    pair.lcds[B].instances["ip-192.0.2.10"][4] = "OSU"
+    pair.said.clear()
+    asyncio.run(runtime.switchover(troubled(pair, Unreachable("no route to host", node=A), ALL), B))
+    assert pair.said[-1] == RESTORE
+
+
+def test_a_service_without_a_mirror_moves_away_from_a_node_that_does_not_answer():
+    pair = site(phase=2)
+    asyncio.run(runtime.switchover(troubled(pair, Unreachable("no route to host", node=A), ALL), B))
+    assert pair.said[-1] == RESTORE
+
+
+def test_a_node_whose_lifekeeper_has_just_stopped_keeps_no_service_from_moving(monkeypatch):
+    """The other one takes it for alive until the heartbeats are missed."""
+    pair = site()
+    pair.lcds[A].running = False
+    for each in pair.lcds[A].instances.values():
+        each[4] = "OSU"
+    monkeypatch.setattr(pair, "alive", lambda *_: True)
+    asyncio.run(runtime.switchover(pair.cluster(), B))
+    assert pair.said[-1] == RESTORE
