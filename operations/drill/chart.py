@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from operations.drill.model import DrillReport, Sample, ScenarioReport
-from operations.drill.show import seconds, way
+from operations.drill.show import notes, recovered, seconds, way
 from operations.files import write_whole
 from operations.xml_text import fit
 
@@ -76,6 +76,7 @@ class Panel:
     failed: Sequence[float]
     gap: tuple[float, float] | None
     flags: Sequence[Flag]
+    notes: Sequence[tuple[float, str]]
     bars: Sequence[Bar]
     x_ticks: Sequence[tuple[float, str]]
     y_ticks: Sequence[tuple[float, str]]
@@ -93,7 +94,8 @@ def svg(report: DrillReport) -> str:
 def html(report: DrillReport) -> str:
     """The page."""
     template = _environment().get_template("report.html.j2")
-    return template.render(report=report, chart=Markup(svg(report)), seconds=seconds, way=way)  # noqa: S704 our own
+    said = {"seconds": seconds, "recovered": recovered, "way": way, "notes": notes(report)}
+    return template.render(report=report, chart=Markup(svg(report)), **said)  # noqa: S704 our own
 
 
 def write(report: DrillReport, path: Path) -> None:
@@ -117,7 +119,7 @@ def panel(report: ScenarioReport, y: float) -> Panel:
     return Panel(
         report=report,
         y=y,
-        height=lines_from + LINE * len(report.moments) + 24,
+        height=lines_from + LINE * (len(report.moments) + len(report.notes)) + 24,
         dots=[Dot(at(each.start), height_of(each.end - each.start)) for each in answered],
         failed=[at(each.start) for each in report.requests if not each.answered],
         gap=(at(report.gap[0]), at(report.gap[1])) if report.gap is not None else None,
@@ -131,6 +133,7 @@ def panel(report: ScenarioReport, y: float) -> Panel:
             )
             for number, moment in enumerate(report.moments, 1)
         ],
+        notes=[(lines_from + LINE * line, text) for line, text in enumerate(report.notes, len(report.moments))],
         bars=_bars(report, at),
         x_ticks=[(at(begin + tick), f"{tick:g} s") for tick in ticks(length)],
         y_ticks=[(height_of(value), text) for value, text in _LATENCIES],

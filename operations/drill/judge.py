@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from declaration.site import Site
-from operations.drill.model import Bounds, Finding, Sample, ScenarioReport
+from operations.drill.model import Bounds, Finding, RecoveredBy, Sample, ScenarioReport
 from operations.drill.runner import Course
 from operations.drill.scenarios import Scenario
 from operations.proof.count import prove
@@ -36,18 +36,29 @@ _EVER = 1e9
 
 
 def judge(
-    scenario: Scenario, bounds: Bounds, course: Course, logs: Logs | None, run: str, hints: Sequence[str] = ()
+    scenario: Scenario,
+    bounds: Bounds,
+    course: Course,
+    logs: Logs | None,
+    run: str,
+    *,
+    stays: str,
+    hints: Sequence[str] = (),
 ) -> ScenarioReport:
-    """The report. ``logs`` is None where they could not be read; ``hints`` are what may explain lost records."""
+    """The report. ``logs`` is None where they could not be read; ``hints`` are what may explain lost records.
+
+    ``stays``: the engine's setting by which the service stays where it is.
+    """
     requests = sorted(course.requests, key=lambda request: request.start)
     proof = prove(run, requests, course.moves, logs) if logs is not None else None
     silence = longest(gaps(requests))
     before = _before(course)
+    recovered, by = recovery(course) or (None, None)
     findings = [
         *course.findings,
         *_answers(requests, silence, bounds),
         *_records(course, requests, proof, bounds, hints),
-        *_places(course),
+        *_places(course, stays),
         *_fencing(course),
     ]
     answered = sum(request.answered for request in requests)
@@ -64,7 +75,8 @@ def judge(
         errors=dict(proof.errors) if proof else {},
         longest_gap=silence.seconds if silence else None,
         gap=(silence.start, silence.end) if silence else None,
-        recovery=recovery(course),
+        recovery=recovered,
+        recovered_by=by,
         recorded=proof.recorded if proof else 0,
         lost=len(proof.lost) if proof else 0,
         lost_ids=list(proof.lost) if proof else [],
@@ -75,26 +87,51 @@ def judge(
         whole=course.last.healthy,
         fenced=course.fenced,
         findings=[str(finding) for finding in findings],
+        notes=_not_judged(course),
         moments=course.moments,
         samples=thinned(course.samples),
         requests=requests,
     )
 
 
-def recovery(course: Course) -> float | None:
-    """Seconds from the disturbance until the engine had the service whole again; None if it was never otherwise."""
+def recovery(course: Course) -> tuple[float, RecoveredBy] | None:
+    """Seconds from the disturbance until the service was back, and whose word that is.
+
+    None if it never was away, or did not come back.
+
+    The clients' word counts where the engine was never seen to say that it was away: a Squid that is started again in
+    place is in service for LifeKeeper all the time.
+    """
     if course.moves:
-        return round(max(move.end - move.start for move in course.moves), 3)
+        return round(max(move.end - move.start for move in course.moves), 3), "engine"
     if course.disturbed is None:
         return None
-    where, down = _before(course), False
-    for sample in course.samples:
-        if sample.time < course.disturbed:
-            continue
-        down = down or not sample.whole or sample.active != where
-        if down and sample.whole:
-            return round(sample.time - course.disturbed, 3)
-    return None
+    where = _before(course)
+    seen = [each for each in course.samples if each.time >= course.disturbed]
+    down = next((at for at, each in enumerate(seen) if not each.whole or each.active != where), None)
+    by: RecoveredBy
+    if down is None:
+        back, by = _answered_again(course, course.disturbed), "clients"
+    else:
+        back, by = next((each.time for each in seen[down:] if each.whole), None), "engine"
+    return None if back is None else (round(back - course.disturbed, 3), by)
+
+
+def _answered_again(course: Course, disturbed: float) -> float | None:
+    """When the longest gap ended that the disturbance made; None without one, or where it lasted to the end.
+
+    Only a request that failed makes a time between two answers a gap. One that begins after the repair is not the
+    disturbance's.
+    """
+    until = math.inf if course.repaired is None else course.repaired
+    failed = [each.start for each in course.requests if not each.answered and each.end >= disturbed]
+    made = longest(
+        gap
+        for gap in gaps(course.requests)
+        if gap.end > disturbed and gap.start <= until and any(gap.start <= start < gap.end for start in failed)
+    )
+    answers = {each.end for each in course.requests if each.answered}
+    return made.end if made is not None and made.end in answers else None
 
 
 def thinned(samples: Sequence[Sample]) -> list[Sample]:
@@ -155,7 +192,7 @@ def _while_broken(request: Request, course: Course) -> bool:
     return course.disturbed is not None and course.disturbed <= request.end <= until
 
 
-def _places(course: Course) -> list[Finding]:
+def _places(course: Course, stays: str) -> list[Finding]:
     found: list[Finding] = []
     ends = [*(since for since, _ in course.stays), math.inf][1:]
     for (since, node), until in zip(course.stays, ends, strict=True):
@@ -165,7 +202,7 @@ def _places(course: Course) -> list[Finding]:
         left = next((each for each in samples if each.active not in (node, None)), None)
         if left is not None:
             detail = f"the service moved from {node} to {left.active} although nothing asked it to"
-            found.append(Finding(name="moved back", detail=f"{detail}; see `stickiness`"))
+            found.append(Finding(name="moved back", detail=f"{detail}; see {stays}"))
     return found
 
 
@@ -178,6 +215,14 @@ def _fencing(course: Course) -> list[Finding]:
         )
         for node, fenced in course.fenced.items()
         if fenced is False
+    ]
+
+
+def _not_judged(course: Course) -> list[str]:
+    return [
+        f"whether {node} was fenced is not judged: the engine did not tell"
+        for node, fenced in course.fenced.items()
+        if fenced is None
     ]
 
 

@@ -52,11 +52,12 @@ def _case(suite: Element, report: DrillReport, each: ScenarioReport) -> None:
     case = etree.SubElement(suite, "testcase", classname=f"drill.{report.site}", name=each.name, time=seconds)
     if each.findings:
         etree.SubElement(case, "failure", message=fit(each.findings[0])).text = fit("\n".join(each.findings))
+    by = f" (measured by the {each.recovered_by})" if each.recovered_by == "clients" else ""
     out = (
         f"sent {each.sent}, answered {each.answered}, failed {each.failed}, lost {each.lost}, doubled {each.doubled}, "
-        f"longest gap {each.longest_gap} s, recovery {each.recovery} s, active after {each.active_after}"
+        f"longest gap {each.longest_gap} s, recovery {each.recovery} s{by}, active after {each.active_after}"
     )
-    etree.SubElement(case, "system-out").text = out
+    etree.SubElement(case, "system-out").text = fit("\n".join([out, *each.notes]))
 
 
 def _cut_short(suite: Element, report: DrillReport) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from operations.proof.model import Request
 
 Verdict = Literal["green", "red"]
+
+RecoveredBy = Literal["engine", "clients"]
 
 FindingName = Literal[
     "not ready",
@@ -88,8 +90,11 @@ class ScenarioReport(_Frozen):
     gap: tuple[float, float] | None
     """From when until when that was."""
     recovery: float | None
-    """Seconds from the disturbance until the engine reported the service whole again; None if it never was otherwise,
-    as far as the drill saw."""
+    """Seconds from the disturbance until the service was back, as ``recovered_by`` says; None if it never was away, as
+    far as the drill saw, or was not back at the end."""
+    recovered_by: RecoveredBy | None = None
+    """`engine`: until the engine reported the service whole again. `clients`: the engine was never seen to report it
+    otherwise; until clients were answered again after the longest gap that the disturbance made."""
     recorded: int
     """Requests with a record."""
     lost: int
@@ -106,6 +111,8 @@ class ScenarioReport(_Frozen):
     """Nodes that were lost, and whether the engine says that they were fenced; None where it does not tell."""
     findings: Sequence[str]
     """Why it is red, each as `name: sentence`."""
+    notes: Sequence[str] = Field(default_factory=list[str])
+    """What the verdict says nothing of, each as a sentence."""
     moments: Sequence[Moment]
     samples: Sequence[Sample]
     requests: Sequence[Request]

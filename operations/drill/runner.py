@@ -192,6 +192,10 @@ class Runner:
         self._course.disturbed = self._course.disturbed or time.time()
         self._mark(f"the service is moved to {to}")
         self._course.stays.append((time.time(), None))
+        # Whoever gives it up stops no move, and nobody would see its end and take away what it is done by.
+        await to_its_end(self._moved(to))
+
+    async def _moved(self, to: str) -> None:
         done = await self._hands.move(to)
         self._course.moves.append(done)
         self._mark(f"the service is on {done.arrived}")

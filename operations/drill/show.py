@@ -18,6 +18,7 @@ def render(report: DrillReport) -> RenderableType:
     parts: list[RenderableType] = [_table(report)]
     for each in report.scenarios:
         parts += [Text.from_markup(f"[red]{each.name}[/red]: {escape(finding)}") for finding in each.findings]
+    parts += [Text(text, style="dim") for text in notes(report)]
     parts += [Text(f"{name} was left out: {why}", style="dim") for name, why in report.left_out.items()]
     if report.ended_by:
         parts.append(Text(f"ended early: {report.ended_by}"))
@@ -57,7 +58,7 @@ def _table(report: DrillReport) -> Table:
             str(each.failed),
             seconds(each.longest_gap),
             f"{each.bounds.gap:g} s",
-            seconds(each.recovery),
+            recovered(each),
             str(each.lost),
             str(each.doubled),
             way(each),
@@ -71,6 +72,22 @@ _NUMBERS = frozenset({"sent", "failed", "longest gap", "stated", "recovery", "lo
 def seconds(value: float | None) -> str:
     """A time for people."""
     return "-" if value is None else f"{value:.1f} s"
+
+
+BY_CLIENTS = "*"
+
+
+def recovered(each: ScenarioReport) -> str:
+    """The recovery for people, with a mark where only clients saw it."""
+    return seconds(each.recovery) + (BY_CLIENTS if each.recovered_by == "clients" else "")
+
+
+def notes(report: DrillReport) -> list[str]:
+    """What the numbers and the verdicts do not say by themselves."""
+    found = [f"{each.name}: {note}" for each in report.scenarios for note in each.notes]
+    if any(each.recovered_by == "clients" for each in report.scenarios):
+        found.append(f"{BY_CLIENTS} until clients were answered again: the engine never said that the service was away")
+    return found
 
 
 def way(each: ScenarioReport) -> str:

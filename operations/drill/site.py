@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from blueprint.platforms import PLATFORMS
+from blueprint.traits import traits
 from declaration.site import Site
 from operations.drill.armed import pending
 from operations.drill.clients import Clients, FromHere, FromNode
@@ -287,7 +288,7 @@ async def _one(
     finally:
         await to_its_end(_stopped(clients))
     hints = await hints_of(cluster, site) if logs is not None else []
-    return judge(scenario, bounds_of(site, scenario), course, logs, run, hints)
+    return judge(scenario, bounds_of(site, scenario), course, logs, run, stays=traits(site).stays, hints=hints)
 
 
 async def _requests(clients: Clients, course: Course) -> list[Request]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from blueprint.traits import TRAITS, traits
 from declaration.site import Site
 from operations.drill.judge import bounds_of, judge, recovery, single_log
 from operations.drill.model import Sample, ScenarioReport
@@ -38,7 +39,7 @@ def judged(
     site: Site, seen: Course, found: Logs | None, name: str = "squid-killed", hints: Sequence[str] = ()
 ) -> ScenarioReport:
     scenario = scenarios()[name]
-    return judge(scenario, bounds_of(site, scenario), seen, found, RUN, hints)
+    return judge(scenario, bounds_of(site, scenario), seen, found, RUN, stays=traits(site).stays, hints=hints)
 
 
 def names(report: ScenarioReport) -> list[str]:
@@ -52,7 +53,8 @@ def test_a_site_that_keeps_what_it_states_is_green(site: Site) -> None:
     assert names(report) == []
     assert (report.sent, report.answered, report.failed, report.lost, report.doubled) == (85, 85, 0, 0, 0)
     assert report.longest_gap == pytest.approx(3.2)
-    assert report.recovery == 4.0
+    assert (report.recovery, report.recovered_by) == (4.0, "engine")
+    assert report.notes == []
     assert (report.active_before, report.active_after, report.whole) == ("qsp-a", "qsp-a", True)
 
 
@@ -122,7 +124,18 @@ def test_stickiness_0_is_named_when_the_service_moves_back(site: Site) -> None:
     report = judged(site, seen, all_of(seen), "node-off")
     assert names(report) == ["moved back"]
     assert "from qsp-b to qsp-a" in report.findings[0]
-    assert "stickiness" in report.findings[0]
+    assert report.findings[0].endswith("; see `stickiness`")
+
+
+def test_a_service_that_moves_back_is_told_with_the_setting_that_its_engine_has(site: Site) -> None:
+    seen = course("qsp-b")
+    seen.stays = [(BEGIN + 13, "qsp-b")]
+    seen.samples.append(Sample(time=BEGIN + 19.5, active="qsp-a", whole=True))
+    (finding,) = judged(site.model_copy(update={"engine": "lifekeeper"}), seen, all_of(seen)).findings
+    assert finding.startswith("moved back: ")
+    assert "`lifekeeper.switchback`" in finding
+    assert "stickiness" not in finding
+    assert len({each.stays for each in TRAITS.values()}) == len(TRAITS)
 
 
 def test_a_service_that_was_to_be_somewhere_else_later_did_not_move_back(site: Site) -> None:
@@ -139,7 +152,11 @@ def test_fencing_off_is_named_where_a_node_was_lost(site: Site) -> None:
     assert names(report) == ["not fenced"]
     assert "qsp-a was lost" in report.findings[0]
     seen.fenced = {"qsp-a": None}
-    assert names(judged(site, seen, all_of(seen), "node-off")) == [], "an engine that does not tell is not accused"
+    untold = judged(site, seen, all_of(seen), "node-off")
+    assert names(untold) == [], "an engine that does not tell is not accused"
+    assert untold.notes == ["whether qsp-a was fenced is not judged: the engine did not tell"]
+    seen.fenced = {"qsp-a": True}
+    assert judged(site, seen, all_of(seen), "node-off").notes == []
 
 
 def test_a_gap_that_is_longer_than_stated(site: Site) -> None:
@@ -170,12 +187,48 @@ def test_logs_that_cannot_be_read_prove_nothing(site: Site) -> None:
     assert names(judged(site, course(), None)) == ["not counted"]
 
 
-def test_a_service_that_was_never_seen_down_has_no_recovery() -> None:
+def in_service_all_the_time(*failed: range) -> Course:
+    """The engine never says that the service is away; these requests fail."""
     seen = course()
     seen.samples = [Sample(time=BEGIN + at, active="qsp-a", whole=True) for at in range(20)]
+    numbers = {number for each in failed for number in each}
+    seen.requests = [
+        request(number, BEGIN + number / 5, 0.05, None if number in numbers else 200) for number in range(1, 101)
+    ]
+    return seen
+
+
+def test_a_service_that_was_never_seen_down_has_no_recovery() -> None:
+    seen = in_service_all_the_time()
     assert recovery(seen) is None
     seen.moves = [Move(source="qsp-a", target="qsp-b", start=1, end=3.5, arrived="qsp-b")]
-    assert recovery(seen) == 2.5
+    assert recovery(seen) == (2.5, "engine")
+
+
+def test_a_squid_that_the_engine_never_missed_is_recovered_when_clients_are_answered_again(site: Site) -> None:
+    seen = in_service_all_the_time(range(41, 60))
+    report = judged(site, seen, all_of(seen))
+    assert names(report) == []
+    assert (report.recovery, report.recovered_by) == (pytest.approx(4.05), "clients")
+
+
+def test_of_several_gaps_the_longest_ends_the_recovery_that_clients_measure() -> None:
+    assert recovery(in_service_all_the_time(range(41, 42), range(45, 60), range(80, 81))) == (4.05, "clients")
+
+
+def test_clients_that_were_not_answered_before_the_disturbance_or_after_its_repair_measure_no_recovery() -> None:
+    assert recovery(in_service_all_the_time(range(10, 30))) is None
+    repaired = in_service_all_the_time(range(70, 80))
+    assert recovery(repaired) == (8.05, "clients")
+    repaired.repaired = BEGIN + 10
+    assert recovery(repaired) is None
+
+
+def test_what_never_came_back_has_no_recovery() -> None:
+    assert recovery(in_service_all_the_time(range(45, 101))) is None, "the last gap has no answer at its end"
+    lost = course()
+    lost.samples = [Sample(time=BEGIN + at, active="qsp-a", whole=at < 9) for at in range(20)]
+    assert recovery(lost) is None, "by the engine's word it is still away, whatever clients are answered"
 
 
 def test_a_look_that_the_disturbance_has_met_half_way_hides_nobody_who_was_active(site: Site) -> None:

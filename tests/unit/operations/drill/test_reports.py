@@ -150,6 +150,41 @@ def test_a_chart_has_room_for_any_length_and_for_nothing() -> None:
     assert heights[-1] == chart.TOP + chart.FAILED
 
 
+def test_what_was_not_judged_or_only_clients_measured_is_said_wherever_the_report_is_read(report: DrillReport) -> None:
+    said = "whether qsp-a was fenced is not judged: the engine did not tell"
+    off = scenario("node-off", fenced={"qsp-a": None}, notes=[said])
+    killed = scenario(recovery=22.4, recovered_by="clients")
+    noted = report.model_copy(update={"scenarios": [off, killed]})
+    text = io.StringIO()
+    Console(width=140, file=text).print(render(noted))
+    for shown in (text.getvalue(), chart.html(noted)):
+        assert f"node-off: {said}" in shown
+        assert "22.4 s*" in shown
+        assert "3.0 s*" not in shown
+        assert "* until clients were answered again" in shown
+    drawn = etree.fromstring(chart.svg(noted).encode())
+    assert said in [each.text for each in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    plain = chart.panel(off.model_copy(update={"notes": []}), 0)
+    assert chart.panel(off, 0).height == plain.height + chart.LINE
+    suite = etree.fromstring(junit.junit(noted).encode())
+    assert said in (suite.findtext("testcase[@name='node-off']/system-out") or "")
+    assert "22.4 s (measured by the clients)" in (suite.findtext("testcase[@name='squid-killed']/system-out") or "")
+
+
+def test_a_report_of_an_earlier_version_is_read_and_has_no_notes(report: DrillReport, tmp_path: Path) -> None:
+    path = saved.save(report, tmp_path).parent / "latest.json"
+    document = json.loads(path.read_text())
+    for each in document["scenarios"]:
+        del each["notes"], each["recovered_by"]
+    path.write_text(json.dumps(document))
+    read = saved.latest("lab", tmp_path)
+    assert read is not None
+    text = io.StringIO()
+    Console(width=140, file=text).print(render(read))
+    assert "3.0 s" in text.getvalue()
+    assert "*" not in text.getvalue()
+
+
 def test_people_see_the_numbers_the_findings_and_the_verdict(report: DrillReport) -> None:
     text = io.StringIO()
     Console(width=140, file=text).print(render(report))

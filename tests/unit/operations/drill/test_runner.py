@@ -16,7 +16,7 @@ from operations.drill.hands import StillArmed
 from operations.drill.runner import Course, Runner
 from operations.drill.scenarios import scenarios
 from operations.drill.steps import Disturb, Fenced, Stand, Steps, View, WaitFor
-from operations.proof.model import Request
+from operations.proof.model import Move, Request
 from providers.connection.errors import NotVerified
 from tests.unit.operations.drill.world import World
 
@@ -133,6 +133,28 @@ async def test_a_node_that_is_being_put_aside_is_aside_before_it_is_brought_back
     with pytest.raises(asyncio.CancelledError):
         await task
     assert [text.split()[0] for text in world.did] == ["begin", "it", "undo"]
+
+
+async def test_a_move_that_is_interrupted_is_waited_for_until_it_has_ended(site: Site) -> None:
+    """Given up, it goes on on its node, and what it is done by (a unit, a constraint) outlives the drill."""
+    begun = asyncio.Event()
+
+    class Slow(World):
+        async def move(self, to: str) -> Move:
+            self.notices = ("`cli-prefer-squid` was left by a tool",)
+            begun.set()
+            await asyncio.sleep(0.1)
+            self.notices = ()
+            self.did.append(f"on {to}")
+            return await super().move(to)
+
+    world = Slow()
+    task = asyncio.create_task(runner(world).run(steps(site, "planned-move")))
+    await asyncio.wait_for(begun.wait(), 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert world.did == ["on qsp-b"], "given up, cleared while it was under way, or moved back"
 
 
 async def test_an_undo_that_is_still_armed_is_left_behind_and_the_scenario_goes_on(site: Site) -> None:
