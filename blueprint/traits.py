@@ -9,7 +9,7 @@ from blueprint import paths
 from blueprint.render.nftables import Opening
 from declaration.nodes import Node
 from declaration.probed import is_adopted, is_probed
-from declaration.rules.lifekeeper import FIRST_MIRROR_PORT, PATH_PORT, PORTS
+from declaration.rules.lifekeeper import MIRROR_PORTS, PATH_PORT, PORTS
 from declaration.rules.names import COROSYNC_PORTS, PACEMAKER_REMOTE_PORT
 from declaration.site import Site
 
@@ -30,7 +30,8 @@ class Traits:
     ``unwatched`` says why nothing moves where the active node loses the public network with its link still up; ""
     if the service does. ``frozen`` says why nothing is stated of a standby's disk that finishes no write; "" where
     it is cut off. ``lags`` says why the other node may lack what the mirror's filesystem has written; "" where each
-    write waits for both nodes. ``sits`` is the type of device (lsblk(8)) that the engine's mirror puts on its disk;
+    write waits for both nodes. ``stays`` names the setting by which the service stays where it is when a node comes
+    back. ``sits`` is the type of device (lsblk(8)) that the engine's mirror puts on its disk;
     "": the declared volume. ``idle`` is the signature (wipefs(8)) of a half that nothing uses; "": DRBD's metadata.
     ``units`` are those of systemd whose processes hold the engine's ports, ``made`` how the names of such begin
     that it makes itself (assumed). ``openings`` are what the other node must reach, ``ports`` those that nobody
@@ -43,6 +44,7 @@ class Traits:
     unwatched: Callable[[Site], str]
     frozen: Callable[[Site], str]
     lags: Callable[[Site], str]
+    stays: str
     sits: str
     idle: str
     units: tuple[str, ...]
@@ -121,14 +123,14 @@ def _corosync(site: Site, node: Node) -> Iterator[Opening]:
 
 
 def _lifekeeper(site: Site, node: Node) -> Iterator[Opening]:
-    """The mirror's port is the first one and the mirror's number: that of a node whose only mirror it is."""
+    """Which of the ports is this site's mirror's is for DataKeeper to say: by how many mirrors the node has besides."""
     public = tuple(each.address for each in _others(site, node))
     yield Opening("LifeKeeper, from the other node", "tcp", (PATH_PORT,), public, site.network.public.interface)
     others, interface = _replication(site, node)
     if others:
         yield Opening("LifeKeeper, from the other node", "tcp", (PATH_PORT,), others, interface)
     if site.mirror is not None and interface:
-        yield Opening("the mirror, from the other node", "tcp", (FIRST_MIRROR_PORT,), others, interface)
+        yield Opening("the mirror, from the other node", "tcp", MIRROR_PORTS, others, interface)
 
 
 TRAITS: Mapping[str, Traits] = {
@@ -139,6 +141,7 @@ TRAITS: Mapping[str, Traits] = {
         unwatched=_no_pings,
         frozen=_unknown_limits,
         lags=_protocol,
+        stays="`stickiness`",
         sits="",
         idle="",
         units=("corosync.service", "pacemaker.service"),
@@ -153,12 +156,13 @@ TRAITS: Mapping[str, Traits] = {
         unwatched=_no_broadcasts,
         frozen=lambda _site: _DATAKEEPERS_OWN,
         lags=_asynchronous,
+        stays="`lifekeeper.switchback`, the switchback type of the resources",
         sits="raid1",
         idle="linux_raid_member",
         units=("lifekeeper.service",),
         made=("lifekeeper-",),
         openings=_lifekeeper,
-        ports=dict.fromkeys(PORTS, "LifeKeeper") | {FIRST_MIRROR_PORT: "DataKeeper"},
+        ports=dict.fromkeys(PORTS, "LifeKeeper") | dict.fromkeys(MIRROR_PORTS, "DataKeeper"),
     ),
 }
 

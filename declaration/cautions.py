@@ -1,4 +1,6 @@
-"""What is allowed and yet not wise: said at each validation and preview, and never a failure.
+"""What is allowed and yet not wise, or counts only with what nobody here sees to.
+
+It is said at each validation and preview, and never a failure.
 
 A caution is a function of a `Site` that yields `Caution`s, listed in `_CHECKS`; what is wrong is a rule instead
 (`declaration.rules`).
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 from declaration.alerts import told
 from declaration.probed import looks_for_records
 from declaration.rules.alerts import possible
+from declaration.rules.lifekeeper import QUORUM_PACKAGE
 from declaration.site import Site
 
 
@@ -73,12 +76,19 @@ def _silent_losses(site: Site) -> Iterator[Caution]:
 def _lifekeeper(site: Site) -> Iterator[Caution]:
     if site.engine != "lifekeeper" or site.virtual_ip is None:
         return
-    if site.lifekeeper is None or site.lifekeeper.quorum is None:
+    if site.lifekeeper is not None and site.lifekeeper.quorum is not None:
+        yield Caution(
+            "lifekeeper.quorum",
+            ", ".join(f"{each.host}:{each.port}" for each in site.lifekeeper.quorum.hosts),
+            f"it guards only where LifeKeeper's package `{QUORUM_PACKAGE}` is installed on both nodes, which `up` does "
+            "not see to; `squid-ha doctor` looks for it",
+        )
+    else:
         yield Caution(
             "lifekeeper.quorum",
             "nothing",
             "two nodes that lose each other may both run the service, a split brain; better is a third host that both "
-            "can reach, unless LifeKeeper's quorum is set up by hand",
+            f"can reach, with LifeKeeper's package `{QUORUM_PACKAGE}`, unless its quorum is set up by hand",
         )
     if site.network.public.reachable:
         yield Caution(

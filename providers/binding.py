@@ -77,6 +77,7 @@ class KindProvider(dynamic.ResourceProvider):
             wanted = self._site.sealed(self.kind, given) if self._site else given
         except ValueError as error:
             return dynamic.CheckResult(news, [dynamic.CheckFailure(self.kind, str(error))])
+        session.declared(str(news.get(IDENTITY, "")), self.kind, wanted)
         refused = self._renamed(_olds, news) or self._refusal(_olds, wanted)
         inputs = news if wanted == given else {**news, **wire.encode(wanted)}
         return dynamic.CheckResult(inputs, [dynamic.CheckFailure("", refused)] if refused else [])

@@ -12,8 +12,10 @@ A *kind* is a module (listed in `providers.kinds`) that offers
   found, and never data. Finding nothing left to undo is success.
 
 A kind may offer ``refusal(previous, wanted) -> str | None`` as well: why what was wanted before cannot become this in
-place, and what to do instead. Pure, and asked before anything is changed. One that has ``CLAIMS = True`` sees to itself
-what becomes of nodes that another stack owns; all others are kept from them (`providers.session`).
+place, and what to do instead. Pure, and asked before anything is changed. Likewise ``declared(site, wanted) -> None``:
+told in each run, previews too, what is wanted, also of a thing that is not changed then; it keeps that in memory at
+most. One that has ``CLAIMS = True`` sees to itself what becomes of nodes that another stack owns; all others are kept
+from them (`providers.session`).
 
 Because ``observe`` answers in the shape of ``wanted``, the difference between the two *is* the drift report, the
 preview and the verification after a change: nothing needs a second description of what it looks like.

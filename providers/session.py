@@ -75,6 +75,18 @@ def connections(site: Site, secret: Secrets, patience: float = BOOT) -> list[Con
     ]
 
 
+def declared(identity: str, kind: str, wanted: State) -> None:
+    """Tell the kind what this run wants of a thing, whether or not that comes to be applied."""
+    tell = getattr(load_kind(kind), "declared", None)
+    if tell:
+        tell(_site_of(identity.rpartition("/")[0]), wanted)
+
+
+def _site_of(owner: str) -> str:
+    """The site's name for its owner, ``project/stack``."""
+    return owner.rsplit("/", 1)[-1]
+
+
 def _guarded(kind: str, cluster: Cluster, wanted: State, remedy: str) -> Cluster:
     """The cluster, on which nothing is written where another stack owns a node that the thing is about.
 
@@ -110,7 +122,7 @@ class SiteAccess:
         """The site's cluster for ``owner`` (project/stack); connections are opened on first use and shared."""
         opened = open_cluster(
             self._connections,
-            site=owner.rsplit("/", 1)[-1],
+            site=_site_of(owner),
             owner=owner,
             progress=progress,
             takeover=self.site.takeover,

@@ -22,7 +22,7 @@ _LONGEST_COMMENT = 120
 
 @dataclass(frozen=True)
 class Opening:
-    """``ports`` of ``protocol`` that are let in.
+    """``ports`` of ``protocol`` that are let in; of a range whoever listens takes one that nobody knows beforehand.
 
     ``sources`` are networks or addresses (empty: everybody), ``interface`` is the only one that they come in by (None:
     any), ``what`` says what for.
@@ -30,7 +30,7 @@ class Opening:
 
     what: str
     protocol: Literal["tcp", "udp"]
-    ports: tuple[int, ...]
+    ports: tuple[int, ...] | range
     sources: tuple[str, ...] = ()
     interface: str | None = None
 
@@ -75,9 +75,15 @@ def _opened(opening: Opening) -> Iterator[str]:
     if not opening.ports or not all(0 < port < 1 << 16 for port in opening.ports):
         raise ValueError(f"{opening.ports} are not ports")
     interface = f'iifname "{opening.interface}" ' if opening.interface else ""
-    ports = f"{opening.protocol} dport {_set([str(port) for port in sorted(set(opening.ports))])}"
+    ports = f"{opening.protocol} dport {_ports(opening.ports)}"
     for sources in _sources(opening.sources):
         yield f'{interface}{sources}{ports} accept comment "{opening.what}"'
+
+
+def _ports(ports: tuple[int, ...] | range) -> str:
+    if isinstance(ports, range):
+        return f"{ports[0]}-{ports[-1]}"
+    return _set([str(port) for port in sorted(set(ports))])
 
 
 def _sources(sources: Sequence[str]) -> Iterator[str]:

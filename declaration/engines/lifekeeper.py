@@ -163,7 +163,11 @@ class QuorumHost(Settings):
 
 
 class Quorum(Settings):
-    """What keeps a node that is cut off from everybody from going on; needs LifeKeeper's quorum package."""
+    """What keeps a node that is cut off from everybody from going on.
+
+    It guards only where LifeKeeper's own package `steeleye-lkQWK` is installed on both nodes. `up` does not install it;
+    `squid-ha doctor` looks for it.
+    """
 
     hosts: Some[QuorumHost]
     """A node that reaches none of these gives up."""

@@ -22,7 +22,12 @@ PATH_PORT = 7365
 PORTS = (PATH_PORT, 81, 82, 778, 779, 5000, 5110)
 """TCP ports of LifeKeeper: communication paths, its interfaces for people and for policies."""
 
-FIRST_MIRROR_PORT = 10001
+MIRROR_PORTS = range(10001, 10017)
+"""DataKeeper's port is the first one plus the mirror's number on its node: these are for the numbers 0 to 15. Where
+somebody else has the port it goes on by 256, beyond them."""
+
+QUORUM_PACKAGE = "steeleye-lkQWK"
+"""Of LifeKeeper's own: what reads the quorum's settings."""
 
 _SQUIDS_TAG: Mapping[SquidKit, str] = {"qsp": "qsp-squid", "generic": "app-squid"}
 
@@ -53,7 +58,7 @@ def proxy_has_ports_of_its_own(site: Site) -> Iterator[Mistake]:
     """LifeKeeper listens on every address of a node, and on which ports cannot be chosen."""
     if site.engine != ENGINE:
         return
-    taken = dict.fromkeys(PORTS, "LifeKeeper") | {FIRST_MIRROR_PORT: "DataKeeper's mirror"}
+    taken = dict.fromkeys(PORTS, "LifeKeeper") | dict.fromkeys(MIRROR_PORTS, "DataKeeper's mirrors")
     for path, port in squid_ports(site).items():
         if port in taken:
             yield Mistake(path, str(port), f"a port of its own: {port} is taken by {taken[port]}")
@@ -215,7 +220,7 @@ _NOT_DATAKEEPERS = {
     "durability": "LifeKeeper mounts the filesystem itself, and no documented command tells it how",
     "data_journal": "LifeKeeper mounts the filesystem itself, and no documented command tells it how",
     "failure": "DataKeeper decides by itself what a failed disk does",
-    "port": f"DataKeeper chooses its ports from {FIRST_MIRROR_PORT} on",
+    "port": f"DataKeeper chooses its ports from {MIRROR_PORTS[0]} on",
     "label": "DataKeeper makes the filesystem, without a label",
     "on_remove": "removing a mirror from LifeKeeper keeps its data; wipe the disk yourself",
 }

@@ -26,7 +26,7 @@ _JOURNAL_ONLY = (".metadata",)
 """What only the journal says: that a disk is this site's. Writing that is what adoption is."""
 _GUARDED = "mount_points"
 """A mount point that something can be written to while the mirror is not mounted may stay as it was found."""
-_COPIED = {"lifekeeper.service": "settings"}
+_COPIED = {"lifekeeper.service": "settings", "lifekeeper.generic": "settings"}
 """Kind → where scripts stand of which LifeKeeper has copies: it runs those, which are compared, and `up` puts these."""
 _LEFT_OUT = (names.NAMES, names.SQUID_PROFILE, names.ROTATION)
 _KEPT_FILES = frozenset({"squid.config", "host.settings", "host.time", "pacemaker.membership", "pacemaker.sbd"})

@@ -43,8 +43,8 @@ def command(
         question = (
             f"{others} does not answer over SSH. That does not tell that it is off: it may run the service where\n"
             "nobody here sees it. Then both would write to their half of the mirror, and one log will be lost.\n"
-            f"Look at {others} itself, or at its power. And start the node that ran the service last: what the other one\n"
-            f"recorded since then may be lost. Is {others} off?"
+            f"Look at {others} itself, or at its power. And start the node that ran the service last: what the other\n"
+            f"one recorded since then may be lost. Is {others} off?"
         )
         typed(question, f"{others} is off", "--peer-is-off")
     done = f"{node} runs the service alone; {others} joins it when it is on again."

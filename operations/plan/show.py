@@ -18,6 +18,7 @@ _MEANS = {
     "assumed": "nobody has seen it: compared with the product's own help on each node before anything is written",
     "system": "a program of the operating system",
 }
+_LEFT_OUT = "Not among them: lines that only ask, and change nothing (docs/lifekeeper-commands.md, What is only asked)."
 
 
 def render(rows: Sequence[Row]) -> RenderableType:
@@ -30,7 +31,7 @@ def render(rows: Sequence[Row]) -> RenderableType:
         table.add_row(str(row.number), row.node, certainty, Text.assemble(row.page, "\n", (row.command, "bold")))
     counts = {name: sum(row.certainty == name for row in rows) for name in _MEANS}
     told = "\n".join(f"{count} {name}: {_MEANS[name]}" for name, count in counts.items() if count)
-    return Group(table, Text(f"\n{told}"))
+    return Group(table, Text(f"\n{told}\n{_LEFT_OUT}"))
 
 
 def as_data(stack: str, rows: Sequence[Row]) -> dict[str, object]:

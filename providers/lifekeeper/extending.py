@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from providers.connection.cluster import Cluster
-from providers.connection.command import command
+from providers.connection.command import Command, command
 from providers.connection.errors import Refused
 from providers.lifekeeper import grammar, steps
 from providers.lifekeeper.hierarchy import whole
 from providers.lifekeeper.resource import Member
 from providers.lifekeeper.steps import Guarded, Views, typed
-from providers.lifekeeper.views import View, asks
+from providers.lifekeeper.views import Instance, View, asks
 
 KIT_LIMIT = 120.0
 """Seconds that a kit's own check may take."""
@@ -108,21 +108,25 @@ async def ask_kits(cluster: Cluster, seen: Views, tag: str, source: str, target:
     left = [each for each in sorted(whole(view.dependencies, tag)) if not _extended(seen, each, source, target)]
     if any(_known(view, each, target) for each in left):
         return
-    lines = {each: _canextend(view, each, source) for each in left}
-    there = [command("test", "-x", line[0], ok=None, reads=True) for line in lines.values()]
+    resources = [view.instances[each] for each in left]
+    there = [command("test", "-x", _canextend(each, source)[0], ok=None, reads=True) for each in resources]
     answers = await cluster.node(target).batch(there)
-    for (each, line), answer in zip(lines.items(), answers, strict=True):
+    for each, answer in zip(resources, answers, strict=True):
         if answer.exit_code == 0:
-            await _ask(cluster, each, line, source, target)
+            await _ask(cluster, each, source, target)
 
 
-def _canextend(view: View, tag: str, source: str) -> list[str]:
-    instance = view.instances[tag]
-    return grammar.build("canextend", app=instance.app, type=instance.type, template_system=source, tag=tag)
+def asks_kit(resource: Instance, source: str, target: str) -> Command:
+    """What is run on ``source`` to have the kit on ``target`` say whether the resource can be extended there."""
+    return asks("lcdremexec", timeout=KIT_LIMIT, dest=target, command=_canextend(resource, source))
 
 
-async def _ask(cluster: Cluster, tag: str, line: list[str], source: str, target: str) -> None:
-    answer = await cluster.node(source).run(asks("lcdremexec", timeout=KIT_LIMIT, dest=target, command=line))
+def _canextend(resource: Instance, source: str) -> list[str]:
+    return grammar.build("canextend", app=resource.app, type=resource.type, template_system=source, tag=resource.tag)
+
+
+async def _ask(cluster: Cluster, resource: Instance, source: str, target: str) -> None:
+    answer, tag = await cluster.node(source).run(asks_kit(resource, source, target)), resource.tag
     if answer.exit_code == 0:
         return
     said = [each for each in f"{answer.stdout}\n{answer.stderr}".splitlines() if each.strip()]

@@ -13,7 +13,7 @@ from pydantic import Field
 from providers.connection.cluster import Cluster
 from providers.connection.errors import Refused, Unknown
 from providers.contract import Absent, Observed, Present
-from providers.lifekeeper import members, removal
+from providers.lifekeeper import making, members, removal
 from providers.lifekeeper.resource import Kit, Member
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Step
@@ -110,6 +110,5 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
 
 
 def lines(wanted: Wanted) -> list[Line]:
-    """Nothing of its own: the resource, and that it depends on the mirror, come with the mirror."""
-    del wanted
-    return []
+    """The resource, and that it depends on the mirror, come with the mirror."""
+    return making.lines_along(wanted)

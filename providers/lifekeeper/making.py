@@ -24,15 +24,18 @@ def way(wanted: Member, source: str, kit: Kit) -> list[Step]:
             made += equal(wanted, wanted.tag, source, target)
             made += kit.extend(wanted, source, target)
     made += _room(wanted)
-    for name, node in wanted.nodes.items():
-        if node is not None:
-            made += _attributes(wanted.tag, name, node)
-    return [*made, *_ties(wanted, source)]
+    return [*made, *_attributes(wanted, source), *_ties(wanted, source)]
 
 
 def lines(wanted: Member, kit: Kit) -> list[Line]:
     """What would be said on fresh nodes, in order."""
     return [*steps.fresh(way(wanted, next(iter(wanted.nodes)), kit)), *speaking.syncs(wanted.nodes)]
+
+
+def lines_along(wanted: Member) -> list[Line]:
+    """The same of a resource that is made, extended and tied along with another one."""
+    said = steps.fresh(_attributes(wanted, next(iter(wanted.nodes))))
+    return [*said, *speaking.syncs(wanted.nodes)] if said else []
 
 
 def there(tag: str, *names: str) -> steps.Done:
@@ -166,7 +169,18 @@ def _agreed(tag: str, name: str, other: str, priority: str) -> steps.Done:
     return lambda seen: not whole(seen) or seen[name].peer_priorities.get(known, priority) == priority
 
 
-def _attributes(tag: str, name: str, node: NodeMember) -> list[Step]:
+def _attributes(wanted: Member, source: str) -> list[Step]:
+    """An extension gives the target its own priority, and ``source`` always the same one."""
+    made: list[Step] = []
+    for name, node in wanted.nodes.items():
+        if node is not None:
+            another = name == source and len(wanted.nodes) > 1 and node.priority != str(_TEMPLATE)
+            made += _attributes_on(wanted.tag, name, node, another=another)
+    return made
+
+
+def _attributes_on(tag: str, name: str, node: NodeMember, *, another: bool) -> list[Step]:
+    """``another``: on the way from nothing the node has another priority first."""
     values = {"tag": tag, "initialize": IN_SERVICE_AT_START}
     line = Line(name, "ins_setinit", f"Initialization of {tag}: in service when LifeKeeper starts", values)
     made = [Step(line, lambda seen: seen[name].initial.get(tag) != LEFT_OUT_AT_START, fresh=False)]
@@ -178,7 +192,7 @@ def _attributes(tag: str, name: str, node: NodeMember) -> list[Step]:
     if node.priority:
         priority = node.priority
         line = Line(name, "hry_setpri", f"Priority of {tag}: {priority}", {"tags": tag, "priority": int(priority)})
-        made.append(Step(line, lambda seen: seen[name].priorities.get(tag, priority) == priority, fresh=False))
+        made.append(Step(line, lambda seen: seen[name].priorities.get(tag, priority) == priority, fresh=another))
     return made
 
 

@@ -146,7 +146,10 @@ async def converge(cluster: Cluster, wanted: Member, kit: Kit, *, source: str = 
     refuse_unlike(wanted, seen, kit)
     cut_off = await _begin(cluster, wanted, seen)
     told = await steps.walk(cluster, making.way(wanted, source_of(wanted, seen, source), kit), list(wanted.nodes))
-    untied = await untie(cluster, wanted, await _unwanted(cluster, wanted))
+    unwanted = await _unwanted(cluster, wanted)
+    if any(unwanted.values()):
+        await speaking.check_site(cluster)
+    untied = await untie(cluster, wanted, unwanted)
     if told or untied or cut_off:
         await speaking.sync(cluster, wanted.nodes)
     await cluster.each(lambda node: cluster.journal(node).drop([PENDING]), list(wanted.nodes))

@@ -12,7 +12,7 @@ from typing import cast
 
 from providers.connection.cluster import Cluster
 from providers.contract import Absent, Observed, Present
-from providers.lifekeeper import filesystem, making, members, mirror_data, removal, steps
+from providers.lifekeeper import filesystem, making, members, mirror_data, mirror_info, remounting, removal, steps
 from providers.lifekeeper.making import extended, there
 from providers.lifekeeper.mirror_data import Wanted
 from providers.lifekeeper.resource import Kit, Member, Unlike
@@ -34,12 +34,12 @@ def _create(wanted: Member, source: str) -> list[Step]:
         Step(again, lambda seen: both(seen) or not made(seen), mirror_data.left_by_us(mirror, source), fresh=False),
         Step(create, both, mirror_data.fit(mirror, source, hierarchy)),
     ]
-    if not mirror.kept:
+    if hierarchy == "new":
         return whole
-    disk = mirror.device_on(source)
-    page = f"Mount the filesystem that was kept on {disk}"
+    disk, may = mirror.device_on(source), remounting.remountable(mirror, source)
+    page = f"Mount the filesystem that {'was kept' if mirror.kept else 'is'} on {disk}"
     mount = system(source, page, "mount", "-t", mirror.fstype, disk, mirror.mount_point)
-    return [whole[0], Step(mount, both, fresh=False, unless=mirror_data.mounted(mirror, source)), whole[1]]
+    return [whole[0], Step(mount, both, may, fresh=False, unless=mirror_data.mounted(mirror, source)), whole[1]]
 
 
 def _creation(mirror: Wanted, source: str, hierarchy: str) -> Line:
@@ -134,22 +134,24 @@ def _half_extended(mirror: Wanted, source: str, target: str, whole: steps.Done, 
 
 
 def refusal(previous: Wanted, wanted: Wanted) -> str | None:
-    """Why this change is not made in place (`providers.contract`); most of this no list shows."""
+    """Why this change is not made in place (`providers.contract`); not all of this is shown by a list."""
     # A node that goes away or comes back changes no address.
     both = previous.addresses.keys() & wanted.addresses.keys()
     before, after = (
         each.model_copy(update={"addresses": {name: each.addresses[name] for name in sorted(both)}})
         for each in (previous, wanted)
     )
-    return _moved(before, after) or members.fixed(
-        before,
-        after,
-        fstag="the filesystem's tag",
-        mount_point="`mirror.mount_point`",
-        fstype="`mirror.filesystem`",
-        mode="`lifekeeper.replication.mode`",
-        bitmap="`lifekeeper.replication.bitmap`",
-        addresses="the replication addresses",
+    return (
+        _moved(before, after)
+        or members.fixed(
+            before,
+            after,
+            fstag="the filesystem's tag",
+            mount_point="`mirror.mount_point`",
+            fstype="`mirror.filesystem`",
+            mode="`lifekeeper.replication.mode`",
+        )
+        or mirror_info.refusal(before, after)
     )
 
 
@@ -170,7 +172,7 @@ def _moved(previous: Wanted, wanted: Wanted) -> str | None:
 
 
 def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, str | None]:
-    """The id is the device (seen in SIOS's scripts). Mode and bitmap are in bytes of the info that nobody published."""
+    """The id is the device (seen in SIOS's scripts). Where the mode would stand nobody has published."""
     del wanted, node
     return {"device": instance.id if instance.id.startswith("/dev/") else None}
 
@@ -197,7 +199,7 @@ KIT = Kit(
     "scsi",
     "netraid",
     along={"filesystem": lambda wanted: cast("Wanted", wanted).fstag},
-    by_hand={"filesystem_type": _other_type},
+    by_hand={"filesystem_type": _other_type, **mirror_info.BY_HAND},
 )
 
 

@@ -1,8 +1,9 @@
 """Whose data is on the mirror's disks: nothing is formatted, overwritten or deleted that may be wanted.
 
 That a run is making the mirror is in the journal of its source (`BEGUN`) from before the line until the mirror is
-whole. Only then may a disk that is not blank be formatted; whatever else a disk carries, this site's own data above
-all, is somebody's. When a mirror is removed, both disks are marked, and the one that had the newest data as the source.
+whole. Only then may a disk that is not blank be formatted, or one that is taken over be mounted again
+(`providers.lifekeeper.remounting`); whatever else a disk carries, this site's own data above all, is somebody's. When a
+mirror is removed, both disks are marked, and the one that had the newest data as the source.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ _SOURCE = "source of "
 """Among the marks of kept disks, on one node only: it had the newest data when the mirror was removed."""
 BEGUN = "pending create"
 """Begins like every entry for which the next run is to go on (`members.PENDING`). Its value: how it is being made."""
-_NEW, _KEPT = "new", "kept"
-"""Values of `BEGUN`: formatting, and taking over data that outlived its declaration."""
+NEW, KEPT = "new", "kept"
+"""Values of `BEGUN`: formatting, and taking over data that outlived its declaration. `taking_over` makes the third."""
 
 
 class Wanted(Member):
@@ -80,7 +81,7 @@ def mounted(mirror: Wanted, source: str) -> Callable[[Cluster], Awaitable[bool]]
     """Asks whether the mirror's disk is mounted on ``source``, where the mirror's filesystem belongs."""
 
     async def ask(cluster: Cluster) -> bool:
-        return _is_mounted(mirror, (await _disks(cluster, mirror))[source])
+        return _is_mounted(mirror, (await read_disks(cluster, mirror))[source])
 
     return ask
 
@@ -94,26 +95,37 @@ def fit(mirror: Wanted, source: str, hierarchy: str) -> steps.Ready:
 
     async def ready(cluster: Cluster, seen: Views) -> None:
         del seen
-        disks = await _disks(cluster, mirror)
+        disks = await read_disks(cluster, mirror)
         begun = await _begun(cluster, mirror)
         for name, disk in disks.items():
             if hierarchy == "new":
-                await _refuse_used(cluster, mirror, name, disk, ours=_NEW in (begun[name], begun[source]))
+                await _refuse_used(cluster, mirror, name, disk, ours=NEW in (begun[name], begun[source]))
             elif name != source:
                 await _refuse_used(cluster, mirror, name, disk)
         if hierarchy == "existing" and not _is_mounted(mirror, disks[source]):
-            raise Refused(
-                f"{mirror.device_on(source)} is not mounted at {mirror.mount_point}, so there is no filesystem to take "
-                "over",
-                node=source,
-                remedy="mount it there, or declare `lifekeeper.replication.hierarchy: new` with a blank disk",
-            )
+            raise nothing_mounted(mirror, source)
         for name, disk in disks.items():
             if disk.identity is not None:
                 await cluster.journal(name).put({marks.DISK: marks.text(disk.identity)})
-        await cluster.journal(source).put({BEGUN: _KEPT if mirror.kept else hierarchy})
+        begins = NEW if hierarchy == "new" else KEPT if mirror.kept else taking_over(mirror)
+        await cluster.journal(source).put({BEGUN: begins})
 
     return ready
+
+
+def taking_over(mirror: Wanted) -> str:
+    """Value of `BEGUN` for a declared ``existing``: which filesystem it is, by its type."""
+    return f"existing {mirror.fstype}"
+
+
+def nothing_mounted(mirror: Wanted, source: str, but: str = "") -> Refused:
+    """What says that nothing can be taken over on ``source``; ``but``: what else is known of it, to be read on."""
+    told = f"{mirror.device_on(source)} is not mounted at {mirror.mount_point}"
+    return Refused(
+        f"{told}, so there is no filesystem to take over{but}",
+        node=source,
+        remedy="mount it there, or declare `lifekeeper.replication.hierarchy: new` with a blank disk",
+    )
 
 
 def extendable(mirror: Wanted, source: str, target: str) -> Guarded:
@@ -122,7 +134,7 @@ def extendable(mirror: Wanted, source: str, target: str) -> Guarded:
 
     async def ready(cluster: Cluster, seen: Views) -> None:
         await alive(cluster, seen)
-        disk = (await _disks(cluster, mirror))[target]
+        disk = (await read_disks(cluster, mirror))[target]
         await _refuse_used(cluster, mirror, target, disk)
         if disk.signatures and _mark(mirror, target) in await marks.kept(cluster, cluster.node(target)).entries():
             raise Refused(
@@ -144,7 +156,9 @@ async def _begun(cluster: Cluster, mirror: Wanted) -> dict[str, str]:
     return {name: known.get(BEGUN, "") for name, known in entries.items()}
 
 
-async def _disks(cluster: Cluster, mirror: Wanted) -> dict[str, Disk]:
+async def read_disks(cluster: Cluster, mirror: Wanted) -> dict[str, Disk]:
+    """What stands on the mirror's disk of each node."""
+
     async def look(node: Node) -> Disk:
         path = mirror.device_on(node.name)
         listed, signed = await node.batch(device.read(path))
@@ -206,7 +220,7 @@ async def kept_by(cluster: Cluster, wanted: Wanted) -> str:
     """
     for name, begun in (await _begun(cluster, wanted)).items():
         if begun:
-            return name if begun == _KEPT else ""
+            return name if begun == KEPT else ""
     entries = await cluster.each(lambda node: marks.kept(cluster, node).entries(), list(wanted.nodes))
     sources = [name for name, known in entries.items() if known.get(_mark(wanted, name)) == name]
     having = [name for name, known in entries.items() if wanted.device_on(name) in known]
@@ -223,7 +237,7 @@ async def kept_by(cluster: Cluster, wanted: Wanted) -> str:
             f"{wanted.mount_point} on the most preferred node and declare `lifekeeper.replication.hierarchy: existing`",
         )
     path = wanted.device_on(sources[0])
-    disk = (await _disks(cluster, wanted))[sources[0]]
+    disk = (await read_disks(cluster, wanted))[sources[0]]
     if not marks.is_marked(disk.identity, entries[sources[0]].get(path)):
         raise Refused(
             f"the newest data of this site was kept on {path}, and another disk is there",

@@ -48,7 +48,7 @@ class Wanted(State):
     ``license_digest`` stands for the secret's text, so that another one shows.
 
     ``assumed``: command of the grammar → what this site uses of it (`speaking.assumed_of`), where nobody has seen such
-    a line: compared with the product's own help before anything is set up.
+    a line: compared with the product's own help before anything is set up, be it by another thing (`declared`).
     """
 
     nodes: dict[str, NodeLifeKeeper]
@@ -72,6 +72,11 @@ def sealed(wanted: Wanted, secret: Secrets) -> Wanted:
     if wanted.license_secret is None or wanted.license_digest is not None:
         return wanted
     return wanted.model_copy(update={"license_digest": licence.secret_digest(wanted.license_secret, secret)})
+
+
+def declared(site: str, wanted: Wanted) -> None:
+    """What the whole site assumes, for the first of its things that sets anything up: this one may be as wanted."""
+    speaking.declare(site, wanted.assumed)
 
 
 async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:

@@ -229,6 +229,8 @@ async def _take_back(cluster: Cluster, wanted: Wanted, name: str, *, keep: bool)
             local, remote = addresses.split("/")
             page = f"Delete Comm Path: {local} to {remote}"
             values = {"dest": name, "system": peer, "remote": remote, "local": local}
+            if keep:
+                await speaking.check_site(cluster)
             await speaking.say(cluster, Line(name, "net_remove", page, values))
             told = True
         await journal.drop([entry])

@@ -6,13 +6,14 @@ A line is built by the grammar only. What is not LifeKeeper's (systemctl, mount)
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from weakref import WeakKeyDictionary
 
 from providers.connection.cluster import Cluster, Node
-from providers.connection.command import Command, Result, command
+from providers.connection.command import Command, Result, command, script
 from providers.connection.errors import CommandFailed, HostError, Refused, TimedOut, Unknown
 from providers.host.waiting import until
 from providers.lifekeeper import defaults, grammar
@@ -44,13 +45,21 @@ carried out in part, and what was safe while the nodes heard each other need not
 
 @dataclass
 class _Run:
-    """Of this run and a site. ``silent``: node → when it is asked again, by the event loop's clock."""
+    """Of this run and a site. ``silent``: node → when it is asked again, by the event loop's clock.
+
+    ``compared``: node → command of the grammar → what of it (`Line.used`) its help there was found to have.
+    """
 
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     silent: dict[str, float] = field(default_factory=dict[str, float])
+    comparing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    compared: dict[str, dict[str, set[str]]] = field(default_factory=dict[str, "dict[str, set[str]]"])
 
 
 _RUNS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Run]] = WeakKeyDictionary()
+_DECLARED: dict[str, Mapping[str, Sequence[str]]] = {}
+"""Site → what of its lines nobody has seen (`assumed_of`), as this process's run declares it: that is told by threads
+of Pulumi's, which have no event loop."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +94,7 @@ class Line:
         """How well it is known that the product takes this line."""
         if self.argv:
             return self.known.certainty if self.known else "system"
-        known = grammar.load().command(self.name)
-        return "assumed" if known.assumed(dict(self.values)) else known.certainty
+        return grammar.load().command(self.name).certainty_of(self.values)
 
     @property
     def source(self) -> tuple[str, ...]:
@@ -104,6 +112,23 @@ def system(node: str, page: str, *argv: str, known: SystemLine | Unit | None = N
 def setting(node: str, key: str, value: str) -> Line:
     """A line of /etc/default/LifeKeeper, to be shown. Raises `KeyError` for a key that the grammar has not."""
     return Line(node, "", f"Setting in {defaults.PATH}", argv=(f"{key}={value}",), known=grammar.load().setting(key))
+
+
+def declare(site: str, assumed: Mapping[str, Sequence[str]]) -> None:
+    """Have all of this compared before the first line that sets the site up (`check_site`)."""
+    _DECLARED[site] = assumed
+
+
+async def check_site(cluster: Cluster) -> None:
+    """Hold all that the site assumes against the product's own help on all its nodes, once in a run.
+
+    What a run says first may be known for certain, and would be in place when an assumed line is refused. Not asked for
+    by removals and moves, which must not depend on lines that are not theirs. Raises `Refused` as `check` does.
+    """
+    assumed = _DECLARED.get(cluster.site, {})
+    # Things without an order between them ask once; each waits for the answer.
+    async with _run_of(cluster).comparing:
+        await cluster.each(lambda node: compare(cluster, node.name, assumed))
 
 
 async def check(cluster: Cluster, lines: Sequence[Line]) -> None:
@@ -125,15 +150,19 @@ def assumed_of(lines: Sequence[Line]) -> dict[str, list[str]]:
 
 
 async def compare(cluster: Cluster, node: str, assumed: Mapping[str, Sequence[str]]) -> None:
-    """Hold these commands' options against the help on ``node``. Raises `Refused` as `check` does."""
-    if not assumed:
+    """Hold these commands' options against the help on ``node``, unless this run has. Raises `Refused` like `check`."""
+    known = _run_of(cluster).compared.setdefault(node, {})
+    left = {name: used for name, used in assumed.items() if name not in known or not known[name].issuperset(used)}
+    if not left:
         return
-    answers = await cluster.node(node).batch([_help(name) for name in assumed])
-    for (name, used), answer in zip(assumed.items(), answers, strict=True):
+    answers = await cluster.node(node).batch([asks_help(name) for name in left])
+    for (name, used), answer in zip(left.items(), answers, strict=True):
         _compare(node, name, answer, used)
+        known.setdefault(name, set()).update(used)
 
 
-def _help(name: str) -> Command:
+def asks_help(name: str) -> Command:
+    """The product's own help for a command of the grammar."""
     known = grammar.load().command(name)
     program = f"{grammar.load().product.root}/{known.program}"
     return command(program, *known.words, "--help", ok=None, reads=True)
@@ -211,14 +240,32 @@ async def _say(cluster: Cluster, line: Line, ready: Callable[[], Awaitable[None]
     return result
 
 
+# $@ a line. What it says goes to files until it has ended: a program that says something to a connection which broke
+# would be ended by that, in the middle of its work.
+TO_ITS_END = r"""
+out=$(mktemp) err=$(mktemp)
+trap 'rm -f "$out" "$err"' EXIT
+code=0
+"$@" >"$out" 2>"$err" || code=$?
+cat "$out"
+cat "$err" >&2
+exit "$code"
+"""
+
+
+def as_command(line: Line) -> Command:
+    """How a line is run: one of LifeKeeper's is carried out whole, whatever becomes of the connection meanwhile."""
+    if not line.name:
+        return command(*line.words, ok=None, timeout=120)
+    return script(TO_ITS_END, *line.words, ok=None, timeout=WRITE_LIMIT, label=shlex.join(line.words))
+
+
 async def _unlocked(cluster: Cluster, line: Line) -> Result:
     """The answer to a line, once it is not that somebody else holds the admin lock."""
     node = cluster.node(line.node)
-    limit = WRITE_LIMIT if line.name else 120.0
-    words = line.words
 
     async def attempt() -> Result:
-        return await node.run(command(*words, ok=None, timeout=limit))
+        return await node.run(as_command(line))
 
     result = await attempt()
     if _locked_out(result):

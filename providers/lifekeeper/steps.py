@@ -61,7 +61,7 @@ def fresh(steps: Sequence[Step]) -> list[Line]:
 
 
 async def walk(cluster: Cluster, steps: Sequence[Step], names: Sequence[str]) -> bool:
-    """Take those steps whose effect is not there, after every assumed line among them was looked up in the help, and
+    """Take those steps whose effect is not there, after every assumed line of the site was looked up in the help, and
     what is `Guarded` among them has told nothing against it.
 
     Returns whether LifeKeeper was told anything, which the caller has to have written to disk then (`speaking.sync`).
@@ -72,7 +72,9 @@ async def walk(cluster: Cluster, steps: Sequence[Step], names: Sequence[str]) ->
     for step in left:
         if isinstance(step.ready, Guarded):
             step.ready.first(seen)
-    await speaking.check(cluster, [step.line for step in left])
+    if left:
+        await speaking.check_site(cluster)
+        await speaking.check(cluster, [step.line for step in left])
     for step in steps:
         if step.done(seen) or (step.unless is not None and await step.unless(cluster)):
             continue

@@ -104,7 +104,13 @@ def test_a_mirror_that_was_made_by_hand_is_taken_over_as_it_is(bare: Machines, l
 
 OTHER_BITMAP = "/opt/LifeKeeper/bitmap_of_our_own"
 SWITCHES = "/opt/LifeKeeper/config/stand-in.json"
-DIES = f"""echo '{{"slow": 1, "die": {{"command": "lkcli resource create dk", "step": 5}}}}' >{SWITCHES}"""
+ASSEMBLED, KNOWN = 3, 5
+"""Steps of the creation: at the first LifeKeeper does not know the mirror yet, at the second no filesystem on it."""
+
+
+def dies(step: int) -> str:
+    """What has the creation killed before that step."""
+    return f"""echo '{{"slow": 1, "die": {{"command": "lkcli resource create dk", "step": {step}}}}}' >{SWITCHES}"""
 
 
 def test_a_mirror_of_other_kinds_is_made_though_its_first_making_died(bare: Machines) -> None:
@@ -119,7 +125,7 @@ def test_a_mirror_of_other_kinds_is_made_though_its_first_making_died(bare: Mach
     }
     made = [each for each in things(read(declared, "test"), OWNER) if each.name in NEEDED]
     up(nodes, made[:-1])
-    nodes.sh(A, DIES)
+    nodes.sh(A, dies(KNOWN))
     with pytest.raises(CommandFailed, match="exit code 137"):
         up(nodes, made[-1:])
     nodes.sh(A, f"rm {SWITCHES}")
@@ -132,6 +138,31 @@ def test_a_mirror_of_other_kinds_is_made_though_its_first_making_died(bare: Mach
     assert [nodes.drift(each.kind, each.name, each.inputs) for each in made] == [[], [], []]
     nodes.sh(B, f"{BIN}/perform_action -t {MOUNT} -a restore")
     assert nodes.sh(B, f"findmnt --noheadings --output FSTYPE {MOUNT}").strip() == "ext4"
+
+
+def test_a_filesystem_that_is_there_is_taken_over_though_two_runs_died_at_it(bare: Machines) -> None:
+    """Declared as existing. One dies when the mirror was assembled and LifeKeeper did not know it, one when it did."""
+    for name in (A, B):
+        asyncio.run(lifekeeper.provide(name))
+    nodes, declared = site(bare), reference(run_directory(), "lifekeeper")
+    declared["lifekeeper"]["replication"] = {"hierarchy": "existing"}
+    made: list[Any] = [each for each in things(read(declared, "test"), OWNER) if each.name in NEEDED]
+    disk = made[-1].inputs.device
+    nodes.sh(A, f"mkfs.ext3 -q {disk} && mkdir -p {MOUNT} && mount {disk} {MOUNT} && echo mine >{MOUNT}/mine; sync")
+    up(nodes, made[:-1])
+    for step in (ASSEMBLED, KNOWN):
+        nodes.sh(A, dies(step))
+        with pytest.raises(CommandFailed, match="exit code 137"):
+            up(nodes, made[-1:])
+        nodes.sh(A, f"rm {SWITCHES}")
+        assert nodes.sh(A, f"mountpoint -q {MOUNT} || echo unmounted") == "unmounted\n"
+        assert (f"{made[-1].inputs.tag}|" in nodes.sh(A, f"{BIN}/ins_list '-f|'")) == (step == KNOWN)
+    up(nodes, made)
+    assert nodes.sh(A, f"cat {MOUNT}/mine") == "mine\n"
+    in_step(nodes, A)
+    assert [nodes.drift(each.kind, each.name, each.inputs) for each in made] == [[], [], []]
+    nodes.sh(B, f"{BIN}/perform_action -t {MOUNT} -a restore")
+    assert nodes.sh(B, f"cat {MOUNT}/mine") == "mine\n"
 
 
 async def by_hand(pair: Machines, mirror: Any) -> None:

@@ -116,6 +116,8 @@ def test_the_hierarchy_is_described_with_its_own_tags(adopted, stack):
     section = stack.site["lifekeeper"]
     assert section["tags"] == {"squid": "office-squid", "address": "office-ip"}
     assert section["priorities"] == [1, 20]
+    text = "#!/bin/sh\nexit 0\n"
+    assert section["generic"] == [{"tag": "office-app", "restore": text, "remove": text}]
     assert section["paths"] == [{"network": "public", "priority": 3}, {"network": "replication", "priority": 7}]
     assert (section["check_interval"], section["address"]) == ("5s", {"broadcast_ping": False})
     document = json.loads(adopted.output)
@@ -127,7 +129,7 @@ def test_the_hierarchy_is_described_with_its_own_tags(adopted, stack):
     [
         ("resource somebody-elses (comm/ip, IP-192.0.2.99)", [A]),
         ("resource office-second-ip (comm/ip, IP-192.0.2.77)", [A, B]),
-        ("resource office-app (gen/app, office-app)", [A, B]),
+        ("resource office-app (gen/app)", [A]),
         (f"path 192.0.2.21/192.0.2.22 to {B}", [A]),
         (f"path 192.0.2.22/192.0.2.21 to {A}", [B]),
         ("flags", [A]),

@@ -318,6 +318,23 @@ def _volume(active: str, standby: str) -> dict[str, Change]:
     }  # fmt: skip
 
 
+BITMAP = "/opt/LifeKeeper/bitmap__mnt_mirror"
+
+
+def _told(peer: str, *, address: str = "", bitmap: str = BITMAP) -> str:
+    """The info of a mirror whose other half is on ``peer``, as the stand-in has it."""
+    words = (
+        "0",
+        "/dev/disk/by-id/virtio-data",
+        address or REPLICATION[peer],
+        "/dev/md0",
+        bitmap,
+        "256K",
+        "synchronous",
+    )
+    return "\x02".join(words)
+
+
 def _half(active: str, standby: str) -> dict[str, Change]:
     remade = [
         Hand(standby, f"dep_remove -p {VOLUME} -c {HALF}"),
@@ -327,6 +344,16 @@ def _half(active: str, standby: str) -> dict[str, Change]:
         Hand(standby, f"dep_create -p {VOLUME} -c {HALF}"),
     ]
     bare = Found(names.TREE_MIRROR, standby, f"mount_points.{standby}")
+
+    def info(key: str, found: str, declared: str, **other: str) -> Change:
+        says = f"{HALF} has {key} {found}, and {declared} is declared; no documented command changes that"
+        return _change(
+            Hand(standby, f"ins_setinfo -t {HALF} -v '{_told(_other(standby), **other)}'"),
+            _at(HALF, standby, f".properties.{key}"),
+            refused=says,
+            back=[Hand(standby, f"ins_setinfo -t {HALF} -v '{_told(_other(standby))}'")],
+        )
+
     return {
         **_attributes(HALF, standby),
         f"{HALF}: device": _change(
@@ -340,6 +367,10 @@ def _half(active: str, standby: str) -> dict[str, Change]:
             _at(HALF, standby, ".properties.filesystem_type"),
             refused=f"(?s){HALF} has filesystem_type xfs, and ext3 is declared; .*nothing is formatted",
             back=[Hand(standby, f"ins_setinfo -t {VOLUME} -v 'ext3 rw 0'")],
+        ),
+        f"{HALF}: bitmap": info("bitmap", "/srv/bitmap", BITMAP, bitmap="/srv/bitmap"),
+        f"{HALF}: replication address": info(
+            "replication_address", "192.0.2.11", "172.16.77.11 or 172.16.77.12", address="192.0.2.11"
         ),
         "mirror and filesystem off one node": _change(
             Hand(active, f"lkcli resource unextend --tag {HALF} --dest {standby}"),

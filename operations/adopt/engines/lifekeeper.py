@@ -11,12 +11,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from declaration.engines.lifekeeper import CUSTOMARY_PRIORITIES, SquidKit
-from declaration.rules.lifekeeper import customary_tags
+from declaration.rules.lifekeeper import SQUID_WORD, customary_tags
 from operations.adopt.engines import lifekeeper_scripts, lifekeeper_settings
 from operations.adopt.model import Draft, NodeFacts
 from providers.connection.command import Command, command
 from providers.connection.errors import Unknown
-from providers.lifekeeper import defaults, filesystem, generic, hierarchy, ip, mirror, node, scripts, views
+from providers.lifekeeper import (
+    defaults,
+    filesystem,
+    generic,
+    hierarchy,
+    ip,
+    mirror,
+    mirror_info,
+    node,
+    scripts,
+    views,
+)
 from providers.lifekeeper.resource import Kit
 from providers.lifekeeper.views import Instance, Path, View
 
@@ -51,11 +62,12 @@ def describe(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
         raise ValueError(f"{error.message}: there is no service of LifeKeeper's to adopt") from None
     members = {tag: view.instances[tag] for tag in tags for view in seen.values() if tag in view.instances}
     draft.site["lifekeeper"] = {}
-    _paths(draft, list(seen.values()))
     squid = hierarchy.squid(seen)
     ties = {tie for view in seen.values() for tie in view.dependencies}
+    _paths(draft, list(seen.values()), _replicating(seen, _mirrored(members, ties)))
     addresses = _virtual_ips(draft, members, ties, squid)
     chosen = _members(draft, nodes, seen, members, {"squid": squid, **({"address": addresses[0]} if addresses else {})})
+    chosen |= _applications(draft, nodes, seen, members, {"squid": squid, "address": next(iter(addresses), "")})
     _order(draft, seen, squid)
     lifekeeper_settings.describe(draft, nodes)
     _others(draft, seen, members, chosen, addresses)
@@ -93,8 +105,9 @@ def _left(instance: Instance, *, lone: bool) -> str:
     if _is(instance, generic.KIT):
         place = f"{scripts.COPIES}/actions/!restore/{instance.tag}"
         return (
-            f"belongs to the service; its scripts ({place} and its like) are not read. It {moves}, and `up` leaves it "
-            "as it is; `lifekeeper.generic` with these very scripts takes it into the file"
+            f"belongs to the service. It {moves}, and `up` leaves it as it is. `lifekeeper.generic` has words only for "
+            "one right below Squid or the virtual IP, with Squid's priorities and switchback, and whose scripts "
+            f"({place} and its like) are the same on both nodes and begin with `#!/`"
         )
     return (
         f"belongs to the service, and the file has no words for it: it {moves}, and `up` neither changes it nor looks "
@@ -117,18 +130,33 @@ def _is(instance: Instance, kit: Kit) -> bool:
     return (instance.app, instance.type) == (kit.app, kit.type)
 
 
-def _paths(draft: Draft, views_: Sequence[View]) -> None:
+def _halves(seen: Mapping[str, View], tag: str) -> list[Instance]:
+    """The resource as each node has it that does."""
+    return [view.instances[tag] for view in seen.values() if tag in view.instances]
+
+
+def _replicating(seen: Mapping[str, View], mirrored: tuple[Instance, Instance] | None) -> set[str]:
+    """Addresses that the mirror's info tells of, if any."""
+    halves = _halves(seen, mirrored[1].tag) if mirrored else []
+    return {address for half in halves for address in mirror_info.addresses(half)}
+
+
+def _paths(draft: Draft, views_: Sequence[View], replicating: set[str]) -> None:
     """Over which networks the nodes hear each other; the public one is that of the address they were reached by.
 
-    One path over each network can be said; others, and those to other systems, are told of each node that has them.
+    One path over each network can be said, of several beside the public one that which is ``replicating``; others, and
+    those to other systems, are told of each node that has them.
     """
     here, there = draft.site["nodes"]
     made: dict[str, int] = {}
     said: set[str] = set()
-    for path in _by_priority(views_[0]):
+    between = [path for path in _by_priority(views_[0]) if path.system == there["name"]]
+    mirrors = [path for path in between if not replicating.isdisjoint(path.addresses.split("/"))]
+    beside = next((path for path in mirrors if not path.addresses.startswith(f"{here['address']}/")), None)
+    for path in between:
         local, _, remote = path.addresses.partition("/")
         network = "public" if local == here["address"] else "replication"
-        if path.system != there["name"] or not _is_address(local) or network in made:
+        if not _is_address(local) or network in made or (network == "replication" and beside not in (None, path)):
             continue
         if network == "replication":
             here["replication_address"], there["replication_address"] = local, remote
@@ -210,11 +238,7 @@ def _members(
             "filesystem": _type(draft, nodes, volume.id),
         }
         tags = {**tags, "filesystem": volume.tag, "mirror": half.tag}
-        what = (
-            "no list shows whether it is asynchronous, and where its bitmap is, so `up` compares neither: say it in "
-            "`lifekeeper.replication`"
-        )
-        draft.note(told.name, f"resource {half.tag}", what)
+        _replication(draft, told.name, _halves(seen, half.tag))
     kit: SquidKit = "qsp"
     if _is(members[tags["squid"]], generic.KIT):
         kit = "generic"
@@ -223,6 +247,54 @@ def _members(
     if changed := {name: tag for name, tag in tags.items() if tag and tag != customary[name]}:
         draft.site["lifekeeper"]["tags"] = changed
     return set(tags.values())
+
+
+def _applications(
+    draft: Draft,
+    nodes: Sequence[NodeFacts],
+    seen: Mapping[str, View],
+    members: Mapping[str, Instance],
+    above: Mapping[str, str],
+) -> set[str]:
+    """Generic Applications of the service that are in the file then; ``above``: what they may lie below → its tag."""
+    squid, said = above["squid"], set[str]()
+    for tag, instance in sorted(members.items()):
+        # Of a Squid by scripts the tag alone tells, so no other one may have the word.
+        taken = tag == squid or (_is(members[squid], generic.KIT) and SQUID_WORD.search(tag))
+        if taken or not _is(instance, generic.KIT) or not _treated_alike(seen, tag, squid):
+            continue
+        tied = [{over for over, under in view.dependencies if under == tag} for view in seen.values()]
+        below = next((name for name, over in above.items() if all(over in each for each in tied)), "")
+        if below and lifekeeper_scripts.application(draft, nodes, tag, below):
+            said.add(tag)
+    return said
+
+
+def _treated_alike(seen: Mapping[str, View], one: str, other: str) -> bool:
+    """Whether LifeKeeper treats both resources the same on each node: what is declared of one holds of the other."""
+
+    def treated(view: View, tag: str) -> tuple[object, ...]:
+        peers = {there: view.peer_priorities.get((tag, there, tag)) for own, there, _ in view.equivalents if own == tag}
+        return view.priorities.get(tag), view.instances[tag].switchback, view.initial.get(tag), peers
+
+    having = all(view.instances.keys() >= {one, other} for view in seen.values())
+    return having and all(treated(view, one) == treated(view, other) for view in seen.values())
+
+
+def _replication(draft: Draft, node: str, halves: Sequence[Instance]) -> None:
+    """The bitmap, where all halves tell of the same one and it is not the customary one; what no list shows is told."""
+    found = [mirror_info.bitmaps(each) for each in halves]
+    bitmaps = {bitmap for each in found for bitmap in each}
+    if all(found) and len(bitmaps) == 1:
+        draft.site["lifekeeper"] |= _bitmap(draft, *bitmaps)
+    unseen = "" if all(found) else " and, in this version, where its bitmap is"
+    what = f"no list shows whether it is asynchronous{unseen}, and `up` does not compare it: say it in "
+    draft.note(node, f"resource {halves[0].tag}", f"{what}`lifekeeper.replication`")
+
+
+def _bitmap(draft: Draft, path: str) -> dict[str, Any]:
+    customary = mirror_info.customary_bitmap(draft.site["mirror"]["mount_point"])
+    return {} if path == customary else {"replication": {"bitmap": path}}
 
 
 def _disk(draft: Draft, seen: Mapping[str, View], half: Instance) -> str:

@@ -1,4 +1,4 @@
-"""The scripts of Squid's resource where the Generic Application kit looks after it, as `lifekeeper.squid_scripts`."""
+"""The scripts of the Generic Application kit: Squid's as `lifekeeper.squid_scripts`, others as `lifekeeper.generic`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from declaration.engines.lifekeeper import Scripts
+from declaration.engines.lifekeeper import Generic, Scripts
 from operations.adopt.model import Draft, NodeFacts
 from providers.connection.command import Command, script
 from providers.lifekeeper import scripts
@@ -41,7 +41,7 @@ def describe(draft: Draft, nodes: Sequence[NodeFacts], tag: str) -> None:
     first = next(iter(having.values()), dict[str, str]())
     if _OURS in first.get("restore", ""):
         return
-    if not _can_be_said(first):
+    if not _can_be_said(first, first, Scripts):
         name = next(iter(having), nodes[0].name)
         draft.note(name, _place(tag), f"are not what `lifekeeper.squid_scripts` takes, so `up` refuses. {_BY_HAND}")
         return
@@ -49,6 +49,21 @@ def describe(draft: Draft, nodes: Sequence[NodeFacts], tag: str) -> None:
     for name, texts in having.items():
         if texts != first:
             draft.note(name, _place(tag), f"are others than on {next(iter(having))}, so `up` refuses. {_BY_HAND}")
+    _note(draft, nodes, tag)
+
+
+def application(draft: Draft, nodes: Sequence[NodeFacts], tag: str, below: str) -> bool:
+    """An entry of `lifekeeper.generic` into the draft's section; False where the file cannot say it as it is."""
+    texts, *others = (_scripts(each.said(ANSWER), tag) for each in nodes)
+    entry = {"tag": tag, **texts, **({} if below == "squid" else {"below": below})}
+    if any(each != texts for each in others) or not _can_be_said(texts, entry, Generic):
+        return False
+    draft.site["lifekeeper"].setdefault("generic", []).append(entry)
+    _note(draft, nodes, tag)
+    return True
+
+
+def _note(draft: Draft, nodes: Sequence[NodeFacts], tag: str) -> None:
     draft.note(
         nodes[0].name,
         f"resource {tag} (gen/app)",
@@ -57,10 +72,10 @@ def describe(draft: Draft, nodes: Sequence[NodeFacts], tag: str) -> None:
     )
 
 
-def _can_be_said(texts: Mapping[str, str]) -> bool:
+def _can_be_said(texts: Mapping[str, str], section: Mapping[str, str], kind: type[Scripts]) -> bool:
     """As they are, byte for byte: a text that is said ends with a line's end."""
     try:
-        said = TypeAdapter(Scripts).validate_python(texts)
+        said = TypeAdapter(kind).validate_python(section)
     except ValidationError:
         return False
     return all(getattr(said, name) == text for name, text in texts.items())

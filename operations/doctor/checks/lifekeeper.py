@@ -26,6 +26,8 @@ FEATURE = "FEATURE lklc"
 """How lines of a licence for LifeKeeper begin."""
 _MODULES = ("raid1", "nbd")
 """Of the kernel: a mirror by DataKeeper is a RAID of the disk and of the other node's, which comes over the network."""
+_MEDDLING = ("avahi-daemon.service", "NetworkManager.service")
+"""They configure networks by themselves, with which LifeKeeper's addresses may conflict (SIOS's known issues)."""
 
 # $1 the setup program
 _SETUP = r"""
@@ -70,6 +72,7 @@ def judge(asked: Asked) -> Iterator[Finding]:
         yield asked.problem(NAME, trouble.message, trouble.remedy)
     yield from _licence(asked, wanted, said, view)
     yield from _assumed(asked, wanted, said, view)
+    yield from _boot(asked, said)
     yield from _beside(asked, said)
 
 
@@ -87,6 +90,9 @@ def _questions(listed: Sequence[Thing], node: Node) -> dict[str, Command]:
     asked = {f"list {place}": each for place, each in enumerate(views.queries())}
     asked["version"] = views.asks("lkcli", version=True)
     asked["unit"] = command("systemctl", "is-enabled", unit(), ok=None, reads=True)
+    asked["boots"] = command("systemctl", "get-default", ok=None, reads=True)
+    asked["started"] = command("systemctl", "list-dependencies", "--plain", "default.target", ok=None, reads=True)
+    asked["meddling"] = command("systemctl", "is-active", *_MEDDLING, ok=None, reads=True)
     if wanted.media:
         asked["media"] = script(_SETUP, _setup(wanted.media), reads=True, label=f"look for the setup in {wanted.media}")
     if wanted.license_file:
@@ -269,6 +275,18 @@ def _assumed(asked: Asked, wanted: Wanted, said: Mapping[str, Result], view: Vie
 # What it needs beside it
 
 
+def _boot(asked: Asked, said: Mapping[str, Result]) -> Iterator[Finding]:
+    """LifeKeeper's unit hangs in targets of its own, so plain `multi-user.target` may not bring it in."""
+    target, started = said["boots"].stdout.strip(), said["started"]
+    told = started.exit_code == 0 and started.stdout.strip() and target
+    if told and said["unit"].stdout.strip() == "enabled" and unit() not in started.stdout.split():
+        yield asked.note(
+            NAME,
+            f"the node boots to {target}, which does not bring in {unit()}: LifeKeeper is not started at boot",
+            f"`systemctl set-default` a target that does: those in `ls -d /etc/systemd/system/*/{unit()}`",
+        )
+
+
 def _beside(asked: Asked, said: Mapping[str, Result]) -> Iterator[Finding]:
     """Notes, because `up` sets LifeKeeper up without the programs, and its own setup may bring the modules."""
     programs, modules = (said[name].stdout.split() if name in said else [] for name in ("programs", "modules"))
@@ -283,6 +301,13 @@ def _beside(asked: Asked, said: Mapping[str, Result]) -> Iterator[Finding]:
             NAME,
             f"the kernel has no module {', '.join(modules)}, which a mirror by DataKeeper is made with",
             "see that LifeKeeper's setup brings it, or install the kernel's package that has it",
+        )
+    states = said["meddling"].stdout.split()
+    if running := [name for name, state in zip(_MEDDLING, states, strict=False) if state == "active"]:
+        yield asked.note(
+            NAME,
+            f"{' and '.join(running)}: configures networks by itself, which may conflict with LifeKeeper's addresses",
+            "should communication paths or the address give trouble, stop it, or have it leave their interfaces alone",
         )
     if not programs and not modules and {"programs", "modules"} & said.keys():
         yield asked.ok(NAME, "what LifeKeeper needs beside it is there")

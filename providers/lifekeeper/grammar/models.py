@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -9,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from providers.lifekeeper.grammar.plain import Data
 
 Certainty = Literal["confirmed", "documented", "assumed"]
-"""Seen in scripts that SIOS published; in SIOS's documentation; a candidate that nobody has seen."""
+"""Seen in scripts that SIOS published, or people who run it; in SIOS's documentation; nowhere: a candidate."""
+LEAST_FIRST: tuple[Certainty, ...] = ("assumed", "documented", "confirmed")
 Kind = Literal[
     "none", "any", "text", "tag", "node", "address", "path", "integer", "alphanumeric", "character", "choice"
 ]
@@ -93,14 +95,12 @@ class Command(_Entry):
             }
         return values
 
-    def assumed(self, used: dict[str, object]) -> bool:
-        """Whether a line with these values has a part that nobody has seen."""
-        options = [option for option in self.options if used.get(option.name) not in (None, False)]
-        return (
-            self.certainty == "assumed"
-            or any(option.certainty == "assumed" for option in options)
-            or any(used.get(name) in choices for name, choices in self.assumed_choices.items())
-        )
+    def certainty_of(self, used: Mapping[str, object]) -> Certainty:
+        """How well a line with these values is known: as the least certain of what it has."""
+        if any(used.get(name) in choices for name, choices in self.assumed_choices.items()):
+            return "assumed"
+        options = [option.certainty for option in self.options if used.get(option.name) not in (None, False)]
+        return min((self.certainty, *filter(None, options)), key=LEAST_FIRST.index)
 
 
 class Code(_Entry):

@@ -29,14 +29,15 @@ opened = st.builds(
     Opening,
     what=st.text(LETTERS + " ,.:/_-", max_size=40),
     protocol=st.sampled_from(["tcp", "udp"]),
-    ports=st.lists(st.integers(1, 65535), min_size=1, max_size=4).map(tuple),
+    ports=st.lists(st.integers(1, 65535), min_size=1, max_size=4).map(tuple)
+    | st.integers(1, 65000).map(lambda first: range(first, first + 16)),
     sources=st.lists(networks, max_size=5).map(tuple),
     interface=st.none() | interfaces,
 )
 RULE = re.compile(
     r'\t\t(iifname "[A-Za-z][A-Za-z0-9_.-]{0,14}" )?'
     r"(meta nfproto ipv[46] |ip6? saddr (\{ [0-9a-f.:/, ]+ \}|[0-9a-f.:/]+) )?"
-    r'(tcp|udp) dport (\{ [0-9, ]+ \}|[0-9]+) accept comment "[A-Za-z0-9 ,.:/_-]*"'
+    r'(tcp|udp) dport (\{ [0-9, ]+ \}|[0-9]+|[0-9]+-[0-9]+) accept comment "[A-Za-z0-9 ,.:/_-]*"'
 )
 
 
@@ -80,6 +81,8 @@ def test_ssh_is_let_in_before_anything_can_refuse():
     [
         Opening("x", "tcp", ()),
         Opening("x", "tcp", (0,)),
+        Opening("x", "tcp", range(65530, 65540)),
+        Opening("x", "tcp", range(10, 10)),
         Opening('x" accept', "tcp", (1,)),
         Opening("x\n", "tcp", (1,)),
         Opening("x", "tcp", (1,), interface='eth0" accept'),

@@ -19,12 +19,18 @@ from blueprint.site import things
 from declaration.load import read
 from providers import binding, wire
 from providers.binding import KINDS, KindProvider, load
+from providers.lifekeeper import speaking
 
 RECORDED = Path(__file__).parents[2] / "recorded/state"
 STATES = {path.stem: json.loads(path.read_text()) for path in sorted(RECORDED.glob("*.json"))}
 LATEST, LIFEKEEPER = "0.1.0", "0.1.0-lifekeeper"
 """Of the last version before this one, a state of each engine."""
 OWNER = "squid-ha/lab"
+
+
+@pytest.fixture(autouse=True)
+def nothing_declared_to_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speaking, "_DECLARED", {})
 
 
 def declared(state: Any) -> dict[str, Any]:

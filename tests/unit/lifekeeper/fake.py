@@ -13,6 +13,7 @@ from providers.connection.errors import Unreachable
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.lifekeeper import grammar
 from providers.lifekeeper.defaults import PATH
+from providers.lifekeeper.speaking import TO_ITS_END
 
 MDSTAT = ("read the mirror's state", "look for a resynchronisation")
 COPYING = (
@@ -71,6 +72,12 @@ def understood(*argv: str) -> grammar.Call:
     return grammar.parse(argv)
 
 
+def words(command: Command) -> list[str]:
+    """Those of the line, which may be wrapped so that it outlives the connection."""
+    wrapped = command.argv[:3] == ("sh", "-c", TO_ITS_END)
+    return list(command.argv[4 if wrapped else 0 :])
+
+
 class Cut(Exception):
     """The run was cut off here."""
 
@@ -114,7 +121,7 @@ class Pair:
         def say(code: int, out: str = "", error: str = "") -> Result:
             return Result(command, code, out, error)
 
-        argv, lcd = list(command.argv), self.lcds[name]
+        argv, lcd = words(command), self.lcds[name]
         if argv[0].startswith("/opt/LifeKeeper/") or argv[0].endswith("/setup"):
             return self.lifekeeper(name, argv, say)
         if argv[0] == "systemctl":

@@ -66,3 +66,45 @@ def test_a_node_that_comes_back_is_no_change_of_addresses() -> None:
     assert isinstance(old, mirror.Wanted)
     assert isinstance(new, mirror.Wanted)
     assert mirror.refusal(old, new) is None
+
+
+def mirror_of(raw: dict[str, Any], **shown: str) -> mirror.Wanted:
+    """The mirror of a site, as a refresh has recorded it where this was shown on both nodes."""
+    wanted = next(each for each in things(read(raw, "test"), OWNER) if each.name == "tree-mirror").inputs
+    assert isinstance(wanted, mirror.Wanted)
+    nodes = {
+        name: node and node.model_copy(update={"properties": {**node.properties, **shown}})
+        for name, node in wanted.nodes.items()
+    }
+    return wanted.model_copy(update={"nodes": nodes})
+
+
+def with_bitmap(path: str | None) -> dict[str, Any]:
+    return settings(replication={"bitmap": path} if path else {})
+
+
+CUSTOMARY = "/opt/LifeKeeper/bitmap__mnt_mirror"
+
+
+@pytest.mark.parametrize(("before", "after", "shown"), [(None, "/srv/bitmap", "/srv/bitmap"), ("/b", None, CUSTOMARY)])
+def test_the_file_may_follow_a_bitmap_that_was_seen_on_both_nodes(before: Any, after: Any, shown: str) -> None:
+    new = mirror_of(with_bitmap(after))
+    assert mirror.refusal(mirror_of(with_bitmap(before), bitmap=shown), new) is None
+    for seen in ({}, {"bitmap": "/another/bitmap"}):
+        told = mirror.refusal(mirror_of(with_bitmap(before), **seen), new)
+        assert told is not None
+        assert "`pulumi up --refresh` sees that" in told
+    on_one = mirror_of(with_bitmap(before), bitmap=shown)
+    nodes = {**on_one.nodes, "proxy-b": new.nodes["proxy-b"]}
+    assert mirror.refusal(on_one.model_copy(update={"nodes": nodes}), new) is not None
+
+
+def test_the_file_may_follow_addresses_that_were_seen_on_both_nodes() -> None:
+    after = settings()
+    for node in after["nodes"]:
+        node["replication_address"] = node["replication_address"].replace("172.16.77.1", "172.16.77.2")
+    shown = after["nodes"][1]["replication_address"]
+    assert mirror.refusal(mirror_of(settings(), replication_address=shown), mirror_of(after)) is None
+    told = mirror.refusal(mirror_of(settings()), mirror_of(after))
+    assert told is not None
+    assert told.startswith("the replication addresses of ")

@@ -63,6 +63,7 @@ WRONG = [
     ("squid.port", 7365, "7365 is taken by LifeKeeper"),
     ("squid.more_ports", [8080, 81], "81 is taken by LifeKeeper"),
     ("squid.port", 10001, "10001 is taken by DataKeeper's mirror"),
+    ("squid.port", 10016, "10016 is taken by DataKeeper's mirror"),
     ("stickiness", 0, "`lifekeeper.switchback`"),
     ("timeouts.mirror", {"start": "100s"}, "its kit has its own"),
     ("timeouts.squid", {"start": "100s"}, "only `stop`"),
@@ -159,9 +160,16 @@ def test_a_pair_without_a_mirror_may_switch_back():
 
 def test_a_pair_without_quorum_is_warned_of_a_split_brain():
     assert [each.path for each in cautions_of(site()) if "split brain" in each.advice] == ["lifekeeper.quorum"]
-    guarded = site(quorum={"hosts": [{"host": "witness.example.org", "port": 22}]})
-    assert not [each for each in cautions_of(guarded) if each.path == "lifekeeper.quorum"]
+    guarded = cautions_of(site(quorum={"hosts": [{"host": "witness.example.org", "port": 22}]}))
+    assert not [each for each in guarded if "split brain" in each.advice]
     assert not [each for each in cautions_of(read(SITES[3], "test")) if "lifekeeper" in each.path]
+
+
+def test_a_declared_quorum_is_said_to_guard_only_with_its_package():
+    hosts = [{"host": "witness.example.org", "port": 22}, {"host": "gateway.example.org", "port": 80}]
+    (told,) = [each for each in cautions_of(site(quorum={"hosts": hosts})) if each.path == "lifekeeper.quorum"]
+    assert told.found == "witness.example.org:22, gateway.example.org:80"
+    assert "`steeleye-lkQWK`" in told.advice
 
 
 def test_addresses_to_ping_are_not_lifekeepers():

@@ -2,6 +2,8 @@
 
 import asyncio
 import copy
+import dataclasses
+import re
 from typing import Any
 
 import pytest
@@ -285,5 +287,220 @@ def test_data_is_taken_over_where_it_is_or_not_at_all():
     up(pair, members(2))
     asyncio.run(restore(pair, B))
     with pytest.raises(Refused, match=f"the service runs on {B}, and the newest data"):
+        up(pair, until_mirror(members()))
+    assert created(pair) == []
+
+
+# A filesystem that the site declares as `existing`
+
+
+XFS = '{"signatures": [{"type": "xfs", "label": ""}]}'
+ARRAY = '{"name": "/dev/md0", "type": "raid1"}'
+
+
+class Existing:
+    """A pair whose first node has a filesystem mounted, which the creation unmounts.
+
+    ``assembled``: an array that lsblk shows on the disk; ``sticks``: it cannot be stopped.
+    """
+
+    def __init__(self, monkeypatch, **replication):
+        self.pair, self.assembled, self.sticks = fresh(), False, False
+        self.listed = until_mirror(members(replication={"hierarchy": "existing", **replication}))
+        self.lcd.mounted = FILESYSTEM
+        self.lcd.signatures = '{"signatures": [{"type": "ext3", "label": ""}]}'
+        run = self.pair.run
+        monkeypatch.setattr(self.pair, "run", lambda name, command: self.shown(name, command, run(name, command)))
+        self.pair.after = self.mounts
+
+    @property
+    def lcd(self):
+        return self.pair.lcds[A]
+
+    def shown(self, name, command, result):
+        if command.label.startswith("take apart") and not self.sticks:
+            self.assembled = False
+        if command.argv[0] == "lsblk" and name == A and self.assembled:
+            result = dataclasses.replace(result, stdout=result.stdout.replace("}]}", f', "children": [{ARRAY}]}}]}}'))
+        return result
+
+    def mounts(self, node, line):
+        if line.startswith("mount "):
+            assert (self.assembled, self.lcd.mounted) == (False, "")
+            self.pair.lcds[node].mounted = FILESYSTEM
+        elif "create dk" in line or line == "half way":
+            self.pair.lcds[node].mounted = ""
+
+    def dies(self, moment, where, *, assembled=False):
+        """In the creation, as ``where`` is said, which has unmounted the filesystem then."""
+
+        def cut(node, line):
+            self.mounts(node, line)
+            if where in line:
+                self.assembled = assembled
+                raise Cut
+
+        setattr(self.pair, moment, cut)
+        with pytest.raises(Cut):
+            up(self.pair, self.listed)
+        self.pair.before, self.pair.after = lambda _node, _line: None, self.mounts
+        self.pair.said.clear()
+
+    def unmounted(self, *, assembled=False):
+        """Died in the creation before LifeKeeper knew the mirror, whose array may be there."""
+        self.dies("before", "create dk", assembled=assembled)
+        assert (self.lcd.mounted, self.lcd.instances) == ("", {})
+
+    def mirror_lines(self):
+        """What is said until the mirror is made, after the last thing before it."""
+        said = [line for node, line in self.pair.said if node == A]
+        at = next(index for index, line in enumerate(said) if "create dk" in line)
+        return [line for line in said[: at + 1] if not line.startswith("/opt/LifeKeeper") or "resource" in line]
+
+    def whole(self):
+        return all(lcd.instances.keys() == {MIRROR, FILESYSTEM} for lcd in self.pair.lcds.values())
+
+    def begun(self):
+        return self.pair.journals.opened[A, "tree-mirror"].values.get("pending create")
+
+
+@pytest.mark.parametrize("bitmap", [None, "/var/lib/bitmap"])
+def test_a_filesystem_that_is_mounted_is_taken_over_by_one_line_as_it_is(monkeypatch, bitmap):
+    site = Existing(monkeypatch, **({"bitmap": bitmap} if bitmap else {}))
+    up(site.pair, site.listed)
+    (line,) = site.mirror_lines()[-1:]
+    assert created(site.pair) == [(A, line)]
+    assert line.startswith(f"/opt/LifeKeeper/bin/lkcli resource create dk --tag {MIRROR} --mode synchronous")
+    assert f"--device {DEVICE} --fstype ext3 --mount_point {FILESYSTEM} --fstag {FILESYSTEM}" in line
+    assert "--hierarchy existing" in line
+    assert ("--bitmap /var/lib/bitmap" in line) == bool(bitmap)
+    assert not any(line.startswith("mount ") for _, line in site.pair.said)
+    assert site.whole()
+    assert site.begun() is None
+
+
+def test_without_a_mounted_filesystem_there_is_none_to_take_over(monkeypatch):
+    site = Existing(monkeypatch)
+    site.lcd.mounted = ""
+    with pytest.raises(Refused, match=f"{DEVICE} is not mounted at {FILESYSTEM}, so there is no filesystem") as refused:
+        up(site.pair, site.listed)
+    assert refused.value.node == A
+    assert "mount it there" in refused.value.remedy
+    assert created(site.pair) == []
+    assert not any(line.startswith(("mount ", "take apart")) for _, line in site.pair.said)
+    assert site.begun() is None
+
+
+@pytest.mark.parametrize(
+    ("moment", "where", "assembled"),
+    [
+        ("before", "create dk", False),
+        ("before", "create dk", True),
+        ("after", "half way", False),
+        ("after", "create dk", False),
+        ("after", "mount ", False),
+    ],
+)
+def test_a_takeover_of_what_is_there_that_died_is_gone_on_with_by_the_next_run(monkeypatch, moment, where, assembled):
+    site = Existing(monkeypatch)
+    if where == "mount ":
+        site.unmounted()
+    site.dies(moment, where, assembled=assembled)
+    up(site.pair, site.listed)
+    assert site.whole()
+    assert site.begun() is None
+    assert all("--hierarchy existing" in line for _, line in created(site.pair))
+
+
+def test_what_it_left_assembled_is_taken_apart_before_it_is_mounted_and_taken_over(monkeypatch):
+    site = Existing(monkeypatch)
+    site.unmounted(assembled=True)
+    up(site.pair, site.listed)
+    apart, mount, create = site.mirror_lines()[-3:]
+    assert apart == f"take apart what was left assembled on {DEVICE}"
+    assert mount == f"mount -t ext3 {DEVICE} {FILESYSTEM}"
+    assert "create dk" in create
+
+
+def test_a_run_that_died_before_anything_was_unmounted_mounts_nothing(monkeypatch):
+    site = Existing(monkeypatch)
+    site.unmounted()
+    site.lcd.mounted = FILESYSTEM
+    up(site.pair, site.listed)
+    assert site.whole()
+    assert not any(line.startswith("mount ") for _, line in site.pair.said)
+
+
+def other_disk(site):
+    journal = site.pair.journals.opened[A, "tree-mirror"].values
+    journal["disk"] = journal["disk"].replace(A, "elsewhere")
+
+
+def other_content(site):
+    site.lcd.signatures = XFS
+
+
+def no_content(site):
+    site.lcd.signatures = ""
+
+
+def other_declaration(site):
+    mirror = site.listed[-1]
+    site.listed[-1] = dataclasses.replace(mirror, inputs=mirror.inputs.model_copy(update={"fstype": "xfs"}))
+    site.lcd.signatures = XFS
+
+
+def no_note(site):
+    del site.pair.journals.opened[A, "tree-mirror"].values["pending create"]
+
+
+def of_formatting(site):
+    site.pair.journals.opened[A, "tree-mirror"].values["pending create"] = "new"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (other_disk, "another disk is there"),
+        (other_content, "taking over ext3 there, and it carries xfs now"),
+        (no_content, "taking over ext3 there, and it carries nothing now"),
+        (other_declaration, r"taking over another one there \(existing ext3\)"),
+        (no_note, "no filesystem to take over$"),
+        (of_formatting, "no filesystem to take over$"),
+    ],
+)
+def test_what_is_not_known_to_be_what_a_cut_off_run_was_taking_over_is_neither_mounted_nor_taken(
+    monkeypatch, change, told
+):
+    site = Existing(monkeypatch)
+    site.unmounted(assembled=True)
+    change(site)
+    with pytest.raises(Refused) as refused:
+        up(site.pair, site.listed)
+    assert re.search(told, refused.value.message)
+    assert created(site.pair) == []
+    assert not any(line.startswith(("mount ", "take apart")) for _, line in site.pair.said)
+
+
+def test_an_array_that_does_not_stop_or_that_lifekeeper_knows_is_left_and_named(monkeypatch):
+    site = Existing(monkeypatch)
+    site.unmounted(assembled=True)
+    site.sticks = True
+    with pytest.raises(Refused, match="it is in use, raid1 /dev/md0") as refused:
+        up(site.pair, site.listed)
+    assert "mdadm --stop" in refused.value.remedy
+    site.sticks = False
+    site.lcd.instances["of-another"] = ["scsi", "netraid", DEVICE, "", "ISP", "intelligent"]
+    site.lcd.priorities["of-another"] = 1
+    site.pair.said.clear()
+    with pytest.raises(Refused, match="it is in use, raid1 /dev/md0"):
+        up(site.pair, site.listed)
+    assert not any(line.startswith(("mount ", "take apart")) for _, line in site.pair.said)
+
+
+def test_data_that_was_kept_is_not_mounted_a_second_time_while_somebody_looks_at_it_elsewhere():
+    pair = removed_with_data_kept()
+    pair.lcds[A].mounted = "/mnt/looked-at"
+    with pytest.raises(Refused, match="it is in use, mounted at /mnt/looked-at"):
         up(pair, until_mirror(members()))
     assert created(pair) == []

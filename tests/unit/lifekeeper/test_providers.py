@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from blueprint.site import things
-from providers import reconcile, wire
+from providers import binding, reconcile, wire
 from providers.connection.command import Result
 from providers.connection.errors import CommandFailed, Refused, TimedOut, Unknown
 from providers.connection.fake import FakeNode, fake_cluster
@@ -127,8 +127,11 @@ def test_the_lines_of_lkcli_come_to_the_same(monkeypatch):
 LINES = ("/opt/LifeKeeper", "/mnt/sps", "systemctl", "killall", f"write {defaults.PATH}")
 
 
-def test_what_is_said_is_what_the_plan_tells_and_in_that_order():
-    pair, listed = fresh(), members(media="/mnt/sps", license={"file": "/root/l"}, check_interval="60s")
+@pytest.mark.parametrize("priorities", [[1, 10], [5, 10], [200, 30]])
+@pytest.mark.parametrize("phase", [2, 3])
+def test_what_is_said_is_what_the_plan_tells_and_in_that_order(phase, priorities):
+    given = {"media": "/mnt/sps", "license": {"file": "/root/l"}, "check_interval": "60s", "priorities": priorities}
+    pair, listed = fresh(), members(phase, **given)
     for lcd in pair.lcds.values():
         lcd.installed, lcd.enabled, lcd.files["/root/l"] = False, False, "FEATURE lklc"
     kinds: dict[str, Any] = {thing.kind: load_kind(thing.kind) for thing in listed}
@@ -560,6 +563,135 @@ def test_a_help_that_differs_is_told_and_nothing_is_written():
     assert "--service" in str(refused.value)
     assert "found" in str(refused.value)
     assert not [line for _, line in pair.said if "/opt/LifeKeeper" in line]
+
+
+def declare(monkeypatch, listed):
+    """As Pulumi tells each thing in a run what is wanted of it, also what is then not changed."""
+    monkeypatch.setattr(speaking, "_DECLARED", {})
+    for each in listed:
+        provider, props = binding.load(each.kind), {binding.IDENTITY: f"{OWNER}/{each.name}"}
+        assert provider.check({}, {**props, **wire.encode(each.inputs)}).failures == []
+
+
+def another_help(pair, name="lkcli resource create qsp", node=""):
+    pair.helps[f"{node} {name}".strip()] = "Usage: lkcli resource create qsp --tag <tag> --name <service>\n"
+
+
+@pytest.mark.parametrize("node", ["", "proxy-a", "proxy-b"])
+def test_a_help_that_differs_is_told_before_the_first_path_where_lifekeeper_runs_already(node, monkeypatch):
+    """Then there is nothing to do for LifeKeeper itself, and paths and mirror are made by lines that are certain."""
+    pair, listed = Pair(), members()
+    another_help(pair, node=node)
+    declare(monkeypatch, listed)
+    with pytest.raises(Refused, match="does not take `lkcli resource create qsp`"):
+        up(pair, listed)
+    assert pair.said == []
+    assert all((lcd.systems, lcd.paths, lcd.instances) == ([], {}, {}) for lcd in pair.lcds.values())
+
+
+def lose_the_address(lcd):
+    Pair.forget(lcd, "ip-192.0.2.10")
+
+
+FIRST = [
+    ("paths", lambda lcd: lcd.paths.pop(next(iter(lcd.paths)))),
+    ("tree-mirror", lambda lcd: lcd.lone.add("datarep-mirror")),
+    ("tree-filesystem", lambda lcd: lcd.initial.__setitem__("/mnt/mirror", "INIT_OSU")),
+    ("tree-squid", lambda lcd: lcd.instances["qsp-squid"].__setitem__(5, "automatic")),
+    ("tree-address", lose_the_address),
+]
+
+
+@pytest.mark.parametrize(("name", "change"), FIRST, ids=[name for name, _ in FIRST])
+def test_whichever_thing_is_the_first_to_be_changed_says_nothing_while_the_help_of_another_ones_line_differs(
+    name, change, monkeypatch
+):
+    pair, listed = fresh(), members()
+    up(pair, listed)
+    for lcd in pair.lcds.values():
+        change(lcd)
+    before = copy.deepcopy(pair.tables())
+    another_help(pair, node="proxy-b")
+    pair.said.clear()
+    thing = next(each for each in listed if each.name == name)
+    declare(monkeypatch, listed)
+    with pytest.raises(Refused, match="proxy-b: this LifeKeeper does not take"):
+        up(pair, [thing])
+    assert (pair.said, pair.tables()) == ([], before)
+    pair.helps.clear()
+    up(pair, [thing])
+    assert pair.said != []
+
+
+def without_a_path(inputs):
+    for node in inputs.nodes.values():
+        node.sides.popitem()
+
+
+def without_ties(inputs):
+    for node in inputs.nodes.values():
+        node.depends_on.clear()
+
+
+@pytest.mark.parametrize(("name", "edit"), [("paths", without_a_path), ("tree-address", without_ties)])
+def test_nor_is_taken_back_what_is_no_longer_declared(name, edit, monkeypatch):
+    pair, listed = fresh(), members()
+    up(pair, listed)
+    another_help(pair)
+    pair.said.clear()
+    thing = next(each for each in listed if each.name == name)
+    last = thing.inputs.model_copy(deep=True)
+    edit(thing.inputs)
+    work = reconcile.apply(thing.kind, pair.cluster(name), thing.inputs, previous=last)
+    declare(monkeypatch, listed)
+    with pytest.raises(Refused, match="does not take"):
+        asyncio.run(work)
+    assert pair.said == []
+
+
+def test_what_is_taken_away_does_not_depend_on_the_help_of_what_is_made(monkeypatch):
+    pair, listed = fresh(), members(2)
+    up(pair, listed)
+    another_help(pair)
+    declare(monkeypatch, listed)
+    down(pair, listed)
+    assert [lcd.instances for lcd in pair.lcds.values()] == [{}, {}]
+
+
+def test_nobodys_help_is_asked_for_where_nothing_is_to_be_done(monkeypatch):
+    pair, listed = fresh(), members()
+    up(pair, listed)
+    asked, answer = [], pair.answer
+    monkeypatch.setattr(pair, "answer", lambda name, line: (asked.append(line.shell()), answer(name, line))[1])
+    pair.said.clear()
+    declare(monkeypatch, listed)
+    assert asked == [], "a preview asks nobody"
+    up(pair, listed)
+    assert pair.said == []
+    assert asked != []
+    assert [line for line in asked if "--help" in line] == []
+
+
+def test_in_a_run_each_node_is_asked_once_for_each_help(monkeypatch):
+    pair, listed = Pair(), members()
+    asked, answer = [], pair.answer
+
+    def note(name, line):
+        if line.argv[-1] == "--help":
+            asked.append((name, line.shell()))
+        return answer(name, line)
+
+    monkeypatch.setattr(pair, "answer", note)
+
+    async def at_once():
+        await asyncio.gather(*(speaking.check_site(pair.cluster()) for _ in range(3)))
+        for thing in listed:
+            await reconcile.apply(thing.kind, pair.cluster(thing.name), thing.inputs)
+
+    declare(monkeypatch, listed)
+    asyncio.run(at_once())
+    assert pair.said != []
+    assert len(asked) == len(set(asked)) == 2 * len(listed[0].inputs.assumed)
 
 
 @pytest.mark.parametrize("node", ["proxy-a", "proxy-b"])

@@ -159,3 +159,92 @@ def test_another_filesystem_on_the_mirror_is_refused_and_nothing_is_written_or_f
 def test_a_mirror_without_its_filesystem_has_no_type_to_show() -> None:
     wanted: Any = next(each.inputs for each in members() if each.name == "tree-mirror")
     assert mirror.KIT.by_hand["filesystem_type"](wanted, View()) is None
+
+
+# The mirror's bitmap and replication address
+
+CUSTOMARY = "/opt/LifeKeeper/bitmap__mnt_mirror"
+OURS = ("172.16.77.11", "172.16.77.12")
+
+
+def told(info: str, **declared: Any) -> dict[str, str]:
+    """Property → what is shown of a mirror with that info."""
+    wanted: Any = next(each.inputs for each in members(replication=declared) if each.name == "tree-mirror")
+    view = View(instances={MIRROR: Instance("scsi", "netraid", MIRROR, "/dev/sdb", info, "ISP")})
+    looks = {key: mirror.KIT.by_hand[key](wanted, view) for key in ("bitmap", "replication_address")}
+    return {key: each.found for key, each in looks.items() if each}
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        "",
+        "0",
+        "some words of another version",
+        # With blanks between, the words may be anything.
+        "0 /dev/sdb 10.9.9.9 /dev/md0 /srv/bitmap 256K",
+        "0\x02/dev/sdb\x02\x02/dev/md0\x02\x02256K",
+        f"0\x02/dev/sdb\x02{OURS[0]}\x02/dev/md0\x02{CUSTOMARY}\x02256K\x02synchronous",
+        f"0\x07/dev/sdb\x07{OURS[1]}\x0710485760\x07/dev/md0\x07{CUSTOMARY}\x07256M\n",
+        f"0\ufffd/dev/disk/by-id/bitmap-disk\ufffd{OURS[1]}\ufffd/dev/mapper/bitmap",
+        # LifeKeeper's to choose, and of another version's choosing.
+        "0\x02/opt/LifeKeeper/config/bitmap.datarep-mirror",
+        # Of several, one is right.
+        f"10.9.9.9\x02{OURS[0]}\x02/srv/bitmap\x02{CUSTOMARY}",
+        "0.0.0.0\x02127.0.0.1\x02::\x02::1\x021.2.3",
+        "/mnt/bitmaps/of/others\x02bitmap\x02./bitmap\x02/srv/a bitmap",
+    ],
+)
+def test_no_other_bitmap_or_address_is_read_where_none_is_told(info: str) -> None:
+    assert told(info) == {}
+
+
+@pytest.mark.parametrize(
+    ("info", "declared", "shown"),
+    [
+        (f"0\x02{OURS[0]}\x02/srv/bitmap", {}, {"bitmap": "/srv/bitmap"}),
+        (f"0\x02{CUSTOMARY}", {"bitmap": "/srv/bitmap"}, {"bitmap": CUSTOMARY}),
+        ("0\x02/srv/bitmap", {"bitmap": "/srv/bitmap"}, {}),
+        # A name of one's own need not have the word.
+        ("0\x02/srv/changes", {"bitmap": "/srv/changes"}, {}),
+        (f"0\x0210.9.9.9\x02{CUSTOMARY}", {}, {"replication_address": "10.9.9.9"}),
+        (
+            "10.9.9.8\x01fd00::9\x01/srv/bitmap",
+            {},
+            {"replication_address": "10.9.9.8, fd00::9", "bitmap": "/srv/bitmap"},
+        ),
+    ],
+)
+def test_another_bitmap_or_address_is_shown(info: str, declared: dict[str, Any], shown: dict[str, str]) -> None:
+    assert told(info, **declared) == shown
+
+
+def test_of_a_node_that_is_away_no_address_is_known_to_compare_with() -> None:
+    wanted: Any = next(each.inputs for each in members() if each.name == "tree-mirror")
+    alone = wanted.model_copy(update={"addresses": {A: OURS[0]}})
+    view = View(instances={MIRROR: Instance("scsi", "netraid", MIRROR, "/dev/sdb", "0\x0210.9.9.9", "ISP")})
+    assert mirror.KIT.by_hand["replication_address"](alone, view) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "info", "found", "declared", "setting"),
+    [
+        ("bitmap", "0\x02/srv/bitmap", "/srv/bitmap", CUSTOMARY, "lifekeeper.replication.bitmap"),
+        ("replication_address", "0\x0210.9.9.9", "10.9.9.9", " or ".join(OURS), "replication_address"),
+    ],
+)
+def test_what_needs_a_new_mirror_is_refused_with_what_to_do_and_nothing_is_written(
+    key: str, info: str, found: str, declared: str, setting: str
+) -> None:
+    pair, listed = made()
+    thing = listed["tree-mirror"]
+    pair.lcds[B].instances[MIRROR][3] = info
+    assert differences(pair, thing) == [f'nodes.{B}.properties.{key}: wanted nothing, found "{found}"']
+    pair.said.clear()
+    with pytest.raises(Refused) as refused:
+        up(pair, [thing])
+    assert pair.said == []
+    assert refused.value.node == B
+    assert refused.value.message.startswith(f"{MIRROR} has {key} {found}, and {declared} is declared")
+    assert f"`{setting}`" in refused.value.remedy
+    assert "pulumi destroy --target" in refused.value.remedy

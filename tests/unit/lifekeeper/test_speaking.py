@@ -1,6 +1,9 @@
 """Lines are said one at a time in a cluster, when nobody changes a hierarchy, and again where that is safe."""
 
 import asyncio
+import os
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -249,3 +252,31 @@ def test_a_pair_is_made_whole_though_lifekeeper_does_not_reach_the_other_node_at
     monkeypatch.setattr(pair, name, late)
     up(pair, members())
     assert [differences(pair, thing) for thing in members()] == [[] for _ in members()]
+
+
+TALKS = 'echo begins; sleep 0.3; echo goes on; sleep 0.1; echo more >&2; echo done >"$1"'
+"""Ended by what it says in its middle where nobody reads that any more."""
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_line_is_carried_out_whole_though_the_connection_breaks_meanwhile(tmp_path: Path, kept: bool) -> None:
+    line = ["sh", "-c", TALKS, "sh", str(tmp_path / "end")]
+    argv = ["sh", "-c", speaking.TO_ITS_END, "sh", *line] if kept else line
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        process.stderr.close()
+        process.wait(20)
+    assert (tmp_path / "end").exists() == kept
+    assert {each.name for each in tmp_path.iterdir()} <= {"end"}, "files of the line's are left"
+
+
+def test_what_a_line_says_and_its_exit_code_come_back(tmp_path: Path) -> None:
+    argv = ["sh", "-c", speaking.TO_ITS_END, "sh", "sh", "-c", "echo out; echo error >&2; exit 3"]
+    done = subprocess.run(
+        argv, env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "error\n")
+    assert list(tmp_path.iterdir()) == []

@@ -304,22 +304,17 @@ def test_the_word_is_the_same_to_the_declaration_and_to_the_lists():
 # A pair that was built by hand
 
 
-def copies(**texts: str) -> str:
+def copies(*tags: str, **texts: str) -> str:
+    """As the nodes print the kit's copies; of Squid's resource and another one where no tag is said."""
     places = {"restore": "actions/!restore", "remove": "actions/!remove", "quickCheck": "actions/!quickCheck"}
     rows = ((places[name], base64.b64encode(text.encode()).decode()) for name, text in texts.items())
-    return "".join(f"{place} app-squid {text}\n{place} other {text}\n" for place, text in rows)
+    return "".join(f"{place} {tag} {text}\n" for place, text in rows for tag in tags or ("app-squid", "other"))
 
 
 def adopted(*said: str) -> tuple[Any, Draft]:
     declared, pair = site(2, **GENERIC), fresh()
     up(pair, members(2, **GENERIC))
-    found = [
-        replace(
-            each, answers={**each.answers, lifekeeper_scripts.ANSWER: Result(lifekeeper_scripts.COMMAND, 0, told, "")}
-        )
-        for each, told in zip(facts(pair, declared), said, strict=True)
-    ]
-    return declared, describe(found, SSH)
+    return declared, describe(with_copies(facts(pair, declared), *said), SSH)
 
 
 def test_scripts_that_somebody_wrote_go_into_the_file(kits):
@@ -360,14 +355,132 @@ def test_scripts_that_the_file_cannot_say_are_told(kits, here, there, sentence):
     assert all("`up` refuses" in note.what for note in told)
 
 
-def test_that_up_puts_the_scripts_beside_the_copies_holds_up_no_adoption():
-    thing = next(each for each in members(2, **GENERIC) if each.name == "tree-squid")
+# An application of somebody's in the service
+
+
+APPLICATIONS = [
+    {"tag": "app", "restore": "#!/bin/sh\ntouch /run/app\n", "remove": SCRIPT, "quick_check": SCRIPT},
+    {"tag": "other", "restore": SCRIPT, "remove": SCRIPT, "below": "address"},
+]
+
+
+def with_copies(found: Any, *said: str) -> list[Any]:
+    asked = lifekeeper_scripts.COMMAND
+    return [
+        replace(each, answers={**each.answers, lifekeeper_scripts.ANSWER: Result(asked, 0, told, "")})
+        for each, told in zip(found, said, strict=True)
+    ]
+
+
+def of_applications(*applications: dict[str, str]) -> str:
+    return "".join(copies(each["tag"], **kit_names(each)) for each in applications)
+
+
+def kit_names(application: dict[str, str]) -> dict[str, str]:
+    kit = {"restore": "restore", "remove": "remove", "quick_check": "quickCheck"}
+    return {kit[name]: text for name, text in application.items() if name in kit}
+
+
+def pair_with(*applications: dict[str, str], **section: Any) -> tuple[Any, Pair]:
+    declared, pair = site(2, generic=list(applications), **section), fresh()
+    up(pair, members(2, generic=list(applications), **section))
+    return declared, pair
+
+
+def test_an_application_below_squid_or_the_address_goes_into_the_file_and_up_changes_nothing(kits):
+    declared, pair = pair_with(*APPLICATIONS, priorities=[5, 2])
+    told = of_applications(*APPLICATIONS)
+    draft = describe(with_copies(facts(pair, declared), told, told), SSH)
+    back: Any = read(draft.site, "adopted").lifekeeper
+    assert back == declared.lifekeeper
+    notes = [note for note in draft.notes if note.place.startswith(("resource app ", "resource other "))]
+    assert notes
+    assert all("stand in the file" in note.what for note in notes)
+    written = len(pair.said)
+    up(pair, members(2, generic=[each.model_dump() for each in back.generic], priorities=back.priorities))
+    assert pair.said[written:] == []
+
+
+def other_priority(pair: Pair) -> None:
+    pair.lcds["proxy-b"].priorities["app"] = 7
+
+
+def other_switchback(pair: Pair) -> None:
+    pair.lcds["proxy-a"].instances["app"][5] = "automatic"
+
+
+def left_out_at_start(pair: Pair) -> None:
+    pair.lcds["proxy-a"].initial["app"] = "INIT_OSU"
+
+
+def without_equivalency(pair: Pair) -> None:
+    for lcd in pair.lcds.values():
+        lcd.lone.add("app")
+
+
+def on_one_node(pair: Pair) -> None:
+    del pair.lcds["proxy-b"].instances["app"]
+    pair.lcds["proxy-b"].ties.remove(("qsp-squid", "app"))
+
+
+def above_squid(pair: Pair) -> None:
+    for lcd in pair.lcds.values():
+        lcd.ties[lcd.ties.index(("qsp-squid", "app"))] = ("app", "qsp-squid")
+
+
+@pytest.mark.parametrize(
+    "change", [other_priority, other_switchback, left_out_at_start, without_equivalency, on_one_node, above_squid]
+)
+def test_an_application_that_up_would_change_stays_out_of_the_file_and_is_told(kits, change):
+    declared, pair = pair_with(APPLICATIONS[0])
+    change(pair)
+    told = of_applications(APPLICATIONS[0])
+    draft = describe(with_copies(facts(pair, declared), told, told), SSH)
+    assert "generic" not in draft.site["lifekeeper"]
+    notes = [note.what for note in draft.notes if note.place == "resource app (gen/app, app)"]
+    assert notes
+    assert all("belongs to the service" in what and "`lifekeeper.generic`" in what for what in notes)
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        ({"restore": SCRIPT, "remove": SCRIPT}, {"restore": SCRIPT, "remove": "#!/bin/sh\n:\n"}),
+        ({"restore": SCRIPT, "remove": SCRIPT}, {}),
+        ({"restore": SCRIPT, "remove": "#!/bin/sh\n:"}, {"restore": SCRIPT, "remove": "#!/bin/sh\n:"}),
+        ({"restore": "\x7fELF", "remove": SCRIPT}, {"restore": "\x7fELF", "remove": SCRIPT}),
+        ({}, {}),
+    ],
+)
+def test_an_application_whose_scripts_the_file_cannot_say_stays_out_of_it(kits, here, there):
+    declared, pair = pair_with(APPLICATIONS[0])
+    said = [copies("app", **texts) for texts in (here, there)]
+    draft = describe(with_copies(facts(pair, declared), *said), SSH)
+    assert "generic" not in draft.site["lifekeeper"]
+    assert any("belongs to the service" in note.what for note in draft.notes)
+
+
+def test_an_application_of_another_hierarchy_is_left_alone(kits):
+    declared, pair = pair_with()
+    for lcd in pair.lcds.values():
+        lcd.instances["app"] = ["gen", "app", "app", "", lcd.instances["qsp-squid"][4], "intelligent"]
+        lcd.priorities["app"] = lcd.priorities["qsp-squid"]
+    told = of_applications(APPLICATIONS[0])
+    draft = describe(with_copies(facts(pair, declared), told, told), SSH)
+    assert "generic" not in draft.site["lifekeeper"]
+    (what,) = {note.what for note in draft.notes if note.place == "resource app (gen/app, app)"}
+    assert "left alone" in what
+
+
+@pytest.mark.parametrize(("name", "section"), [("tree-squid", GENERIC), ("generic-app", {"generic": APPLICATIONS})])
+def test_that_up_puts_the_scripts_beside_the_copies_holds_up_no_adoption(name, section):
+    thing = next(each for each in members(2, **section) if each.name == name)
     given = thing.inputs
     for copies_, told in (("same", 0), ("differ", 1)):
         nowhere = {name: NodeSettings() for name in given.settings}
         live = given.model_copy(update={"settings": nowhere, "copies": dict.fromkeys(given.copies, copies_)})
         outcome = compare.Outcome()
-        compare._judge(outcome, site(2, **GENERIC), thing, Present(live), {})
+        compare._judge(outcome, site(2, **section), thing, Present(live), {})
         assert len(outcome.changes) == told * len(given.copies), outcome.changes
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
 
 from operations.plan.commands import Row, rows
+from providers import reconcile
+from providers.connection.command import Command, Result
 from providers.lifekeeper import grammar
 from setup.docs import lifekeeper, screens
+from setup.docs.asked import questions
 from setup.docs.lifekeeper import Said, by_screen, spoken
 from setup.docs.pages import pages
 from setup.docs.screens import Screen
 from setup.docs.settings import settings
+from tests.unit.lifekeeper.fake import Pair
 from tests.unit.lifekeeper.sites import site
+from tests.unit.lifekeeper.test_providers import members
 
 OWNER = "squid-ha/reference"
 LISTED = rows(lifekeeper.reference(), OWNER)
@@ -120,3 +126,30 @@ def test_a_choice_that_nobody_has_seen_is_assumed():
     line = next(each for each in table("lkcli resource create dk", listed).splitlines() if "Hierarchy type" in each)
     assert "`existing`" in line
     assert line.endswith("| assumed |")
+
+
+class Asked(Pair):
+    """Notes what of LifeKeeper's is said that only asks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[tuple[str, str]] = set()
+
+    def answer(self, name: str, command: Command) -> Result:
+        if not command.writes and command.argv[0].startswith("/opt/LifeKeeper/"):
+            self.asked.add((name, command.shell()))
+        return super().answer(name, command)
+
+
+def test_the_page_has_every_line_that_only_asks_and_no_other_but_the_doctors():
+    pair = Asked()
+    for thing in members():
+        asyncio.run(reconcile.apply(thing.kind, pair.cluster(thing.name), thing.inputs))
+    told = [each for each in questions(lifekeeper.reference()) if "doctor" not in each.why]
+    assert {line for _, line in pair.asked} == {each.line for each in told}
+    kits = [each for each in told if "canextend" in each.line]
+    assert {(each.node, each.line) for each in kits} == {each for each in pair.asked if "canextend" in each[1]}
+    assert [each.certainty for each in kits] == ["confirmed"] * 4
+    page = lifekeeper.page()
+    asked = page[page.index("## What is only asked") : page.index("## Screen by screen")]
+    assert all(each.line.replace("|", "\\|") in asked for each in told)

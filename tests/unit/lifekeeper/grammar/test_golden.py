@@ -35,6 +35,17 @@ def test_a_published_line_is_read_and_built_again(case: dict[str, str]):
     assert grammar.parse(built) == call
 
 
+def test_what_is_called_confirmed_stands_in_a_published_line():
+    seen: dict[str, set[str]] = {}
+    for case in PUBLISHED:
+        call = grammar.parse(words(case["line"]))
+        seen.setdefault(call.command, set()).update(call.values)
+    certain = [command for command in grammar.load().commands if command.certainty == "confirmed"]
+    options = [(command.name, option) for command in certain for option in command.options if not option.certainty]
+    assert {command.name for command in certain} - seen.keys() == set()
+    assert [f"{name} {option.spelled}" for name, option in options if option.name not in seen[name]] == []
+
+
 def two_dashes(line: list[str]) -> list[str]:
     """SIOS gives this word one dash, which the grammar takes and does not make."""
     return [f"-{word}" if word == "-raddr" else word for word in line]

@@ -274,16 +274,25 @@ def test_the_text_of_a_known_error_is_made_from_its_parts():
         plain.error_text(data, "1", device="/dev/sdb")
 
 
-def test_what_is_assumed_is_known():
-    create = GRAMMAR.command("lkcli resource create dk")
-    assert not create.assumed({"hierarchy": "new"})
-    assert create.assumed({"hierarchy": "existing"})
-    assert create.assumed({"hierarchy": "new", "bitmap": "/b"})
-    kits = GRAMMAR.command("netraid create")
-    assert not kits.assumed({"hierarchy": "Replicate New Filesystem", "switchback": "intelligent", "bitmap": "/b"})
-    assert kits.assumed({"hierarchy": "Replicate Existing Filesystem", "bitmap": "/b"})
-    assert GRAMMAR.command("lkcli resource create qsp").assumed({})
-    assert not GRAMMAR.command("net_create").assumed({"system": "qsp-b"})
+@pytest.mark.parametrize(
+    ("name", "used", "certainty"),
+    [
+        ("lkcli resource create dk", {"hierarchy": "new"}, "confirmed"),
+        ("lkcli resource create dk", {"hierarchy": "existing"}, "assumed"),
+        ("lkcli resource create dk", {"hierarchy": "new", "bitmap": "/b"}, "assumed"),
+        ("lkcli resource create dk", {"hierarchy": "new", "bitmap": None}, "confirmed"),
+        ("netraid create", {"hierarchy": "Replicate New Filesystem", "switchback": "intelligent"}, "confirmed"),
+        ("netraid create", {"hierarchy": "Replicate Existing Filesystem"}, "assumed"),
+        ("lkcli resource create qsp", {}, "assumed"),
+        ("net_create", {"system": "qsp-b", "priority": None}, "confirmed"),
+        ("net_create", {"system": "qsp-b", "priority": 1}, "documented"),
+        ("lcdremexec", {"dest": "qsp-b", "separate": False}, "confirmed"),
+        ("lklicmgr", {}, "confirmed"),
+        ("lkbackup", {"create": True, "file": "/b"}, "confirmed"),
+    ],
+)
+def test_a_line_is_as_certain_as_the_least_certain_of_what_it_has(name: str, used: dict[str, object], certainty: str):
+    assert GRAMMAR.command(name).certainty_of(used) == certainty
 
 
 def test_without_pydantic_and_yaml_it_is_the_same():

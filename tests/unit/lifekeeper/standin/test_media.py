@@ -1,5 +1,6 @@
 """What nodes install the stand-in from."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,59 @@ def test_another_version_spells_an_option_differently():
     assert "--ipaddr" not in plain.help_text(changed, name)
     (difference,) = grammar.differences(name, plain.help_text(changed, name))
     assert difference.expected == "--ipaddr <ipaddr>"
+
+
+class Host:
+    """What `setup` sees, in a folder: a host of the lab or none, with a product or none. Nobody is root there."""
+
+    def __init__(self, folder: Path, place: Path) -> None:
+        self.lab, self.product, self._programs = place / "lab", place / "LifeKeeper", place / "bin"
+        self._programs.mkdir()
+        (self._programs / "id").write_text("#!/bin/sh\necho 1000\n")
+        (self._programs / "id").chmod(0o755)
+        text = (folder / "setup").read_text()
+        for real, own in (("/opt/LifeKeeper", self.product), ("/usr/lib/lab/hosts", self.lab)):
+            assert text.count(f"={real}\n") == 1
+            text = text.replace(f"={real}\n", f"={own}\n")
+        self._setup = place / "setup"
+        self._setup.write_text(text)
+        (place / "VERSION").write_text("a stand-in\n")
+
+    def refusal(self) -> str:
+        path = f"{self._programs}:{os.environ['PATH']}"
+        done = subprocess.run(
+            ["sh", self._setup], capture_output=True, text=True, check=False, env={**os.environ, "PATH": path}
+        )
+        assert done.returncode == 1
+        return done.stderr
+
+
+@pytest.fixture
+def host(folder: Path, tmp_path: Path) -> Host:
+    return Host(folder, tmp_path)
+
+
+def test_setup_refuses_a_host_that_is_none_of_the_labs(host: Host):
+    assert "no host of the squid-ha lab" in host.refusal()
+    assert not host.product.exists()
+    host.lab.mkdir()
+    assert "run it as root" in host.refusal(), "and nothing else is in the way"
+
+
+def test_setup_replaces_no_program_of_a_real_lifekeeper(host: Host):
+    host.lab.mkdir()
+    program = host.product / "bin/lkcli"
+    program.parent.mkdir(parents=True)
+    program.write_text("SIOS's own\n")
+    assert "perhaps SIOS LifeKeeper's own; nothing was changed" in host.refusal()
+    assert [each.read_text() for each in host.product.rglob("*") if each.is_file()] == ["SIOS's own\n"]
+
+
+@pytest.mark.parametrize("left", ["stand-in", "stand-in.new"])
+def test_setup_goes_on_where_an_earlier_one_was_cut_off(host: Host, left: str):
+    host.lab.mkdir()
+    (host.product / "lib" / left).mkdir(parents=True)
+    assert "run it as root" in host.refusal()
 
 
 def test_setup_is_a_shell_script(folder: Path):

@@ -9,7 +9,7 @@ import pytest
 from providers.connection.command import Result
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.contract import Present
-from providers.lifekeeper import filesystem, ip, members, mirror, service, views
+from providers.lifekeeper import filesystem, ip, members, mirror, mirror_info, service, views
 from providers.lifekeeper.resource import Kit, Member, NodeMember
 from tests.unit.lifekeeper.standin import test_pair as stand_in
 from tests.unit.lifekeeper.standin.test_pair import BOTH, A, B, Pair, built
@@ -60,6 +60,11 @@ async def test_nothing_of_what_the_stand_in_makes_is_unlike_a_sites(pair: Pair, 
     assert await shown(await built(pair), tag, KITS[tag]) == {}
 
 
+def told(peer: str, bitmap: str = "/opt/LifeKeeper/bitmap__mnt_mirror") -> str:
+    words = f"0\x02/dev/sdb\x02{peer}\x02/dev/md0\x02{bitmap}\x02256K\x02synchronous"
+    return f"ins_setinfo -t datarep -v '{words}'"
+
+
 INFO = "qsp-b eth0 192.0.2.10 ffffff00"
 ANEW = "eqv_remove -t squid -S qsp-a -e SHARED", "eqv_create -t squid -p 10 -S qsp-a -r {} -o squid -e SHARED"
 
@@ -76,6 +81,8 @@ ANEW = "eqv_remove -t squid -S qsp-a -e SHARED", "eqv_create -t squid -p 10 -S q
             "filesystem_type",
             ["ins_setinfo -t /mnt/mirror -v 'ext3 rw 0'"],
         ),
+        ("datarep", [told(BOTH[A], "/srv/bitmap")], "bitmap", [told(BOTH[A])]),
+        ("datarep", [told("10.9.9.9")], "replication_address", [told(BOTH[A])]),
     ],
 )
 async def test_a_change_of_it_by_hand_is_shown_where_it_was_made_until_it_is_taken_back(
@@ -94,3 +101,22 @@ async def test_a_priority_that_is_set_in_order_is_no_disagreement(pair: Pair) ->
     await built(pair)
     await pair.ok(B, "hry_setpri -t squid -p 77")
     assert await shown(pair, "squid", service.KIT) == {}
+
+
+async def test_what_the_info_of_a_mirror_tells_is_read_of_both_halves_also_before_there_is_another_one(
+    pair: Pair,
+) -> None:
+    first, *more = stand_in.SERVICE
+    await pair.ok(A, first)
+    alone = pair.systems[A].lcd.instances["datarep"]
+    assert read(alone) == ([], ["/opt/LifeKeeper/bitmap__mnt_mirror"])
+    for line in more:
+        await pair.ok(A, line)
+    halves = {name: pair.systems[name].lcd.instances["datarep"] for name in BOTH}
+    assert {name: read(half)[0] for name, half in halves.items()} == {A: [BOTH[B]], B: [BOTH[A]]}
+
+
+def read(half: Any) -> tuple[list[str], list[str]]:
+    """The addresses and the bitmaps."""
+    instance = views.Instance(half.app, half.type, half.tag, half.id, half.info, half.state)
+    return mirror_info.addresses(instance), mirror_info.bitmaps(instance)

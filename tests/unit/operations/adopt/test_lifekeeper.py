@@ -129,6 +129,63 @@ def test_a_mirror_whose_halves_have_different_paths_is_declared_with_both() -> N
     assert back.nodes[0].mirror_device is None
 
 
+def with_info(*infos: str) -> tuple[Any, Draft]:
+    """A pair whose halves of the mirror have these infos, and what is read back of it."""
+    pair = fresh()
+    up(pair, members())
+    for lcd, info in zip(pair.lcds.values(), infos, strict=True):
+        lcd.instances["datarep-mirror"][3] = info
+    return pair, describe(facts(pair, site()), SSH)
+
+
+def note_of(draft: Draft) -> str:
+    return next(note.what for note in draft.notes if note.place == "resource datarep-mirror")
+
+
+def test_a_bitmap_of_its_own_is_taken_into_the_file_and_is_no_drift_then() -> None:
+    pair, draft = with_info("0\x02172.16.77.12\x02/srv/bitmap\x02256K", "0\x02172.16.77.11\x02/srv/bitmap\x02256K")
+    back = read(draft.site, "adopted")
+    assert back.lifekeeper is not None
+    assert back.lifekeeper.replication.bitmap == "/srv/bitmap"
+    assert "bitmap" not in note_of(draft)
+    things = {each.name: each for each in members(replication={"bitmap": "/srv/bitmap"})}
+    assert differences(pair, things["tree-mirror"]) == []
+
+
+@pytest.mark.parametrize(
+    ("infos", "seen"),
+    [
+        (("0\x02/opt/LifeKeeper/bitmap__mnt_mirror",) * 2, True),
+        (("0\x02/srv/bitmap", "0\x02/mnt2/bitmap"), True),
+        (("0\x02/srv/bitmap", ""), False),
+        (("", ""), False),
+    ],
+)
+def test_a_bitmap_that_is_customary_or_not_the_same_on_both_nodes_is_not_in_the_file(
+    infos: tuple[str, str], seen: bool
+) -> None:
+    _, draft = with_info(*infos)
+    assert "replication" not in draft.site["lifekeeper"]
+    assert ("bitmap" in note_of(draft)) is not seen
+    assert "asynchronous" in note_of(draft)
+
+
+@pytest.mark.parametrize(("info", "expected"), [("0\x0210.0.0.9\x02256K", "10.0.0.1"), ("", "172.16.77.11")])
+def test_of_several_private_paths_the_one_that_the_mirror_replicates_over_is_the_replication_network(
+    info: str, expected: str
+) -> None:
+    pair = fresh()
+    up(pair, members())
+    first, second = pair.lcds.values()
+    first.paths["proxy-b", "10.0.0.1/10.0.0.9"] = 5
+    second.paths["proxy-a", "10.0.0.9/10.0.0.1"] = 5
+    first.instances["datarep-mirror"][3] = info
+    draft = describe(facts(pair, site()), SSH)
+    assert draft.site["nodes"][0]["replication_address"] == expected
+    left = {"10.0.0.1": "172.16.77.11/172.16.77.12", "172.16.77.11": "10.0.0.1/10.0.0.9"}[expected]
+    assert any(note.place == f"path {left} to proxy-b" for note in draft.notes)
+
+
 def test_a_lifekeeper_without_a_squid_is_refused_with_the_reason() -> None:
     pair, declared = fresh(), site()
     up(pair, [each for each in members() if each.name in ("lifekeeper", "paths")])

@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from declaration.errors import DeclarationError, Mistake
+from declaration.load import read
 from declaration.site import Site
 from operations import doctor as package
 from operations import site as sites
@@ -32,6 +33,7 @@ from providers.connection.errors import HostError, Refused, SudoRefused, TimedOu
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.loop import run_sync
 from providers.connection.translate import as_host_error, host_key_refused
+from tests.support.sites import lab_settings
 from tests.support.terminal import alone
 
 TARGET = ConnectionSettings("qsp-a", "192.0.2.11", user="ops")
@@ -184,12 +186,12 @@ DOOR = ports.Door("the mirror: tcp port 7789", "tcp:172.16.77.11:7789")
 SS = 'tcp LISTEN 0 5 172.16.77.11:7789 0.0.0.0:* users:(("{}",pid=1,fd=3)) cgroup:/system.slice/{}\n'
 
 
-def ports_found(listening: str, knocking: str = "", held: str = "") -> Finding:
+def ports_found(listening: str, knocking: str = "", held: str = "", doors: Sequence[ports.Door] = (DOOR,)) -> Finding:
     said = [Result(command("x"), 0, text, "") for text in (listening, knocking)]
     (finding,) = ports.judge(
         "qsp-a",
         "qsp-b",
-        [DOOR],
+        doors,
         ports.Held(held, {"corosync.service", "lifekeeper.service", "squid.service"}, ("lifekeeper-",)),
         *said,
     )
@@ -224,6 +226,23 @@ def test_ports() -> None:
     away = ports_found(f"busy {DOOR.entry} Cannot assign requested address\n")
     assert (away.level, "does not bear the address 172.16.77.11" in away.sentence) == ("problem", True)
     assert ports_found("no perl\n").level == "note"
+
+
+def test_of_a_range_that_the_engine_takes_one_of_both_ends_are_tried_and_the_last_one_is_no_problem() -> None:
+    of = read(lab_settings(engine="lifekeeper"), "test")
+    found = [door for door in ports.doors(of, of.node("qsp-a")) if "the mirror" in door.what]
+    assert [(door.entry, door.spare) for door in found] == [
+        ("tcp:172.16.77.11:10001", False),
+        ("tcp:172.16.77.11:10016", True),
+    ]
+    first, last = found
+    assert ports_found(f"bound {first.entry}\n", doors=[first]).level == "problem"
+    shut = ports_found(f"bound {last.entry}\n", doors=[last])
+    assert (shut.level, "10016" in shut.sentence) == ("note", True)
+    assert ports_found(f"bound {last.entry}\n", f"through {last.entry}\n", doors=[last]).level == "ok"
+    heard = f"bound {first.entry}\nbusy {last.entry} Address already in use\n"
+    only = ports_found(heard, f"through {first.entry}\n", SS.format("nginx", "nginx.service"), found)
+    assert (only.level, "10001" in only.sentence) == ("ok", True)
 
 
 def free(kind: socket.SocketKind) -> int:

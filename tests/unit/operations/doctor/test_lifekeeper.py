@@ -13,7 +13,7 @@ import pytest
 from blueprint.site import things
 from declaration.load import read
 from declaration.site import Site
-from operations.doctor.checks import lifekeeper
+from operations.doctor.checks import lifekeeper, quorum
 from operations.doctor.examine import examine
 from operations.doctor.model import Asked, Finding
 from providers.connection.command import Command, Result
@@ -198,6 +198,66 @@ def test_what_lifekeeper_needs_beside_it_is_a_note(ask: Ask) -> None:
     assert "lktest" in asked
     assert "raid1" not in asked
     assert "killall" not in asked
+
+
+BOOTS: Given = {"is-enabled": "enabled\n", "get-default": "multi-user.target\n"}
+
+
+def test_a_lifekeeper_that_the_nodes_boot_does_not_bring_in_is_a_note(ask: Ask) -> None:
+    without = {**BOOTS, "list-dependencies": "default.target\n  cron.service\n  lifekeeper-web.service\n"}
+    told = only(judged(ask, without), "note", "boots to multi-user.target", "not started at boot")
+    assert "set-default" in told.remedy
+    assert levels(judged(ask, {**BOOTS, "list-dependencies": "default.target\n  lifekeeper.service\n"})) == {"ok"}
+    assert levels(judged(ask, {**without, "is-enabled": ("disabled\n", 1)})) == {"ok"}, "`up` enables it"
+    for nobody_told in ("", ("", 1), ("", 127)):
+        assert levels(judged(ask, {**BOOTS, "list-dependencies": nobody_told})) == {"ok"}
+
+
+def test_what_configures_networks_beside_lifekeeper_is_a_note(ask: Ask) -> None:
+    only(judged(ask, {"is-active": ("inactive\nactive\n", 3)}), "note", "NetworkManager.service: configures")
+    only(judged(ask, {"is-active": "active\nactive\n"}), "note", "avahi-daemon.service and NetworkManager.service")
+    assert levels(judged(ask, {"is-active": ("inactive\ninactive\n", 3)})) == {"ok"}
+
+
+def quorums(ask: Ask, said: str | tuple[str, int]) -> list[Finding]:
+    of = site(quorum={"hosts": [{"host": "witness.lab", "port": 22}]})
+    assert len(quorum.commands(of, of.nodes[0])) == 1
+    return list(quorum.judge(ask(said, of=of)))
+
+
+def test_a_declared_quorum_without_its_package_is_a_problem(ask: Ask) -> None:
+    only(quorums(ask, "steeleye-lk\nsteeleye-lkIP\n"), "problem", "steeleye-lkQWK is not installed", "guards nothing")
+    only(quorums(ask, "steeleye-lk\nsteeleye-lkQWK\n"), "ok", "steeleye-lkQWK is installed")
+    only(quorums(ask, "steeleye-lk\nsteeleye-lkqwk\n"), "ok", "steeleye-lkQWK is installed")
+    for nothing in ("", ("", 124)):
+        only(quorums(ask, nothing), "note", "nobody can tell whether steeleye-lkQWK")
+
+
+def test_without_a_declared_quorum_nobody_looks_for_its_package() -> None:
+    of = site()
+    assert list(quorum.commands(of, of.nodes[0])) == []
+    pacemaker = lab_settings()
+    pacemaker["lifekeeper"]["quorum"] = {"hosts": [{"host": "witness.lab", "port": 22}]}
+    other = read(pacemaker, "test")
+    assert list(quorum.commands(other, other.nodes[0])) == []
+
+
+def test_lifekeepers_packages_are_those_that_dpkg_or_rpm_has_installed(tmp_path: Path) -> None:
+    known = {
+        "dpkg-query": "installed steeleye-lk\nconfig-files steeleye-lkqwk",
+        "rpm": "steeleye-lkIP\nsteeleye-lkQWK",
+    }
+    for name, lines in known.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\ncat <<'END'\n{lines}\nEND\n")
+        (tmp_path / name).chmod(0o755)
+
+    def installed() -> list[str]:
+        text = f'PATH="{tmp_path}:$PATH"\n{quorum._PACKAGES}'
+        return run(text, quorum._PREFIX).split()
+
+    assert installed() == ["steeleye-lk", "steeleye-lkIP", "steeleye-lkQWK"]
+    (tmp_path / "rpm").write_text("#!/bin/sh\nexit 1\n")
+    assert installed() == ["steeleye-lk"], "what was removed but for its settings counts for nothing"
 
 
 async def test_the_doctor_looks_for_the_licence_among_the_stacks_own_secrets() -> None:
