@@ -143,8 +143,7 @@ def start(
     run: str, *, rate: float = 20.0, workers: int = 80, timeout: float = 3.0, proxy: str = "", origin: str = ""
 ) -> Path:
     """Start the client in the running lab; its file of records. One that a killed run left behind is ended first."""
-    if any(service["name"] == SERVICE and service["running"] for service in control.call("status")["services"]):
-        control.call("end", name=SERVICE)
+    end()
     file = run_directory() / f"load-{run}.jsonl"
     file.unlink(missing_ok=True)
     file.touch()
@@ -160,6 +159,12 @@ def start(
     ]
     control.call("spawn", name=SERVICE, namespace="client", argv=argv)
     return file
+
+
+def end() -> None:
+    """End the client where it still runs, whatever came of its requests."""
+    if any(service["name"] == SERVICE and service["running"] for service in control.call("status")["services"]):
+        control.call("end", name=SERVICE)
 
 
 def stop(file: Path, timeout: float = 30.0) -> list[Record]:

@@ -53,7 +53,7 @@ def run_in_order(
             return running.result()
         except KeyboardInterrupt:
             running.call_off()
-            tell(f"interrupted; undoing what is broken (again: do not wait, {otherwise})")
+            tell(f"interrupted; ending what is under way, and undoing what is broken (again: do not wait, {otherwise})")
         try:
             running.outcome.result()
         except CancelledError as ended:

@@ -109,16 +109,17 @@ def recovery(course: Course) -> tuple[float, RecoveredBy] | None:
     where = _before(course)
     seen = [each for each in course.samples if each.time >= course.disturbed]
     down = next((at for at, each in enumerate(seen) if not each.whole or each.active != where), None)
-    by: RecoveredBy
     if down is None:
-        back, by = _answered_again(course, course.disturbed), "clients"
-    else:
-        back, by = next((each.time for each in seen[down:] if each.whole), None), "engine"
-    return None if back is None else (round(back - course.disturbed, 3), by)
+        away = _unanswered(course, course.disturbed)
+        return None if away is None else (away, "clients")
+    back = next((each.time for each in seen[down:] if each.whole), None)
+    return None if back is None else (round(back - course.disturbed, 3), "engine")
 
 
-def _answered_again(course: Course, disturbed: float) -> float | None:
-    """When the longest gap ended that the disturbance made; None without one, or where it lasted to the end.
+def _unanswered(course: Course, disturbed: float) -> float | None:
+    """Seconds of the longest gap that the disturbance made, as far as they come after it.
+
+    None without one, or where it lasted to the end.
 
     Only a request that failed makes a time between two answers a gap. One that begins after the repair is not the
     disturbance's.
@@ -131,7 +132,7 @@ def _answered_again(course: Course, disturbed: float) -> float | None:
         if gap.end > disturbed and gap.start <= until and any(gap.start <= start < gap.end for start in failed)
     )
     answers = {each.end for each in course.requests if each.answered}
-    return made.end if made is not None and made.end in answers else None
+    return round(made.end - max(made.start, disturbed), 3) if made is not None and made.end in answers else None
 
 
 def thinned(samples: Sequence[Sample]) -> list[Sample]:

@@ -94,7 +94,7 @@ class ScenarioReport(_Frozen):
     far as the drill saw, or was not back at the end."""
     recovered_by: RecoveredBy | None = None
     """`engine`: until the engine reported the service whole again. `clients`: the engine was never seen to report it
-    otherwise; until clients were answered again after the longest gap that the disturbance made."""
+    otherwise; the longest gap that the disturbance made, as far as it comes after the disturbance."""
     recorded: int
     """Requests with a record."""
     lost: int

@@ -9,17 +9,16 @@ technical documentation, DataKeeper, Failover Scenarios and Server Failure; the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import script
-from providers.connection.errors import CommandFailed, NotVerified, Refused, Unknown
+from providers.connection.errors import NotVerified, Refused, TimedOut, Unknown
 from providers.host.waiting import reporting, until
-from providers.lifekeeper import live, planned, speaking, split
+from providers.lifekeeper import live, planned, speaking, split, views
 from providers.lifekeeper.hierarchy import arrived, role, roots, service
 from providers.lifekeeper.move import MOVE_LIMIT
 from providers.lifekeeper.speaking import Line
-from providers.lifekeeper.up import wait_until_up
+from providers.lifekeeper.up import UP_LIMIT, wait_until_up
 from providers.lifekeeper.views import ALIVE, View
 
 NETRAID = "/opt/LifeKeeper/subsys/scsi/resources/netraid"
@@ -36,78 +35,77 @@ done
 """
 
 
-@dataclass(frozen=True)
-class _Halves:
-    """Mirrors that are not in service here: those that come up only when forced, those last in service elsewhere."""
-
-    barred: Sequence[str]
-    strange: Sequence[str]
-
-
 async def start_alone(cluster: Cluster, node: str) -> None:
     """Put the service in service on ``node`` while the other one is off, and wait for it.
 
-    A mirror that was last in service here is forced. Raises `Refused` where the other node can be seen, this half of
-    the mirror was given up, or is barred and was not the last source; `CommandFailed`, `NotVerified` where the service
-    does not come.
+    A mirror that is barred there is forced. Raises `Refused` where the other node can be seen, or this half of the
+    mirror was given up or was not the last source; `CommandFailed`, `NotVerified`, `TimedOut` where the service does
+    not come.
     """
-    seen = await live.read(cluster)
-    if node not in seen:
-        raise Refused("LifeKeeper does not run on this node", node=node, remedy="`lkcli start` there")
+    seen = await _looked_around(cluster, node)
     # All that LifeKeeper knows: a node that is declared away is none of the cluster's here.
     heard = [name for name, state in seen[node].machines.items() if name != node and state == ALIVE]
     if heard:
         raise Refused(f"{', '.join(heard)} is alive to LifeKeeper here", node=node, remedy="`squid-ha switchover`")
-    # Only then it has barred what must not come up.
-    await wait_until_up(cluster, cluster.node(node))
     own = {node: seen[node]}
     await split.refuse_victim(cluster, seen, node)
-    halves = await _halves(cluster.node(node), [tag for tag in split.mirrors_of(own) if not split.sources(own, tag)])
+    mirrors = [tag for tag in split.mirrors_of(own) if not split.sources(own, tag)]
+    barred = await _barred(cluster.node(node), mirrors)
     async with planned.noted(cluster, node):
-        for tag in halves.barred:
-            cluster.progress(f"Taking the mirror's half on {node} for the newest: it was the last source")
+        for tag in barred:
+            cluster.progress(
+                f"Taking the half of {tag} on {node} for the newest: as far as {node} knows it served last"
+            )
             values = {"tag": tag, "action": "force"}
             await speaking.say(cluster, Line(node, "mirror_action", f"Force {tag} online", values))
         for root in roots(own, service(own)):
-            await _put_in_service(cluster, node, root, halves.strange)
+            putting = Line(node, "perform_action", f"Put {root} in service", {"tag": root, "action": "restore"})
+            await reporting(speaking.say(cluster, putting), lambda seconds: _tell_waiting(cluster, node, seconds))
         await _wait_in_service(cluster, node, service(own))
 
 
-async def _halves(node: Node, mirrors: Sequence[str]) -> _Halves:
-    """Raises `Refused` for one that is barred, and that the other node may be ahead of."""
+async def _looked_around(cluster: Cluster, node: str) -> Mapping[str, View]:
+    """What LifeKeeper tells once it has looked for the other node and at its resources, a while after a boot.
+
+    Only then it hears who is there, and has barred what must not come up.
+    """
+    seen = await live.read(cluster)
+    if node not in seen:
+        raise Refused("LifeKeeper does not run on this node", node=node, remedy="`lkcli start` there")
+    await wait_until_up(cluster, cluster.node(node))
+    seen, known = await views.until(
+        lambda: live.read(cluster),
+        lambda told: node in told and not any(each.state == "ILLSTATE" for each in told[node].instances.values()),
+        UP_LIMIT,
+    )
+    if not known:
+        raise TimedOut(
+            f"LifeKeeper has not looked at all of its resources within {UP_LIMIT:.0f} s",
+            node=node,
+            remedy="see /var/log/lifekeeper.log there",
+        )
+    return seen
+
+
+async def _barred(node: Node, mirrors: Sequence[str]) -> list[str]:
+    """Of these, the ones that come up only when they are forced. Raises `Refused` for one last in service elsewhere.
+
+    That DataKeeper refuses such a half by itself is published nowhere, and it may lack what the other one has.
+    """
     if not mirrors:
-        return _Halves((), ())
+        return []
     asking = script(_NOTES, NETRAID, *mirrors, label="look for the last source of the mirror", reads=True)
     found = [line.split(" ", 1) for line in (await node.run(asking)).stdout.splitlines()]
     owned = {tag for note, tag in found if note == LAST_OWNER}
-    barred = [tag for note, tag in found if note == DATA_CORRUPT]
-    strange = [tag for tag in mirrors if tag not in owned]
-    for tag in barred:
-        if tag in strange:
-            raise Refused(f"{_not_the_last(tag)}, so nothing is forced", node=node.name, remedy=_as_it_is(tag))
-    return _Halves(barred, strange)
-
-
-def _not_the_last(tag: str) -> str:
-    return f"{tag} was not in service here last ({NETRAID}/{tag}_{LAST_OWNER} is missing)"
-
-
-def _as_it_is(tag: str) -> str:
-    return (
-        "switch the other node on, which may have newer data. Where that is lost for good: "
-        f"`/opt/LifeKeeper/bin/mirror_action {tag} force` here takes this half as it is, then run this again"
-    )
-
-
-async def _put_in_service(cluster: Cluster, node: str, root: str, strange: Sequence[str]) -> None:
-    putting = Line(node, "perform_action", f"Put {root} in service", {"tag": root, "action": "restore"})
-    try:
-        await reporting(speaking.say(cluster, putting), lambda seconds: _tell_waiting(cluster, node, seconds))
-    except CommandFailed as failed:
-        if not strange:
-            raise
-        why = f"{failed.stderr.rstrip()}\n{_not_the_last(strange[0])}"
-        raise CommandFailed(node, failed.command, failed.exit_code, why, remedy=_as_it_is(strange[0])) from failed
+    for tag in mirrors:
+        if tag not in owned:
+            raise Refused(
+                f"{tag} was not in service here last ({NETRAID}/{tag}_{LAST_OWNER} is missing), so nothing is started",
+                node=node.name,
+                remedy="switch the other node on, which may have newer data. Where that is lost for good: "
+                f"`/opt/LifeKeeper/bin/mirror_action {tag} force` here takes this half as it is, then run this again",
+            )
+    return [tag for note, tag in found if note == DATA_CORRUPT]
 
 
 async def _wait_in_service(cluster: Cluster, node: str, tags: Sequence[str]) -> None:

@@ -17,6 +17,8 @@ from providers.lifekeeper.steps import Views
 from providers.storage import marks
 from providers.storage.device import Disk
 
+EARLIER = "existing"
+"""Value of `BEGUN` that versions before this one wrote."""
 _MEMBER = "linux_raid_member"
 
 # $1 device. What is on an array that another disk is in, too, nobody here knows.
@@ -41,7 +43,7 @@ def remountable(mirror: Wanted, source: str) -> steps.Ready:
         disk = (await mirror_data.read_disks(cluster, mirror))[source]
         if not mirror.kept:
             _refuse_unknown(mirror, source, disk, await cluster.journal(source).entries())
-        if disk.uses and not _of_lifekeeper(mirror, source, seen):
+        if disk.uses and not _has_mirrors(source, seen):
             disk = await _taken_apart(cluster, mirror, source)
         if disk.uses:
             raise Refused(
@@ -54,10 +56,9 @@ def remountable(mirror: Wanted, source: str) -> steps.Ready:
     return ready
 
 
-def _of_lifekeeper(mirror: Wanted, source: str, seen: Views) -> bool:
-    """A mirror that LifeKeeper knows has the disk, under whatever tag."""
-    own = mirror.device_on(source)
-    return any((each.type, each.id) == ("netraid", own) for each in seen[source].instances.values())
+def _has_mirrors(source: str, seen: Views) -> bool:
+    """LifeKeeper knows mirrors there: one may have the disk, by another of its names."""
+    return any(each.type == "netraid" for each in seen[source].instances.values())
 
 
 async def _taken_apart(cluster: Cluster, mirror: Wanted, source: str) -> Disk:
@@ -73,6 +74,9 @@ def _refuse_unknown(mirror: Wanted, source: str, disk: Disk, entries: Mapping[st
     types = {each.type for each in disk.signatures} - {_MEMBER}
     if begun in ("", NEW, KEPT):
         raise mirror_data.nothing_mounted(mirror, source)
+    if begun == EARLIER:
+        but = "; which filesystem the run that was cut off was taking over, that version did not note"
+        raise mirror_data.nothing_mounted(mirror, source, but)
     if begun != mirror_data.taking_over(mirror):
         but = f"the run that was cut off was taking over another one there ({begun})"
     elif not marks.is_marked(disk.identity, entries.get(marks.DISK)):

@@ -243,7 +243,7 @@ async def _say(cluster: Cluster, line: Line, ready: Callable[[], Awaitable[None]
 # $@ a line. What it says goes to files until it has ended: a program that says something to a connection which broke
 # would be ended by that, in the middle of its work.
 TO_ITS_END = r"""
-out=$(mktemp) err=$(mktemp)
+out=$(mktemp) && err=$(mktemp) || exec "$@"
 trap 'rm -f "$out" "$err"' EXIT
 code=0
 "$@" >"$out" 2>"$err" || code=$?

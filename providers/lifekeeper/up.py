@@ -33,7 +33,7 @@ async def wait_until_up(cluster: Cluster, node: Node) -> None:
     )
     if not held:
         raise TimedOut(
-            f"LifeKeeper is not up {UP_LIMIT:.0f} s after its start",
+            f"LifeKeeper did not come up within {UP_LIMIT:.0f} s",
             node=node.name,
             remedy="see /var/log/lifekeeper.log there",
         )

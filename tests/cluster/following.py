@@ -37,6 +37,7 @@ def follow_over(move: Callable[[], None], folder: Path) -> None:
         assert process.wait(60) == 130, said.read_text()
     finally:
         process.kill()
+        load.end()
     found = records(shown)
     assert [each for each in ids if not found[each]] == [], said.read_text()
     assert [name for name, times in found.items() if times > 1] == [], said.read_text()

@@ -53,7 +53,7 @@ def test_a_site_as_declared_does_what_it_states(deployed_pair: Machines, name: s
 
 @pytest.mark.parametrize("name", ["node-off", "replication-network-cut", "public-network-cut"])
 def test_where_nobody_is_at_the_plug_the_node_does_it_itself(deployed_pair: Machines, name: str) -> None:
-    """As on hosts of one's own: a reset by the kernel, rules of the firewall, and what the node armed undoes them."""
+    """As on hosts of one's own: a reset by the kernel, rules of the firewall."""
     assert deployed_pair
     report = drilled(name, by=NoPlug())
     assert names(report, name) <= {"gap"}, report.scenarios[0].findings

@@ -123,7 +123,10 @@ def wrong_after(pair: Pair, where: str, made: dict[str, list[str]]) -> str:
     run, _ = pair.up()
     if run.code != 0:
         return f"the run after the one that was cut off {told}\nfailed:\n{run.output}"
-    left = differing(made, pair.looked_at())
+    try:
+        left = differing(made, pair.looked_at())
+    except AssertionError as never:
+        return f"after a run that was cut off {told}\n{never}\n{pair.said()}"
     return "\n".join([f"after a run that was cut off {told}\ndiffers:", *left, pair.said()]) if left else ""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ ADDRESS = "192.0.2.10/"
 OWN = {A: "192.0.2.11", B: "192.0.2.12"}
 STANDING = f"ip -br address show dev eth0 | grep -c {ADDRESS} || true; systemctl is-active squid || true"
 LIMIT = 120.0
-REFUSED = 5
+REFUSED, INTERRUPTED = 5, 130
 
 # Protocol, address, port.
 _STRANGER = r"""
@@ -82,10 +83,20 @@ class Deployed:
 
     def squid_ha(self, *words: str) -> subprocess.CompletedProcess[str]:
         """The command, as an operator of this stack runs it."""
-        command = [str(PROJECT / ".venv/bin/squid-ha"), *words]
-        environment = self.stack.environment
-        return subprocess.run(
-            command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=300, check=False
+        begun = self.begun(*words)
+        out, err = begun.communicate(timeout=300)
+        return subprocess.CompletedProcess(begun.args, begun.returncode, out, err)
+
+    def begun(self, *words: str) -> subprocess.Popen[str]:
+        """The same, still under way; whatever interrupts the tests does not reach it."""
+        return subprocess.Popen(
+            [str(PROJECT / ".venv/bin/squid-ha"), *words],
+            cwd=PROJECT,
+            env=self.stack.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
 
     def told(self, *words: str) -> Any:
@@ -174,6 +185,18 @@ class Conformance:
                 done = deployed.told("switchover", deployed.stack.name, "--to", target)
                 assert done["target"] == target == deployed.active()
         assert deployed.stack.drift().code == 0, "who is active is shown as drift"
+
+    def test_a_switchover_that_is_interrupted_is_carried_out_by_the_nodes(self, deployed: Deployed) -> None:
+        first = deployed.active()
+        interrupted = deployed.begun("switchover", deployed.stack.name)
+        until(lambda: deployed.standing()[first] != (True, True), "the service begins to move")
+        interrupted.send_signal(signal.SIGINT)
+        _, said = interrupted.communicate(timeout=LIMIT)
+        assert interrupted.returncode == INTERRUPTED, said
+        assert "what the nodes have been told by now they carry out" in said
+        self.is_well(deployed, "the service has arrived, and nothing is left of the move")
+        assert deployed.active() == other(first)
+        assert deployed.told("switchover", deployed.stack.name)["target"] == first == deployed.active()
 
     def test_a_node_goes_aside_and_comes_back_and_the_service_stays_where_it_went(self, deployed: Deployed) -> None:
         name, first = deployed.stack.name, deployed.active()

@@ -16,7 +16,7 @@ from declaration.site import Site
 from operations.doctor.model import Asked, Finding
 from providers.connection.command import Command, Result, command, script
 from providers.connection.errors import Unknown
-from providers.lifekeeper import grammar, mirror_data, views
+from providers.lifekeeper import grammar, mirror_data, speaking, views
 from providers.lifekeeper.grammar.models import SystemLine
 from providers.lifekeeper.node import Wanted, unit
 from providers.lifekeeper.views import View
@@ -98,7 +98,7 @@ def _questions(listed: Sequence[Thing], node: Node) -> dict[str, Command]:
     if wanted.license_file:
         label = f"look at {wanted.license_file}"
         asked["licence"] = script(_LICENCE, wanted.license_file, FEATURE, reads=True, label=label)
-    asked |= {f"help {name}": _help(name) for name in wanted.assumed}
+    asked |= {f"help {name}": speaking.asks_help(name) for name in wanted.assumed}
     if programs := _programs(listed, node):
         asked["programs"] = script(_PROGRAMS, *programs, reads=True, label=f"look for {' '.join(programs)}")
     if any(isinstance(thing.inputs, mirror_data.Wanted) for thing in listed):
@@ -108,11 +108,6 @@ def _questions(listed: Sequence[Thing], node: Node) -> dict[str, Command]:
 
 def _setup(media: str) -> str:
     return grammar.build("setup", media=media)[0]
-
-
-def _help(name: str) -> Command:
-    known = grammar.load().command(name)
-    return command(f"{grammar.load().product.root}/{known.program}", *known.words, "--help", ok=None, reads=True)
 
 
 def _programs(listed: Sequence[Thing], node: Node) -> list[str]:

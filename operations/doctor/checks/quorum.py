@@ -40,6 +40,14 @@ def _declared(listed: Sequence[Thing], node: Node) -> bool:
 
 def judge(asked: Asked) -> Iterator[Finding]:
     """Whoever declares a quorum relies on it, so its absence is a problem though `up` would go through."""
+    if not asked.results[0].ok:
+        yield asked.note(
+            NAME,
+            f"whether {QUORUM_PACKAGE} is installed could not be asked (exit code {asked.results[0].exit_code}): "
+            "without it `lifekeeper.quorum` guards nothing",
+            "run this again; where it stays so, see `dpkg --list` or `rpm --query --all` there",
+        )
+        return
     installed = {line.strip().lower() for line in asked.out[0].splitlines() if line.strip()}
     if QUORUM_PACKAGE.lower() in installed:
         yield asked.ok(NAME, f"LifeKeeper's package {QUORUM_PACKAGE} is installed")

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from providers.connection.errors import CommandFailed, NotVerified, Refused
+from providers.connection.errors import NotVerified, Refused, TimedOut
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.lifekeeper import alone as starting
 from providers.lifekeeper import grammar, runtime
@@ -48,8 +48,9 @@ def test_a_half_that_comes_up_by_itself_is_not_forced():
     assert lines(pair) == [RESTORE]
 
 
-def test_a_half_that_was_not_the_last_source_is_not_forced():
-    pair = both_were_down("data_corrupt")
+@pytest.mark.parametrize("notes", [(), ("data_corrupt",)])
+def test_a_half_that_was_not_the_last_source_is_neither_forced_nor_started(notes):
+    pair = both_were_down(*notes)
     with pytest.raises(Refused, match="datarep-mirror was not in service here last") as refused:
         asyncio.run(runtime.start_alone(alone(pair), B))
     assert refused.value.node == B
@@ -58,12 +59,27 @@ def test_a_half_that_was_not_the_last_source_is_not_forced():
     assert pair.said == []
 
 
-def test_where_lifekeeper_refuses_a_half_that_was_not_the_last_source_the_reason_is_told(monkeypatch):
-    pair = both_were_down()
-    monkeypatch.setattr(pair, "perform_action", lambda _name, _values: (1, "", "it has to be back first"))
-    with pytest.raises(CommandFailed, match=r"it has to be back first\n.*not in service here last") as failed:
+def test_a_node_that_is_heard_only_once_lifekeeper_is_up_is_not_off(monkeypatch):
+    pair = both_were_down("last_owner", "data_corrupt")
+    cluster = alone(pair)
+
+    async def comes_up(_cluster, _node):
+        pair.lcds["proxy-a"].running = True
+
+    monkeypatch.setattr(starting, "wait_until_up", comes_up)
+    with pytest.raises(Refused, match="proxy-a is alive to LifeKeeper"):
+        asyncio.run(runtime.start_alone(cluster, B))
+    assert pair.said == []
+
+
+def test_what_lifekeeper_has_not_looked_at_yet_is_waited_for(monkeypatch):
+    pair = both_were_down("last_owner")
+    for each in pair.lcds[B].instances.values():
+        each[4] = "ILLSTATE"
+    monkeypatch.setattr(starting, "UP_LIMIT", 0.0)
+    with pytest.raises(TimedOut, match="has not looked at all of its resources"):
         asyncio.run(runtime.start_alone(alone(pair), B))
-    assert "switch the other node on" in (failed.value.remedy or "")
+    assert pair.said == []
 
 
 def test_the_files_that_are_read_are_the_grammars():
