@@ -22,11 +22,14 @@ RUN, EACH = "followed", 20
 def follow_over(move: Callable[[], None], folder: Path) -> None:
     """Fails where an answered request is shown not at all, or any twice; before, during and after ``move``."""
     shown, said = folder / "shown", folder / "said"
-    command = [str(PROJECT / ".venv/bin/squid-ha"), "logs", "lab", "-f", "-n", "0"]
+    # A record to begin with: once it is shown, all that come after it have to be.
+    answered(load.start("before", rate=4.0), 1)
+    load.end()
+    command = [str(PROJECT / ".venv/bin/squid-ha"), "logs", "lab", "-f", "-n", "1"]
     with shown.open("w") as out, said.open("w") as err:
         process = subprocess.Popen(command, cwd=PROJECT, stdout=out, stderr=err, start_new_session=True)
     try:
-        lab_site.until(lambda: "following on" in said.read_text() or None, "the log is followed", limit=120)
+        lab_site.until(lambda: shown.read_text() or None, "the log is followed", limit=120)
         asked = load.start(RUN, rate=4.0)
         answered(asked, EACH)
         move()
