@@ -123,7 +123,7 @@ async def _start(cluster: Cluster, name: str) -> None:
         await speaking.say_plainly(cluster, Line(name, "lkcli start", "Start LifeKeeper"))
     _, up = await views.until(
         lambda: views.read(cluster, [name]),
-        lambda seen: seen[name].running and not any(i.state == "ILLSTATE" for i in seen[name].instances.values()),
+        lambda seen: seen[name].running and not seen[name].starting,
         MOVE_LIMIT,
     )
     if not up:

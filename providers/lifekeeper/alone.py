@@ -75,7 +75,7 @@ async def _looked_around(cluster: Cluster, node: str) -> Mapping[str, View]:
     await wait_until_up(cluster, cluster.node(node))
     seen, known = await views.until(
         lambda: live.read(cluster),
-        lambda told: node in told and not any(each.state == "ILLSTATE" for each in told[node].instances.values()),
+        lambda told: node in told and not told[node].starting,
         UP_LIMIT,
     )
     if not known:

@@ -60,8 +60,7 @@ async def wait_settled(cluster: Cluster, limit: float = 120) -> bool:
     """Wait until no hierarchy is being changed and none is starting, at most ``limit`` seconds."""
 
     def still(seen: Mapping[str, View]) -> bool:
-        starting = any(each.state == "ILLSTATE" for view in seen.values() for each in view.instances.values())
-        return starting or any(view.busy for view in seen.values())
+        return any(view.starting or view.busy for view in seen.values())
 
     _, held = await views.until(lambda: live.read(cluster), lambda seen: not still(seen), limit)
     return held

@@ -81,6 +81,11 @@ class View:
         return self.instances[tag].state if tag in self.instances else ""
 
     @property
+    def starting(self) -> bool:
+        """Whether LifeKeeper has not looked at all of its resources yet."""
+        return any(each.state == "ILLSTATE" for each in self.instances.values())
+
+    @property
     def busy(self) -> str:
         """The admin lock's flag, '' while nobody changes a hierarchy."""
         return next((flag for flag in self.flags if flag.startswith(ACTION)), "")
