@@ -10,22 +10,11 @@ from providers.connection.errors import CommandFailed, Refused, TimedOut, Unreac
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.lifekeeper import runtime
 from tests.unit.lifekeeper.fake import Pair
-from tests.unit.lifekeeper.test_plan_and_runtime import IN_SYNC
-from tests.unit.lifekeeper.test_providers import fresh, members, up
+from tests.unit.lifekeeper.test_plan_and_runtime import in_step
 
 A, B = "proxy-a", "proxy-b"
 RESTORE = (B, "/opt/LifeKeeper/bin/perform_action -t ip-192.0.2.10 -a restore")
 MDSTAT, ALL = "read the mirror's state", ""
-
-
-def site(phase: int = 3) -> Pair:
-    """The service runs on proxy-a, the mirror is in step."""
-    pair = fresh()
-    up(pair, members(phase))
-    for lcd in pair.lcds.values():
-        lcd.mdstat = IN_SYNC
-    pair.said.clear()
-    return pair
 
 
 def troubled(pair: Pair, error: Exception, what: str, name: str = A) -> Cluster:
@@ -49,7 +38,7 @@ TROUBLES = [
 
 @pytest.mark.parametrize(("error", "what", "told"), TROUBLES)
 def test_nothing_moves_while_the_source_does_not_tell_whether_its_target_is_in_step(error, what, told):
-    pair = site()
+    pair = in_step()
     with pytest.raises(Refused) as refused:
         asyncio.run(runtime.switchover(troubled(pair, error, what), B))
     assert refused.value.node == A
@@ -61,7 +50,7 @@ def test_nothing_moves_while_the_source_does_not_tell_whether_its_target_is_in_s
 
 
 def test_a_node_is_not_put_aside_while_it_does_not_tell_of_the_mirror():
-    pair = site()
+    pair = in_step()
     with pytest.raises(Refused, match="does not tell how its half"):
         asyncio.run(runtime.aside(troubled(pair, TimedOut("too long", node=A), MDSTAT), A))
     assert pair.said == []
@@ -69,7 +58,7 @@ def test_a_node_is_not_put_aside_while_it_does_not_tell_of_the_mirror():
 
 
 def test_a_service_that_runs_nowhere_is_put_in_service_where_both_nodes_tell():
-    pair = site()
+    pair = in_step()
     for each in pair.lcds[A].instances.values():
         each[4] = "OSU"
     asyncio.run(runtime.switchover(pair.cluster(), B))
@@ -77,7 +66,7 @@ def test_a_service_that_runs_nowhere_is_put_in_service_where_both_nodes_tell():
 
 
 def test_the_rest_comes_to_the_source_whatever_the_other_node_tells():
-    pair = site()
+    pair = in_step()
     asyncio.run(runtime.switchover(pair.cluster(), B))
     pair.lcds[B].instances["ip-192.0.2.10"][4] = "OSU"
     pair.said.clear()
@@ -86,14 +75,14 @@ def test_the_rest_comes_to_the_source_whatever_the_other_node_tells():
 
 
 def test_a_service_without_a_mirror_moves_away_from_a_node_that_does_not_answer():
-    pair = site(phase=2)
+    pair = in_step(phase=2)
     asyncio.run(runtime.switchover(troubled(pair, Unreachable("no route to host", node=A), ALL), B))
     assert pair.said[-1] == RESTORE
 
 
 def test_a_node_whose_lifekeeper_has_just_stopped_keeps_no_service_from_moving(monkeypatch):
     """The other one takes it for alive until the heartbeats are missed."""
-    pair = site()
+    pair = in_step()
     pair.lcds[A].running = False
     for each in pair.lcds[A].instances.values():
         each[4] = "OSU"

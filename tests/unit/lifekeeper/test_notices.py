@@ -11,19 +11,9 @@ from providers.host import clocks
 from providers.lifekeeper import runtime
 from tests.unit.lifekeeper.fake import Pair
 from tests.unit.lifekeeper.sites import site
-from tests.unit.lifekeeper.test_plan_and_runtime import IN_SYNC, foreign
-from tests.unit.lifekeeper.test_providers import fresh, members, up
+from tests.unit.lifekeeper.test_plan_and_runtime import foreign, in_step
 
 A, B = "proxy-a", "proxy-b"
-
-
-def pair_up(phase: int = 3) -> Pair:
-    """The service runs on proxy-a."""
-    pair = fresh()
-    up(pair, members(phase))
-    for lcd in pair.lcds.values():
-        lcd.mdstat = IN_SYNC
-    return pair
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +40,7 @@ def healthy(pair: Pair) -> bool | None:
 
 
 def test_what_failed_on_the_standby_is_told_until_a_cleanup_and_the_site_is_not_healthy_for_as_long():
-    pair = pair_up()
+    pair = in_step()
     assert healthy(pair)
     fail(pair, B, "qsp-squid")
     (notice,) = asyncio.run(runtime.notices(pair.cluster()))
@@ -64,7 +54,7 @@ def test_what_failed_on_the_standby_is_told_until_a_cleanup_and_the_site_is_not_
 
 
 def test_a_drill_is_refused_while_a_failure_is_remembered_on_the_standby():
-    pair = pair_up()
+    pair = in_step()
     assert asyncio.run(readiness(pair.cluster(), site())).healthy
     fail(pair, B, "ip-192.0.2.10")
     with pytest.raises(Refused, match=r"ip-192\.0\.2\.10 failed on proxy-b; .*`squid-ha cleanup`"):
@@ -72,7 +62,7 @@ def test_a_drill_is_refused_while_a_failure_is_remembered_on_the_standby():
 
 
 def test_a_mirror_that_failed_on_the_standby_is_told_too():
-    pair = pair_up()
+    pair = in_step()
     fail(pair, B, "datarep-mirror")
     assert told(pair) == [("ban", B, "datarep-mirror")]
     asyncio.run(runtime.cleanup(pair.cluster()))
@@ -80,7 +70,7 @@ def test_a_mirror_that_failed_on_the_standby_is_told_too():
 
 
 def test_what_failed_before_the_service_left_is_told_of_the_node_that_it_left():
-    pair = pair_up(phase=2)
+    pair = in_step(phase=2)
     asyncio.run(runtime.switchover(pair.cluster(), B))
     fail(pair, A, "qsp-squid")
     assert told(pair) == [("ban", A, "qsp-squid")]
@@ -90,7 +80,7 @@ def test_what_failed_before_the_service_left_is_told_of_the_node_that_it_left():
 
 @pytest.mark.parametrize("parts", [("ip-192.0.2.10",), ("ip-192.0.2.10", "qsp-squid", "/mnt/mirror", "datarep-mirror")])
 def test_what_failed_where_the_service_runs_or_ran_last_is_told_by_its_state_alone(parts):
-    pair = pair_up()
+    pair = in_step()
     fail(pair, A, *parts)
     assert told(pair) == [], "a cleanup would not bring it back"
     assert asyncio.run(runtime.tree(pair.cluster())).states["ip-192.0.2.10"][A] == "Failed"
@@ -98,20 +88,20 @@ def test_what_failed_where_the_service_runs_or_ran_last_is_told_by_its_state_alo
 
 
 def test_a_node_that_is_aside_has_no_failures_of_its_own():
-    pair = pair_up(phase=2)
+    pair = in_step(phase=2)
     fail(pair, B, "qsp-squid")
     asyncio.run(runtime.aside(pair.cluster(), B))
     assert told(pair) == [("standby", B, "")]
 
 
 def test_a_failure_of_somebody_elses_resource_is_none_of_the_services():
-    pair = pair_up(phase=2)
+    pair = in_step(phase=2)
     foreign(pair, "ip-other", kind=("comm", "ip"), state="OSF")
     assert told(pair) == []
 
 
 def test_other_notices_are_told_where_there_is_no_resource_for_squid():
-    pair = pair_up(phase=2)
+    pair = in_step(phase=2)
     for lcd in pair.lcds.values():
         lcd.instances, lcd.ties, lcd.priorities = {}, [], {}
     pair.lcds[B].running = False

@@ -350,6 +350,16 @@ def test_an_interrupt_on_the_way_into_maintenance_mode_leaves_lifekeeper_running
     assert "proxy-a: interrupted, so LifeKeeper is started again" in pair.progress
 
 
+def in_step(phase: int = 3) -> Pair:
+    """The service runs on proxy-a, the mirror is the same on both nodes."""
+    pair = fresh()
+    up(pair, members(phase))
+    for lcd in pair.lcds.values():
+        lcd.mdstat = IN_SYNC
+    pair.said.clear()
+    return pair
+
+
 def alone(pair) -> Cluster:
     """proxy-a goes off as it was, and nobody there answers any more."""
 
