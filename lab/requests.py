@@ -107,9 +107,12 @@ class Lab:
         """Cut a host's power."""
         await self._host(host).kill()
 
-    async def stall(self, host: str, disk: str, stalled: bool = True) -> Answer:
-        """Have a machine's `root`, `data` or `sbd` disk finish no write any more, or again."""
-        await self._machine(host).stall(disk, stalled=stalled)
+    async def stall(self, host: str, disk: str, stalled: bool = True, rate: int = 1) -> Answer:
+        """Have a machine's `root`, `data` or `sbd` disk finish no write any more, or again.
+
+        With ``rate``, in bytes a second, it is slow instead.
+        """
+        await self._machine(host).stall(disk, rate=rate if stalled else 0)
 
     async def fail(self, host: str, disk: str, failing: bool = True) -> Answer:
         """Have a machine's `root`, `data` or `sbd` disk answer every write with an error, or carry them out again."""

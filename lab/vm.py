@@ -154,11 +154,11 @@ class VirtualMachine:
                 self._process.send_signal(signal.SIGKILL)
             await self._process.wait()
 
-    async def stall(self, disk: str, *, stalled: bool) -> None:
-        """Let a disk write next to nothing, a byte a second, or all that it can again."""
+    async def stall(self, disk: str, *, rate: int) -> None:
+        """Let a disk write ``rate`` bytes a second, of which 1 is next to nothing, and 0 all that it can again."""
         async with monitor(self.name, self.qmp_socket) as qemu:
             limits = dict.fromkeys(("bps", "bps_rd", "iops", "iops_rd", "iops_wr"), 0)
-            await qemu.execute("block_set_io_throttle", device=disk, bps_wr=int(stalled), **limits)
+            await qemu.execute("block_set_io_throttle", device=disk, bps_wr=rate, **limits)
 
     async def fail(self, disk: str, *, failing: bool) -> None:
         """Let a disk answer every write with an input/output error, or carry them out again."""
