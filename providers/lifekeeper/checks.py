@@ -8,6 +8,7 @@ from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import Unreachable
 from providers.connection.files import read_files
 from providers.connection.together import both
+from providers.host.foreign_file import text_of
 from providers.host.maintenance.lifekeeper import MARK, PAUSED, is_paused
 from providers.lifekeeper import defaults
 
@@ -21,7 +22,7 @@ async def paused(cluster: Cluster) -> Mapping[str, str]:
             read, noted = await both(read_files(node, [defaults.PATH]), cluster.journal(node).elsewhere([MARK]))
         except Unreachable:
             return None
-        text = read[defaults.PATH].content.decode("latin-1")
+        text = text_of(read[defaults.PATH].content)
         if not is_paused(text):
             return None
         if any(before != PAUSED for before in noted.get(MARK, ())):

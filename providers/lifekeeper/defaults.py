@@ -13,7 +13,7 @@ _LINE = re.compile(r"^\s*(?:export\s+)?([A-Z][A-Z0-9_]*)=(.*)$")
 def values(text: str) -> dict[str, str]:
     """Key → value, without quotes; the last line of a key counts."""
     found: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):
         match = _LINE.match(line)
         if match:
             found[match[1]] = match[2].split(" #", 1)[0].strip().strip("\"'")
@@ -24,7 +24,7 @@ def changed(text: str, wanted: Mapping[str, str | None]) -> str:
     """``text`` with these keys set, or taken out where None; all other lines stay as they are, in their places."""
     left = dict(wanted)
     lines: list[str] = []
-    for line in text.splitlines():
+    for line in text.removesuffix("\n").split("\n") if text else ():
         match = _LINE.match(line)
         if match is None or match[1] not in wanted:
             lines.append(line)

@@ -5,6 +5,7 @@ Resources, dependencies and paths that this site does not name are never looked 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator, Mapping
 from typing import TypeVar
 
@@ -162,7 +163,7 @@ def refuse_unlike(wanted: Member, seen: Views, kit: Kit) -> None:
     missing = [name for name, view in seen.items() if not view.installed]
     remedy = "see `lifekeeper.media` in docs/lifekeeper.md"
     refuse_all([Refused("LifeKeeper is not installed", node=name, remedy=remedy) for name in missing])
-    refuse_all(list(_different(wanted, seen, kit)))
+    refuse_all([*_different(wanted, seen, kit), *_circular(wanted, seen)])
 
 
 async def refuse_left(cluster: Cluster, wanted: Member, kit: Kit) -> None:
@@ -190,6 +191,34 @@ def _different(wanted: Member, seen: Views, kit: Kit) -> Iterator[Refused]:
                     node=name,
                     remedy=f"change it in LifeKeeper's own interface, or declare {value}",
                 )
+
+
+def _circular(wanted: Member, seen: Views) -> Iterator[Refused]:
+    """Dependencies that would close a circle: what LifeKeeper makes of one nobody has published."""
+    for name, view in seen.items():
+        for child in _missing_ties(wanted, name, seen):
+            if chain := _chain(view.dependencies, child, wanted.tag):
+                ties = ", ".join(f"`dep_remove -p {parent} -c {below}`" for parent, below in itertools.pairwise(chain))
+                yield Refused(
+                    f"{wanted.tag} shall depend on {child}, and there the dependencies go the other way: "
+                    f"{' → '.join(chain)}",
+                    node=name,
+                    remedy=f"delete one of these first, on each node that has it: {ties}; or keep that hierarchy, and "
+                    "give this site's resources other tags (`lifekeeper.tags`)",
+                )
+
+
+def _chain(dependencies: Collection[tuple[str, str]], top: str, bottom: str) -> list[str]:
+    """The resources from ``top`` down to ``bottom``, each with the next below it; empty where there is no such way."""
+    ways, reached = [[top]], {top}
+    for way in ways:
+        if way[-1] == bottom:
+            return way
+        for parent, child in sorted(dependencies):
+            if parent == way[-1] and child not in reached:
+                reached.add(child)
+                ways.append([*way, child])
+    return []
 
 
 def _left_by_hand(wanted: Member, seen: Views, kit: Kit) -> Iterator[Refused]:

@@ -172,9 +172,13 @@ def _moved(previous: Wanted, wanted: Wanted) -> str | None:
 
 
 def _properties(wanted: Member, node: str, instance: Instance) -> Mapping[str, str | None]:
-    """The id is the device (seen in SIOS's scripts). Where the mode would stand nobody has published."""
-    del wanted, node
-    return {"device": instance.id if instance.id.startswith("/dev/") else None}
+    """The id is the device (seen in SIOS's scripts), by whichever of the disk's names.
+
+    Where the mode would stand nobody has published.
+    """
+    declared = cast("Wanted", wanted).device_on(node)
+    named = declared if declared in instance.names else instance.id
+    return {"device": named if named.startswith("/dev/") else None}
 
 
 def _other_type(wanted: Member, view: View) -> Unlike | None:

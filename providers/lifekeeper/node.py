@@ -15,8 +15,8 @@ from providers import applied
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, command
 from providers.connection.errors import CommandFailed, Refused, refuse_all
-from providers.connection.files import read_files, write_file
 from providers.contract import Absent, Observed, Present, State
+from providers.host import foreign_file
 from providers.host.secret_files import Secrets
 from providers.host.waiting import reporting
 from providers.lifekeeper import defaults, grammar, licence, speaking, stopping, views
@@ -79,6 +79,30 @@ def declared(site: str, wanted: Wanted) -> None:
     speaking.declare(site, wanted.assumed)
 
 
+def refusal(previous: Wanted, wanted: Wanted) -> str | None:
+    """Why this change is not made in place (`providers.contract`): settings that have to be equal on both nodes.
+
+    With another heartbeat than its peer a node takes it for dead while it is not (SIOS's manuals, *Tuning the
+    Heartbeat*), also one that is away now and boots later.
+    """
+    if len(wanted.nodes) > 1:
+        return None
+    changes = [
+        f"{key} from {before.get(key) or 'what it was'} to {value}"
+        for name, node in wanted.nodes.items()
+        for before in [previous.nodes[name].settings if name in previous.nodes else node.settings]
+        for key, value in node.settings.items()
+        if key in _equal_on_all() and before.get(key) != value
+    ]
+    if not changes:
+        return None
+    return (
+        f"the heartbeat of a pair does not change while one of its nodes is away: {', '.join(changes)}. The other node "
+        "would keep its own, and once it is up each would take the other for dead; leave `lifekeeper.heartbeat` as it "
+        "is until no node is `away: true`"
+    )
+
+
 async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
     """Absent if it is installed on no node."""
     nodes = await cluster.each(lambda node: _look(cluster, node, wanted), list(wanted.nodes))
@@ -90,7 +114,7 @@ async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
 async def _look(cluster: Cluster, node: Node, wanted: Wanted) -> NodeLifeKeeper:
     seen, enabled = await asyncio.gather(views.read(cluster, [node.name]), node.run(_is_enabled()))
     view = seen[node.name]
-    found = defaults.values((await read_files(node, [defaults.PATH]))[defaults.PATH].content.decode(errors="replace"))
+    found = defaults.values((await foreign_file.read(node, defaults.PATH)).text)
     licensed = await licence.is_installed(cluster, node, wanted.licence, runs=view.running)
     return NodeLifeKeeper(
         installed="yes" if view.installed else "no",
@@ -260,8 +284,12 @@ async def _down_for(cluster: Cluster, changes: Mapping[str, Mapping[str, str | N
 
 
 def _needs_stop(changes: Mapping[str, Mapping[str, str | None]]) -> bool:
-    both = {setting.key for setting in grammar.load().settings if setting.both}
-    return any(both & set(keys) for keys in changes.values())
+    return any(_equal_on_all() & set(keys) for keys in changes.values())
+
+
+def _equal_on_all() -> set[str]:
+    """Settings that are equal on all nodes, and changed while LifeKeeper is down on all."""
+    return {setting.key for setting in grammar.load().settings if setting.both}
 
 
 async def _changes(
@@ -272,23 +300,19 @@ async def _changes(
 
 
 async def _missing(node: Node, wanted: Mapping[str, str | None]) -> dict[str, str | None]:
-    found = defaults.values(await _text(node))
+    found = defaults.values((await foreign_file.read(node, defaults.PATH)).text)
     return {key: value for key, value in wanted.items() if found.get(key) != value}
 
 
-async def _text(node: Node) -> str:
-    return (await read_files(node, [defaults.PATH]))[defaults.PATH].content.decode(errors="replace")
-
-
 async def _set(cluster: Cluster, node: Node, keys: Mapping[str, str | None]) -> None:
-    before = defaults.values(await _text(node))
+    before = defaults.values((await foreign_file.read(node, defaults.PATH)).text)
     await cluster.journal(node).record({f"{_KEY}{key}": before.get(key, "") for key in keys})
     await _write(node, keys)
 
 
 async def _write(node: Node, keys: Mapping[str, str | None]) -> None:
-    text = defaults.changed(await _text(node), keys)
-    await write_file(node, defaults.PATH, text.encode(), mode="0644", owner="root:root")
+    file = await foreign_file.read(node, defaults.PATH)
+    await file.write(node, defaults.changed(file.text, keys))
     if _INTERVAL in keys:
         # It reads the interval when it starts, and LifeKeeper starts it again (its manuals).
         await node.run(command(*_checked_anew(node.name).argv, ok=None))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from providers.connection.cluster import Cluster
-from providers.connection.errors import Refused, TimedOut
+from providers.connection.errors import Refused, TimedOut, refuse_all
 from providers.contract import Absent, Observed, Present, State
 from providers.lifekeeper import lcdstatus, speaking, steps, views
 from providers.lifekeeper.resource import Route
@@ -156,6 +156,7 @@ def lines(wanted: Wanted) -> list[Line]:
 async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
     """Both sides of every path, then wait until all are ALIVE; paths of ours that are no longer wanted go last."""
     seen = await _read(cluster, wanted)
+    _refuse_misnamed(seen)
     entries = await _entries(cluster, wanted)
     for name, node in wanted.nodes.items():
         found = entries[name]
@@ -169,6 +170,24 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     gone = await cluster.each(lambda node: _take_back(cluster, wanted, node.name, keep=True), list(wanted.nodes))
     await _sync(cluster, entries, told=told or any(gone.values()))
     await cluster.each(lambda node: cluster.journal(node).drop([PENDING]), list(wanted.nodes))
+
+
+MISNAMED = (
+    "it is the name that the node had at LifeKeeper's first start. Where the node was cloned or renamed since, and "
+    "protects nothing yet: stop LifeKeeper, delete `UNAME`, `networks` and `systems` in /opt/LifeKeeper/config, and "
+    "start it"
+)
+
+
+def _refuse_misnamed(seen: Mapping[str, View]) -> None:
+    """Paths between systems of other names than the nodes' own would never be ALIVE."""
+    refuse_all(
+        [
+            Refused(f"LifeKeeper knows this node as {told}, not as {name}", node=name, remedy=MISNAMED)
+            for name, view in seen.items()
+            if (told := view.misnamed(name))
+        ]
+    )
 
 
 async def _entries(cluster: Cluster, wanted: Wanted) -> dict[str, dict[str, str]]:

@@ -168,6 +168,15 @@ def asks_help(name: str) -> Command:
     return command(program, *known.words, "--help", ok=None, reads=True)
 
 
+def remedy(asked: Command) -> str:
+    """What to do where the product's help, as ``asked`` for, does not have what is assumed."""
+    return (
+        "if the recovery kit was left out of LifeKeeper's setup there, install it; else correct "
+        f"providers/lifekeeper/grammar/grammar.yaml by `{asked}` on the node; a help that ends with another exit code "
+        "is declared there under `codes: help`"
+    )
+
+
 def _compare(node: str, name: str, answer: Result, used: Sequence[str]) -> None:
     found = grammar.differences(name, f"{answer.stdout}\n{answer.stderr}", used, answer.exit_code)
     if found:
@@ -175,8 +184,7 @@ def _compare(node: str, name: str, answer: Result, used: Sequence[str]) -> None:
         raise Refused(
             f"this LifeKeeper does not take `{name}` as it is assumed here, so nothing was written:\n{lines}",
             node=node,
-            remedy="correct providers/lifekeeper/grammar/grammar.yaml by `lkcli --help` on the node; a help that ends "
-            "with another exit code is declared there under `codes: help`",
+            remedy=remedy(answer.command),
         )
 
 

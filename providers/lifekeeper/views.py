@@ -16,7 +16,7 @@ from functools import cache
 from typing import TypeVar
 
 from providers.connection.cluster import Cluster, Node
-from providers.connection.command import Command, Result, command
+from providers.connection.command import Command, Result, command, script
 from providers.connection.errors import Unknown
 from providers.host import waiting
 from providers.lifekeeper import grammar
@@ -53,6 +53,8 @@ class Instance:
     info: str
     state: str
     switchback: str = ""
+    names: frozenset[str] = frozenset()
+    """Paths of the disk that is its id; none of what is no mirror's, or has another id."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,10 @@ class View:
     """Tag → what becomes of it when LifeKeeper starts, as in `ins_setinit`; none where that is not shown."""
     machines: Mapping[str, str] = field(default_factory=dict[str, str])
 
+    def misnamed(self, node: str) -> str:
+        """Under which names LifeKeeper knows this node's systems, where none is the node's own; else ''."""
+        return "" if node in self.systems else " and ".join(self.systems)
+
     def state(self, tag: str) -> str:
         """The resource's state here, '' where there is none."""
         return self.instances[tag].state if tag in self.instances else ""
@@ -96,6 +102,16 @@ def asks(name: str, *, timeout: float = 60, **values: object) -> Command:
     return command(*grammar.build(name, **values), ok=None, reads=True, timeout=timeout)
 
 
+# $@ the line that lists the resources: of each mirror the id, which is a disk, and behind it all paths of that disk.
+_DISKS = r"""
+"$@" | while IFS='|' read -r _ app type _ id _; do
+  case "$app/$type $id" in 'scsi/netraid /dev/'*) ;; *) continue ;; esac
+  echo "$id" $(udevadm info --root --query=name --name="$id") \
+    $(udevadm info --root --query=symlink --name="$id")
+done 2>/dev/null
+"""
+
+
 @cache
 def queries() -> tuple[Command, ...]:
     """Everything that `parse` wants to know."""
@@ -108,7 +124,13 @@ def queries() -> tuple[Command, ...]:
         asks("sys_list"),
         asks("flg_list"),
         asks("lcdstatus"),
+        _disks(),
     )
+
+
+def _disks() -> Command:
+    lists = grammar.build("ins_list", separator=SEPARATOR)
+    return script(_DISKS, *lists, ok=None, reads=True, label="look for the names of the mirrors' disks")
 
 
 async def read(cluster: Cluster, names: Sequence[str]) -> dict[str, View]:
@@ -176,15 +198,16 @@ def parse(node: str, results: Sequence[Result]) -> View:
 
     Raises `Unknown` for a list that failed while LifeKeeper runs, `Contradicting` where two do not agree.
     """
-    test, instances, equivalents, dependencies, paths, systems, flags, status = results
+    test, instances, equivalents, dependencies, paths, systems, flags, status, disks = results
     if test.exit_code in _NOT_THERE:
         return View()
     if test.exit_code != 0:
         return View(installed=True)
-    for result in results[1:]:
+    for result in results[1:-1]:
         refuse_failed(node, result)
     told = parse_status(status.stdout)
-    found = {each.tag: each for each in map(_instance, _records(instances.stdout, 5))}
+    named = {words[0]: frozenset(words) for line in disks.stdout.splitlines() if (words := line.split())}
+    found = {each.tag: each for each in (_instance(row, named) for row in _records(instances.stdout, 5))}
 
     # What lcdstatus shows below a resource it cannot show of one that is gone, and need not of one that is no kind of
     # a site's.
@@ -239,14 +262,23 @@ def _parted(rows: list[list[str]], by: Callable[[list[str]], bool]) -> tuple[lis
     return [row for row in rows if by(row)], [row for row in rows if not by(row)]
 
 
-def _instance(row: list[str]) -> Instance:
+def _instance(row: list[str], named: Mapping[str, frozenset[str]]) -> Instance:
     rest = row[_STATE_FIELD:]
     state = next((index for index, word in enumerate(rest) if word in _STATES), None)
     # An info string with the separator in it shifts what follows.
     info = SEPARATOR.join(row[5 : _STATE_FIELD + (state or 0)])
     after = rest[state + 1 :] if state is not None else []
     switchback = next((word.lower() for word in after if word.upper() in ("INTELLIGENT", "AUTOMATIC")), "")
-    return Instance(row[1], row[2], row[3], row[4], info, "" if state is None else rest[state], switchback)
+    return Instance(
+        row[1],
+        row[2],
+        row[3],
+        row[4],
+        info,
+        "" if state is None else rest[state],
+        switchback,
+        named.get(row[4], frozenset()),
+    )
 
 
 # Lists of which not every field is documented, beside the lcdstatus

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab import lifekeeper
-from tests.support.conformance import ByHand, Conformance, Deployed, Port, up
+from tests.support.conformance import ByHand, Conformance, Deployed, Edit, Port, up
 from tests.support.sites import for_either_engine
 from tests.support.stack import Stack
 from tests.support.things import site
@@ -28,5 +28,6 @@ def deployed(pair, tmp_path_factory) -> Iterator[Deployed]:
 class TestLifeKeeper(Conformance):
     engine, another = "lifekeeper", "pacemaker"
     by_hand = ByHand("/opt/LifeKeeper/bin/ins_setas -t qsp-squid -s AUTOMATIC", "tree-squid", "switchback")
+    edit = Edit({"lifekeeper": {"switchback": "automatic"}}, frozenset({"tree-squid", "tree-address"}))
     hears = Port("tcp", 7365)
     looks = 6.0

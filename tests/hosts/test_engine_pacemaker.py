@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.conformance import ByHand, Conformance, Deployed, Port, up
+from tests.support.conformance import ByHand, Conformance, Deployed, Edit, Port, up
 from tests.support.sites import for_either_engine
 from tests.support.stack import Stack
 from tests.support.things import site
@@ -26,5 +26,6 @@ class TestPacemaker(Conformance):
     by_hand = ByHand(
         "cibadmin --delete --xml-text '<rsc_order id=\"address-after-squid\"/>'", "tree-address", "address-after-squid"
     )
+    edit = Edit({"stickiness": 2000}, frozenset({"options", "reachability"}))
     hears = Port("udp", 5405)
     looks = 30.0

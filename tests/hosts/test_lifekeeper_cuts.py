@@ -42,7 +42,7 @@ def changed(site: dict[str, Any]) -> dict[str, Any]:
         "heartbeat": {"interval": "2s", "misses": 9},
         "check_interval": "3s",
         "switchback": "automatic",
-        "paths": [{"network": "replication", "priority": 2}, {"network": "public", "priority": 1}],
+        "paths": [{"network": "replication", "priority": 1}, {"network": "public", "priority": 3}],
     }
     other["lifekeeper"]["generic"][0]["quick_check"] += "# changed\n"
     return other

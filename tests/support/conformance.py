@@ -74,6 +74,19 @@ class ByHand:
     property: str
 
 
+@dataclass(frozen=True)
+class Edit:
+    """Another value of a setting that only this engine has an eye on, and the things that bear it."""
+
+    settings: dict[str, Any]
+    things: frozenset[str]
+
+    def of(self, site: dict[str, Any]) -> dict[str, Any]:
+        """The declaration with it; sections are merged."""
+        sections = {name: site[name] | value for name, value in self.settings.items() if isinstance(value, dict)}
+        return site | self.settings | sections
+
+
 @dataclass
 class Deployed:
     """A pair with its stack, as operators use it."""
@@ -137,9 +150,11 @@ def stays(condition: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 def up(hosts: Site, stack: Stack) -> Iterator[Deployed]:
-    """For the fixture `deployed` of an engine's module."""
+    """For the fixture `deployed` of an engine's module, on nodes that the doctor finds ready for it."""
+    deployed = Deployed(hosts, stack)
+    deployed.told("doctor", stack.name)
     stack.up()
-    yield Deployed(hosts, stack)
+    yield deployed
     stack.file.unlink()
 
 
@@ -149,6 +164,7 @@ class Conformance:
     engine: str
     another: str
     by_hand: ByHand
+    edit: Edit
     hears: Port
     """Where it hears the other node, in the public network."""
     looks: float
@@ -170,6 +186,9 @@ class Conformance:
         assert again.code == 0, again.output
         found = deployed.stack.drift()
         assert found.code == 0, found.output
+
+    def test_of_a_site_that_runs_the_doctor_finds_nothing_in_the_way(self, deployed: Deployed) -> None:
+        deployed.told("doctor", deployed.stack.name)
 
     def test_where_the_engine_hears_the_other_node_the_firewall_lets_nobody_else_in(self, deployed: Deployed) -> None:
         assert Port("tcp", 3128).asked(ADDRESS.rstrip("/")) == "heard", "clients do not get in"
@@ -265,6 +284,23 @@ class Conformance:
 
         repaired = deployed.stack.up("--refresh")
         assert re.search(r"\b1 updated", repaired.counts()), repaired.counts()
+        assert deployed.told("drift", deployed.stack.name)["sites"][0]["outcome"] == "clean"
+        assert deployed.active() == active
+
+    def test_what_was_edited_is_told_from_what_was_changed_by_hand_until_it_is_deployed(
+        self, deployed: Deployed
+    ) -> None:
+        active = deployed.active()
+        deployed.hosts.sh(other(active), f"sed -i /{active}/d /etc/hosts")
+        deployed.stack.site = self.edit.of(deployed.stack.site)
+        deployed.stack.pulumi("config", check=True)
+        done = deployed.squid_ha("drift", deployed.stack.name, "--json")
+        assert done.returncode == 3, done.stderr
+        cases = json.loads(done.stdout)["sites"][0]["cases"]
+        found = {(each["thing"], each["origin"]) for case in cases for each in case["findings"]}
+        assert found == {("names", "host"), *((thing, "edited") for thing in self.edit.things)}
+
+        deployed.stack.up("--refresh")
         assert deployed.told("drift", deployed.stack.name)["sites"][0]["outcome"] == "clean"
         assert deployed.active() == active
 

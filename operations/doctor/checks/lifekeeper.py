@@ -19,6 +19,7 @@ from providers.connection.errors import Unknown
 from providers.lifekeeper import grammar, mirror_data, speaking, views
 from providers.lifekeeper.grammar.models import SystemLine
 from providers.lifekeeper.node import Wanted, unit
+from providers.lifekeeper.paths import MISNAMED
 from providers.lifekeeper.views import View
 
 NAME = "lifekeeper"
@@ -70,6 +71,8 @@ def judge(asked: Asked) -> Iterator[Finding]:
     yield _installed(asked, wanted, said, view)
     if trouble:
         yield asked.problem(NAME, trouble.message, trouble.remedy)
+    if told := view.misnamed(asked.node.name):
+        yield asked.problem(NAME, f"LifeKeeper knows this node as {told}, not as {asked.node.name}", MISNAMED)
     yield from _licence(asked, wanted, said, view)
     yield from _assumed(asked, wanted, said, view)
     yield from _boot(asked, said)
@@ -260,8 +263,7 @@ def _assumed(asked: Asked, wanted: Wanted, said: Mapping[str, Result], view: Vie
         yield asked.problem(
             NAME,
             f"this LifeKeeper does not take `{name}` as it is assumed here: {lines}",
-            f"correct providers/lifekeeper/grammar/grammar.yaml by `{answer.command}` on the node; a help that ends "
-            "with another exit code is declared there under `codes: help`",
+            speaking.remedy(answer.command),
         )
     if not differing:
         yield asked.ok(NAME, f"LifeKeeper's own help confirms what is assumed: {names}")

@@ -19,7 +19,8 @@ from functools import partial
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import script
 from providers.connection.errors import HostError, Refused
-from providers.connection.files import Found, read_files, write_file
+from providers.host import foreign_file
+from providers.host.foreign_file import ForeignFile
 from providers.host.maintenance.pause import Leave
 
 MARK = "pending-checks"
@@ -76,7 +77,7 @@ async def enter(cluster: Cluster, names: Sequence[str]) -> Leave:
                 node=name,
                 remedy="install psmisc there, which has it, then run again",
             )
-    found = await cluster.each(_file, running)
+    found = await cluster.each(lambda node: foreign_file.read(node, PATH), running)
     try:
         await cluster.each(lambda node: _pause(cluster, node, found[node.name]), running)
     except HostError:
@@ -97,12 +98,12 @@ async def leave(cluster: Cluster) -> None:
 give_up = leave
 
 
-async def _pause(cluster: Cluster, node: Node, found: Found) -> None:
-    before, journal = interval(_text(found)), cluster.journal(node)
+async def _pause(cluster: Cluster, node: Node, file: ForeignFile) -> None:
+    before, journal = interval(file.text), cluster.journal(node)
     # Paused already, it is so by a run that was cut off, whose mark counts; else somebody has set it since.
     await (journal.record if before == PAUSED else journal.put)({MARK: before})
     cluster.progress(f"{node.name}: LifeKeeper checks nothing while packages change; the service runs on")
-    await _write(node, found, PAUSED)
+    await file.write(node, changed(file.text, PAUSED))
     await node.run(_READ_ANEW)
 
 
@@ -111,32 +112,9 @@ async def _resume(cluster: Cluster, node: Node) -> None:
     before = (await journal.entries()).get(MARK)
     if before is None:
         return
-    found = await _file(node)
-    if is_paused(_text(found)):
-        await _write(node, found, before)
+    file = await foreign_file.read(node, PATH)
+    if is_paused(file.text):
+        await file.write(node, changed(file.text, before))
     # Also where it is set back already: a run may have been cut off just before this.
     await node.run(_READ_ANEW)
     await journal.drop([MARK])
-
-
-async def _file(node: Node) -> Found:
-    found = (await read_files(node, [PATH]))[PATH]
-    if found.kind not in ("file", "absent"):
-        raise Refused(
-            f"LifeKeeper's checks cannot be paused while packages change: {PATH} is no regular file",
-            node=node.name,
-            remedy="put the file itself there, then run again",
-        )
-    return found
-
-
-def _text(found: Found) -> str:
-    """In a coding that has a character for every byte: what is not understood is written back as it was."""
-    return found.content.decode("latin-1")
-
-
-async def _write(node: Node, found: Found, value: str) -> None:
-    text = _text(found)
-    if interval(text) != value:
-        mode, owner = found.mode or "0644", found.owner or "root:root"
-        await write_file(node, PATH, changed(text, value).encode("latin-1"), mode=mode, owner=owner)

@@ -28,6 +28,8 @@ class Lcd:
 
     installed: bool = True
     running: bool = True
+    uname: str = ""
+    """Under which name LifeKeeper knows the node, where that is another one than its own."""
     enabled: bool = True
     """Whether systemd starts LifeKeeper at boot."""
     masked: bool = False
@@ -46,6 +48,8 @@ class Lcd:
     paths: dict = field(default_factory=dict)
     """(system, local/remote) → priority."""
     flags: list = field(default_factory=list)
+    disks: str = ""
+    """Paths of a disk that is a mirror's id, the id first."""
     defaults: str = ""
     files: dict = field(default_factory=dict)
     """Path → text of what else is read."""
@@ -142,7 +146,10 @@ class Pair:
             where = f'"mountpoints": ["{lcd.mounted}"]' if lcd.mounted else '"mountpoints": [null]'
             disk = f'"name": "/dev/sdb", "type": "disk", "size": 5, "serial": "{name}", "ro": false, {where}'
             return say(0, f'{{"blockdevices": [{{{disk}}}]}}')
-        notes = {"look for the last source of the mirror": "".join(f"{each}\n" for each in sorted(lcd.notes))}
+        notes = {
+            "look for the last source of the mirror": "".join(f"{each}\n" for each in sorted(lcd.notes)),
+            "look for the names of the mirrors' disks": lcd.disks,
+        }
         return say(0, {**dict.fromkeys(MDSTAT, lcd.mdstat), **notes}.get(command.label, ""))
 
     @staticmethod
@@ -253,7 +260,7 @@ class Pair:
         return 0, "".join(f"{system}|{addresses}|TCP\n" for system, addresses in self.lcds[name].paths)
 
     def sys_list(self, name, values):
-        return 0, "".join(f"{each}\n" for each in (name, *self.lcds[name].systems))
+        return 0, "".join(f"{each}\n" for each in (self.lcds[name].uname or name, *self.lcds[name].systems))
 
     def flg_list(self, name, values):
         return 0, "".join(f"{each}\n" for each in self.lcds[name].flags)

@@ -7,7 +7,7 @@ import pytest
 from blueprint.site import things
 from declaration.load import read
 from providers.kinds import load_kind
-from providers.lifekeeper import mirror
+from providers.lifekeeper import mirror, node
 from tests.unit.lifekeeper.sites import settings
 from tests.unit.lifekeeper.test_providers import OWNER
 
@@ -56,6 +56,35 @@ def test_other_changes_are_not(path: str, value: object) -> None:
     assert refused(path, value) == {}
 
 
+def judged(before: dict[str, Any], after: dict[str, Any]) -> str | None:
+    """Why the product itself does not become this."""
+    old, new = (
+        next(each for each in things(read(raw, "test"), OWNER) if each.name == "lifekeeper").inputs
+        for raw in (before, after)
+    )
+    assert isinstance(old, node.Wanted)
+    assert isinstance(new, node.Wanted)
+    return node.refusal(old, new)
+
+
+@pytest.mark.parametrize("before", [{}, {"heartbeat": {"interval": "5s", "misses": 3}}])
+@pytest.mark.parametrize("away_before", [False, True])
+def test_the_heartbeat_does_not_change_on_one_node_alone(before: dict[str, Any], away_before: bool) -> None:
+    old, new = settings(**before), settings(heartbeat={"interval": "1s", "misses": 2})
+    new["nodes"][1]["away"] = True
+    if away_before:
+        old["nodes"][1]["away"] = True
+    assert "while one of its nodes is away: LCMHBEATTIME from" in (judged(old, new) or "")
+
+
+def test_with_both_nodes_it_does_and_a_node_that_is_away_keeps_no_other_setting_from_changing() -> None:
+    heartbeat = {"interval": "1s", "misses": 2}
+    assert judged(settings(), settings(heartbeat=heartbeat)) is None
+    old, new = settings(heartbeat=heartbeat), settings(heartbeat=heartbeat, check_interval="60s")
+    new["nodes"][1]["away"] = True
+    assert judged(old, new) is None
+
+
 def test_a_node_that_comes_back_is_no_change_of_addresses() -> None:
     away = settings()
     away["nodes"][1]["away"] = True
@@ -101,8 +130,8 @@ def test_the_file_may_follow_a_bitmap_that_was_seen_on_both_nodes(before: Any, a
 
 def test_the_file_may_follow_addresses_that_were_seen_on_both_nodes() -> None:
     after = settings()
-    for node in after["nodes"]:
-        node["replication_address"] = node["replication_address"].replace("172.16.77.1", "172.16.77.2")
+    for each in after["nodes"]:
+        each["replication_address"] = each["replication_address"].replace("172.16.77.1", "172.16.77.2")
     shown = after["nodes"][1]["replication_address"]
     assert mirror.refusal(mirror_of(settings(), replication_address=shown), mirror_of(after)) is None
     told = mirror.refusal(mirror_of(settings()), mirror_of(after))

@@ -833,7 +833,7 @@ def test_a_node_without_lifekeeper_is_told_what_to_do():
 
 def test_an_info_string_with_the_separator_in_it_hides_no_state():
     row = ["a", "gen", "app", "tag", "id", "one", "two", "OSU", "AUTORES_ISP", "", "AUTOMATIC"]
-    instance = views._instance(row)
+    instance = views._instance(row, {})
     assert (instance.info, instance.state, instance.switchback) == ("one|two", "OSU", "automatic")
 
 
