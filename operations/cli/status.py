@@ -44,7 +44,7 @@ def command(
     several stacks the worst counts: 1 error, 4 unreachable, 5 refused, 3 not healthy, 0.
     """
     chosen = list(dict.fromkeys(names))
-    several = len(chosen) > 1 or (as_json and not watch)
+    several = len(chosen) > 1 or as_json
     hosts = usable(chosen, pair_of) if several else {chosen[0]: pair_of(chosen[0])}
     if watch:
         _watch(hosts, every, html, as_json=as_json)
@@ -135,7 +135,10 @@ def _live() -> Generator[Callable[[list[Found]], None]]:
 
     from operations.overview import render  # noqa: PLC0415 slow
 
-    with Live(console=out, auto_refresh=False, screen=out.is_terminal) as live:
+    if not out.is_terminal:
+        yield lambda found: out.print(render(found))
+        return
+    with Live(console=out, auto_refresh=False, screen=True) as live:
         yield lambda found: live.update(render(found), refresh=True)
 
 

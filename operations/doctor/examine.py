@@ -93,25 +93,27 @@ def _findings(name: str, check: Check, asked: Asked) -> list[Finding]:
 
 async def _one(site: Site, node: Node, every: Mapping[str, Check]) -> dict[str, Sequence[Result]]:
     """Check → its results, all read in one round trip."""
-    wanted = {name: [_harmless(each) for each in check.commands(site, site.node(node.name))]
-              for name, check in every.items()}  # fmt: skip
+    wanted = {name: _questions(check, site, node) for name, check in every.items()}
     try:
         results = iter(await node.batch([each for asked in wanted.values() for each in asked]))
     except TimedOut:
         # One command that hangs would hide what all the others say.
-        return await _singly(node, wanted)
+        return await _singly(site, node, every)
     return {name: [next(results) for _ in asked] for name, asked in wanted.items()}
 
 
-async def _singly(node: Node, wanted: Mapping[str, Sequence[Command]]) -> dict[str, Sequence[Result]]:
+async def _singly(site: Site, node: Node, every: Mapping[str, Check]) -> dict[str, Sequence[Result]]:
+    """Each question anew when its turn comes: some have the time in them at which they are asked."""
+
     async def one(command: Command) -> Result:
         try:
             return await node.run(command)
         except TimedOut as error:
             return Result(command, TIMED_OUT, "", error.message)
 
-    return {name: [await one(each) for each in asked] for name, asked in wanted.items()}
+    return {name: [await one(each) for each in _questions(check, site, node)] for name, check in every.items()}
 
 
-def _harmless(command: Command) -> Command:
-    return replace(command, ok=None, writes=False)
+def _questions(check: Check, site: Site, node: Node) -> list[Command]:
+    """A check's commands for a node, each of which may fail."""
+    return [replace(each, ok=None, writes=False) for each in check.commands(site, site.node(node.name))]

@@ -51,6 +51,19 @@ def described(finding: Finding) -> tuple[str, str, str]:
     return f"{name} {place.rstrip(': ')}".rstrip(), declared, live
 
 
+def troubles(site: SiteReport) -> list[tuple[str, str, str]]:
+    """What could not be looked at: the node, which things of it, and why."""
+    silent = {(case.node, case.message) for case in site.cases if case.message}
+    return [(node or CLUSTER, _unseen(site, node, message), message) for node, message in sorted(silent)]
+
+
+def _unseen(site: SiteReport, node: str, message: str) -> str:
+    things = sorted({case.thing for case in site.cases if (case.node, case.message) == (node, message)})
+    if len(things) == len({case.thing for case in site.cases if case.node == node}):
+        return "nothing could be looked at"
+    return f"not looked at: {', '.join(things)}"
+
+
 def _short(finding: Finding) -> str:
     """The property without the node, which has a column of its own."""
     for way in (f"nodes.{finding.node}", f'nodes["{finding.node}"]'):
@@ -65,12 +78,8 @@ def _site(site: SiteReport) -> RenderableType:
         parts.append(Text(f"  {site.message}"))
     if site.findings:
         parts.append(_table(site))
-    silent = {(case.node, case.message) for case in site.cases if case.message}
-    for node, message in sorted(silent):
-        things = sorted({case.thing for case in site.cases if (case.node, case.message) == (node, message)})
-        many = "nothing" if len(things) == len({case.thing for case in site.cases if case.node == node}) else ""
-        which = f"{many} could be looked at" if many else f"not looked at: {', '.join(things)}"
-        parts.append(Text.from_markup(f"  [red]{escape(node or CLUSTER)}[/red]: {which}: {escape(message)}"))
+    for node, which, message in troubles(site):
+        parts.append(Text.from_markup(f"  [red]{escape(node)}[/red]: {escape(which)}: {escape(message)}"))
     parts += [Text.from_markup(f"  [dim]notice: {escape(text)}[/dim]") for text in site.notices]
     return Group(*parts)
 

@@ -22,8 +22,8 @@ TIMEOUT = 3.0
 """Seconds that a request may take in all."""
 AT_MOST = 200
 """Requests under way at once; when all wait, none is begun, and the rate falls."""
-LONGEST = 3600
-"""Seconds after which clients on a node end by themselves, whatever becomes of the drill."""
+LONGEST = 3600.0
+"""Seconds after which clients on a node end by themselves at the earliest, whatever becomes of the drill."""
 
 
 class Clients(Protocol):
@@ -158,11 +158,15 @@ rm -f -- "$2"
 
 @dataclass
 class FromNode:
-    """Clients on a node, as a unit of systemd; needs nothing but bash there. They go on without a connection to it."""
+    """Clients on a node, as a unit of systemd; needs nothing but bash there. They go on without a connection to it.
+
+    ``longest``: seconds after which they end by themselves, where that is more than `LONGEST`.
+    """
 
     run: str
     rate: float
     node: Node
+    longest: float = 0.0
     _offset: float = 0.0
     _stopped: list[Request] | None = None
 
@@ -181,7 +185,15 @@ class FromNode:
         words = [target.address, str(target.port), f"{TIMEOUT:g}", f"{1 / self.rate:.3f}", self.run, base, self._file]
         self._stopped = None
         await self.node.run(
-            script(_START, self._unit, self._file, str(LONGEST), text, *words, label=f"start {self._unit}")
+            script(
+                _START,
+                self._unit,
+                self._file,
+                f"{max(LONGEST, self.longest):.0f}",
+                text,
+                *words,
+                label=f"start {self._unit}",
+            )
         )
 
     async def read(self) -> list[Request]:

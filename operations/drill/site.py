@@ -141,7 +141,7 @@ class _Drill:
 
     async def _one(self, scenario: Scenario, view: View) -> ScenarioReport:
         run = f"d{time.time_ns() // 1_000_000}"
-        clients = clients_for(self.cluster, self.options, scenario.sender(view), run)
+        clients = clients_for(self.cluster, self.options, scenario.sender(view), run, 10 * view.patience)
         self.senders.append(clients.place)
         return await _one(self.cluster, scenario, view, clients, run, self.options)
 
@@ -258,9 +258,10 @@ def _view(site: Site, ready: Stand, options: Options) -> View:
     return View(site, ready.active, standby, options.plug.can, patience, longest + ARM)
 
 
-def clients_for(cluster: Cluster, options: Options, default: str, run: str) -> Clients:
+def clients_for(cluster: Cluster, options: Options, default: str, run: str, longest: float = 0.0) -> Clients:
     """Where requests come from; from node ``default`` if nothing else is asked for and the plug has no clients.
 
+    ``longest``: seconds that a scenario takes at the very most, after which those on a node may end by themselves.
     Raises `Misused` for a node that is not there.
     """
     if options.sender == HERE:
@@ -268,8 +269,8 @@ def clients_for(cluster: Cluster, options: Options, default: str, run: str) -> C
     if options.sender:
         if options.sender not in cluster.nodes:
             raise Misused(f"--from: `{options.sender}` is no node of this site; {HERE}, or {', '.join(cluster.nodes)}.")
-        return FromNode(run, options.rate, cluster.nodes[options.sender])
-    return options.plug.clients(run, options.rate) or FromNode(run, options.rate, cluster.nodes[default])
+        return FromNode(run, options.rate, cluster.nodes[options.sender], longest)
+    return options.plug.clients(run, options.rate) or FromNode(run, options.rate, cluster.nodes[default], longest)
 
 
 async def _one(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from operations.drift.model import ORIGINS, Finding
-from operations.drift.show import CLUSTER, described
+from operations.drift.show import CLUSTER, described, troubles
 from operations.overview.model import Overview
 from operations.overview.read import now
 
@@ -24,7 +24,7 @@ def page(sites: Sequence[Overview], refresh: float | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    helpers = {"sign": _sign, "style": _style, "row": _row, "percent": _percent}
+    helpers = {"sign": _sign, "style": _style, "row": _row, "percent": _percent, "troubles": troubles}
     return environment.get_template("page.html.j2").render(sites=sites, made=now(), refresh=refresh, **helpers)
 
 

@@ -26,6 +26,6 @@ class TestPacemaker(Conformance):
     by_hand = ByHand(
         "cibadmin --delete --xml-text '<rsc_order id=\"address-after-squid\"/>'", "tree-address", "address-after-squid"
     )
-    edit = Edit({"stickiness": 2000}, frozenset({"options", "reachability"}))
+    edit = Edit({"pacemaker": {"token": "5s"}}, frozenset({"membership"}))
     hears = Port("udp", 5405)
     looks = 30.0

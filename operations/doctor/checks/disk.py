@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from blueprint import paths
@@ -21,6 +22,8 @@ from providers.storage.device import Disk
 
 NAME = "disk"
 SMALLEST = 64 * 1024 * 1024
+_BY_DISCOVERY = re.compile(r"/dev/(?:(?:s|v|xv|h)d[a-z]|nvme\d|mmcblk\d|dm-\d|md\d|sr\d)")
+"""Names that the kernel gives as disks turn up; those of volumes, such as /dev/VG/LV, are their own."""
 
 # $1 where journals are. The marks of this site's own disks, a line each.
 _MARKS = r"""
@@ -88,7 +91,7 @@ def judge(asked: Asked) -> Iterator[Finding]:
             sizes = f"{path} has {size} bytes here and {which}{other.identity.size} on {name}"
             yield asked.note(NAME, f"{sizes}: the smaller counts")
     # DRBD's own configuration names the disk of an adopted one, and nobody here changes that.
-    if not path.startswith("/dev/disk/by-") and not adopted:
+    if _BY_DISCOVERY.match(path) and not adopted:
         yield asked.note(
             NAME, f"{path} is a name by order of discovery", "declare the disk's own name below /dev/disk/by-id"
         )

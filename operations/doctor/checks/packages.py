@@ -28,6 +28,7 @@ done
 """
 _LISTS = "ls /var/lib/apt/lists 2>/dev/null | grep -c Packages"
 _NONE = "(none)"
+_SOURCE = re.compile(r"^ +-?\d+ ([a-z]+://[^/\s]+)", re.MULTILINE)
 _POLICY = re.compile(r"^(\S+):\n  Installed: (.*)\n  Candidate: (.*)$", re.MULTILINE)
 
 
@@ -43,7 +44,7 @@ def commands(site: Site, node: Node) -> Sequence[Command]:
 
 
 def judge(asked: Asked) -> Iterator[Finding]:
-    """Sources matter only where something is missing; other versions than on the other node are told once."""
+    """Other versions than on the other node are told once."""
     found = _policy(asked.out[0])
     if asked.results[0].exit_code != 0:
         yield asked.problem(NAME, "apt-cache does not work there", "this site's platform installs by apt")
@@ -53,16 +54,27 @@ def judge(asked: Asked) -> Iterator[Finding]:
     yield from _other_versions(asked, {name: found[name][0] for name in wanted if name in found})
     missing = [name for name in wanted if found.get(name, (_NONE, _NONE))[0] == _NONE]
     unknown = [name for name in missing if found.get(name, ("", _NONE))[1] == _NONE]
-    silent = [line.removeprefix("no ") for line in asked.out[1].splitlines() if line.startswith("no ")]
-    if not missing:
+    if missing:
+        yield from _sources(asked, missing, unknown)
+    else:
         yield asked.ok(NAME, f"all {len(wanted)} packages are installed")
-        return
+
+
+def _sources(asked: Asked, missing: Sequence[str], unknown: Sequence[str]) -> Iterator[Finding]:
+    """Whether what is missing can be had; ``unknown`` is what no list of packages has."""
+    answers = [line.partition(" ")[::2] for line in asked.out[1].splitlines()]
+    dead = [url for answer, url in answers if answer == "no"]
+    whence = _whence(asked.out[0], missing)
+    silent = dead if unknown or len(dead) == len(answers) else [url for url in dead if url.rstrip("/") in whence]
     if silent:
         yield asked.problem(
             NAME,
             f"{len(missing)} packages have to be installed, and these sources do not answer: {', '.join(silent)}",
             "correct /etc/apt/sources.list, or the way to them (DNS, proxy, firewall)",
         )
+    elif dead:
+        yield asked.note(NAME, f"these sources do not answer, and nothing that is to be installed is theirs: "
+                               f"{', '.join(dead)}")  # fmt: skip
     if unknown and not silent and asked.out[2].strip() in ("", "0"):
         yield asked.note(
             NAME, "no package lists were fetched yet, and the sources answer; `up` fetches the lists first"
@@ -80,6 +92,12 @@ def judge(asked: Asked) -> Iterator[Finding]:
 def _policy(said: str) -> dict[str, tuple[str, str]]:
     """Package → the version that is installed, and that which would be."""
     return {name: (installed, candidate) for name, installed, candidate in _POLICY.findall(said)}
+
+
+def _whence(said: str, names: Sequence[str]) -> set[str]:
+    """Scheme and host of the sources that have these packages, in whichever version."""
+    blocks = {block.partition(":")[0]: block for block in re.split(r"^(?=\S)", said, flags=re.MULTILINE)}
+    return {url for name in names for url in _SOURCE.findall(blocks.get(name, ""))}
 
 
 def _other_versions(asked: Asked, here: Mapping[str, str]) -> Iterator[Finding]:

@@ -274,6 +274,18 @@ def test_a_page_needs_nothing_else_and_has_all_there_is(site: Site, runtime: Fak
     assert '<meta http-equiv="refresh" content="5">' in page([full], 5.0)
 
 
+def test_a_page_says_of_which_node_drift_is_not_known_and_why(site: Site, runtime: FakeRuntime) -> None:
+    _, overview = seen(site, "no-sources.txt")
+    why = "no SSH connection to qsp-b: No route to host"
+    cases = [
+        Case(thing=thing, kind="host.names", node=node, outcome=outcome, message=message)
+        for thing in ("names", "time")
+        for node, outcome, message in (("qsp-a", Outcome.CLEAN, ""), ("qsp-b", Outcome.UNREACHABLE, why))
+    ]
+    text = page([overview.model_copy(update={"drift": SiteReport(stack="lab", cases=cases)})])
+    assert f"qsp-b: nothing could be looked at: {why}" in Page(text).words
+
+
 @pytest.mark.parametrize("error", [Unknown("no node has [a] quorum"), SudoRefused("no root [here]", node="qsp-a")])
 def test_where_no_engine_can_tell_mirror_and_clocks_show_beside_the_reason(
     site: Site, runtime: FakeRuntime, error: HostError
@@ -372,6 +384,44 @@ def test_watching_as_json_is_one_document_a_line(call, runtime: FakeRuntime, mon
     assert [each["exit_code"] for each in bad["sites"]] == [3, 3]
     assert good.keys() == once.keys()
     assert [list(each) for each in good["sites"]] == [list(each) for each in once["sites"]]
+
+
+def test_watching_without_a_terminal_is_one_reading_after_the_other(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        rounds.append(seconds)
+        assert len(shown()) == len(rounds), "what was read is not there before the next reading"
+        if len(rounds) == 2:
+            raise KeyboardInterrupt
+
+    def shown() -> list[str]:
+        return [line for line in stream.getvalue().splitlines() if "The proxy" in line]
+
+    stream = io.StringIO()
+    monkeypatch.setattr(cli.out, "file", stream)
+    monkeypatch.setattr(cli.time, "sleep", sleep)
+    assert call("lab", "--watch").exit_code == 0
+
+
+def test_a_site_that_cannot_be_used_is_one_of_the_sites_of_the_document_watched_or_not(
+    call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "pair_of", _unusable)
+    monkeypatch.setattr(cli.time, "sleep", _interrupt)
+    for words, code in ((("--json",), 5), (("--json", "--watch"), 0)):
+        told = call("lab", *words)
+        assert told.exit_code == code, told.output
+        (site,) = json.loads(told.stdout)["sites"]
+        assert (site["stack"], site["exit_code"]) == ("lab", 5)
+
+
+def _unusable(stack: str):
+    raise Refused(f"{stack} has no declaration that can be used")
+
+
+def _interrupt(_seconds: float) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_page_is_written_with_drift_and_watching_writes_it_again(call, monkeypatch, tmp_path: Path) -> None:

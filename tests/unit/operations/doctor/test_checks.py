@@ -195,6 +195,14 @@ def test_a_disk_by_order_of_discovery_is_a_note(ask: Ask, site: Site) -> None:
     only(judged("disk", ask(disk(), signed(), of=by_order)), "note", "order of discovery")
 
 
+@pytest.mark.parametrize("path", ["/dev/vg/mirror", "/dev/mapper/vg-mirror", "/dev/disk/by-path/pci-1"])
+def test_a_volume_has_a_name_of_its_own(ask: Ask, site: Site, path: str) -> None:
+    assert site.mirror is not None
+    named = site.model_copy(update={"mirror": site.mirror.model_copy(update={"device": path})})
+    said = [each.sentence for each in judged("disk", ask(disk(), signed(), of=named))]
+    assert not any("order of discovery" in sentence for sentence in said), said
+
+
 HARD = "there\niTCO_wdt\n"
 DUMPED = ("==Header\n", "slots\n")
 NONE: tuple[str, int] = ("", 1)
@@ -303,6 +311,29 @@ def test_packages(ask: Ask) -> None:
     only(judged("packages", ask(("", 127), "", "")), "problem", "apt-cache does not work")
     all_there = known.replace("(none)", "1.0")
     clean(judged("packages", ask(all_there, "no http://192.0.2.1/\n", "0\n")))
+
+
+TABLE = """  Version table:
+     1.0 500
+        500 http://deb.debian.org/debian bookworm/main amd64 Packages
+"""
+
+
+@pytest.mark.parametrize(
+    ("dead", "level", "said"),
+    [
+        ("http://example.net", "note", "nothing that is to be installed is theirs: http://example.net"),
+        ("http://deb.debian.org", "problem", "these sources do not answer: http://deb.debian.org"),
+    ],
+)
+def test_a_source_that_does_not_answer_counts_where_it_has_what_is_missing(
+    ask: Ask, dead: str, level: str, said: str
+) -> None:
+    known = policy(ask()).replace("Candidate: 1.0\n", f"Candidate: 1.0\n{TABLE}")
+    both = {"http://deb.debian.org", "http://example.net"}
+    answers = "".join(f"{'no' if url == dead else 'yes'} {url}\n" for url in sorted(both))
+    found = [each for each in judged("packages", ask(known, answers, "3\n")) if each.level != "ok"]
+    only(found, level, said)
 
 
 def test_packages_of_other_versions_on_the_nodes_are_told_once_and_hold_up_nothing(ask: Ask) -> None:

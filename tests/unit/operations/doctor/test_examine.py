@@ -22,7 +22,7 @@ from operations import doctor as package
 from operations import site as sites
 from operations.cli import doctor as cli
 from operations.doctor import ports
-from operations.doctor.checks import disk
+from operations.doctor.checks import clock, disk
 from operations.doctor.examine import examine
 from operations.doctor.model import Finding, Report
 from operations.doctor.show import render
@@ -149,6 +149,33 @@ async def test_each_command_that_does_not_end_is_told_by_its_own_limit(site: Sit
     report = await examine(fake_cluster(Slow("qsp-a", answer)), site, "lab")
     (found,) = [each for each in report.findings if each.check == "virtual-ip"]
     assert (found.level, "`look who has it` did not finish within 10 s" in found.sentence) == ("note", True)
+
+
+async def test_a_command_that_hangs_puts_no_clock_wrong(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What all clocks are compared with is the time at which a node is asked, also the second time."""
+    passed = 0.0
+    begun = time.time()
+    monkeypatch.setattr(clock.time, "time", lambda: begun + passed)
+
+    @dataclass
+    class Hanging(FakeNode):
+        async def batch(self, commands: Sequence[Command]) -> list[Result]:
+            nonlocal passed
+            if len(commands) > 1:
+                passed += 60
+                raise TimedOut("`wipefs` did not finish within 60 s", node=self.name)
+            return await super().batch(commands)
+
+    def answer(command: Command) -> str | Result:
+        if command.label == "read the clock":
+            return f"{command.argv[-1]} {begun + passed}"
+        if "systemctl" in command.argv:
+            return Result(command, 1, "", "")
+        return "[]" if "ip" in command.argv else ""
+
+    report = await examine(fake_cluster(Hanging("qsp-a", answer), FakeNode("qsp-b", answer)), site, "lab")
+    found = [each.sentence for each in report.findings if each.check == "clock" and each.where == "qsp-a"]
+    assert "within 1 s of this machine's clock" in found, found
 
 
 @pytest.mark.parametrize("asked", ["batch", "one by one", "owners"])

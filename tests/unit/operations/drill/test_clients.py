@@ -62,7 +62,8 @@ async def test_here_nobody_listening_is_an_error_of_each_request() -> None:
     assert "ConnectionRefusedError" in (await asking.stop())[0].error
 
 
-async def test_on_a_node_they_are_a_unit_that_ends_by_itself_and_is_stopped() -> None:
+@pytest.mark.parametrize(("longest", "ends"), [(0.0, "3600"), (9000.0, "9000")])
+async def test_on_a_node_they_are_a_unit_that_ends_by_itself_and_is_stopped(longest: float, ends: str) -> None:
     line = f"d1-1\t{time.time() + 100}\t{time.time() + 101}\t200\t\n"
 
     def answer(command: Command) -> str:
@@ -71,11 +72,11 @@ async def test_on_a_node_they_are_a_unit_that_ends_by_itself_and_is_stopped() ->
         return line + "d1-2\thalf" if "stop" in str(command) or command.argv[0] == "cat" else ""
 
     node = FakeNode("qsp-b", answer)
-    asking = FromNode("d1", 5, node)
+    asking = FromNode("d1", 5, node, longest)
     await asking.start(target(3128))
     start = next(command for command in node.commands if str(command).startswith("start squid-ha-drill-clients-d1"))
     assert "RuntimeMaxSec" in start.argv[2]
-    assert str(clients.LONGEST) in start.argv
+    assert ends in start.argv
     (request,) = await asking.read()
     assert abs(request.start - time.time()) < 5, "its times are by the node's clock"
     assert await asking.stop() == [request]

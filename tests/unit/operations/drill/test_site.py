@@ -47,7 +47,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """The pair that is drilled; its clients' requests are all recorded, but for those that ``lose`` names."""
     made = World()
 
-    def clients(cluster: object, view: object, options: object, run: str) -> World:
+    def clients(cluster: object, view: object, options: object, run: str, longest: float) -> World:
         made.number, made.ended = 0, []
         return made
 
