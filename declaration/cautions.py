@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from declaration.alerts import told
+from declaration.engines.lifekeeper import Quorum
 from declaration.probed import looks_for_records
 from declaration.rules.alerts import possible
 from declaration.rules.lifekeeper import QUORUM_PACKAGE
@@ -73,23 +74,36 @@ def _silent_losses(site: Site) -> Iterator[Caution]:
         )
 
 
-def _lifekeeper(site: Site) -> Iterator[Caution]:
-    if site.engine != "lifekeeper" or site.virtual_ip is None:
-        return
-    if site.lifekeeper is not None and site.lifekeeper.quorum is not None:
-        yield Caution(
-            "lifekeeper.quorum",
-            ", ".join(f"{each.host}:{each.port}" for each in site.lifekeeper.quorum.hosts),
-            f"it guards only where LifeKeeper's package `{QUORUM_PACKAGE}` is installed on both nodes, which `up` does "
-            "not see to; `squid-ha doctor` looks for it",
-        )
-    else:
+def _quorum(declared: Quorum | None) -> Iterator[Caution]:
+    if declared is None:
         yield Caution(
             "lifekeeper.quorum",
             "nothing",
-            "two nodes that lose each other may both run the service, a split brain; better is a third host that both "
-            f"can reach, with LifeKeeper's package `{QUORUM_PACKAGE}`, unless its quorum is set up by hand",
+            "two nodes that lose each other may both run the service, a split brain, unless LifeKeeper's quorum is set "
+            f"up by hand; better is its mode `storage`, with its package `{QUORUM_PACKAGE}`: hosts declared here help "
+            "where a node is cut off from them too, not where only the paths between the nodes are cut",
         )
+        return
+    yield Caution(
+        "lifekeeper.quorum",
+        ", ".join(f"{each.host}:{each.port}" for each in declared.hosts),
+        f"it guards only where LifeKeeper's package `{QUORUM_PACKAGE}` is installed on both nodes, which `up` does "
+        "not see to (`squid-ha doctor` looks for it), and not where only the paths between the nodes are cut: both "
+        "have quorum then and may both run the service, a split brain",
+    )
+    if len(declared.hosts) % 2 == 0:
+        yield Caution(
+            "lifekeeper.quorum.hosts",
+            f"{len(declared.hosts)} hosts",
+            "a node has quorum only while it reaches more than half of them, so that the loss of half of them, of two "
+            "either one, is a loss of quorum for both nodes; better is an odd number",
+        )
+
+
+def _lifekeeper(site: Site) -> Iterator[Caution]:
+    if site.engine != "lifekeeper" or site.virtual_ip is None:
+        return
+    yield from _quorum(site.lifekeeper.quorum if site.lifekeeper else None)
     if site.network.public.reachable:
         yield Caution(
             "network.public.reachable",

@@ -163,17 +163,19 @@ class QuorumHost(Settings):
 
 
 class Quorum(Settings):
-    """What keeps a node that is cut off from everybody from going on.
+    """What keeps a node that is cut off from everybody from going on: LifeKeeper's quorum mode `tcp_remote`.
 
-    It guards only where LifeKeeper's own package `steeleye-lkQWK` is installed on both nodes. `up` does not install it;
-    `squid-ha doctor` looks for it.
+    It prevents no split brain where only the paths between the nodes are cut: both still reach the hosts, both have
+    quorum, and both may run the service. It guards only where LifeKeeper's own package `steeleye-lkQWK` is installed on
+    both nodes. `up` does not install it; `squid-ha doctor` looks for it.
     """
 
     hosts: Some[QuorumHost]
-    """A node that reaches none of these gives up."""
+    """A node has quorum while it reaches more than half of these. Best is an odd number: of two, the loss of either one
+    is a loss of quorum."""
 
     on_loss: Literal["fastkill", "fastboot", "osu"] = "fastkill"
-    """What a node that gives up does: power off at once, boot at once, or take its services out."""
+    """What a node that has lost quorum does: power off at once, boot at once, or take its services out."""
 
     timeout: Duration = Duration("20s")
     """Whole seconds to wait for an answer."""

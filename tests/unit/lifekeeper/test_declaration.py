@@ -1,5 +1,7 @@
 """What a site may say for LifeKeeper, and what is refused by name."""
 
+from typing import Any
+
 import pytest
 
 from declaration.cautions import cautions_of
@@ -158,18 +160,29 @@ def test_a_pair_without_a_mirror_may_switch_back():
     assert declared.switchback == "automatic"
 
 
+def quorum(number: int) -> dict[str, Any]:
+    return {"hosts": [{"host": f"witness-{place}.example.org", "port": 22} for place in range(number)]}
+
+
 def test_a_pair_without_quorum_is_warned_of_a_split_brain():
-    assert [each.path for each in cautions_of(site()) if "split brain" in each.advice] == ["lifekeeper.quorum"]
-    guarded = cautions_of(site(quorum={"hosts": [{"host": "witness.example.org", "port": 22}]}))
-    assert not [each for each in guarded if "split brain" in each.advice]
+    (told,) = [each for each in cautions_of(site()) if "split brain" in each.advice]
+    assert (told.path, told.found) == ("lifekeeper.quorum", "nothing")
+    assert "`storage`" in told.advice, "a third host would be none against a cut between the nodes"
     assert not [each for each in cautions_of(read(SITES[3], "test")) if "lifekeeper" in each.path]
 
 
-def test_a_declared_quorum_is_said_to_guard_only_with_its_package():
-    hosts = [{"host": "witness.example.org", "port": 22}, {"host": "gateway.example.org", "port": 80}]
-    (told,) = [each for each in cautions_of(site(quorum={"hosts": hosts})) if each.path == "lifekeeper.quorum"]
-    assert told.found == "witness.example.org:22, gateway.example.org:80"
+def test_a_declared_quorum_is_said_to_guard_only_with_its_package_and_not_against_a_cut_between_the_nodes():
+    (told,) = [each for each in cautions_of(site(quorum=quorum(2))) if each.path == "lifekeeper.quorum"]
+    assert told.found == "witness-0.example.org:22, witness-1.example.org:22"
     assert "`steeleye-lkQWK`" in told.advice
+    assert "only the paths between the nodes" in told.advice
+
+
+@pytest.mark.parametrize(("number", "found"), [(1, []), (2, ["2 hosts"]), (3, []), (4, ["4 hosts"])])
+def test_an_even_number_of_quorum_hosts_is_warned_of(number, found):
+    told = [each for each in cautions_of(site(quorum=quorum(number))) if each.path == "lifekeeper.quorum.hosts"]
+    assert [each.found for each in told] == found
+    assert all("more than half" in each.advice for each in told)
 
 
 def test_addresses_to_ping_are_not_lifekeepers():
