@@ -47,7 +47,7 @@ def test_what_is_no_line_of_the_products_own_is_printed_with_its_certainty_too()
     told = rows(site(media="/mnt/sps", check_interval="60s", quorum={"hosts": [{"host": "w.lab", "port": 22}]}), OWNER)
     here = {row.command: (row.page, row.certainty, row.source) for row in told if row.node == "proxy-b"}
     assert here["LKCHECKINTERVAL=60"] == ("Setting in /etc/default/LifeKeeper", "documented", ("INTERVAL", "MNT"))
-    assert here["QUORUM_MODE=tcp_remote"][1:] == ("documented", ("QUORUM",))
+    assert here["QUORUM_MODE=tcp_remote"][1:] == ("documented", ("QUORUM", "STORAGE"))
     assert here["killall lkcheck"][1:] == ("documented", ("MNT",))
     assert here["systemctl enable lifekeeper.service"][1:] == ("assumed", ("NONE",))
     order = ["/mnt/sps/setup", "LKCHECKINTERVAL=60", "killall lkcheck", "systemctl enable lifekeeper.service"]
