@@ -49,13 +49,17 @@ CUSTOMARY_PRIORITIES = (1, 10)
 
 
 class License(Settings):
-    """Where the licence comes from: exactly one of these."""
+    """Where the licence comes from: exactly one of these.
+
+    SIOS gives each server a licence of its own, for LifeKeeper and for each kit that is packaged apart.
+    """
 
     file: PlainFile | None = None
-    """The licence's file on each node."""
+    """The licence's file on each node: the same path, where each node may have its own content."""
 
     secret: Secret | None = None
-    """The licence's text, a secret by name."""
+    """The licence's text, a secret by name: one text for both nodes, for licences that are bound to no host, or one
+    text that holds all of them."""
 
 
 class CommunicationPath(Settings):
