@@ -32,7 +32,7 @@ def drilled(*names: str, by: Plug = plug.plug) -> DrillReport:
     """The lab's site, drilled once it is healthy; the report is kept as `squid-ha drill` keeps it."""
     hosts = lab_site.reach()
     lab_site.until(lambda: lab_site.healthy(hosts), "the pair is healthy", limit=900)
-    options = Options(names, patience=PATIENCE, plug=by, i_know=True)
+    options = Options(names, patience=PATIENCE, plug=by, knows=True)
     report = hosts.run(drill(hosts.cluster(), hosts.site, "lab", options))
     chart.write(report, saved.save(report).with_suffix(".html"))
     return report
