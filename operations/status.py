@@ -47,8 +47,11 @@ async def read_status(cluster: Cluster, site: Site) -> Status:
     return Status(site, tree, await runtime.mirror(cluster) if site.mirror else {})
 
 
-def render(status: Status) -> RenderableType:
-    """The service tree from the top down, a column per node; below it the mirror."""
+def render(status: Status, *, lost: bool = False) -> RenderableType:
+    """The service tree from the top down, a column per node; below it the mirror.
+
+    ``lost``: the node on which it is told to run takes no part any more, and the others tell what they last knew.
+    """
     names = [node.name for node in status.site.nodes]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("service")
@@ -56,10 +59,17 @@ def render(status: Status) -> RenderableType:
         table.add_column(f"{name} (active)" if status.whole and name == status.tree.active else name, no_wrap=True)
     for depth, (member, states) in enumerate(reversed(list(status.tree.states.items()))):
         table.add_row(f"{'  ' * depth}{member}", *(_state(states.get(name, _NONE)) for name in names))
-    where = f"runs on {status.tree.active}" if status.whole else "[red]does not run as a whole on any node[/red]"
     address = f"{status.site.virtual_ip}:{status.site.squid.port}"
-    heading = Text.from_markup(f"The proxy {escape(address)} {where}.\n")
+    heading = Text.from_markup(f"The proxy {escape(address)} {_where(status, lost=lost)}.\n")
     return Group(heading, table, *([Text(), render_mirror(status.mirror)] if status.mirror else []))
+
+
+def _where(status: Status, *, lost: bool) -> str:
+    if not status.whole:
+        return "[red]does not run as a whole on any node[/red]"
+    if lost:
+        return f"[red]ran on {status.tree.active}, which takes no part any more: it has not failed over yet[/red]"
+    return f"runs on {status.tree.active}"
 
 
 def _state(text: str) -> str:

@@ -108,12 +108,19 @@ class Overview(_Frozen):
     message: str = ""
     exit_code: int = 0
 
+    @property
+    def lost(self) -> bool:
+        """Whether the node that the service is told to run on takes no part any more, as before a failover."""
+        return self.whole and any(note.kind == "apart" and note.node == self.active for note in self.notices)
+
     @computed_field
     @property
     def health(self) -> Health:
         """In one word: good; degraded (it serves, and something is wrong); bad; or unknown."""
         if self.message:
             return "unknown"
+        if self.lost:
+            return "bad"
         if self.healthy and all(clock.good for clock in self.clocks):
             return "good"
         return "degraded" if self.whole else "bad"

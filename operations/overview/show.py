@@ -28,7 +28,7 @@ def _site(read: status.Status | None, overview: Overview) -> RenderableType:
     if read is None:
         message = Text.from_markup(f"[red]{escape(overview.message)}[/red]")
         return _below_each_other([message, *_beside(overview)])
-    return _below_each_other([status.render(read), *_further(overview)])
+    return _below_each_other([status.render(read, lost=overview.lost), *_further(overview)])
 
 
 def render_beside(overview: Overview) -> RenderableType:

@@ -23,7 +23,7 @@ async def mirror(cluster: Cluster) -> Mapping[str, MirrorView]:
             view = (await views.read(cluster, [node.name]))[node.name]
             return mirror_view.unless_unheard(await _half(node, view), _unheard(cluster, node, view))
         except HostError as error:
-            return MirrorView(trouble=str(error).splitlines()[0])
+            return MirrorView(trouble=error.message.splitlines()[0])
 
     return mirror_view.seen_from_both(await cluster.each(look))
 
@@ -36,7 +36,7 @@ def _unheard(cluster: Cluster, node: Node, view: View) -> list[str]:
 
 async def _half(node: Node, view: View) -> MirrorView:
     if not view.running:
-        return MirrorView(trouble=f"{node.name}: LifeKeeper does not run")
+        return MirrorView(trouble="LifeKeeper does not run")
     found = volume(node.name, view)
     if found is None:
         return MirrorView()

@@ -29,7 +29,7 @@ async def read_views(cluster: Cluster, resource_on: Callable[[Node], Awaitable[s
         try:
             return view(await read_status(node, await resource_on(node)))
         except HostError as error:
-            return MirrorView(trouble=str(error).splitlines()[0])
+            return MirrorView(trouble=error.message.splitlines()[0])
 
     return await cluster.each(ask)
 

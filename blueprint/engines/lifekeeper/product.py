@@ -72,7 +72,7 @@ def _settings(declared: LifeKeeper) -> dict[str, str]:
         made["LCMHBEATTIME"] = str(declared.heartbeat.interval.whole_seconds)
         made["LCMNUMHBEATS"] = str(declared.heartbeat.misses)
     if declared.quorum is not None:
-        # tcp_remote asks these hosts. The other modes ask a third LifeKeeper node or a shared store, and are not offered.
+        # The modes that are not offered ask a third LifeKeeper node, or a store that both nodes share.
         made["QUORUM_MODE"] = "tcp_remote"
         made["QUORUM_HOSTS"] = ",".join(f"{each.host}:{each.port}" for each in declared.quorum.hosts)
         made["QUORUM_LOSS_ACTION"] = declared.quorum.on_loss

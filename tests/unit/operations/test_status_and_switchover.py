@@ -87,7 +87,7 @@ def test_a_degraded_service_is_whole_but_not_sound(site: Site) -> None:
 
 @pytest.mark.parametrize(
     "view",
-    [MirrorView(data=UP_TO_DATE, peer_data="Inconsistent"), MirrorView(), MirrorView(trouble="qsp-b: no connection")],
+    [MirrorView(data=UP_TO_DATE, peer_data="Inconsistent"), MirrorView(), MirrorView(trouble="no connection")],
 )
 def test_a_mirror_that_is_behind_or_silent_is_not_healthy(site: Site, view: MirrorView) -> None:
     found = Status(site, tree(), {"qsp-a": GOOD, "qsp-b": view})
@@ -170,4 +170,4 @@ async def test_a_node_that_does_not_answer_is_shown_and_not_an_error(
     monkeypatch.setattr(status, "engine_of", lambda site: Fake(Runtime()))
     cluster = fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b", silent))
     found = await status.read_status(cluster, site)
-    assert found.mirror["qsp-b"] == MirrorView(trouble="qsp-b: no answer")
+    assert found.mirror["qsp-b"] == MirrorView(trouble="no answer")
