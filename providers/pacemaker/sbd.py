@@ -18,6 +18,7 @@ AGENT = "stonith:external/sbd"
 """The fencing agent. Without the parameter ``sbd_device`` it takes the disk from the daemon's own file."""
 
 _DAEMON = "sbd.service"
+_DROP_INS = "/etc/systemd/"
 _HEADER, _DISK, _RESTART = "found header", "disk", "pending-daemon"
 AREA = 1024 * 1024
 """Bytes at the device's beginning that must be zero before, and are zero again after. A header and 255 slots of two
@@ -51,7 +52,7 @@ dd if=/dev/zero of="$1" bs=65536 count="$(($2 / 65536))" conv=fsync,notrunc stat
 class Wanted(State):
     """Timeouts in whole seconds as text; ``device`` by-id; the device is written only when blank or ours (sbd(8)).
 
-    Each node's settings have one file, the one that SBD's unit reads.
+    Each node's settings have the file that SBD's unit reads, and perhaps a drop-in of that unit.
     """
 
     device: str
@@ -134,11 +135,11 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     known = await journals.entries(cluster)
     before = await cluster.each(lambda node: read_settings(node, wanted.nodes[node.name]), list(wanted.nodes))
     # A node on which nothing runs yet, such as a new one in an old one's place, takes no part in what is running.
-    stale = any(before[name] != wanted.nodes[name] for name in running)
+    stale = any(_followed(before[name]) != _followed(wanted.nodes[name]) for name in running)
     restart = _RESTART in known or stale or await stack.interrupted(cluster)
     if restart:
         await stack.refuse_alone(cluster)
-    watched = any(before[name].files == wanted.nodes[name].files for name in running)
+    watched = any(_followed(before[name]).files == _followed(wanted.nodes[name]).files for name in running)
     await _converge_header(cluster, wanted, watched=watched)
     if restart:
         await cluster.each(lambda node: cluster.journal(node).put({_RESTART: "yes"}))
@@ -148,6 +149,16 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     if restart:
         await stack.restart(cluster, lambda: _follow(cluster, wanted.device))
     await cluster.each(lambda node: cluster.journal(node).drop([_RESTART]))
+
+
+def _followed(settings: NodeSettings) -> NodeSettings:
+    """What daemons that run go by, and are started anew for."""
+    files = {
+        path: file.model_copy(update={"content": sbd_conf.without_delay(file.content or "")})
+        for path, file in settings.files.items()
+        if not path.startswith(_DROP_INS)
+    }
+    return settings.model_copy(update={"files": files})
 
 
 async def _follow(cluster: Cluster, device: str) -> None:
@@ -169,8 +180,7 @@ async def _running_on(cluster: Cluster, unit: str = "corosync.service") -> list[
 
 
 async def _require_watchdog(node: Node, settings: NodeSettings) -> None:
-    (defaults,) = settings.files.values()
-    device = sbd_conf.watchdog(defaults.content or "")
+    device = next(filter(None, (sbd_conf.watchdog(file.content or "") for file in settings.files.values())), "")
     result = await node.run(command("test", "-c", device, ok={0, 1}, reads=True))
     if result.exit_code != 0:
         raise Refused(

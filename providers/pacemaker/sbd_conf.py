@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+_DELAY = "SBD_DELAY_START"
+_BY_ITSELF = 60
+"""Seconds."""
 
 
 @dataclass(frozen=True)
 class SbdConf:
     """``device`` holds the slots, ``watchdog`` is the node's, ``watchdog_timeout`` in seconds as in the header.
 
-    ``delay_start`` makes a booting node wait for the message timeout, so that one that boots faster than its fencing is
-    confirmed cannot rejoin in between and be fenced again (sbd(8), SBD_DELAY_START).
+    ``delay_start``: seconds for which a booting node waits before it rejoins (`longest_fencing`); more than 1, which
+    SBD takes for "yes". 0 is none.
     """
 
     device: str
     watchdog: str
     watchdog_timeout: int
-    delay_start: bool = True
+    delay_start: int
 
 
 def render(conf: SbdConf) -> str:
@@ -31,7 +36,7 @@ def render(conf: SbdConf) -> str:
         "SBD_WATCHDOG_TIMEOUT": str(conf.watchdog_timeout),
         "SBD_PACEMAKER": "yes",
         "SBD_STARTMODE": "always",
-        "SBD_DELAY_START": "yes" if conf.delay_start else "no",
+        _DELAY: str(conf.delay_start or "no"),
         "SBD_TIMEOUT_ACTION": "flush,reboot",
         "SBD_MOVE_TO_ROOT_CGROUP": "auto",
         "SBD_SYNC_RESOURCE_STARTUP": "yes",
@@ -39,6 +44,31 @@ def render(conf: SbdConf) -> str:
     }
     lines = "".join(f"{name}={value}\n" for name, value in settings.items())
     return "# Written by squid-ha; changes made here are reported as drift.\n" + lines
+
+
+def longest_fencing(token: float, tie: float, message: float) -> int:
+    """Seconds from the last word of a node that was lost to the moment at which the other counts it as fenced.
+
+    A node that rejoins before is told of its own fencing, stops, and stays down ("allegedly just fenced"). Its loss is
+    certain after the token and the consensus, 1.2 times that (corosync.conf(5)); then ``tie``, the head start in one,
+    and the message timeout. A sum of just these is what SBD's own file of settings advises for SBD_DELAY_START.
+    """
+    return math.ceil(token * 2.2 + tie + message)
+
+
+def without_delay(text: str) -> str:
+    """The settings that daemons which run go by: how long they waited when they started is over."""
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(f"{_DELAY}="))
+
+
+def patience(delay: int) -> str:
+    """A drop-in for SBD's unit, which has systemd wait for that delay; empty where it does by itself.
+
+    It gives a unit 90 s (systemd-system.conf(5), DefaultTimeoutStartSec), in which SBD starts as well.
+    """
+    if delay <= _BY_ITSELF:
+        return ""
+    return f"# Written by squid-ha: SBD waits {delay} s before it starts.\n[Service]\nTimeoutStartSec={2 * delay}\n"
 
 
 def watchdog(text: str) -> str:

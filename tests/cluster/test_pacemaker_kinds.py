@@ -30,7 +30,7 @@ DEVICE = "/dev/disk/by-id/virtio-sbd"
 
 
 def _sbd() -> sbd.Wanted:
-    text = sbd_conf.render(sbd_conf.SbdConf(DEVICE, "/dev/watchdog", 10, delay_start=False))
+    text = sbd_conf.render(sbd_conf.SbdConf(DEVICE, "/dev/watchdog", 10, delay_start=0))
     settings = NodeSettings(
         files={PLATFORMS["debian-12"].sbd_defaults: FileState(content=text, mode="0644", owner="root:root")},
         units={"sbd.service": UnitState(enabled="enabled")},

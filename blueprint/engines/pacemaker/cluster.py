@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blueprint import names
+from blueprint import names, paths
 from blueprint.nodes import present
 from blueprint.parts import ENGINE
 from blueprint.platforms import PLATFORMS
@@ -14,6 +14,7 @@ from providers.pacemaker import corosync_conf, member, membership, options, sbd,
 from providers.pacemaker.model import Operation, Primitive, keyed
 
 _COROSYNC = "/etc/corosync/corosync.conf"
+_SBD_WAITS = f"{paths.UNIT_DIRECTORY}/sbd.service.d/squid-ha.conf"
 
 
 def sbd_of(site: Site) -> Sbd | None:
@@ -44,14 +45,12 @@ def things(site: Site, owner: str) -> list[Thing]:
 
 def _sbd(site: Site, device: Sbd) -> Thing:
     watchdog, message = round(device.watchdog_timeout.seconds), round(device.message_timeout.seconds)
+    declared = section(site)
+    delay = sbd_conf.longest_fencing(declared.token.seconds, declared.priority_fencing_delay.seconds, message)
+    conf = sbd_conf.SbdConf(device.device, device.watchdog, watchdog, delay)
+    texts = {PLATFORMS[site.platform].sbd_defaults: sbd_conf.render(conf), _SBD_WAITS: sbd_conf.patience(delay)}
     settings = NodeSettings(
-        files={
-            PLATFORMS[site.platform].sbd_defaults: FileState(
-                content=sbd_conf.render(sbd_conf.SbdConf(device.device, device.watchdog, watchdog)),
-                mode="0644",
-                owner="root:root",
-            )
-        },
+        files={path: FileState(content=text, mode="0644", owner="root:root") for path, text in texts.items() if text},
         units={"sbd.service": UnitState(enabled="enabled")},
     )
     inputs = sbd.Wanted(

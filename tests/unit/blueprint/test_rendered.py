@@ -199,7 +199,7 @@ def taken(adapter: TypeAdapter[str], text: str) -> bool:
 def test_a_disk_is_one_word_to_the_shell_that_reads_sbds_settings(path):
     if not taken(TypeAdapter(BlockDevicePath), path):
         return
-    text = sbd_conf.render(sbd_conf.SbdConf(path, "/dev/watchdog", 10))
+    text = sbd_conf.render(sbd_conf.SbdConf(path, "/dev/watchdog", 10, 37))
     assert f"SBD_DEVICE={path}" in shlex.split(text, comments=True)
     assert all(len(shlex.split(line)) == 1 for line in text.splitlines()[1:])
 

@@ -74,8 +74,9 @@ def preview(state: Any) -> dict[str, str]:
     return found
 
 
-ANNOUNCED: dict[str, dict[str, str]] = {LATEST: {"rotation": "update"}, LIFEKEEPER: {}}
-"""What CHANGELOG.md says that an upgrade changes: a failed `squid -k rotate` fails the rotation."""
+ANNOUNCED: dict[str, dict[str, str]] = {LATEST: {"rotation": "update", "sbd": "update"}, LIFEKEEPER: {}}
+"""What CHANGELOG.md says that an upgrade changes: a failed `squid -k rotate` fails the rotation, and a node that was
+lost waits longer before it rejoins."""
 
 
 def test_there_is_a_state_of_the_version_before():
@@ -120,4 +121,4 @@ def test_a_change_of_what_is_rendered_is_seen():
 def test_a_resource_that_is_gone_is_seen():
     state = copy.deepcopy(STATES[LATEST])
     state["resources"] = [each for each in state["resources"] if each["name"] != "rotation"]
-    assert preview(state) == {"rotation": "create"}
+    assert preview(state) == ANNOUNCED[LATEST] | {"rotation": "create"}

@@ -196,7 +196,7 @@ def test_a_disk_that_is_not_shared_is_noticed():
 
 
 def test_sbds_settings_let_a_fenced_node_rejoin():
-    text = sbd_conf.render(sbd_conf.SbdConf("/dev/disk/by-id/virtio-sbd", "/dev/watchdog", 10))
+    text = sbd_conf.render(sbd_conf.SbdConf("/dev/disk/by-id/virtio-sbd", "/dev/watchdog", 10, 37))
     assert "SBD_STARTMODE=always\n" in text
     assert "SBD_DEVICE=/dev/disk/by-id/virtio-sbd\n" in text
     assert sbd_conf.watchdog(text) == "/dev/watchdog"

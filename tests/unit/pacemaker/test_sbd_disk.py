@@ -50,7 +50,7 @@ class Disks:
 
 
 def wanted(device: str) -> sbd.Wanted:
-    text = sbd_conf.render(sbd_conf.SbdConf(device, "/dev/watchdog", 10, delay_start=False))
+    text = sbd_conf.render(sbd_conf.SbdConf(device, "/dev/watchdog", 10, delay_start=0))
     settings = NodeSettings(files={"/etc/default/sbd": FileState(content=text)})
     return sbd.Wanted(device=device, watchdog_timeout="10", message_timeout="20", nodes={"a": settings, "b": settings})
 
@@ -276,3 +276,43 @@ async def test_a_disk_that_a_daemon_still_watches_is_not_emptied(
     with pytest.raises(NotVerified, match="SBD still runs"):
         await down(disks, journals, "/dev/one")
     assert disks.found["/dev/one"] == "uuid of /dev/one"
+
+
+def waiting(delay: int) -> NodeSettings:
+    """What a node's daemons read, as a release wrote it whose nodes waited so long."""
+    text = sbd_conf.render(sbd_conf.SbdConf("/dev/one", "/dev/watchdog", 10, delay))
+    files = {"/etc/default/sbd": text, "/etc/systemd/system/sbd.service.d/squid-ha.conf": sbd_conf.patience(delay)}
+    return NodeSettings(files={path: FileState(content=each) for path, each in files.items() if each})
+
+
+@pytest.mark.parametrize(("delay", "anew"), [(44, False), (90, False), (None, True)])
+async def test_another_wait_at_the_next_boot_starts_no_cluster_anew(
+    delay: int | None, anew: bool, disks: Disks, journals: FakeJournals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restarted: list[bool] = []
+
+    async def restart(*_args: object) -> None:
+        restarted.append(True)
+
+    async def nothing(*_args: object) -> None:
+        pass
+
+    async def there(_node: object, _settings: NodeSettings) -> NodeSettings:
+        return waiting(0)
+
+    monkeypatch.setattr(sbd.stack, "restart", restart)
+    monkeypatch.setattr(sbd.stack, "refuse_alone", nothing)
+    monkeypatch.setattr(sbd, "read_settings", there)
+    disks.running, disks.found["/dev/one"] = True, "uuid"
+    now = wanted("/dev/two").nodes["a"] if delay is None else waiting(delay)
+    disks.found["/dev/two"] = "uuid"
+    device = "/dev/two" if delay is None else "/dev/one"
+    both = sbd.Wanted(device=device, watchdog_timeout="10", message_timeout="20", nodes={"a": now, "b": now})
+    await sbd.converge(cluster(disks, journals), both, Absent())
+    assert bool(restarted) is anew
+
+
+def test_a_node_waits_longer_than_its_fencing_takes_and_systemd_for_it() -> None:
+    assert sbd_conf.longest_fencing(3.0, 10.0, 20.0) == 37
+    assert sbd_conf.patience(37) == "", "systemd's own 90 s are enough"
+    assert "TimeoutStartSec=252\n" in sbd_conf.patience(126)

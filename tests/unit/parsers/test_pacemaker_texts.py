@@ -201,7 +201,7 @@ def test_a_header_reads_back_from_sbds_dump(uuid, watchdog, message):
 
 
 paths = st.from_regex(r"/dev/[A-Za-z0-9/._:-]{1,30}", fullmatch=True)
-CONFS = [sbd_conf.render(SbdConf("/dev/disk/by-id/virtio-sbd", "/dev/watchdog", 10))]
+CONFS = [sbd_conf.render(SbdConf("/dev/disk/by-id/virtio-sbd", "/dev/watchdog", 10, 37))]
 
 
 @given(any_like(CONFS))
@@ -209,13 +209,13 @@ def test_whatever_stands_in_sbds_file_names_a_watchdog_or_none(text):
     assert sbd_conf.watchdog(text) in text
 
 
-@given(st.builds(SbdConf, paths, paths, st.integers(1, 999), st.booleans()))
+@given(st.builds(SbdConf, paths, paths, st.integers(1, 999), st.sampled_from([0, 37, 200])))
 def test_sbds_file_reads_back(conf):
     text = sbd_conf.render(conf)
     assert sbd_conf.watchdog(text) == conf.watchdog
     settings = dict(row.split("=", 1) for row in text.splitlines() if not row.startswith("#"))
     assert (settings["SBD_DEVICE"], settings["SBD_WATCHDOG_TIMEOUT"]) == (conf.device, str(conf.watchdog_timeout))
-    assert settings["SBD_DELAY_START"] == ("yes" if conf.delay_start else "no")
+    assert settings["SBD_DELAY_START"] == str(conf.delay_start or "no")
 
 
 # Corosync's key
