@@ -63,14 +63,19 @@ secret() {
     printf '%s' "$line"
 }
 
-# Run curl with the configuration on standard input and leave its last line in $said: what went wrong, or else what the
-# configuration has it write out. No file: a full disk must not make a success of it.
+# Run curl with the configuration on standard input and leave in $said what it says went wrong, or else what the
+# configuration has it write out. That it writes out after a failure too, so its sentence need not be the last line; what
+# follows it may show a secret address. No file: a full disk must not make a success of it.
 run_curl() {
     command -v curl >/dev/null || { said='there is no curl'; return 1; }
     said=$(curl --config - --silent --show-error --max-time 20 --connect-timeout 10 --output /dev/null 2>&1)
     code=$?
-    said=$(printf '%s\n' "$said" | tail -n 1)
-    [ "$code" -eq 0 ] || said=${said:-curl ended with $code}
+    if [ "$code" -eq 0 ]; then
+        said=$(printf '%s\n' "$said" | tail -n 1)
+    else
+        said=$(printf '%s\n' "$said" | grep -ao 'curl: .*' | head -n 1)
+        said=${said:-curl ended with $code}
+    fi
     return "$code"
 }
 

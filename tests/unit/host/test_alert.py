@@ -14,7 +14,8 @@ from providers.host import alert
 
 pytestmark = pytest.mark.thorough
 
-# Keeps its configuration, the files that it was told to send and its arguments; fails as told.
+# Keeps its configuration, the files that it was told to send and its arguments; fails as told. As curl 7.88.1 does, it
+# writes out last, also after a failure, and without the end of a line.
 CURL = """\
 #!/bin/sh
 n=$(ls "$STUB/sent" | wc -l)
@@ -23,10 +24,23 @@ echo "$*" >"$STUB/sent/$n.argv"
 for file in $(sed -n 's/^\\(upload-file\\|data-binary\\) = "@\\{0,1\\}\\([^"]*\\)"/\\2/p' "$STUB/sent/$n.config"); do
     cp "$file" "$STUB/sent/$n.body"
 done
-if grep -q '^mail-from' "$STUB/sent/$n.config"; then kind=mail; else kind=webhook; fi
-[ ! -e "$STUB/$kind-fails" ] || { echo 'curl: (7) Failed to connect to mail.example.org port 25' >&2; exit 7; }
+ended() {
+    [ -z "$3" ] || printf '%s\n' "$3" >&2
+    ! grep -q '^write-out = "%{http_code}"' "$STUB/sent/$n.config" || printf %s "$2"
+    exit "$1"
+}
 [ ! -e "$STUB/dies" ] || exit 137
-if grep -q '^write-out = "%{http_code}"' "$STUB/sent/$n.config"; then cat "$STUB/answer" 2>/dev/null || echo 200; fi
+if grep -q '^mail-from' "$STUB/sent/$n.config"; then kind=mail; else kind=webhook; fi
+if [ -s "$STUB/$kind-fails" ]; then ended 60 000 "$(cat "$STUB/$kind-fails")"; fi
+if [ -e "$STUB/$kind-fails" ]; then ended 7 000 'curl: (7) Failed to connect to mail.example.org port 25'; fi
+answer=$(cat "$STUB/answer" 2>/dev/null || echo 200)
+case $answer in
+    [45]??)
+        refused="curl: (22) The requested URL returned error: $answer"
+        ! grep -q '^fail$' "$STUB/sent/$n.config" || ended 22 "$answer" "$refused"
+        ;;
+esac
+ended 0 "$answer" ''
 """
 PLAIN = "#!/bin/sh\nexit 0\n"
 TOKEN = 'to"ken\\of $(id)'
@@ -166,6 +180,20 @@ def test_what_cannot_be_sent_stays_and_is_tried_again(stub):
     (stub.folder / "webhook-fails").unlink()
     assert stub.run("deliver").returncode == 0
     assert stub.waiting() == []
+
+
+def test_a_webhook_that_answers_with_an_error_is_told_in_curls_words(stub):
+    (stub.folder / "answer").write_text("404")
+    assert stub.run("test").stdout == "webhook failed curl: (22) The requested URL returned error: 404\n"
+
+
+@pytest.mark.parametrize("channel", ["mail", "webhook"])
+def test_of_what_curl_says_at_length_its_own_sentence_is_told(stub, channel: str):
+    stub.configure(channels=(channel,))
+    sentence = "curl: (60) SSL certificate problem: unable to get local issuer certificate"
+    more = "More details here: https://curl.se/docs/sslcerts.html\n\ncurl failed to verify the server"
+    (stub.folder / f"{channel}-fails").write_text(f"Warning: an empty POST\n{sentence}\n{more}\n")
+    assert stub.run("test").stdout == f"{channel} failed {sentence}\n"
 
 
 @pytest.mark.parametrize("answer", ["302", "308", "000"])
