@@ -229,7 +229,8 @@ report() {
     state=$spool/state/$1
     case " $events " in *" $1 "*) ;; *) return 0 ;; esac
     if [ -z "$2" ]; then
-        [ ! -e "$state-told" ] || raise "$1" "well again: $3"
+        # Kept where the event cannot be: the next look tells it.
+        [ ! -e "$state-told" ] || raise "$1" "well again: $3" || return 1
         rm -f "$state-seen" "$state-told"
     elif [ ! -e "$state-seen" ]; then
         : >"$state-seen"
@@ -242,14 +243,28 @@ is_active() {
     [ -n "$virtual_ip" ] && ip -o address show to "$virtual_ip" 2>/dev/null | grep -q .
 }
 
+# What a program prints goes by a pipe: a full disk would make silence of it, which says that all is well. Behind it a line
+# `= CODE`, at which who reads has to stop: a program that hangs in the kernel outlives its limit and keeps the pipe open.
+marked() {
+    "$@"
+    printf '\n= %s\n' "$?"
+}
+
 # Prints what is wrong with the mirror, nothing if it is well.
 mirror_problem() {
     [ -x "$mirror_check" ] || return 0
-    timeout -k 5 30 "$mirror_check" "$mirror_resource" >"$work/mirror" 2>&1
-    case $? in
-        124 | 137) echo 'the mirror does not say how it is: no answer within 30 s' ;;
-        *) head -n 1 "$work/mirror" ;;
-    esac
+    marked timeout -k 5 30 "$mirror_check" "$mirror_resource" 2>&1 | {
+        code='' first=''
+        IFS= read -r first
+        while IFS= read -r line; do
+            case $line in '= '*) code=${line#= }; break ;; esac
+        done
+        case $code,$first in
+            124,* | 137,*) echo 'the mirror does not say how it is: no answer within 30 s' ;;
+            0, | *,?*) printf '%s\n' "$first" ;;
+            *) echo "the mirror does not say how it is: $mirror_check ended with exit code $code and said nothing" ;;
+        esac
+    }
 }
 
 # Only the active node tells of the mirror: it is the one whose data count, and two would say the same.
@@ -277,14 +292,14 @@ check_mirror() {
 check_engine() {
     [ -x "$engine_look" ] || return 0
     # shellcheck disable=SC2086 # words without blanks, and without signs that a shell would expand
-    timeout -k 5 240 "$engine_look" "$spool/state" $engine_words >"$work/engine" 2>/dev/null
-    while read -r event kind text; do
-        case $kind in
-            now) raise "$event" "$text" ;;
-            wrong) report "$event" "$text" '' ;;
-            well) report "$event" '' "$text" ;;
+    marked timeout -k 5 240 "$engine_look" "$spool/state" $engine_words 2>/dev/null | while read -r event kind text; do
+        case $event,$kind in
+            =,*) break ;;
+            *,now) raise "$event" "$text" ;;
+            *,wrong) report "$event" "$text" '' ;;
+            *,well) report "$event" '' "$text" ;;
         esac
-    done <"$work/engine"
+    done
 }
 
 running() {

@@ -414,6 +414,57 @@ def test_a_mirror_that_does_not_answer_is_not_well(stub):
     assert "no answer within 30 s" in looks(stub)[1]
 
 
+def full_temporary_files(stub: Stub) -> None:
+    """Nothing can be written in the folder of temporary files, nor is there anything to read."""
+    stub.tool(
+        "mktemp",
+        '#!/bin/sh\n[ "$1" = -d ] || exec /usr/bin/mktemp "$@"\nfolder=$(/usr/bin/mktemp -d) || exit 1\n'
+        'mkdir "$folder/mirror" "$folder/engine"\n'
+        'for name in body mail json; do ln -s /dev/full "$folder/$name"; done\necho "$folder"\n',
+    )
+
+
+def test_a_full_disk_makes_no_mirror_well_again(stub):
+    mirror(stub, active=True, problem="the mirror is not in sync: WFConnection")
+    looks(stub, 2)
+    full_temporary_files(stub)
+    stub.run("check")
+    assert stub.waiting() == []
+    (stub.folder / "bin/mktemp").unlink()
+    os.utime(stub.folder / "spool/state/sent-webhook-mirror_unsynced", (0, 0))
+    assert looks(stub) == ["the mirror is not in sync: WFConnection"], "what was told is told anew"
+    mirror(stub, active=True)
+    assert "well again" in looks(stub)[1]
+
+
+def test_a_check_of_the_mirror_that_dies_without_a_word_is_not_well(stub):
+    mirror(stub, active=True)
+    stub.tool("mirror-check", "#!/bin/sh\nexit 3\n")
+    (told,) = looks(stub, 2)
+    assert told.startswith(f"the mirror does not say how it is: {stub.folder}/bin/mirror-check ended with exit code 3")
+
+
+def test_a_command_of_the_mirrors_that_hangs_holds_up_no_look(stub):
+    mirror(stub, active=True)
+    hangs = '#!/bin/sh\n(while [ ! -e "$STUB/let-go" ]; do sleep 0.1; done) &\necho it hangs\n'
+    stub.tool("mirror-check", hangs)
+    try:
+        assert looks(stub, 2) == ["it hangs"]
+    finally:
+        (stub.folder / "let-go").touch()
+
+
+def test_it_is_well_again_only_once_that_could_be_kept(stub):
+    mirror(stub, active=True, problem="the mirror is not in sync: WFConnection")
+    looks(stub, 2)
+    os.utime(stub.folder / "spool/state/sent-webhook-mirror_unsynced", (0, 0))
+    mirror(stub, active=True)
+    stub.tool("mktemp", '#!/bin/sh\n[ "$1" = -d ] && exec /usr/bin/mktemp "$@"\nexit 1\n')
+    assert len(looks(stub)) == 1
+    (stub.folder / "bin/mktemp").unlink()
+    assert looks(stub)[1] == "well again: the mirror is up to date on both nodes"
+
+
 def engine(stub: Stub, *lines: str, words: tuple[str, ...] = ("node=qsp-a", "service=ip-1")) -> None:
     """An engine's own program that finds these."""
     printed = "".join(f"echo '{line}'\n" for line in lines)
@@ -445,6 +496,16 @@ def test_what_an_engine_finds_wrong_is_told_at_the_second_look_once_and_when_it_
     assert len(looks(stub, 2)) == 1, "an engine that cannot tell says of nothing that it is well"
     engine(stub, "split_brain well in service on one")
     assert looks(stub)[1] == "well again: in service on one"
+
+
+def test_what_an_engine_finds_outlives_a_full_disk(stub):
+    """It is told once: the next look finds the service where it was."""
+    engine(stub, "failover now qsp-a was lost")
+    full_temporary_files(stub)
+    assert "cannot write in" in stub.run("check").stderr
+    (stub.folder / "bin/mktemp").unlink()
+    engine(stub)
+    assert looks(stub) == ["qsp-a was lost"]
 
 
 def test_an_engines_program_that_is_not_there_holds_up_nothing(stub):
