@@ -9,14 +9,14 @@ from pydantic import BaseModel
 from blueprint.alerts import PROGRAM
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command
-from providers.connection.errors import TimedOut, Unreachable
+from providers.connection.errors import SudoRefused, TimedOut, Unreachable
 
 LIMIT = 120
 """Seconds for all channels of a node; each of them gives up after some 30."""
 
 
 class Try(BaseModel):
-    """One channel of one node: ``channel`` is '' and ``reached`` False where the node does not answer."""
+    """One channel of one node: ``channel`` is '' and ``reached`` False where the node could not be asked."""
 
     node: str
     channel: str
@@ -26,7 +26,7 @@ class Try(BaseModel):
 
 
 async def test(cluster: Cluster) -> list[Try]:
-    """Send a test alert from each node. A node that does not answer is part of the result, no error."""
+    """Send a test alert from each node. A node that cannot be asked is part of the result, no error."""
     found = await cluster.each(_of_node)
     return [each for tries in found.values() for each in tries]
 
@@ -34,7 +34,7 @@ async def test(cluster: Cluster) -> list[Try]:
 async def _of_node(node: Node) -> list[Try]:
     try:
         done = await node.run(command(PROGRAM, "test", ok=None, timeout=LIMIT))
-    except (Unreachable, TimedOut) as error:
+    except (Unreachable, TimedOut, SudoRefused) as error:
         return [Try(node=node.name, channel="", delivered=False, said=str(error), reached=False)]
     tries = parse(node.name, done.stdout)
     if tries:

@@ -16,7 +16,7 @@ from operations.logs import ask
 from operations.logs.cursor import CHUNK, HEAD, Check, Cursor, File, Idle, Lost, begun, finished, ordered
 from operations.mounted import NOT_MOUNTED
 from providers.connection.cluster import Cluster, Node
-from providers.connection.errors import HostError, TimedOut, Unknown, Unreachable, in_a_line
+from providers.connection.errors import HostError, SudoRefused, TimedOut, Unknown, Unreachable, in_a_line
 
 PAUSE = 1.0
 """Seconds between looks while there is nothing new."""
@@ -45,19 +45,22 @@ class Source:
     only: str = ""
     choose: Callable[[], Awaitable[str | None]] | None = None
     silent: dict[str, HostError] = field(default_factory=dict[str, HostError], init=False)
-    """Nodes that did not answer when it was looked for last, and why."""
+    """Nodes that told nothing when it was looked for last, and why."""
 
     @property
     def nowhere(self) -> str:
-        """Why no node was found that has it: a node that did not answer may be the one."""
+        """Why no node was found that has it: a node that told nothing may be the one."""
         if not self.silent:
             return "the mirror is mounted on no node"
         heard = " and ".join(name for name in self.cluster.nodes if name not in self.silent)
-        why = " and ".join(f"{name} did not answer: {in_a_line(error.message)}" for name, error in self.silent.items())
+        why = " and ".join(_untold(name, error) for name, error in self.silent.items())
         return f"the mirror is not mounted on {heard}, and {why}"
 
     async def find(self) -> str | None:
-        """The node that has it now; None while none has. Raises `Unreachable` where no node answers at all."""
+        """The node that has it now; None while none has.
+
+        Raises `Unreachable`, `TimedOut` where no node answers at all, `SudoRefused` where none lets anybody be root.
+        """
         if self.only:
             return self.only
         there: list[str] = []
@@ -67,16 +70,22 @@ class Source:
             try:
                 if (await node.run(ask.mounted(self.mount_point))).stdout.strip() == "yes":
                     there.append(node.name)
-            except (Unreachable, TimedOut) as error:
+            except (Unreachable, TimedOut, SudoRefused) as error:
                 silent[node.name] = error
 
         await self.cluster.each(look)
         self.silent = silent
         if len(silent) == len(self.cluster.nodes):
-            raise next(iter(silent.values()))
+            # One that does not answer may come back, and goes before what only a person can mend.
+            raise min(silent.values(), key=lambda error: isinstance(error, SudoRefused))
         if len(there) > 1 and self.choose is not None:
             return await self.choose()
         return there[0] if len(there) == 1 else None
+
+
+def _untold(node: str, error: HostError) -> str:
+    what = "could not be asked" if isinstance(error, SudoRefused) else "did not answer"
+    return f"{node} {what}: {in_a_line(error.message)}"
 
 
 @dataclass
@@ -167,7 +176,10 @@ class Follower:
         return data
 
     async def lines(self) -> AsyncGenerator[list[bytes], None]:
-        """Records as they come, for ever. What breaks is waited for and said; only a wrong node is an error."""
+        """Records as they come, for ever. What breaks is waited for and said.
+
+        An error is only a wrong node, and that nobody can become root where the log is or may be.
+        """
         while True:
             try:
                 if not self.node:
@@ -179,7 +191,9 @@ class Follower:
             except Gone:
                 self._wait(f"{self.node} has the log no more; waiting for where it comes up")
                 self.node, found, busy = "", [], False
-            except (Unreachable, TimedOut, Unknown) as error:
+            except (Unreachable, TimedOut, Unknown, SudoRefused) as error:
+                if isinstance(error, SudoRefused) and (self.source.only or not self.node):
+                    raise
                 self._wait_for(error)
                 found, busy = [], False
             if found:

@@ -15,21 +15,27 @@ from operations.logs import follow as following
 from operations.logs.cursor import File
 from operations.logs.follow import Follower, Source, follow
 from providers.connection.command import Command, Result
-from providers.connection.errors import Unknown, Unreachable
+from providers.connection.errors import SudoRefused, Unknown, Unreachable
 from providers.connection.fake import fake_cluster
 from tests.unit.local import LocalNode
 
 
 @dataclass
 class Here(LocalNode):
-    """A node that may be off. A command that was begun ends by itself, as on a node that nobody listens to any more."""
+    """A node that may be off, or let nobody be root.
+
+    A command that was begun ends by itself, as on a node that nobody listens to any more.
+    """
 
     off: bool = False
+    root: bool = True
     begun: set[asyncio.Task[Result]] = field(default_factory=set[asyncio.Task[Result]])
 
     async def run(self, command: Command) -> Result:
         if self.off:
             raise Unreachable("no route to host", node=self.name)
+        if not self.root:
+            raise SudoRefused("user ops may not become root by sudo", node=self.name, remedy="give it sudo")
         task = asyncio.create_task(super().run(command))
         self.begun.add(task)
         return await asyncio.shield(task)
@@ -326,6 +332,51 @@ async def test_a_node_that_does_not_answer_may_be_the_one_that_has_it(mirror: Mi
         mirror.nodes["qsp-a"].off = False
         await mirror.until(lambda: mirror.shown == ["1"])
     assert follower.source.nowhere == "the mirror is mounted on no node"
+
+
+async def test_a_standby_whose_sudo_is_broken_does_not_hide_the_log(mirror: Mirror) -> None:
+    mirror.append("1", "2")
+    mirror.nodes["qsp-b"].root = False
+    follower = mirror.follower()
+    assert await follower.last(1) == [b"2"]
+    async with followed(mirror, follower):
+        mirror.append("3")
+        await mirror.until(lambda: mirror.shown == ["3"])
+
+
+async def test_a_node_whose_sudo_is_broken_may_be_the_one_that_has_it(mirror: Mirror) -> None:
+    mirror.append("1")
+    follower = mirror.follower()
+    assert await follower.last(1) == [b"1"]
+    mirror.nodes["qsp-a"].root = False
+    said = "the mirror is not mounted on qsp-b, and qsp-a could not be asked: user ops may not become root by sudo"
+    async with followed(mirror, follower):
+        await mirror.until(lambda: f"{said}; waiting" in mirror.told)
+        mirror.append("2")
+        mirror.nodes["qsp-a"].root = True
+        await mirror.until(lambda: mirror.shown == ["2"])
+
+
+async def test_where_nobody_can_be_root_on_any_node_following_ends(mirror: Mirror) -> None:
+    mirror.append("1")
+    follower = mirror.follower()
+    await follower.last(1)
+    for node in mirror.nodes.values():
+        node.root = False
+    with pytest.raises(SudoRefused):
+        await follow(follower, mirror.show)
+    mirror.nodes["qsp-b"].off = True
+    with pytest.raises(Unreachable):
+        await mirror.follower().last(1)
+
+
+async def test_where_nobody_can_be_root_on_the_only_node_following_ends(mirror: Mirror) -> None:
+    mirror.append("1")
+    follower = Follower(Source(fake_cluster(mirror.nodes["qsp-a"]), str(mirror.log), only="qsp-a"), mirror.told.append)
+    await follower.last(1)
+    mirror.nodes["qsp-a"].root = False
+    with pytest.raises(SudoRefused):
+        await follow(follower, mirror.show)
 
 
 async def test_every_look_only_reads_and_ends_by_itself(mirror: Mirror) -> None:
