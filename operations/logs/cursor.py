@@ -81,7 +81,8 @@ Step = Read | Check | Lost | Idle
 class Cursor:
     """``head`` is how the file begins, as far as it was read; ``tail`` what was shown last of it.
 
-    Without an inode nothing was read yet: the oldest file is the next. ``ended``: all of the file was read, as far as
+    Without an inode nothing was read yet: the oldest file is the next. ``begins``: nothing was read either, but what
+    lies before this file is left out; without one, what is compressed. ``ended``: all of the file was read, as far as
     is known; ``quiet``: how many times in a row it was.
     """
 
@@ -92,6 +93,7 @@ class Cursor:
     rest: bytes = b""
     ended: bool = False
     quiet: int = 0
+    begins: bool = False
 
     @property
     def digest(self) -> str:
@@ -102,7 +104,7 @@ class Cursor:
         """What to do with this listing, and the cursor that remembers having seen it."""
         row = ordered(files, log)
         if not self.inode:
-            first = next((file for file in row if file.size), None)
+            first = next((file for file in row if file.size and not (self.begins and file.compressed)), None)
             return self, Idle() if first is None else Read(first, 0, fresh=True, grows=first.name == log)
         own = self.own(row)
         if own is None:
@@ -111,7 +113,8 @@ class Cursor:
         if not own.compressed and own.size < self.offset:
             return self, Check(own)
         if own.size > self.offset or (own.compressed and not self.ended):
-            return replace(self, quiet=0, inode=own.inode), Read(own, self.offset)
+            grows = self.begins and own.name == log
+            return replace(self, quiet=0, inode=own.inode), Read(own, self.offset, fresh=self.begins, grows=grows)
         return self._onwards(own, row)
 
     def _onwards(self, own: File, row: Sequence[File]) -> tuple[Cursor, Step]:
@@ -125,12 +128,9 @@ class Cursor:
     def own(self, files: Sequence[File]) -> File | None:
         """The file that one is in. A crash may have changed even its beginning; then its inode has to do."""
         same = [file for file in files if file.inode == self.inode]
+        young = [file for file in same if self.offset <= HEAD and not file.compressed]
         alike = [file for file in files if self.head and file.digest == self.digest]
-        return next(iter([*(file for file in same if file in alike), *alike, *(same if self._young else [])]), None)
-
-    @property
-    def _young(self) -> bool:
-        return self.offset <= HEAD
+        return next(iter([*(file for file in same if file in alike), *alike, *young]), None)
 
     def took(self, read: Read, data: bytes) -> tuple[Cursor, list[bytes]]:
         """The cursor after ``data`` was read, and the records that are complete now.
@@ -197,6 +197,14 @@ def ordered(files: Sequence[File], log: str) -> list[File]:
     return sorted(files, key=age)
 
 
+def before(live: File | None) -> Cursor:
+    """A cursor before the first byte of the live file, so that none of those before it is read.
+
+    Without one it is before whatever comes: no more than compressed files may lie there.
+    """
+    return Cursor(inode=live.inode if live else 0, begins=True)
+
+
 def begun(file: File, head: bytes, region: bytes, lines: int) -> tuple[Cursor, list[bytes]]:
     """A cursor at the end of a live file, of which ``region`` is the end and ``head`` the beginning.
 
@@ -205,7 +213,7 @@ def begun(file: File, head: bytes, region: bytes, lines: int) -> tuple[Cursor, l
     whole, newline, rest = region.rpartition(b"\n")
     if not newline and len(region) == file.size:
         # No whole record yet, so that the file is not begun.
-        return Cursor(), []
+        return before(file), []
     found = whole.split(b"\n") if newline else []
     cursor = Cursor(head=head[:HEAD], inode=file.inode, offset=file.size, tail=region[-TAIL:], rest=rest)
     return cursor, _newest(found, file, region, lines)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from operations.logs import ask
-from operations.logs.cursor import CHUNK, HEAD, Check, Cursor, File, Idle, Lost, begun, finished, ordered
+from operations.logs.cursor import CHUNK, HEAD, Check, Cursor, File, Idle, Lost, before, begun, finished, ordered
 from operations.mounted import NOT_MOUNTED
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import HostError, SudoRefused, TimedOut, Unknown, Unreachable, in_a_line
@@ -145,9 +145,9 @@ class Follower:
 
     async def _back(self, lines: int) -> tuple[Cursor, list[bytes]]:
         """A cursor at the end of the newest file, and the last records of it and of those before it."""
-        row = [file for file in ordered(await self._list(), self._name) if file.size > 0]
+        files = ordered(await self._list(), self._name)
         cursor, shown = Cursor(), list[bytes]()
-        for file in reversed(row):
+        for file in reversed([file for file in files if file.size > 0]):
             region = await self._end_of(file, lines - len(shown))
             if cursor.inode:
                 shown = [*finished(file, region, lines - len(shown)), *shown]
@@ -155,6 +155,8 @@ class Follower:
                 cursor, shown = begun(file, await self._exactly(file, 0, min(HEAD, file.size)), region, lines)
             if len(shown) >= lines:
                 break
+        if not cursor.inode:
+            cursor = before(next((file for file in files if file.name == self._name), None))
         return cursor, shown
 
     async def _end_of(self, file: File, lines: int) -> bytes:

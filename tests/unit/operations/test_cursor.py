@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operations.logs import cursor as at
-from operations.logs.cursor import Check, Cursor, File, Idle, Lost, Read, begun, ordered
+from operations.logs.cursor import Check, Cursor, File, Idle, Lost, Read, before, begun, ordered
 
 LOG = "access.log"
 
@@ -250,6 +250,17 @@ def test_a_log_that_is_gone_is_told_and_nothing_is_repeated() -> None:
     follower.catch_up()
     assert follower.lost == 1
     assert follower.shown[shown:] == [b"the newest"]
+
+
+def test_a_compressed_file_is_not_the_live_one_whose_inode_it_has_got() -> None:
+    """An inode is used again, and of a file without a record nothing else is known."""
+    disk, source = Disk(), numbers()
+    disk.reopen()
+    follower = Follower(disk, before(disk.list(Cursor())[0]))
+    gone, kept = next(source), next(source)
+    disk.files = {f"{LOG}-20261122-1795374001.gz": (1, gzip.compress(gone + b"\n")), LOG: (2, kept + b"\n")}
+    follower.catch_up()
+    assert (follower.shown, follower.lost) == ([kept], 1)
 
 
 def test_a_file_emptied_in_place_is_gone_on_with() -> None:

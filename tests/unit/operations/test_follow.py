@@ -200,6 +200,60 @@ async def test_the_last_records_reach_into_files_that_were_rotated(mirror: Mirro
     assert await mirror.follower().last(0) == []
 
 
+def archive(mirror: Mirror, count: int) -> None:
+    """Compressed files of a record each."""
+    for number in range(count):
+        old = mirror.log.with_name(f"access.log-{number:02}.gz")
+        old.write_bytes(gzip.compress(f"old {number}\n".encode()))
+
+
+@pytest.mark.parametrize("lines", [0, 10])
+@pytest.mark.parametrize("begun", ["empty", "half", "gone"])
+async def test_beside_a_live_log_without_a_record_no_archive_is_shown(mirror: Mirror, lines: int, begun: str) -> None:
+    archive(mirror, 3)
+    if begun != "gone":
+        mirror.log.write_text("half " if begun == "half" else "")
+    follower = mirror.follower()
+    assert await follower.last(lines) == []
+    async with followed(mirror, follower):
+        mirror.append("a record")
+        await mirror.until(lambda: bool(mirror.shown))
+        mirror.rotate("98")
+        mirror.append("another")
+        await mirror.until(lambda: "another" in mirror.shown)
+    assert mirror.shown == ["half a record" if begun == "half" else "a record", "another"]
+    assert mirror.told == []
+
+
+@pytest.mark.parametrize("begun", ["", "half "])
+async def test_a_live_log_that_is_rotated_before_it_was_read_is_shown_whole(mirror: Mirror, begun: str) -> None:
+    archive(mirror, 3)
+    mirror.log.write_text(begun)
+    follower = mirror.follower()
+    assert await follower.last(10) == []
+    mirror.append("1", "2")
+    mirror.rotate("98")
+    mirror.append("3")
+    async with followed(mirror, follower):
+        await mirror.until(lambda: "3" in mirror.shown)
+    assert mirror.shown == [f"{begun}1", "2", "3"]
+
+
+@pytest.mark.parametrize(("lines", "shown"), [(0, []), (1, ["2"]), (10, ["1", "2"])])
+async def test_beside_a_record_that_has_only_begun_the_rotated_ones_are_counted(
+    mirror: Mirror, lines: int, shown: list[str]
+) -> None:
+    mirror.append("1", "2")
+    mirror.rotate("1")
+    mirror.log.write_text("half ")
+    follower = mirror.follower()
+    assert [line.decode() for line in await follower.last(lines)] == shown
+    async with followed(mirror, follower):
+        mirror.append("a record")
+        await mirror.until(lambda: bool(mirror.shown))
+    assert mirror.shown == ["half a record"]
+
+
 async def test_last_records_beyond_a_few_mebibytes_have_no_gap_and_none_is_cut(mirror: Mirror) -> None:
     records = [f"{number:05d} {'x' * 1000}" for number in range(6500)]
     mirror.append(*records[:1000])
