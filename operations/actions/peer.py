@@ -6,23 +6,18 @@ from declaration.site import Site
 from operations.engines import engine_of
 from providers.connection.cluster import Cluster
 from providers.connection.command import command
-from providers.connection.errors import HostError, HostKeyRefused, LoginRefused, Refused, Unreachable
+from providers.connection.errors import HostError, Refused, Unknown, Unreachable
 
 
 async def refuse_peer(cluster: Cluster, node: str) -> None:
-    """Raises `Refused` where the other node answers over SSH: then it is not off."""
+    """Raises `Refused` where the other node answers over SSH: then it is not off. `Unknown` where it was not asked."""
     for name, peer in cluster.nodes.items():
         if name == node:
             continue
         try:
             await peer.run(command("true", reads=True, timeout=15))
-        except (HostKeyRefused, LoginRefused) as error:
-            raise Refused(
-                f"{name} answers over SSH, so it is not off, although it lets nobody in from here ({error.message})",
-                node=node,
-                remedy=error.remedy,
-            ) from error
-        except Unreachable:
+        except Unreachable as error:
+            _refuse_unreached(name, error, node)
             continue
         except HostError as error:
             raise Refused(f"{name} answers over SSH, so it is not off ({error.message})", node=node) from error
@@ -32,6 +27,22 @@ async def refuse_peer(cluster: Cluster, node: str) -> None:
             remedy=f"start the engine on it as well, or switch {name} off; a service that runs on both would write "
             "to both halves of the mirror",
         )
+
+
+def _refuse_unreached(name: str, error: Unreachable, node: str) -> None:
+    """Raises unless the node called so was asked, and its SSH server said nothing."""
+    if error.answered is None:
+        raise Unknown(
+            f"nobody can tell whether {name} is off, as it could not even be asked ({error.message})",
+            node=node,
+            remedy=error.remedy,
+        ) from error
+    if error.answered:
+        raise Refused(
+            f"{name} answers over SSH, so it is not off, although it lets nobody in from here ({error.message})",
+            node=node,
+            remedy=error.remedy,
+        ) from error
 
 
 async def start_alone(cluster: Cluster, site: Site, node: str, everybody: Cluster) -> None:

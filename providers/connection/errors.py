@@ -18,6 +18,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 
 class HostError(Exception):
@@ -50,15 +51,30 @@ class Unforeseen(HostError):
 
 
 class Unreachable(HostError):
-    """No connection to the node; says nothing about what is on it."""
+    """No connection to the node; says nothing about what is on it.
+
+    ``answered``: whether the node's own SSH server spoke. None where that cannot be told, because it was not asked:
+    something on this machine, or a host on the way to it, failed first.
+    """
+
+    answered: bool | None = False
+
+    def having(self, *, answered: bool | None) -> Self:
+        """The same, with what is known of the node's answer."""
+        self.answered = answered
+        return self
 
 
 class HostKeyRefused(Unreachable):
     """The node's SSH host key is unknown, or not the one that was accepted before."""
 
+    answered: bool | None = True
+
 
 class LoginRefused(Unreachable):
     """The node answered, but none of our keys was accepted, or ours cannot be used."""
+
+    answered: bool | None = True
 
 
 class SudoRefused(HostError):

@@ -125,7 +125,8 @@ class SshNode:
                 except Unreachable:
                     if last:
                         raise
-        raise Unreachable(f"it gives no shell any more: {refused}", node=self.name) from refused
+        gone = Unreachable(f"it gives no shell any more: {refused}", node=self.name)
+        raise gone.having(answered=True) from refused
 
     async def _exec_once(self, link: Link, commands: Sequence[Command], *, writes: bool) -> list[Answer]:
         started = time.monotonic()
@@ -161,7 +162,8 @@ class SshNode:
         except (OSError, asyncssh.Error) as error:
             self._drop(link)
             effect = "; whether it took effect is not known, run again" if writes else ""
-            raise Unreachable(f"the connection broke during `{doing}`: {error}{effect}", node=self.name) from error
+            broken = Unreachable(f"the connection broke during `{doing}`: {error}{effect}", node=self.name)
+            raise broken.having(answered=True) from error
 
     def _drop(self, link: Link) -> None:
         link.abort()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
+import socket
 
 from providers.connection.access import ConnectionSettings
-from providers.connection.errors import HostError, HostKeyRefused, LoginRefused, Unreachable
+from providers.connection.errors import HostKeyRefused, LoginRefused, Unreachable
 
 HOMES: dict[str, type[Unreachable]] = {
     "HostKeyNotVerifiable": HostKeyRefused,
@@ -37,6 +39,30 @@ HOMES: dict[str, type[Unreachable]] = {
 }
 """asyncssh exception (by name, so that it is not imported here) → ours. Its own subclasses live with it."""
 
+ANSWERED: dict[str, bool | None] = {
+    "HostKeyNotVerifiable": True,
+    "PermissionDenied": True,
+    "PasswordChangeRequired": True,
+    "KeyExchangeFailed": True,
+    "CompressionError": True,
+    "MACError": True,
+    "ServiceNotAvailable": True,
+    "DisconnectError": True,
+    "ConnectionLost": False,
+    "TimeoutError": False,
+    "IllegalUserName": None,
+    "ProtocolError": None,
+    "ProtocolNotSupported": None,
+}
+"""asyncssh exception while connecting → `Unreachable.answered`; of all others that cannot be told.
+
+What comes of the handshake is of an SSH server. Whatever is no SSH may be of a proxy command.
+"""
+
+_NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT)
+_CONNECT_FAILED = 2
+"""By RFC 4254, 5.1: why a host on the way opens no channel. For any other reason it has not tried to."""
+
 TRANSIENT = ("ConnectionLost", "DisconnectError", "ChannelOpenError", "ServiceNotAvailable")
 """What a host says while it boots or is crowded (MaxStartups closes connections unasked)."""
 
@@ -49,6 +75,20 @@ def home_of(error: type[BaseException]) -> type[Unreachable] | None:
     return Unreachable if issubclass(error, OSError) else None
 
 
+def has_answered(error: BaseException) -> bool | None:
+    """Whether the host that was connected to spoke SSH; None where it cannot be told, see `Unreachable`."""
+    names = [base.__name__ for base in type(error).__mro__ if base.__module__.startswith("asyncssh")]
+    if "ChannelOpenError" in names and getattr(error, "code", None) == _CONNECT_FAILED:
+        return False
+    if names:
+        return next((ANSWERED[name] for name in names if name in ANSWERED), None)
+    if isinstance(error, socket.gaierror) or not isinstance(error, OSError):
+        return None
+    # Several addresses that failed have no number of their own.
+    tried = isinstance(error, TimeoutError | ConnectionError) or error.errno in (*_NO_WAY, None)
+    return False if tried else None
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether the same attempt may succeed a little later."""
     if type(error).__module__.startswith("asyncssh"):
@@ -57,23 +97,29 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, OSError) and not isinstance(error, FileNotFoundError | PermissionError)
 
 
-def as_host_error(target: ConnectionSettings, error: BaseException, *, known: bool = True) -> HostError:
+def as_host_error(target: ConnectionSettings, error: BaseException, *, known: bool = True) -> Unreachable:
     """Our error for ``error`` while connecting to ``target``; ``known``: some host key of it was accepted before."""
     home = home_of(type(error)) or Unreachable
     if home is HostKeyRefused:
         return host_key_refused(target, changed=known)
-    where = f"{target.user}@{target.address} port {target.port}"
+    where, answered = f"{target.user}@{target.address} port {target.port}", has_answered(error)
     if home is LoginRefused:
         return LoginRefused(
-            f"SSH login as {where} was refused: {_text(error)}",
+            f"SSH login as {where} {'was refused' if answered else 'is not possible'}: {_text(error)}",
             node=target.name,
             remedy=f"check that the key {_key(target)} is in that user's authorized_keys and can be read",
-        )
+        ).having(answered=answered)
     return Unreachable(
-        f"no SSH connection to {where}: {_text(error)}",
-        node=target.name,
-        remedy=f"check that the node is up and that `{_ssh(target)} true` works",
-    )
+        f"no SSH connection to {where}: {_text(error)}", node=target.name, remedy=_remedy(target, error)
+    ).having(answered=answered)
+
+
+def _remedy(target: ConnectionSettings, error: BaseException) -> str:
+    if isinstance(error, socket.gaierror):
+        return f"see that the name {target.address} is found from here, or declare an address instead"
+    if isinstance(error, OSError) and error.filename:
+        return f"see that `{error.filename}` is there on this machine, and can be used"
+    return f"check that the node is up and that `{_ssh(target)} true` works"
 
 
 def host_key_refused(target: ConnectionSettings, *, changed: bool) -> HostKeyRefused:

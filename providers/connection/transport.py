@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from providers.connection.access import ConnectionSettings
-from providers.connection.errors import LoginRefused, SudoRefused
+from providers.connection.errors import LoginRefused, SudoRefused, Unreachable
 from providers.connection.sessions import Sessions, ShellRefused
 from providers.connection.shell import LOOP, Request, Shell
 from providers.connection.translate import as_host_error, host_key_refused, is_transient
@@ -73,7 +73,7 @@ async def open_link(settings: ConnectionSettings, *, budget: float) -> Link:
     try:
         tunnel: asyncssh.SSHClientConnection | None = None
         for jump in settings.jumps():
-            tunnel = await _connect(jump, tunnel, budget)
+            tunnel = await _on_the_way(jump, tunnel, budget)
             jumps.append(tunnel)
         connection = await _connect(settings, tunnel, budget)
         jumps.append(connection)
@@ -83,6 +83,17 @@ async def open_link(settings: ConnectionSettings, *, budget: float) -> Link:
             opened.abort()
         raise
     return Link(connection, root, Sessions(shell, lambda: _open_shell(connection, root)), jumps[:-1])
+
+
+async def _on_the_way(
+    jump: ConnectionSettings, tunnel: asyncssh.SSHClientConnection | None, budget: float
+) -> asyncssh.SSHClientConnection:
+    """A connection to a jump host. Whatever this one says, the node itself has not been asked."""
+    try:
+        return await _connect(jump, tunnel, budget)
+    except Unreachable as error:
+        error.having(answered=None)
+        raise
 
 
 async def _connect(
@@ -102,17 +113,28 @@ async def _connect(
             )
         except (OSError, ValueError, asyncssh.Error) as error:
             if not is_transient(error) or loop.time() + RETRY_AFTER > deadline:
-                raise as_host_error(settings, error, known=known) from error
+                failed = as_host_error(settings, error, known=known)
+                if not failed.answered and tunnel is not None and tunnel.is_closed():
+                    failed.having(answered=None)
+                raise failed from error
         await asyncio.sleep(RETRY_AFTER)
 
 
 def _known(settings: ConnectionSettings) -> bool:
-    """Whether any key of this host was accepted before. Raises `HostKeyRefused` without a file to look it up."""
+    """Whether any key of this host was accepted before.
+
+    Raises `HostKeyRefused` without a file to look it up, `Unreachable` where that cannot be read.
+    """
     import asyncssh  # noqa: PLC0415 - see above
 
-    if not settings.known_hosts_path.is_file():
-        raise host_key_refused(settings, changed=False)
-    found = asyncssh.read_known_hosts(str(settings.known_hosts_path))
+    try:
+        if not settings.known_hosts_path.is_file():
+            raise host_key_refused(settings, changed=False).having(answered=None)
+        found = asyncssh.read_known_hosts(str(settings.known_hosts_path))
+    except OSError as error:
+        raise as_host_error(settings, error) from error
+    except ValueError as error:
+        raise as_host_error(settings, ValueError(f"{settings.known_hosts_path}: {error}")) from error
     matched = asyncssh.match_known_hosts(found, settings.address, "", settings.port)
     return any(matched[:2])
 
@@ -154,7 +176,7 @@ async def _root(settings: ConnectionSettings, connection: asyncssh.SSHClientConn
     except ShellRefused as error:
         raise LoginRefused(f"{settings.user} gets no shell: {error}", node=settings.name) from error
     except (OSError, asyncssh.Error) as error:
-        raise as_host_error(settings, error) from error
+        raise as_host_error(settings, error).having(answered=True) from error
     raise SudoRefused(
         f"user {settings.user} may not become root by sudo: {refused}",
         node=settings.name,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import asyncssh
+from asyncssh.constants import OPEN_ADMINISTRATIVELY_PROHIBITED
 
 from providers.connection.access import ConnectionSettings
 
@@ -29,6 +30,8 @@ class Session(asyncssh.SSHServer):
         return asyncssh.SSHServerProcess(self.sshd.serve, None, 3, False)
 
     def connection_requested(self, dest_host, dest_port, orig_host, orig_port):
+        if not self.sshd.forwards:
+            raise asyncssh.ChannelOpenError(OPEN_ADMINISTRATIVELY_PROHIBITED, "open failed")
         self.sshd.forwarded.append(dest_port)
         return True
 
@@ -41,6 +44,8 @@ class Sshd:
     children: list = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     forwarded: list[int] = field(default_factory=list)
+    forwards: bool = True
+    """By no, it refuses as sshd does by AllowTcpForwarding."""
     sessions: int = 100
     """More on one connection are refused, as by sshd's MaxSessions where none of them ends."""
     port: int = 0

@@ -1,14 +1,17 @@
+import errno
 import inspect
+import socket
 
 import asyncssh
 import pytest
+from asyncssh.constants import OPEN_ADMINISTRATIVELY_PROHIBITED, OPEN_CONNECT_FAILED
 
 from providers.connection.access import ConnectionSettings
 from providers.connection.answers import not_understood, told_by
 from providers.connection.errors import CommandFailed, HostError, HostKeyRefused, Refused, Unknown, in_a_line
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.files import read_files
-from providers.connection.translate import HOMES, as_host_error, home_of
+from providers.connection.translate import ANSWERED, HOMES, as_host_error, home_of
 from providers.host.settings import read_found
 from providers.host.systemd import read_units
 from providers.storage import views
@@ -24,7 +27,7 @@ def test_every_exception_of_asyncssh_has_a_home_in_our_tree(error):
 
 
 def test_every_home_is_for_an_exception_that_exists():
-    assert set(HOMES) <= {"Error", *(error.__name__ for error in EXCEPTIONS)}
+    assert set(HOMES) | set(ANSWERED) <= {"Error", *(error.__name__ for error in EXCEPTIONS)}
 
 
 def test_an_exception_that_is_none_of_these_has_no_home():
@@ -37,6 +40,47 @@ def test_a_host_key_is_told_apart_from_other_failures():
     assert isinstance(refused, HostKeyRefused)
     assert "ssh-keygen -R 192.0.2.11 -f /k" in str(refused)
     assert "no answer in time" in str(as_host_error(settings, TimeoutError()))
+
+
+@pytest.mark.parametrize(
+    ("error", "answered"),
+    [
+        (asyncssh.HostKeyNotVerifiable("x"), True),
+        (asyncssh.PermissionDenied("x"), True),
+        (asyncssh.KeyExchangeFailed("x"), True),
+        (asyncssh.DisconnectError(2, "too many authentication failures"), True),
+        (asyncssh.ConnectionLost("x"), False),
+        (asyncssh.ChannelOpenError(OPEN_CONNECT_FAILED, "no route to host"), False),
+        (asyncssh.ChannelOpenError(OPEN_ADMINISTRATIVELY_PROHIBITED, "x"), None),
+        (asyncssh.ProtocolError("x"), None),
+        (asyncssh.KeyImportError("x"), None),
+        (asyncssh.KeyEncryptionError("x"), None),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), False),
+        (TimeoutError(), False),
+        (OSError(errno.EHOSTUNREACH, "no route to host"), False),
+        (OSError("Multiple exceptions: x, y"), False),
+        (OSError(errno.EMFILE, "too many open files"), None),
+        (FileNotFoundError(errno.ENOENT, "x", "/k/id"), None),
+        (PermissionError(errno.EACCES, "x", "/k/id"), None),
+        (socket.gaierror(-2, "name or service not known"), None),
+        (ValueError("x"), None),
+    ],
+    ids=repr,
+)
+def test_whether_the_node_itself_answered(error, answered):
+    assert as_host_error(ConnectionSettings("qsp-a", "192.0.2.11"), error).answered is answered
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "/k/id"), "see that `/k/id` is there"),
+        (socket.gaierror(-2, "Name or service not known"), "see that the name qsp-a.example.org is found"),
+    ],
+    ids=["file", "name"],
+)
+def test_what_is_to_be_mended_here_is_said_and_the_node_is_not_to_be_looked_at(error, remedy):
+    assert as_host_error(ConnectionSettings("qsp-a", "qsp-a.example.org"), error).remedy.startswith(remedy)
 
 
 def test_an_error_is_a_line_with_its_remedy_and_names_its_node_once():

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from dataclasses import replace
 
 import asyncssh
 import pytest
@@ -213,6 +214,60 @@ async def test_through_jump_hosts_whose_keys_are_checked_too(sshd, tmp_path):
     assert (gate.forwarded, gate.lines, len(sshd.lines)) == ([sshd.port], [], 1)
     await node.close()
     await gate.stop()
+
+
+async def answered(settings) -> bool | None:
+    with pytest.raises(Unreachable) as error:
+        await SshNode(settings).run(command("true"))
+    return error.value.answered
+
+
+async def test_whether_a_node_answered_is_told_by_its_own_handshake_only(sshd, tmp_path):
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(tmp_path / "other"))
+    assert await answered(sshd.settings(identity=str(tmp_path / "other"))) is True
+    (tmp_path / "known").write_text("")
+    assert await answered(sshd.settings(known_hosts=str(tmp_path / "known"))) is True
+    sshd.sessions = 0
+    assert await answered(sshd.settings()) is True
+    await sshd.stop()
+    assert await answered(sshd.settings()) is False
+
+
+@pytest.mark.parametrize("setting", ["known_hosts", "identity", "proxy_command"])
+@pytest.mark.parametrize("there", [False, True])
+async def test_a_fault_of_this_machine_tells_nothing_of_the_node(sshd, tmp_path, setting: str, there: bool):
+    """The file is not there, or is nothing that can be used."""
+    if there:
+        (tmp_path / "x").write_bytes(b"nothing of the kind \xff\n")
+    assert await answered(sshd.settings(**{setting: str(tmp_path / "x")})) is None
+    assert sshd.connections == []
+
+
+async def test_a_list_of_host_keys_that_cannot_be_read_is_named(sshd, tmp_path):
+    (tmp_path / "x").write_bytes(b"nothing of the kind \xff\n")
+    with pytest.raises(Unreachable, match=f"no SSH connection to .*: {tmp_path}/x: "):
+        await SshNode(sshd.settings(known_hosts=str(tmp_path / "x"))).run(command("true"))
+
+
+async def test_what_a_jump_host_refuses_tells_nothing_of_the_node(sshd, tmp_path):
+    (tmp_path / "gate").mkdir()
+    gate = Sshd(tmp_path / "gate", user_key=sshd.user_key)
+    await gate.start()
+    through = sshd.settings(proxy_jump=f"me@127.0.0.1:{gate.port}")
+    assert await answered(through) is None, "its host key is not known"
+    with (tmp_path / "known_hosts").open("a") as file:
+        file.write(f"\n[127.0.0.1]:{gate.port} {gate.host_key.export_public_key('openssh').decode()}")
+    gate.forwards = False
+    assert await answered(through) is None, "it forwards nothing"
+    gate.forwards = True
+    sshd.sessions = 0
+    assert await answered(through) is True
+    await sshd.stop()
+    assert await answered(through) is False
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(tmp_path / "other"))
+    assert await answered(replace(through, identity=str(tmp_path / "other"))) is None, "it lets nobody in"
+    await gate.stop()
+    assert await answered(through) is None, "it does not answer"
 
 
 async def test_a_node_that_opens_few_sessions_is_content_with_them(sshd):

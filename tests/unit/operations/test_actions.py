@@ -24,6 +24,8 @@ from operations import engines, switchover
 from operations import site as sites
 from operations.actions import do, records, refuse_peer, save, split
 from operations.cli import _act
+from operations.cli._exit import UNREACHABLE, code_of
+from providers.connection.access import ConnectionSettings
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
 from providers.connection.errors import (
@@ -40,6 +42,7 @@ from providers.connection.errors import (
 )
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.loop import run_sync
+from providers.connection.ssh import SshNode
 from providers.host import waiting
 from providers.roles import UP_TO_DATE, MirrorView, Notice, SplitBrain
 from tests.support.terminal import squid_ha
@@ -232,6 +235,23 @@ async def test_nor_is_one_that_lets_nobody_in(trouble: type[Unreachable]) -> Non
 
     with pytest.raises(Refused, match="qsp-b answers over SSH, so it is not off, although"):
         await refuse_peer(fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b", answers)), "qsp-a")
+
+
+async def test_a_peer_that_could_not_be_asked_is_neither_off_nor_does_it_answer(tmp_path: Path) -> None:
+    peer = SshNode(ConnectionSettings("qsp-b", "192.0.2.12", known_hosts=str(tmp_path / "known_hosts")))
+    nodes = {"qsp-a": FakeNode("qsp-a"), "qsp-b": peer}
+    told = r"(?s)^qsp-a: nobody can tell whether qsp-b is off.*is not in .*ssh-keyscan"
+    with pytest.raises(Unknown, match=told) as error:
+        await refuse_peer(replace(fake_cluster(FakeNode("qsp-a")), nodes=nodes), "qsp-a")
+    assert code_of(error.value) == UNREACHABLE
+
+
+async def test_a_peer_whose_connection_broke_had_answered() -> None:
+    def breaks(_command: Command) -> str:
+        raise Unreachable("the connection broke during `true`", node="qsp-b").having(answered=True)
+
+    with pytest.raises(Refused, match="qsp-b answers over SSH, so it is not off, although"):
+        await refuse_peer(fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b", breaks)), "qsp-a")
 
 
 async def test_where_it_cannot_be_told_who_serves_nobody_is_said_to_serve_nowhere(
