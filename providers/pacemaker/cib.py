@@ -7,13 +7,14 @@ into a patch. Content of others is never touched.
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from lxml import etree
 
 from providers.pacemaker import fragments
+from providers.pacemaker.bindings import INFINITY, Binding, allowed, binding, colocated, fits, subjects, weight
 from providers.pacemaker.fragments import CLONE_TAGS, CONSTRAINT_TAGS, Element
 from providers.pacemaker.model import Clone, Constraint, Primitive
 
@@ -23,10 +24,6 @@ TRANSIENT = ("cli-ban-", "cli-prefer-", "cli-standby-", "drbd-fence-by-handler-"
 PROPERTIES = "cib-bootstrap-options"
 """The set of cluster properties that takes precedence over all others (Pacemaker Explained, "Cluster Options")."""
 
-_INFINITY = 1_000_000
-"""Pacemaker's."""
-_APART = frozenset({"Unpromoted", "Slave"})
-"""The role of a promotable resource where the service is not."""
 _REFERENCES = ("rsc", "with-rsc", "first", "then")
 
 
@@ -146,9 +143,9 @@ class Cib:
             for lower, upper in pairwise(self._inside(group.get("id", "")))
         ]
         for colocation in self._root.iterfind(".//rsc_colocation"):
-            for upper, lower, score in _colocated(colocation):
+            for upper, lower, score in colocated(colocation):
                 if score > 0:
-                    found.append(Tie(self._inside(upper)[0], self._inside(lower)[-1], score >= _INFINITY))
+                    found.append(Tie(self._inside(upper)[0], self._inside(lower)[-1], score >= INFINITY))
         return found
 
     def _inside(self, outer_id: str) -> list[str]:
@@ -178,6 +175,32 @@ class Cib:
         return {
             name: fragments.read_constraint(element) for name, element in elements.items() if name.startswith(TRANSIENT)
         }
+
+    def about(self, resources: Collection[str]) -> dict[str, str]:
+        """Constraints about any of these resources, not those by which others follow them: id → XML. What tools and
+        handlers have left is not among them."""
+        return {
+            name: _legible(etree.tostring(element, encoding="unicode"))
+            for element in _section(self._root, "constraints").iterchildren("*")
+            if not (name := element.get("id", "")).startswith(TRANSIENT) and _about(element, resources)
+        }
+
+    def bindings(self, resources: Collection[str], nodes: Sequence[str]) -> list[Binding]:
+        """How location constraints keep these resources off nodes, or bind them to some, without any choice."""
+        elements = list(_section(self._root, "constraints").iterchildren("rsc_location"))
+
+        def light(about: Sequence[str]) -> list[str]:
+            mine = {name: [each for each in elements if _about(each, [name])] for name in about}
+            sums = {node: [sum(weight(each, node) for each in mine[name]) for name in about] for node in nodes}
+            return [node for node, each in sums.items() if min(each, default=0) < 0]
+
+        found = (binding(each, about, nodes, light(about)) for each in elements if (about := _about(each, resources)))
+        return [each for each in found if each is not None]
+
+    def allowed(self, resources: Collection[str], nodes: Sequence[str]) -> set[str]:
+        """The nodes on which some location constraint lets one of these resources run."""
+        elements = _section(self._root, "constraints").iterchildren("rsc_location")
+        return {node for element in elements if _about(element, resources) for node in allowed(element, nodes)}
 
     def excerpt(self, primitive_id: str, constraint_ids: Collection[str]) -> str:
         """A member as it stands, to be put back by `restored`; empty if there is nothing of it."""
@@ -329,40 +352,15 @@ def _holders(primitive: Element | None) -> list[Element]:
     return [element for element in above if element.tag in _HOLDERS]
 
 
-def _colocated(colocation: Element) -> Iterator[tuple[str, str, int]]:
-    """What is to run where what does, as the constraint names them, and the score.
-
-    In a set each goes with the one before it; the first of a set with the last of the next set. Where a set is not
-    sequential its members have nothing to do with each other, and each of them counts to the other sets (Pacemaker
-    Explained, "Colocating Sets of Resources").
-    """
-    score, sets = _score(colocation.get("score")), colocation.findall("resource_set")
-    if not sets and colocation.get("with-rsc-role") not in _APART:
-        yield colocation.get("rsc", ""), colocation.get("with-rsc", ""), score
-    for each in sets:
-        if _sequential(each):
-            inside = score if each.get("score") is None else _score(each.get("score"))
-            yield from ((upper, lower, inside) for lower, upper in pairwise(_named(each)))
-    for above, below in pairwise(sets):
-        if below.get("role") not in _APART:
-            for upper in _named(above)[:1] if _sequential(above) else _named(above):
-                for lower in _named(below)[-1:] if _sequential(below) else _named(below):
-                    yield upper, lower, score
+def _legible(text: str) -> str:
+    """Without the quotes that JSON would have to escape, where that can be."""
+    return text if "'" in text else text.replace('"', "'")
 
 
-def _named(resources: Element) -> list[str]:
-    return [each.get("id", "") for each in resources.iterfind("resource_ref")]
-
-
-def _sequential(resources: Element) -> bool:
-    return resources.get("sequential", "true").lower() in fragments.YES
-
-
-def _score(text: str | None) -> int:
-    """A score as a number; where none is said it is 0, and the constraint has no effect."""
-    digits = (text or "0").lstrip("+-")
-    number = int(digits) if digits.isdecimal() else _INFINITY if digits == "INFINITY" else 0
-    return -number if text and text.startswith("-") else number
+def _about(constraint: Element, resources: Collection[str]) -> list[str]:
+    """Those of the resources that the constraint is about."""
+    named, pattern = subjects(constraint), constraint.get("rsc-pattern")
+    return [name for name in sorted(resources) if name in named or fits(pattern, name)]
 
 
 def _constraint(root: Element, constraint_id: str) -> Element | None:

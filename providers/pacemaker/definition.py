@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import re
 
 from lxml import etree
 
 from providers.host.digest import AS_FOUND
+from providers.pacemaker.bindings import fits
 from providers.pacemaker.cib import TRANSIENT, Cib
 from providers.pacemaker.fragments import Element
 
@@ -95,14 +95,6 @@ def _constraints(root: Element, called: list[str]) -> list[Element]:
         and (
             any(each.get(name) in called for name in _DEPENDENT)
             or any(reference.get("id") in called for reference in each.iterfind(".//resource_ref"))
-            or any(_fits(each.get("rsc-pattern"), name) for name in called)
+            or any(fits(each.get("rsc-pattern"), name) for name in called)
         )
     ]
-
-
-def _fits(pattern: str | None, name: str) -> bool:
-    try:
-        return pattern is not None and re.search(pattern, name) is not None
-    except re.error:
-        # POSIX has expressions that Python has not: then it may be about any of them.
-        return True

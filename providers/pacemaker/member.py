@@ -15,12 +15,13 @@ from providers.pacemaker.live import Live
 from providers.pacemaker.model import Clone, Constraint, Primitive
 from providers.pacemaker.monitor import Failure
 from providers.pacemaker.rivals import rival
+from providers.pacemaker.undeclared import about_several, by_hand, tag, undeclared
 
 SLACK = 60.0
 """Seconds granted beyond an agent's own limits: election, transition, a slow tool."""
 IDLE = 8
 """Readings in a row without an operation under way after which a failed member is given up."""
-_RESOURCE, _CONSTRAINT = "found resource", "found constraint "
+_RESOURCE, _CONSTRAINT, _UNDECLARED = "found resource", "found constraint ", "found undeclared "
 
 
 class Wanted(State):
@@ -28,7 +29,8 @@ class Wanted(State):
 
     ``runs`` says whether converge waits until the member is running (promoted, for a promotable clone). ``beneath``
     is the member (its primitive's id) that stands above all that will be tied to this one: inserted below it while it
-    runs, this one is started on its node.
+    runs, this one is started on its node. ``undeclared``: constraints about the member that are none of this program's,
+    by id, as XML; never wanted, and None where there are none.
     """
 
     primitive: Primitive | None
@@ -36,6 +38,7 @@ class Wanted(State):
     constraints: dict[str, Constraint | None] = Field(default_factory=dict[str, "Constraint | None"])
     runs: bool = True
     beneath: str | None = None
+    undeclared: dict[str, str] | None = None
 
 
 def _primitive(wanted: Wanted) -> Primitive:
@@ -71,6 +74,7 @@ async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
         constraints={name: found.constraints.get(name) for name in wanted.constraints},
         runs=wanted.runs and bool(nodes),
         beneath=wanted.beneath,
+        undeclared=undeclared(current.cib, _primitive(wanted).id, wanted.constraints) or None,
     )
     return Present(values, {"nodes": nodes})
 
@@ -84,12 +88,16 @@ async def _after_transition(cluster: Cluster, current: Live) -> Live:
 async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
     """Load what differs, step by step, without stopping what runs above; wait until it runs.
 
+    Constraints about the member that nobody has declared go first, as they may keep it from where it belongs.
+
     What is there is read anew: each step is derived from the cluster as it is at that moment.
     """
     resource = _primitive(wanted)
     current = await live.settled_quorum(cluster)
     _refuse_beside(resource, current)
+    _refuse_several(resource, current, wanted)
     stale = await _journal(cluster, wanted, current)
+    current = await _without_undeclared(cluster, wanted, current)
     constraints = {name: tie for name, tie in wanted.constraints.items() if tie is not None}
     target = steps.Target(resource, wanted.clone, constraints, stale, wanted.beneath)
     await _forget_failures(wanted, current)
@@ -116,6 +124,31 @@ def _refuse_beside(resource: Primitive, current: Live) -> None:
         )
 
 
+def _refuse_several(resource: Primitive, current: Live, wanted: Wanted) -> None:
+    """What may bind other people's resources as well is theirs to delete."""
+    found = undeclared(current.cib, resource.id, wanted.constraints)
+    if several := next(((name, text) for name, text in found.items() if about_several(text)), None):
+        name, text = several
+        raise Refused(
+            f"the constraint `{name}` is about `{resource.id}`, is not declared, and may be about other resources too, "
+            f"so it is not deleted here: {text}",
+            node=current.node.name,
+            remedy=f"change it so that it leaves `{resource.id}` out, or delete it there: {by_hand(name, tag(text))}",
+        )
+
+
+async def _without_undeclared(cluster: Cluster, wanted: Wanted, current: Live) -> Live:
+    name = _primitive(wanted).id
+    found = undeclared(current.cib, name, wanted.constraints)
+    if not found:
+        return current
+    for text in found.values():
+        cluster.progress(f"Deleting a constraint about {name} that is not declared: {text}")
+    changed = await live.change(cluster, lambda now: now.cib.without_constraints(found), live=current)
+    await live.settle(changed.node, limit=SLACK)
+    return await live.settled_quorum(cluster)
+
+
 def _edit(current: Live, target: steps.Target) -> live.Cib:
     step = steps.next_step(current.cib, current.monitor, target)
     return step.cib if step is not None else current.cib
@@ -126,6 +159,10 @@ async def _journal(cluster: Cluster, wanted: Wanted, current: Live) -> tuple[str
     known = await journals.entries(cluster)
     before = {_RESOURCE: current.cib.excerpt(_primitive(wanted).id, ())}
     before |= {_CONSTRAINT + name: current.cib.excerpt("", [name]) for name in wanted.constraints}
+    if _RESOURCE not in known:
+        # Later ones were made while the member was this program's.
+        others = undeclared(current.cib, _primitive(wanted).id, wanted.constraints)
+        before |= {_UNDECLARED + name: current.cib.excerpt("", [name]) for name in others}
     await journals.begin(cluster, before, known)
     made = (name.removeprefix(_CONSTRAINT) for name in known if name.startswith(_CONSTRAINT))
     return tuple(name for name in made if name not in wanted.constraints)
@@ -256,6 +293,8 @@ def _as_found(now: Live, own: list[str], entries: dict[str, str]) -> live.Cib:
     for name in own:
         excerpt = entries.get(_CONSTRAINT + name)
         changed = changed.restored(excerpt) if excerpt else changed
+    for excerpt in (value for key, value in entries.items() if key.startswith(_UNDECLARED)):
+        changed = changed.restored(excerpt)
     return changed
 
 

@@ -1,14 +1,18 @@
-"""What the cluster and its tools noted for a while: failures, constraints that tools left, nodes put aside."""
+"""What the cluster and its tools noted for a while: failures, constraints that tools left, nodes put aside; and what
+people have set by which a node does not take over."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from providers.pacemaker.cib import Cib
+from providers.pacemaker.cib import TRANSIENT, Cib
+from providers.pacemaker.fragments import YES
 from providers.pacemaker.live import Live
 from providers.pacemaker.model import Constraint, Location
 from providers.pacemaker.options import SECTIONS
 from providers.pacemaker.service import ids, service
+from providers.pacemaker.steps import PLACE
+from providers.pacemaker.undeclared import by_hand
 from providers.roles import Notice, NoticeKind
 
 FENCE = "drbd-fence-by-handler-"
@@ -20,7 +24,8 @@ _INFINITY = 1_000_000
 
 def notices_of(current: Live) -> list[Notice]:
     """All of them, out of one reading; pure."""
-    return [*_modes(current), *_failures(current), *_constraints(current)]
+    lasting = (*_options(current), *_bindings(current))
+    return [*_modes(current), *_unmanaged(current), *_failures(current), *_constraints(current), *lasting]
 
 
 def apart_of(apart: Sequence[str], alone: Mapping[str, Sequence[str]]) -> Iterator[Notice]:
@@ -45,6 +50,20 @@ def _modes(current: Live) -> Iterator[Notice]:
             yield Notice("maintenance", f"{node.name} is in maintenance mode", node=node.name)
         if node.standby:
             yield Notice("standby", f"{node.name} is aside: it runs nothing until it is brought back", node=node.name)
+
+
+def _unmanaged(current: Live) -> Iterator[Notice]:
+    defaults = current.cib.options(*SECTIONS["resource_defaults"])
+    for name in service(current.cib):
+        said = {**defaults, **current.cib.meta(name)}
+        why = [
+            f"{option}={said[option]}"
+            for option, usual in (("is-managed", True), ("maintenance", False))
+            if option in said and (said[option].lower() in YES) != usual
+        ]
+        if why:
+            text = f"{name} is left alone by the cluster ({', '.join(why)}): it is not started, stopped or moved"
+            yield Notice("maintenance", text, member=name)
 
 
 def _failures(current: Live) -> Iterator[Notice]:
@@ -100,6 +119,38 @@ def _constraints(current: Live) -> Iterator[Notice]:
             yield Notice("ban", text, node, member)
         else:
             yield Notice("constraint", f"`{name}` was left by a tool and binds {member or 'the service'}", node, member)
+
+
+def _options(current: Live) -> Iterator[Notice]:
+    """Options of the cluster by which a node does not take over; `pacemaker.options` tells of them as drift."""
+    said = current.cib.options(*SECTIONS["properties"])
+    nodes = [node.name for node in current.monitor.nodes]
+    if said.get("symmetric-cluster", "true").lower() not in YES:
+        for node in nodes:
+            if node not in current.cib.allowed(ids(current.cib), nodes):
+                text = f"`symmetric-cluster=false`, and no constraint allows the service on {node}: it cannot take over"
+                yield Notice("ban", text, node=node)
+    if said.get("shutdown-lock", "false").lower() in YES:
+        yield Notice("ban", "`shutdown-lock=true`: no node takes over what another one ran that is shut down")
+
+
+def _bindings(current: Live) -> Iterator[Notice]:
+    """What people have made, which stays until they take it back. A mere preference is none of it."""
+    nodes = [node.name for node in current.monitor.nodes]
+    for each in current.cib.bindings(ids(current.cib), nodes):
+        if each.constraint.startswith((*TRANSIENT, PLACE)):
+            continue
+        member, remedy = ", ".join(each.resources), by_hand(each.constraint)
+        for node in each.off:
+            text = f"`{each.constraint}` keeps {member} off {node}, which cannot take over; to delete it: {remedy}"
+            yield Notice("ban", text, node, member)
+        for node in nodes if each.to else ():
+            if node not in (*each.to, *each.off):
+                text = (
+                    f"`{each.constraint}` binds {member} to {', '.join(each.to)}: as long as it can run there, the "
+                    f"service does not move to {node}, nor stay there; to delete it: {remedy}"
+                )
+                yield Notice("ban", text, node, member)
 
 
 def _node(constraint: Constraint | None) -> str:
