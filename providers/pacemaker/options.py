@@ -11,6 +11,7 @@ from providers.connection.errors import Refused
 from providers.contract import Absent, Observed, Present, State
 from providers.pacemaker import journals, live
 from providers.pacemaker.cib import PROPERTIES, Cib
+from providers.pacemaker.fragments import YES
 from providers.pacemaker.rivals import squid_of_others
 
 SECTIONS = {
@@ -21,9 +22,17 @@ SECTIONS = {
 """Field of `Wanted` → section of the CIB and the id of the set that we write there."""
 _FOUND, _NOTHING = "found ", "-"
 
+_HARMLESS: Mapping[str, Mapping[str, str]] = {
+    "properties": {"symmetric-cluster": "true", "startup-fencing": "true", "shutdown-lock": "false"},
+    "resource_defaults": {"is-managed": "true", "maintenance": "false"},
+}
+"""What is never declared, and keeps a node from taking over, or from doing so safely, where it is not as it is by
+itself: section → option → its default (pacemaker-schedulerd(7); Pacemaker Explained, "Resource Meta-Attributes")."""
+
 
 class Wanted(State):
-    """Only the names given here are ours (pacemaker-controld(7), pacemaker-schedulerd(7))."""
+    """Only the names given here are ours (pacemaker-controld(7), pacemaker-schedulerd(7)). What else would keep a node
+    from taking over is never wanted, and there on observation where it is so."""
 
     properties: dict[str, str | None]
     resource_defaults: dict[str, str | None] = Field(default_factory=dict[str, "str | None"])
@@ -44,12 +53,33 @@ async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
     values = {name: _effective(current.cib, name, wanted.section(name)) for name in SECTIONS}
     if all(value is None for section in values.values() for value in section.values()):
         return Absent()
-    return Present(Wanted(**values))
+    harmful = {name: _harmful(current.cib, name, wanted) for name in SECTIONS}
+    return Present(Wanted(**{name: {**section, **harmful[name]} for name, section in values.items()}))
 
 
 def _effective(cib: Cib, name: str, wanted: Mapping[str, str | None]) -> dict[str, str | None]:
     there = cib.options(*SECTIONS[name])
     return {option: there.get(option) for option in wanted}
+
+
+def _harmful(cib: Cib, name: str, wanted: Wanted) -> dict[str, str | None]:
+    """Options in effect that nobody has declared and that are not as they should be."""
+    there = cib.options(*SECTIONS[name])
+    return {
+        option: there[option]
+        for option, default in _never_declared(name, wanted).items()
+        if option in there and (there[option].lower() in YES) != (default in YES)
+    }
+
+
+def _never_declared(name: str, wanted: Wanted) -> dict[str, str]:
+    """Without fencing there is none at startup either."""
+    fenced = wanted.properties.get("stonith-enabled") == "true"
+    return {
+        option: default
+        for option, default in _HARMLESS.get(name, {}).items()
+        if option not in wanted.section(name) and (fenced or option != "startup-fencing")
+    }
 
 
 async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001
@@ -62,7 +92,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
             remedy="leave the cluster as it is (`pacemaker.adopted`, docs/adopt.md), or delete that resource first",
         )
     known = await journals.entries(cluster)
-    found = _found(current.cib, wanted)
+    found = {**_found(current.cib, wanted), **_found_harmful(current.cib, wanted, known)}
     await journals.begin(cluster, found, known)
     stale = {key: value for key, value in known.items() if key.startswith(_FOUND) and key not in found}
     await live.change(cluster, lambda now: _with(_restored(now.cib, stale), wanted), live=current)
@@ -76,6 +106,20 @@ def _found(cib: Cib, wanted: Wanted) -> dict[str, str]:
         there = cib.options(*place, only=True)
         for option in wanted.section(name):
             found[f"{_FOUND}{name} {option}"] = f"={there[option]}" if option in there else _NOTHING
+    return found
+
+
+def _found_harmful(cib: Cib, wanted: Wanted, known: Mapping[str, str]) -> dict[str, str]:
+    """The same of what is never declared. What came later than the declaration was not found, and is not given back."""
+    found: dict[str, str] = {}
+    for name, place in SECTIONS.items():
+        there, harmful = cib.options(*place, only=True), _harmful(cib, name, wanted)
+        for option in _never_declared(name, wanted):
+            key = f"{_FOUND}{name} {option}"
+            if key in known:
+                found[key] = known[key]
+            elif option in harmful:
+                found[key] = f"={there[option]}" if option in there and not known else _NOTHING
     return found
 
 
@@ -93,6 +137,12 @@ def _with(cib: Cib, wanted: Wanted) -> Cib:
         values = {option: value for option, value in wanted.section(name).items() if value is not None}
         if values:
             cib = cib.with_options(section, set_id, values)
+        if harmful := _harmful(cib, name, wanted):
+            cib = cib.with_options(section, set_id, {}, harmful)
+        if harmful := _harmful(cib, name, wanted):
+            # Another set says so too; ours comes first.
+            default = _never_declared(name, wanted)
+            cib = cib.with_options(section, set_id, {option: default[option] for option in harmful})
     return cib
 
 
