@@ -52,10 +52,27 @@ class Nodes:
         return begun if where or not begun else [""]
 
     def last(self, thing: str, node: str) -> Digests | None:
-        """What was last applied of a thing, to a node or, for ``''``, to the cluster; None if nothing is recorded."""
-        if node:
-            return self.recorded.get(node, {}).get(thing)
+        """What was last applied of a thing, to a node or, for ``''``, to the cluster; None if nothing is recorded.
+
+        Where a node has nothing recorded at all, the others have it too, if the thing is about them as well.
+        """
+        if own := self.recorded.get(node):
+            return own.get(thing)
         return next((each[thing] for each in self.recorded.values() if thing in each), None)
+
+    def lost(self, node: str) -> bool:
+        """Whether a node had been deployed to and has nothing recorded any more, as one that was installed anew.
+
+        What another node has recorded tells that it was.
+        """
+        if self.recorded.get(node):
+            return False
+        paths = (path for things in self.recorded.values() for each in things.values() for path in each)
+        return any(_node_of(path, self.names) == node for path in paths)
+
+    def untold(self, node: str) -> bool:
+        """Whether a node has nothing recorded, and one does not answer that could tell whether it ever had."""
+        return not self.recorded.get(node) and bool(self.silent)
 
 
 async def look(cluster: Cluster, nodes: Nodes, thing: Thing) -> list[Case]:
@@ -103,7 +120,7 @@ def _findings(
     """``own``: the one node that the thing is all about, if there is one."""
     if isinstance(observed, Absent):
         return [
-            Finding(thing=thing, node=name, property="", declared="there", origin=_of_absent(nodes.last(thing, name)))
+            Finding(thing=thing, node=name, property="", declared="there", origin=_of_absent(nodes, thing, name, own))
             for name in where or [""]
         ]
     differing = reconcile.differences(wanted, observed.values)
@@ -115,8 +132,10 @@ def _findings(
     return found + _edited(nodes, thing, wanted, differing, where, own)
 
 
-def _of_absent(last: Digests | None) -> applied.Origin:
-    return "edited" if last is None else "host"
+def _of_absent(nodes: Nodes, thing: str, node: str, own: str) -> applied.Origin:
+    if nodes.last(thing, node) is not None or (own and nodes.lost(own)):
+        return "host"
+    return "unknown" if node and nodes.untold(node) else "edited"
 
 
 def _finding(nodes: Nodes, thing: str, difference: Difference, own: str) -> Finding:
@@ -127,8 +146,13 @@ def _finding(nodes: Nodes, thing: str, difference: Difference, own: str) -> Find
         property=difference.path,
         declared=difference.wanted,
         live=difference.found,
-        origin=applied.origin(difference, nodes.last(thing, node)),
+        origin=_of_difference(nodes, thing, difference, node, own),
     )
+
+
+def _of_difference(nodes: Nodes, thing: str, difference: Difference, node: str, own: str) -> applied.Origin:
+    last = nodes.last(thing, node)
+    return "host" if last is None and own and nodes.lost(own) else applied.origin(difference, last)
 
 
 def _edited(

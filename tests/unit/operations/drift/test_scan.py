@@ -15,7 +15,7 @@ from providers.connection.errors import CommandFailed, TimedOut, Unknown, Unreac
 from providers.connection.loop import run_sync
 from providers.roles import Notice
 from tests.support.sites import lab_settings, lab_site
-from tests.unit.operations.drift.conftest import OfCluster, OfNode, PerNode, World
+from tests.unit.operations.drift.conftest import NODES, OfCluster, OfNode, PerNode, World
 
 
 def cases(report) -> dict[tuple[str, str], str]:
@@ -111,6 +111,62 @@ def test_a_thing_that_is_not_there_was_removed_or_never_made(world: World, look,
         world.deploy()
     world.live["files"] = lambda wanted: None
     assert found(look()) == [("files", "qsp-a", "", origin), ("files", "qsp-b", "", origin)]
+
+
+def reinstalled(world: World, node: str = "qsp-b") -> None:
+    """Nothing is noted there any more."""
+    world.journals.opened = {key: each for key, each in world.journals.opened.items() if key[0] != node}
+
+
+def test_a_node_that_was_installed_anew_was_changed_and_not_the_declaration(world: World, look) -> None:
+    """What the other node has noted tells that it was deployed; `pulumi up` alone would find nothing to do."""
+    world.deploy()
+    reinstalled(world)
+    world.live["host.node"] = lambda wanted: None if wanted.node == "qsp-b" else wanted
+    world.live["files"] = with_file(None)
+    world.live["options"] = lambda wanted: OfCluster(options={"stickiness": "0"})
+    assert found(look()) == [
+        ("node-2", "qsp-b", "", "host"),
+        ("files", "qsp-b", 'nodes.qsp-b["/etc/x"]', "host"),
+        ("options", "", "options.stickiness", "host"),
+    ]
+    world.kinds.clear()
+    world.live["files"] = lambda wanted: None
+    assert found(look())[1:3] == [("files", "qsp-a", "", "host"), ("files", "qsp-b", "", "host")]
+    world.live["host.node"] = lambda wanted: OfNode(node=wanted.node, owner="" if wanted.node == "qsp-b" else "x")
+    world.kinds.clear()
+    assert ("node-2", "qsp-b", "owner", "host") in found(look())
+
+
+def test_what_was_edited_since_is_told_apart_on_a_node_that_was_installed_anew(world: World, look) -> None:
+    world.deploy()
+    reinstalled(world)
+    edited = PerNode(nodes={name: {"/etc/x": "new\n"} for name in NODES})
+    world.things[2] = type(world.things[2])("files", "files", edited, "hosts")
+    world.live["files"] = lambda wanted: PerNode(nodes={"qsp-a": {"/etc/x": "one\ntwo\n"}, "qsp-b": {"/etc/x": None}})
+    assert [each[1::2] for each in found(look())] == [("qsp-a", "edited"), ("qsp-b", "both")]
+
+
+def test_a_node_that_was_never_deployed_is_an_edit(world: World, look) -> None:
+    """The second node of a site that had one."""
+    both = list(world.things)
+    world.things = [both[0], Thing("files", "files", PerNode(nodes={"qsp-a": {"/etc/x": "one\ntwo\n"}}), "hosts")]
+    world.deploy()
+    world.things = both
+    world.live["host.node"] = lambda wanted: None if wanted.node == "qsp-b" else wanted
+    world.live["files"] = with_file(None)
+    assert [each for each in found(look()) if each[1] == "qsp-b"] == [
+        ("node-2", "qsp-b", "", "edited"),
+        ("files", "qsp-b", 'nodes.qsp-b["/etc/x"]', "edited"),
+    ]
+
+
+def test_while_the_node_is_silent_that_could_tell_nobody_says_who_took_it_away(world: World, look) -> None:
+    world.deploy()
+    reinstalled(world)
+    world.silent = ["qsp-a"]
+    world.live["host.node"] = lambda wanted: None
+    assert found(look()) == [("node-2", "qsp-b", "", "unknown")]
 
 
 def test_without_a_record_nobody_can_tell_who_made_a_difference(world: World, look) -> None:
