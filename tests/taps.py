@@ -3,12 +3,16 @@
 ``tests.taps:cut`` ends it at a chosen one. ``SQUID_HA_CUT=before:N`` ends it just before the N-th writing command of
 this process (from 1) is sent, ``after:N`` once it took effect and before its answer is used. ``SQUID_HA_CUT_LOG=FILE``
 gets a line ``N<tab>node<tab>command`` for every writing command, so that a first run without a cut lists the positions.
+With ``before:new`` or ``after:new`` the command is the first one at which no process was ended before, by the file
+``SQUID_HA_CUT_KNOWN``: one that goes on where another was ended repeats some of its commands, and would otherwise get
+no further than those.
 
 ``tests.taps:hold`` has it wait before its first one, so that others are under way at once with it for certain. It makes
 a file ``started-PID`` in the folder ``SQUID_HA_HOLD``, and goes on when a file ``go`` is there.
 """
 
 import os
+import re
 import time
 from pathlib import Path
 
@@ -20,12 +24,14 @@ CUT_HERE = "cut off here:"
 
 
 class Cut:
-    def __init__(self, where: str, log: str) -> None:
-        self.moment, _, number = where.partition(":")
-        self.number = int(number) if number else 0
+    def __init__(self, where: str, log: str, known: str = "") -> None:
+        self.moment, _, self.position = where.partition(":")
         self.log = Path(log) if log else None
+        self.known = Known(Path(known)) if known else None
         self.count = 0
         self.numbers: dict[tuple[str, int], int] = {}
+        self.fresh = 0
+        """The number of the first command that is new."""
 
     def before(self, node: str, command: Command) -> None:
         self.count += 1
@@ -33,13 +39,18 @@ class Cut:
         if self.log is not None:
             with self.log.open("a") as file:
                 file.write(f"{self.count}\t{node}\t{' '.join(str(command).split())}\n")
+        if self.known is not None and self.known.is_new(node, str(command)) and not self.fresh:
+            self.fresh = self.count
+            if self.moment == "after":
+                self.known.keep()
         self._end("before", self.count)
 
     def after(self, node: str, command: Command) -> None:
         self._end("after", self.numbers.pop((node, id(command))))
 
     def _end(self, moment: str, number: int) -> None:
-        if (moment, number) == (self.moment, self.number):
+        wanted = self.fresh if self.position == "new" else int(self.position or 0)
+        if (moment, number) == (self.moment, wanted):
             if self.log is not None:
                 with self.log.open("a") as file:
                     file.write(f"{CUT_HERE} {moment} {number}\n")
@@ -47,7 +58,33 @@ class Cut:
             os._exit(EXIT_CODE)
 
 
-cut = Cut(os.environ.get("SQUID_HA_CUT", ""), os.environ.get("SQUID_HA_CUT_LOG", ""))
+class Known:
+    """Commands at which processes were ended, each with its node and with the thing whose journal came before it: the
+    same line is said of one thing and of another."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.lines = set(file.read_text().splitlines()) if file.exists() else set[str]()
+        self.thing: dict[str, str] = {}
+        self.last = ""
+
+    def is_new(self, node: str, command: str) -> bool:
+        text = " ".join(command.split())
+        if found := re.search(r"in the journal of ([^:]+)", text):
+            self.thing[node] = found[1]
+        self.last = f"{node}\t{self.thing.get(node, '')}\t{text}"
+        return self.last not in self.lines
+
+    def keep(self) -> None:
+        with self.file.open("a") as file:
+            file.write(f"{self.last}\n")
+
+
+cut = Cut(
+    os.environ.get("SQUID_HA_CUT", ""),
+    os.environ.get("SQUID_HA_CUT_LOG", ""),
+    os.environ.get("SQUID_HA_CUT_KNOWN", ""),
+)
 
 
 class Hold:

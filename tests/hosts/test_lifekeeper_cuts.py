@@ -93,9 +93,10 @@ def test_runs_of_up_end_where_an_undisturbed_one_ends(cut_up, stack, hosts, neve
     assert stack.drift().code == 0
 
 
-def test_runs_that_change_it_end_where_an_undisturbed_one_ends(cut_up, stack, hosts, never_cut):
+def test_runs_that_change_it_end_where_an_undisturbed_one_ends(cut_up, stack, hosts, never_cut, tmp_path):
     stack.site = changed(stack.site)
-    assert chain(stack, "up", cuts=None if ALL else sample(1, 6)) > 0, "no run was cut off, so nothing was tried"
+    cuts = None if ALL else sample(1, 6)
+    assert chain(stack, "up", cuts=cuts, logs=tmp_path) > 0, "no run was cut off, so nothing was tried"
     assert differing(never_cut.changed, lists(hosts)) == [], f"seed {SEED}"
     assert stack.drift().code == 0
 

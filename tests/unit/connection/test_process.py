@@ -80,6 +80,17 @@ async def test_a_cut_ends_the_process_at_the_very_command(sshd, tmp_path, cut, e
     assert (await program(sshd, STEPS="1"))[0] == 0
 
 
+async def test_each_process_of_a_chain_is_ended_at_a_command_at_which_none_was(sshd, tmp_path):
+    """Each of them repeats all that the ones before it did."""
+    tap = {"SQUID_HA_TAP": "tests.taps:cut", "SQUID_HA_CUT_KNOWN": str(tmp_path / "known"), "STEPS": "2"}
+    found = []
+    for where in ("after:new", "before:new", "after:new", "after:new"):
+        (sshd.folder / "done").unlink(missing_ok=True)
+        code, _ = await program(sshd, **tap, SQUID_HA_CUT=where, SQUID_HA_ONE="1")
+        found.append((code == EXIT_CODE, len(done(sshd))))
+    assert found == [(True, 1), (True, 1), (True, 2), (False, 2)]
+
+
 async def test_a_process_that_is_held_has_changed_nothing_before_it_is_let_go(sshd, tmp_path):
     held = asyncio.create_task(program(sshd, SQUID_HA_TAP="tests.taps:hold", SQUID_HA_HOLD=str(tmp_path)))
     while not list(tmp_path.glob("started-*")):
