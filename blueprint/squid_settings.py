@@ -28,7 +28,8 @@ TIMEOUTS = {
     "server_idle": "server_idle_pconn_timeout",
     "client_lifetime": "client_lifetime",
 }
-_FIRST_LEVEL, _SECOND_LEVEL = 16, 256
+LEVELS = ("16", "256")
+"""Folders of a cache on disk, on two levels."""
 
 
 def settings(site: Site) -> tuple[tuple[str, str], ...]:
@@ -79,7 +80,7 @@ def _cache(cache: Cache, directory: str) -> Directives:
         # Squid gives each cache_dir the largest object that was said before it.
         yield "maximum_object_size", _size(cache.disk.max_object)
         megabytes = in_bytes(cache.disk.size) // in_bytes("1M")
-        yield "cache_dir", f"aufs {directory} {megabytes} {_FIRST_LEVEL} {_SECOND_LEVEL}"
+        yield "cache_dir", f"aufs {directory} {megabytes} {' '.join(LEVELS)}"
 
 
 def _size(size: str) -> str:

@@ -17,6 +17,8 @@ from blueprint.render.squid_parents import Parents
 
 PROBE_DOMAIN = "probe.squid-ha.invalid"
 PROBE_URL = f"http://{PROBE_DOMAIN}/"
+REFRESH_PATTERNS = ("^ftp: 1440 20% 10080", "-i (/cgi-bin/|\\?) 0 0% 0", ". 0 20% 4320")
+"""How long what is kept counts as fresh: Squid's own shipped lines."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,7 @@ def render(conf: SquidConf) -> str:
         *(squid_parents.lines(conf.parents) if conf.parents else []),
         *(f"{name} {value}" for name, value in conf.settings),
         f"coredump_dir {conf.spool}",
-        "refresh_pattern ^ftp: 1440 20% 10080",
-        "refresh_pattern -i (/cgi-bin/|\\?) 0 0% 0",
-        "refresh_pattern . 0 20% 4320",
+        *(f"refresh_pattern {pattern}" for pattern in REFRESH_PATTERNS),
         "",
     ]
     return "\n".join(parts)
