@@ -46,7 +46,7 @@ def describe(
     found, unsaid = logs.read(reader, platform.squid_log_directory, mirror)
     draft.site["squid"] = squid
     draft.site["log"] = found
-    for each, reason in [*lost, *unlike, *unsaid]:
+    for each, reason in [*lost, *unlike, *unsaid, *reader.lost]:
         draft.note(node, f"{path} line {each.line}", f"`{shown(each)}`: the site's file has no words for {reason}")
     reader.used(["link_local", "squid_ha_probe", "logged_in", "localhost", "manager", "to_localhost", "all"])
     reader.take("acl", lambda each: len(each.words) > 2 and each.words[1:3] == ("method", "CONNECT"))  # noqa: PLR2004
