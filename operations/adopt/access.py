@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from declaration.rules.access_cover import share_a_port
 from declaration.squid import Squid
-from declaration.squid_access import DAYS
-from operations.adopt.directives import Reader, from_file
+from declaration.squid_access import DAYS, AccessRule
+from operations.adopt.customary import is_usual
+from operations.adopt.directives import Reader, fits, from_file
 from providers.squid.conf import Directive
 
 _LETTERS = "SMTWHFA"
@@ -35,29 +36,43 @@ class NotSaid(Exception):
     """The declaration has no words for this; the text says for what."""
 
 
-def read(reader: Reader) -> tuple[dict[str, Any], list[tuple[Directive, str]]]:
-    """Settings below ``squid``, and rules that are left out with the reason."""
+def read(reader: Reader, *, logins: bool = True) -> tuple[dict[str, Any], list[tuple[Directive, str]]]:
+    """Settings below ``squid``, and rules that are left out with the reason.
+
+    ``logins``: whether the declaration has words for a way to log in here.
+    """
     settings: dict[str, Any] = {}
     rules: list[tuple[Directive, dict[str, Any]]] = []
     lost: list[tuple[Directive, str]] = []
     tunnels: Directive | None = None
-    for each in reader.take("http_access"):
+    for each in reader.take("http_access", lambda each: bool(each.words)):
         words = tuple(word.lower() for word in each.words)
-        if words in _GUARDS:
-            reader.used(words[1:])
+        if words in _GUARDS and all(is_usual(reader, word) for word in words[1:]):
             continue
-        if ports := _ports(reader, words):
+        ports = _ports(reader, words)
+        if ports and not set(ports) & set(settings):
+            reader.used([words[-1][1:]])
             settings |= ports
             tunnels = each if "connect_ports" in ports else tunnels
             continue
         try:
-            rules.append((each, rule(reader, each.words)))
+            rules.append((each, rule(reader, each.words, logins=logins)))
         except NotSaid as reason:
             lost.append((each, str(reason)))
     if tunnels and (void := _void(settings)):
         settings["connect_ports"] = [each for each in settings["connect_ports"] if each not in void]
         lost.append((tunnels, f"tunnels to {', '.join(map(str, void))}, which the guard of all ports denies before"))
-    return settings | _form(reader, rules), lost
+    return settings | _form(rules, logins=logins), lost
+
+
+def asks_for_login(allowed: Mapping[str, Any]) -> bool:
+    """Whether any of the rules does; those of the short form do where the site has a way to log in."""
+    rules: Sequence[Mapping[str, Any]] = allowed.get("access", ())
+    return "allow" in allowed or any(_asks(each) for each in rules)
+
+
+def _asks(rule: Mapping[str, Any]) -> bool:
+    return "authenticated" in rule or "users" in rule
 
 
 def _void(settings: Mapping[str, Any]) -> list[Any]:
@@ -71,20 +86,30 @@ def _ports(reader: Reader, words: tuple[str, ...]) -> dict[str, Any]:
     if len(words) not in (2, 3) or words[0] != "deny" or not words[-1].startswith("!"):
         return {}
     kind, values = reader.lists.get(words[-1][1:], ("", ()))
-    if kind != "port" or from_file(values) or words[1:-1] not in ((), ("connect",)):
+    if kind != "port" or from_file(values) or not all(_is_connect(reader, word) for word in words[1:-1]):
         return {}
-    reader.used([words[-1][1:]])
-    return {"connect_ports" if len(words) == 3 else "safe_ports": [_port(each) for each in values]}  # noqa: PLR2004
+    made = {"connect_ports" if len(words) == 3 else "safe_ports": [_port(each) for each in values]}  # noqa: PLR2004
+    return made if all(fits(Squid, name, found) for name, found in made.items()) else {}
 
 
-def rule(reader: Reader, words: tuple[str, ...]) -> dict[str, Any]:
+def _is_connect(reader: Reader, name: str) -> bool:
+    """Whether a list is that of all tunnels, and of nothing else."""
+    kind, values = reader.lists.get(name, ("method", ("CONNECT",)) if name == "connect" else ("", ()))
+    return (kind, set(values)) == ("method", {"CONNECT"})
+
+
+def rule(reader: Reader, words: tuple[str, ...], *, logins: bool = True) -> dict[str, Any]:
     """One rule. Raises `NotSaid`."""
     made: dict[str, Any] = {"action": words[0]}
     for word in words[1:]:
         for name, value in _condition(reader, word.lower()).items():
             if name in made:
                 raise NotSaid(f"two conditions of one kind ({name})")
+            if not fits(AccessRule, name, value):
+                raise NotSaid(f"what the access list {word} holds ({name})")
             made[name] = value
+    if _asks(made) and not logins:
+        raise NotSaid("a rule that asks for a login, because it has none for the login itself")
     reader.used(words[1:])
     return made
 
@@ -149,16 +174,15 @@ def _hours(letters: str, clock: str) -> str:
     return " ".join(part for part in (named, "" if hours == _WHOLE_DAY and named else hours) if part)
 
 
-def _form(reader: Reader, rules: list[tuple[Directive, dict[str, Any]]]) -> dict[str, Any]:
-    """The short form where the rules say no more than that, else all of them."""
+def _form(rules: list[tuple[Directive, dict[str, Any]]], *, logins: bool) -> dict[str, Any]:
+    """The short form where the rules say no more than that, else all of them. With logins it asks everybody for one."""
     made = [each for _, each in rules]
     while made and set(made[-1]) == {"action"} and made[-1]["action"] == "deny" and len(made) > 1:
         made.pop()
     local = {"action": "allow", "networks": ["127.0.0.1/32"]}
-    login = bool(reader.of("auth_param"))
     allowed = [each for each in made if each != local]
     short = bool(allowed) and all(
-        set(each) == {"action", "networks", *(["authenticated"] if login else [])} and each["action"] == "allow"
+        set(each) == {"action", "networks", *(["authenticated"] if logins else [])} and each["action"] == "allow"
         for each in allowed
     )
     if short and local in made:

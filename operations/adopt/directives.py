@@ -54,16 +54,11 @@ class Reader:
         """All directives of that name."""
         return [each for each in self._all if each.name == name]
 
-    def take(self, name: str, fits: Callable[[Directive], bool] = lambda _each: True) -> list[Directive]:
+    def take(self, name: str, fits: Callable[[Directive], bool]) -> list[Directive]:
         """All directives of that name of which ``fits`` knows that they are expressed whole, taken."""
         found = [each for each in self.of(name) if fits(each)]
         self.done(*found)
         return found
-
-    def last(self, name: str) -> str:
-        """What the last directive of that name says, which is the one that counts; '' without any. Takes them all."""
-        found = self.take(name)
-        return " ".join(found[-1].words) if found else ""
 
     def value(self, name: str, read: Callable[[str], T | None], why: str) -> T | None:
         """What the last directive of that name says by ``read``: the last one is what counts.
