@@ -98,8 +98,9 @@ def _squid(draft: Draft, nodes: Sequence[NodeFacts], platform: Platform) -> None
         draft.site[name] = {**draft.site[name], **before}
     if not mount:
         draft.site["log"].pop("access", None)
+    own = {each["name"]: each["address"] for each in draft.site["nodes"]}
     for other in nodes[1:]:
-        if _said(other.files[path]) != _said(nodes[0].files[path]):
+        if _said(other.files[path], own[other.name]) != _said(nodes[0].files[path], own[nodes[0].name]):
             draft.note(
                 other.name, path, f"says something else than on {nodes[0].name}, which the site's file describes"
             )
@@ -135,9 +136,11 @@ def _log_folders(text: str, mount: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _said(text: str) -> list[str]:
-    lines = (line.strip() for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith(("#", "tcp_outgoing_address"))]
+def _said(text: str, own: str) -> list[str]:
+    """What the file says; each node may send from its own address."""
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    said = [line for line in lines if line and not line.startswith("#")]
+    return ["tcp_outgoing_address" if line == f"tcp_outgoing_address {own}" else line for line in said]
 
 
 def _time(draft: Draft, node: NodeFacts, platform: Platform) -> None:

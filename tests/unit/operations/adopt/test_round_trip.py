@@ -25,6 +25,7 @@ from providers.pacemaker.cib import Cib
 from tests.support.phases import example
 
 OWNER = "squid-ha/lab"
+SQUID_CONF = "/etc/squid/squid.conf"
 EMPTY = '<cib have-quorum="1"><configuration><crm_config/><nodes/><resources/><constraints/></configuration></cib>'
 
 
@@ -240,6 +241,16 @@ def test_disks_and_addresses_of_a_resource_file_written_by_hand_are_each_nodes_o
     assert found["mirror"]["device"] == "/dev/sdb1"
     assert [node.get("mirror_device") for node in found["nodes"]] == [None, "/dev/disk/by-path/pci-0:1"]
     assert [node["replication_address"] for node in found["nodes"]] == ["172.16.77.11", "172.16.77.12"]
+
+
+def test_a_node_that_servers_see_by_another_address_than_its_own_is_listed() -> None:
+    site = read(phase(2, squid={"outgoing": "node"}), "the test")
+    first, second = [facts_of(site, node.name) for node in site.nodes]
+    assert describe([first, second], {"user": "root"}).notes == []
+    text = second.files[SQUID_CONF].replace("tcp_outgoing_address 192.0.2.12", "tcp_outgoing_address 203.0.113.9")
+    other = replace(second, files={**second.files, SQUID_CONF: text})
+    (note,) = describe([first, other], {"user": "root"}).notes
+    assert (note.node, note.place) == (second.name, SQUID_CONF)
 
 
 def test_rules_of_access_are_read_back() -> None:
