@@ -46,7 +46,8 @@ def command(
     chosen = list(dict.fromkeys(names))
     several = len(chosen) > 1 or as_json
     hosts = usable(chosen, pair_of) if several else {chosen[0]: pair_of(chosen[0])}
-    if watch:
+    # What cannot be used now never can, and is told once.
+    if watch and any(not isinstance(each, Exception) for each in hosts.values()):
         _watch(hosts, every, html, as_json=as_json)
         return
     found = _read(hosts, drift=html is not None)

@@ -150,7 +150,7 @@ def _bindings(current: Live) -> Iterator[Notice]:
                     f"`{each.constraint}` binds {member} to {', '.join(each.to)}: as long as it can run there, the "
                     f"service does not move to {node}, nor stay there; to delete it: {remedy}"
                 )
-                yield Notice("ban", text, node, member)
+                yield Notice("constraint", text, node, member)
 
 
 def _node(constraint: Constraint | None) -> str:

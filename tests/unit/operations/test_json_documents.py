@@ -209,7 +209,8 @@ def test_the_reason_stands_on_standard_error_beside_the_document(project: Path, 
 def test_watching_a_stack_that_cannot_be_used_ends_with_one_document(project: Path) -> None:
     stack_file("lyon").write_text("config:\n  squid-ha:site: {}\n")
     done = squid_ha("status", "lyon", "--watch", "--json")
-    assert json.loads(done.stdout)["exit_code"] == ended(done) == 1
+    (site,) = json.loads(done.stdout)["sites"]
+    assert site["exit_code"] == ended(done) == 1
 
 
 def test_an_error_after_the_document_is_no_second_one(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
