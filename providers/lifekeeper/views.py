@@ -113,8 +113,8 @@ done 2>/dev/null
 
 
 @cache
-def queries() -> tuple[Command, ...]:
-    """Everything that `parse` wants to know."""
+def lists() -> tuple[Command, ...]:
+    """What LifeKeeper itself is asked."""
     return (
         asks("lktest"),
         asks("ins_list", separator=SEPARATOR),
@@ -124,13 +124,18 @@ def queries() -> tuple[Command, ...]:
         asks("sys_list"),
         asks("flg_list"),
         asks("lcdstatus"),
-        _disks(),
     )
 
 
+@cache
+def queries() -> tuple[Command, ...]:
+    """Everything that `parse` wants to know: the lists, and by which names their disks are known."""
+    return (*lists(), _disks())
+
+
 def _disks() -> Command:
-    lists = grammar.build("ins_list", separator=SEPARATOR)
-    return script(_DISKS, *lists, ok=None, reads=True, label="look for the names of the mirrors' disks")
+    resources = grammar.build("ins_list", separator=SEPARATOR)
+    return script(_DISKS, *resources, ok=None, reads=True, label="look for the names of the mirrors' disks")
 
 
 async def read(cluster: Cluster, names: Sequence[str]) -> dict[str, View]:

@@ -35,7 +35,7 @@ def questions(site: Site) -> list[Question]:
     """All that this program asks the site's LifeKeeper, once."""
     listed = [thing for thing in things(site, "squid-ha/reference") if thing.kind.startswith("lifekeeper.")]
     assumed = [name for thing in listed if isinstance(thing.inputs, node.Wanted) for name in thing.inputs.assumed]
-    made = [_question("how LifeKeeper and its resources are", _EACH, each) for each in views.queries()]
+    made = [_question("how LifeKeeper and its resources are", _EACH, each) for each in views.lists()]
     made.append(_question("which version it is, for `squid-ha doctor`", _EACH, views.asks("lkcli", version=True)))
     made += [_question("whether it takes the line as assumed", _EACH, asks_help(name)) for name in assumed]
     for thing in listed:

@@ -43,8 +43,7 @@ def wanted(tag: str) -> Member:
 
 async def shown(pair: Pair, tag: str, kit: Kit) -> dict[str, str]:
     """Node and property → what is shown of it although no site declares it."""
-    asked = [query for query in views.queries() if not query.label]  # the others are no lines of LifeKeeper's
-    told = {(name, query.argv): await pair.run(name, query.shell()) for name in BOTH for query in asked}
+    told = {(name, query.argv): await pair.run(name, query.shell()) for name in BOTH for query in views.lists()}
 
     def node(name: str) -> FakeNode:
         return FakeNode(name, lambda asked: Result(asked, *told.get((name, asked.argv), (0, "")), ""))
