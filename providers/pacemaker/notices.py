@@ -38,7 +38,10 @@ def apart_of(apart: Sequence[str], alone: Mapping[str, Sequence[str]]) -> Iterat
                 "and nothing has fenced either"
             )
         else:
-            text = f"{name} takes no part in the cluster: it is off, or the cluster's software does not run there"
+            text = (
+                f"{name} takes no part in the cluster: it is off, or the cluster's software does not run there "
+                "(`systemctl start pacemaker` starts it, and so does `pulumi up --refresh`)"
+            )
         yield Notice("apart", text, node=name)
 
 
