@@ -313,7 +313,7 @@ async def test_failures_that_the_engine_does_not_forget_are_no_green_end(site: S
             raise NotVerified("it fails again: squid on qsp-a")
 
     world = Remembers(notices=("earlier failure of squid on qsp-a",))
-    (left,) = (await runner(world, settle=0.1).run(steps(site, "squid-killed"))).findings
+    (left,) = (await runner(world, settle=1.0).run(steps(site, "squid-killed"))).findings
     assert left.name == "not whole"
     assert "earlier failure of squid on qsp-a" in left.detail
     assert left.detail.endswith("; that is not forgotten: it fails again: squid on qsp-a")
