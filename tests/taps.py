@@ -59,20 +59,23 @@ class Cut:
 
 
 class Known:
-    """Commands at which processes were ended, each with its node and with the thing whose journal came before it: the
-    same line is said of one thing and of another."""
+    """Commands at which processes were ended, each with its node, the journal that was written before it, and how often
+    it was said since: the same line is said of one thing and of another, and of one thing more than once."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self.lines = set(file.read_text().splitlines()) if file.exists() else set[str]()
-        self.thing: dict[str, str] = {}
+        self.before: dict[str, list[str]] = {}
         self.last = ""
 
     def is_new(self, node: str, command: str) -> bool:
         text = " ".join(command.split())
-        if found := re.search(r"in the journal of ([^:]+)", text):
-            self.thing[node] = found[1]
-        self.last = f"{node}\t{self.thing.get(node, '')}\t{text}"
+        said = self.before.setdefault(node, [])
+        if re.search(r"(record|put) in the journal of ", text):
+            said.clear()
+        # How often it was said, and not all that was: what a run need not say again would make every line a new one.
+        self.last = f"{node}\t{said[0] if said else ''}\t{said.count(text)}\t{text}"
+        said.append(text)
         return self.last not in self.lines
 
     def keep(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 from declaration.engines.pacemaker_adopted import AdoptedCluster
@@ -71,3 +72,15 @@ class Pacemaker(Settings):
 
     adopted: AdoptedCluster | None = None
     """What of a cluster built by hand is left as it was found (docs/adopt.md). Written by `squid-ha adopt`."""
+
+    @property
+    def longest_fencing(self) -> int:
+        """Seconds from the last word of a node that was lost to the moment at which the other counts it as fenced.
+
+        Its loss is certain after the token and the consensus, 1.2 times that (corosync.conf(5)); then the head start in
+        a tie, and SBD's message timeout. SBD's own file of settings advises such a sum for SBD_DELAY_START. 0 without.
+        """
+        sbd = self.fencing.sbd
+        if sbd is None:
+            return 0
+        return math.ceil(self.token.seconds * 2.2 + self.priority_fencing_delay.seconds + sbd.message_timeout.seconds)

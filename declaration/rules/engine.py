@@ -23,6 +23,10 @@ _LEAST_MS = {("mirror", "monitor_interval"): 2_000}
 Pacemaker wants its two monitors to differ, and an interval of nothing is none at all."""
 
 
+_LONGEST_WAIT = 180
+"""Seconds; whoever starts a cluster waits for twice that at the most."""
+
+
 @rule("squid")
 def grace_is_whole(site: Site) -> Iterator[Mistake]:
     """Squid counts its grace in whole seconds."""
@@ -99,6 +103,13 @@ def _sbd_times(pacemaker: Pacemaker, sbd: Sbd) -> Iterator[Mistake]:
             pacemaker.stonith_timeout,
             f"at least {Duration.of_milliseconds(least)}, 1.2 times `{path}.message_timeout`:"
             " otherwise every fencing fails",
+        )
+    if pacemaker.longest_fencing > _LONGEST_WAIT:
+        yield Mistake(
+            f"{path}.message_timeout",
+            sbd.message_timeout,
+            f"with 2.2 times `pacemaker.token` and `pacemaker.priority_fencing_delay` at most {_LONGEST_WAIT}s, not "
+            f"{pacemaker.longest_fencing}s: so long does a node wait before it joins the cluster",
         )
 
 

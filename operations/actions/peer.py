@@ -30,7 +30,7 @@ async def refuse_peer(cluster: Cluster, node: str) -> None:
 
 
 def _refuse_unreached(name: str, error: Unreachable, node: str) -> None:
-    """Raises unless the node called so was asked, and its SSH server said nothing."""
+    """Raises unless the node called so was asked, and nothing of it answered."""
     if error.answered is None:
         raise Unknown(
             f"nobody can tell whether {name} is off, as it could not even be asked ({error.message})",
@@ -39,7 +39,7 @@ def _refuse_unreached(name: str, error: Unreachable, node: str) -> None:
         ) from error
     if error.answered:
         raise Refused(
-            f"{name} answers over SSH, so it is not off, although it lets nobody in from here ({error.message})",
+            f"{name} answers, so it is not off, although it lets nobody in from here ({error.message})",
             node=node,
             remedy=error.remedy,
         ) from error

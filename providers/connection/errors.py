@@ -53,8 +53,8 @@ class Unforeseen(HostError):
 class Unreachable(HostError):
     """No connection to the node; says nothing about what is on it.
 
-    ``answered``: whether the node's own SSH server spoke. None where that cannot be told, because it was not asked:
-    something on this machine, or a host on the way to it, failed first.
+    ``answered``: whether the node's own system did, by its SSH server or by refusing the port. None where that cannot
+    be told, because it was not asked: something on this machine, or a host on the way to it, failed first.
     """
 
     answered: bool | None = False

@@ -59,9 +59,13 @@ ANSWERED: dict[str, bool | None] = {
 What comes of the handshake is of an SSH server. Whatever is no SSH may be of a proxy command.
 """
 
-_NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT)
+_NO_WAY = (errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT)
+"""Nobody is there. That there is no way to its whole network says nothing of it."""
 _CONNECT_FAILED = 2
 """By RFC 4254, 5.1: why a host on the way opens no channel. For any other reason it has not tried to."""
+_SAID = {"connection refused": True, "no route to host": False, "host is down": False, "timed out": False}
+"""In its own words, of which RFC 4254 knows none: strerror(3) of what it tried, as OpenSSH says it. A name that it does
+not know it has not tried."""
 
 TRANSIENT = ("ConnectionLost", "DisconnectError", "ChannelOpenError", "ServiceNotAvailable")
 """What a host says while it boots or is crowded (MaxStartups closes connections unasked)."""
@@ -76,14 +80,18 @@ def home_of(error: type[BaseException]) -> type[Unreachable] | None:
 
 
 def has_answered(error: BaseException) -> bool | None:
-    """Whether the host that was connected to spoke SSH; None where it cannot be told, see `Unreachable`."""
+    """Whether the host that was connected to is there: it spoke SSH, or refused the port as only a system that runs
+    does. None where it cannot be told, see `Unreachable`."""
     names = [base.__name__ for base in type(error).__mro__ if base.__module__.startswith("asyncssh")]
     if "ChannelOpenError" in names and getattr(error, "code", None) == _CONNECT_FAILED:
-        return False
+        said = str(getattr(error, "reason", "")).lower()
+        return next((answered for words, answered in _SAID.items() if words in said), None)
     if names:
         return next((ANSWERED[name] for name in names if name in ANSWERED), None)
     if isinstance(error, socket.gaierror) or not isinstance(error, OSError):
         return None
+    if isinstance(error, ConnectionRefusedError):
+        return True
     # Several addresses that failed have no number of their own.
     tried = isinstance(error, TimeoutError | ConnectionError) or error.errno in (*_NO_WAY, None)
     return False if tried else None

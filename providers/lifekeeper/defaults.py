@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 PATH = "/etc/default/LifeKeeper"
 
-_LINE = re.compile(r"^\s*(?:export\s+)?([A-Z][A-Z0-9_]*)=(.*)$")
+_LINE = re.compile(r"^(\s*(?:export\s+)?)([A-Z][A-Z0-9_]*)=(.*)$")
 
 
 def values(text: str) -> dict[str, str]:
@@ -16,7 +16,7 @@ def values(text: str) -> dict[str, str]:
     for line in text.split("\n"):
         match = _LINE.match(line)
         if match:
-            found[match[1]] = match[2].split(" #", 1)[0].strip().strip("\"'")
+            found[match[2]] = match[3].split(" #", 1)[0].strip().strip("\"'")
     return found
 
 
@@ -26,11 +26,11 @@ def changed(text: str, wanted: Mapping[str, str | None]) -> str:
     lines: list[str] = []
     for line in text.removesuffix("\n").split("\n") if text else ():
         match = _LINE.match(line)
-        if match is None or match[1] not in wanted:
+        if match is None or match[2] not in wanted:
             lines.append(line)
             continue
-        value = left.pop(match[1], None)
+        value = left.pop(match[2], None)
         if value is not None:
-            lines.append(f"{match[1]}={value}")
+            lines.append(f"{match[1]}{match[2]}={value}")
     lines += [f"{key}={value}" for key, value in left.items() if value is not None]
     return "".join(f"{line}\n" for line in lines)

@@ -23,7 +23,7 @@ from providers.pacemaker.service import arrived, mirror, promotable, service
 from providers.storage import drbd
 from providers.storage.views import read_status
 
-START = 240.0
+START = 360.0
 """Seconds until Pacemaker answers: SBD's start delay and an election that nobody else takes part in included."""
 SLACK = 120.0
 ATTACHED = 120.0

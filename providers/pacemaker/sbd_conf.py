@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 _DELAY = "SBD_DELAY_START"
@@ -14,8 +13,9 @@ _BY_ITSELF = 60
 class SbdConf:
     """``device`` holds the slots, ``watchdog`` is the node's, ``watchdog_timeout`` in seconds as in the header.
 
-    ``delay_start``: seconds for which a booting node waits before it rejoins (`longest_fencing`); more than 1, which
-    SBD takes for "yes". 0 is none.
+    ``delay_start``: seconds that SBD waits whenever it starts, as long as fencing takes at most. A node that rejoins
+    before is told of its own fencing, stops, and stays down ("allegedly just fenced"). More than 1, which SBD takes for
+    "yes"; 0 is none.
     """
 
     device: str
@@ -44,16 +44,6 @@ def render(conf: SbdConf) -> str:
     }
     lines = "".join(f"{name}={value}\n" for name, value in settings.items())
     return "# Written by squid-ha; changes made here are reported as drift.\n" + lines
-
-
-def longest_fencing(token: float, tie: float, message: float) -> int:
-    """Seconds from the last word of a node that was lost to the moment at which the other counts it as fenced.
-
-    A node that rejoins before is told of its own fencing, stops, and stays down ("allegedly just fenced"). Its loss is
-    certain after the token and the consensus, 1.2 times that (corosync.conf(5)); then ``tie``, the head start in one,
-    and the message timeout. A sum of just these is what SBD's own file of settings advises for SBD_DELAY_START.
-    """
-    return math.ceil(token * 2.2 + tie + message)
 
 
 def without_delay(text: str) -> str:

@@ -19,7 +19,7 @@ from providers.pacemaker.live import Live
 from providers.pacemaker.monitor import Monitor
 
 UNITS = ("corosync.service", "pacemaker.service")
-ONLINE_LIMIT = 180.0
+ONLINE_LIMIT = 300.0
 """Seconds until all nodes must see each other: SBD's start delay, election and a slow machine included."""
 STOP_LIMIT = 300.0
 _MAINTENANCE = "maintenance-mode"

@@ -45,8 +45,7 @@ def things(site: Site, owner: str) -> list[Thing]:
 
 def _sbd(site: Site, device: Sbd) -> Thing:
     watchdog, message = round(device.watchdog_timeout.seconds), round(device.message_timeout.seconds)
-    declared = section(site)
-    delay = sbd_conf.longest_fencing(declared.token.seconds, declared.priority_fencing_delay.seconds, message)
+    delay = section(site).longest_fencing
     conf = sbd_conf.SbdConf(device.device, device.watchdog, watchdog, delay)
     texts = {PLATFORMS[site.platform].sbd_defaults: sbd_conf.render(conf), _SBD_WAITS: sbd_conf.patience(delay)}
     settings = NodeSettings(

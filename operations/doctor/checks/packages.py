@@ -21,9 +21,11 @@ proxy=$(apt-config dump --format '%v%n' Acquire::http::Proxy)
 sources() { apt-get --print-uris update 2>/dev/null | sed -n "s/^'\([a-z]*:\/\/[^/']*\).*/\1/p" | sort -u; }
 for url in ${proxy:-$(sources)}; do
   case $url in http://*) port=80;; https://*) port=443;; *) continue;; esac
-  place=${url#*://}; place=${place%%/*}; place=${place##*@}
+  place=${url#*://}; place=${place%%/*}; place=${place##*@}; shown=$place
   case $place in *:*) port=${place##*:}; place=${place%:*};; esac
-  if timeout 5 bash -c '</dev/tcp/$0/$1' "$place" "$port" 2>/dev/null; then echo "yes $url"; else echo "no $url"; fi
+  if timeout 5 bash -c '</dev/tcp/$0/$1' "$place" "$port" 2>/dev/null; then answers=yes; else answers=no; fi
+  # Without the name and password that may stand before the host.
+  echo "$answers ${url%%://*}://$shown"
 done
 """
 _LISTS = "ls /var/lib/apt/lists 2>/dev/null | grep -c Packages"
@@ -97,7 +99,8 @@ def _policy(said: str) -> dict[str, tuple[str, str]]:
 def _whence(said: str, names: Sequence[str]) -> set[str]:
     """Scheme and host of the sources that have these packages, in whichever version."""
     blocks = {block.partition(":")[0]: block for block in re.split(r"^(?=\S)", said, flags=re.MULTILINE)}
-    return {url for name in names for url in _SOURCE.findall(blocks.get(name, ""))}
+    found = (url for name in names for url in _SOURCE.findall(blocks.get(name, "")))
+    return {f"{scheme}://{place.rpartition('@')[2]}" for scheme, _, place in (url.partition("://") for url in found)}
 
 
 def _other_versions(asked: Asked, here: Mapping[str, str]) -> Iterator[Finding]:

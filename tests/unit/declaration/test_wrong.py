@@ -236,6 +236,7 @@ SETTINGS = [
     ("pacemaker.fencing.sbd.watchdog_timeout", "15s", "at least 30s"),
     ("pacemaker.fencing.sbd.message_timeout", "15s", "at least 20s"),
     ("pacemaker.fencing.sbd.message_timeout", "20500ms", "whole seconds"),
+    ("pacemaker.fencing.sbd.message_timeout", "170s", "at most 180s, not 187s"),
     ("pacemaker.stonith_timeout", "20s", "at least 24s"),
     ("pacemaker.priority_fencing_delay", "500ms", "whole seconds"),
     ("pacemaker.ipmi", {}, "known here: `token`"),

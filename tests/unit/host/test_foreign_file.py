@@ -37,6 +37,10 @@ async def test_bytes_that_are_no_text_stay_and_so_do_mode_and_owner():
     assert tuple(machine.attributes) == ("0640", "root:adm")
 
 
+def test_of_a_line_that_is_changed_what_comes_before_the_key_stays():
+    assert changed("  export LCMHBEATTIME=5\n", {"LCMHBEATTIME": "7"}) == "  export LCMHBEATTIME=7\n"
+
+
 async def test_nothing_is_written_where_nothing_differs():
     node = FakeNode("a", Machine(ODD))
     file = await foreign_file.read(node, PATH)

@@ -233,7 +233,7 @@ async def test_nor_is_one_that_lets_nobody_in(trouble: type[Unreachable]) -> Non
     def answers(_command: Command) -> str:
         raise trouble("another host key than the one that is known", node="qsp-b")
 
-    with pytest.raises(Refused, match="qsp-b answers over SSH, so it is not off, although"):
+    with pytest.raises(Refused, match="qsp-b answers, so it is not off, although"):
         await refuse_peer(fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b", answers)), "qsp-a")
 
 
@@ -250,7 +250,7 @@ async def test_a_peer_whose_connection_broke_had_answered() -> None:
     def breaks(_command: Command) -> str:
         raise Unreachable("the connection broke during `true`", node="qsp-b").having(answered=True)
 
-    with pytest.raises(Refused, match="qsp-b answers over SSH, so it is not off, although"):
+    with pytest.raises(Refused, match="qsp-b answers, so it is not off, although"):
         await refuse_peer(fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b", breaks)), "qsp-a")
 
 

@@ -312,7 +312,6 @@ async def test_another_wait_at_the_next_boot_starts_no_cluster_anew(
     assert bool(restarted) is anew
 
 
-def test_a_node_waits_longer_than_its_fencing_takes_and_systemd_for_it() -> None:
-    assert sbd_conf.longest_fencing(3.0, 10.0, 20.0) == 37
+def test_systemd_waits_for_a_node_that_waits() -> None:
     assert sbd_conf.patience(37) == "", "systemd's own 90 s are enough"
     assert "TimeoutStartSec=252\n" in sbd_conf.patience(126)
