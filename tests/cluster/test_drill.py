@@ -55,8 +55,9 @@ def test_a_site_as_declared_does_what_it_states(deployed_pair: Machines, name: s
 
 @pytest.mark.parametrize("name", ["node-off", "replication-network-cut", "public-network-cut"])
 def test_where_nobody_is_at_the_plug_the_node_does_it_itself(deployed_pair: Machines, name: str) -> None:
-    """As on hosts of one's own: a reset by the kernel, rules of the firewall."""
-    assert deployed_pair
+    """As on hosts of one's own: a reset by the kernel, rules of nftables, which has to be there."""
+    for node in deployed_pair.names:
+        asyncio.run(deployed_pair.sudo(node, "apt-get install -y nftables", timeout=300.0))
     # The standby node sends, and an emulated one has little time for that beside taking over.
     report = drilled(name, by=NoPlug(), rate=1.0)
     assert names(report, name) <= {"gap"}, report.scenarios[0].findings
