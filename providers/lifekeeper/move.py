@@ -82,7 +82,7 @@ async def _refuse_stale_mirror(cluster: Cluster, to: str, there: View) -> None:
         if moves and name != to and view.trouble and await _may_be_source(cluster, name):
             raise Refused(
                 f"this node does not tell how its half of the mirror is, so nobody knows whether {to} has all of it: "
-                f"{view.trouble}",
+                + view.trouble,
                 node=name,
                 remedy="run this again once `squid-ha status` shows the mirror there; where this node is lost, switch "
                 "it off, and where LifeKeeper does not take over by itself then, `squid-ha start --alone`",
