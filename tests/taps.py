@@ -69,9 +69,10 @@ class Known:
         self.last = ""
 
     def is_new(self, node: str, command: str) -> bool:
-        text = " ".join(command.split())
+        # Pulumi keeps no order of a map, so the words of one line come in another order in the next run.
+        text = " ".join(sorted(command.split()))
         said = self.before.setdefault(node, [])
-        if re.search(r"(record|put) in the journal of ", text):
+        if re.match(r"(record|put) in the journal of ", command):
             said.clear()
         # How often it was said, and not all that was: what a run need not say again would make every line a new one.
         self.last = f"{node}\t{said[0] if said else ''}\t{said.count(text)}\t{text}"
