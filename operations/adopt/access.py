@@ -11,7 +11,7 @@ from declaration.rules.access_cover import share_a_port
 from declaration.squid import Squid
 from declaration.squid_access import DAYS, AccessRule
 from operations.adopt.customary import is_usual
-from operations.adopt.directives import Reader, fits, from_file
+from operations.adopt.directives import NotSaid, Reader, fits, from_file
 from providers.squid.conf import Directive
 
 _LETTERS = "SMTWHFA"
@@ -30,10 +30,6 @@ _BUILT_IN: dict[str, dict[str, Any]] = {
     "localhost": {"networks": ["127.0.0.1/32"]},
     "connect": {"methods": ["CONNECT"]},
 }
-
-
-class NotSaid(Exception):
-    """The declaration has no words for this; the text says for what."""
 
 
 def read(reader: Reader, *, logins: bool = True) -> tuple[dict[str, Any], list[tuple[Directive, str]]]:

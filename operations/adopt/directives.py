@@ -17,6 +17,10 @@ from providers.squid.conf import Directive, directives
 T = TypeVar("T")
 
 
+class NotSaid(Exception):
+    """The declaration has no words for this; the text says for what."""
+
+
 def from_file(values: Iterable[str]) -> bool:
     """Whether an access list's values stand in a file of their own: ``"/etc/squid/list"``, ``parameters("...")``."""
     return any('"' in value for value in values)

@@ -12,17 +12,13 @@ from blueprint.logs import CACHE_LOG
 from declaration.log import Log
 from declaration.logcondition import Condition
 from declaration.logformat import BUILT_IN
-from operations.adopt.directives import Reader, fits, from_file
+from operations.adopt.directives import NotSaid, Reader, fits, from_file
 from providers.squid.conf import PROBE_LIST, Directive
 
 _KINDS = {"src": "networks", "dstdomain": "domains", "port": "ports", "method": "methods", "http_status": "status"}
 _RECORD = "squid_ha_record"
 _CUSTOMARY = Log.model_fields["local_file"].default
 _OPTIONS = frozenset({"logformat", "on-error"})
-
-
-class NotSaid(Exception):
-    """The declaration has no words for this; the text says for what."""
 
 
 @dataclass
