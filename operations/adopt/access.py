@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import dropwhile
 from typing import Any
 
 from declaration.rules.access_cover import share_a_port
@@ -14,7 +15,8 @@ from operations.adopt.customary import is_usual
 from operations.adopt.directives import NotSaid, Reader, fits, from_file
 from providers.squid.conf import Directive
 
-_LETTERS = "SMTWHFA"
+_LETTERS = {letter: (day,) for day, letter in enumerate("SMTWHFA")} | {"D": (1, 2, 3, 4, 5)}
+"""Days as Squid writes them; `D` is Monday to Friday."""
 _USER = re.compile(r"\^(?:[A-Za-z0-9@/_-]|\[.\])+\$")
 _WHOLE_DAY = "00:00-24:00"
 _KINDS = {
@@ -125,7 +127,7 @@ def _condition(reader: Reader, name: str) -> dict[str, Any]:
     if kind == "proxy_auth":
         return {"authenticated": True} if values == ("REQUIRED",) else {"users": list(values)}
     if kind == "time":
-        return {"times": _times(values)}
+        return {"times": _times(reader, name)}
     convert = {"src": network, "port": _port}.get(kind, str)
     return {_KINDS[kind]: [convert(each) for each in values]}
 
@@ -149,24 +151,34 @@ def _port(word: str) -> Any:  # noqa: ANN401 a number, or a range as text
     return int(word) if word.isdigit() else word
 
 
-def _times(values: tuple[str, ...]) -> list[str]:
+def _times(reader: Reader, name: str) -> list[str]:
+    """Days and hours as Squid reads them (``src/acl/TimeData.cc``), which begins anew with each line.
+
+    Days add up until hours come, which go for all of them; without days, hours go for every day.
+    """
     made: list[str] = []
-    days = ""
-    for word in values:
-        if ":" not in word:
-            days = word
+    for each in reader.of("acl"):
+        if each.words[:1] and each.words[0].lower() == name:
+            made += _times_of(dropwhile(lambda word: word.startswith("-"), each.words[2:]))
+    return made
+
+
+def _times_of(words: Iterable[str]) -> Iterator[str]:
+    days: set[int] = set()
+    for word in words:
+        if not word[0].isdigit():
+            days |= {day for letter in word for day in _LETTERS.get(letter, ())}
             continue
-        made.append(_hours(days, word))
-        days = ""
-    return made + ([_hours(days, _WHOLE_DAY)] if days else [])
+        yield _hours(days, word)
+        days = set()
+    if days:
+        yield _hours(days, _WHOLE_DAY)
 
 
-def _hours(letters: str, clock: str) -> str:
-    wanted = "MTWHF" if letters == "D" else letters
-    days = [DAYS[_LETTERS.index(each)] for each in wanted if each in _LETTERS]
+def _hours(days: Collection[int], clock: str) -> str:
     first, _, last = clock.partition("-")
     hours = "-".join(":".join(part.zfill(2) for part in each.split(":")) for each in (first, last))
-    named = "" if len(days) in (0, len(DAYS)) else ",".join(days)
+    named = "" if len(days) in (0, len(DAYS)) else ",".join(DAYS[day] for day in sorted(days))
     return " ".join(part for part in (named, "" if hours == _WHOLE_DAY and named else hours) if part)
 
 
