@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import dropwhile
 from typing import Any
 
-from declaration.rules.access_cover import share_a_port
+from declaration.rules.access_cover import deciding, share_a_port
 from declaration.squid import Squid
 from declaration.squid_access import DAYS, AccessRule
 from operations.adopt.customary import is_usual
@@ -57,10 +57,45 @@ def read(reader: Reader, *, logins: bool = True) -> tuple[dict[str, Any], list[t
             rules.append((each, rule(reader, each.words, logins=logins)))
         except NotSaid as reason:
             lost.append((each, str(reason)))
+    _say_the_rest(reader, rules, lost, logins=logins)
     if tunnels and (void := _void(settings)):
         settings["connect_ports"] = [each for each in settings["connect_ports"] if each not in void]
         lost.append((tunnels, f"tunnels to {', '.join(map(str, void))}, which the guard of all ports denies before"))
     return settings | _form(rules, logins=logins), lost
+
+
+def _say_the_rest(
+    reader: Reader, rules: list[tuple[Directive, dict[str, Any]]], lost: list[tuple[Directive, str]], *, logins: bool
+) -> None:
+    """With what no rule fits, Squid does the opposite of the last one; the declaration always denies it."""
+    found = [each for each in reader.of("http_access") if len(each.words) > 1]
+    if not found or found[-1].words[0] != "deny":
+        return
+    if any(all(_is_everybody(reader, word.lower()) for word in each.words[1:]) for each in found):
+        return
+    last = found[-1]
+    rest: dict[str, Any] = {"action": "allow"}
+    if len(last.words) == 2 and last.words[1].startswith("!") and any(each is last for each, _ in lost):  # noqa: PLR2004
+        try:
+            rest = rule(reader, ("allow", last.words[1][1:]), logins=logins)
+        except NotSaid:
+            pass
+        else:
+            lost[:] = [(each, reason) for each, reason in lost if each is not last]
+    unsaid = [each for each, _ in lost if each.words[0] == "deny"]
+    if len(rest) == 1 and unsaid:
+        # Without the denials that have no words, this would open the proxy to whom they keep out.
+        where = ", ".join(str(each.line) for each in unsaid)
+        why = f"`allow` without what line {where} denies would let in whom it keeps out, so the site denies all of it"
+        lost.append((last, f"what no rule fits, which Squid allows because the last one denies: {why}"))
+    elif not deciding([AccessRule.model_validate(each) for _, each in rules], AccessRule.model_validate(rest)):
+        rules.append((last, rest))
+
+
+def _is_everybody(reader: Reader, name: str) -> bool:
+    """Whether an access list has everybody."""
+    kind, values = reader.lists.get(name, ("src", ("all",) if name == "all" else ()))
+    return kind == "src" and ("all" in values or {"0.0.0.0/0", "::/0"} <= set(values))
 
 
 def asks_for_login(allowed: Mapping[str, Any]) -> bool:

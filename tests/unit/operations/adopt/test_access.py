@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from declaration.errors import DeclarationError
 from declaration.squid_access import days_of, minutes_of
 from operations.adopt import access
 from operations.adopt.directives import Reader
+from tests.unit.operations.adopt.squid_files import COMMON, described, site_of
 
 WORKDAYS, WEEK = (1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5, 6)
 NINE_TO_TEN, NINE_TO_FIVE, WHOLE_DAY = (540, 600), (540, 1020), (0, 1440)
@@ -33,3 +37,62 @@ def test_a_list_of_times_is_declared_for_the_days_that_squid_takes_it_for(lists:
     reader = Reader(f"{lists}\n", "squid.conf")
     times = access.rule(reader, ("deny", "t"))["times"]
     assert [(days_of(each), minutes_of(each)) for each in times] == TIMES[lists]
+
+
+OFFICE = {"action": "allow", "networks": ["192.0.2.0/24"]}
+NO_NEWS = {"action": "deny", "domains": [".news.example"]}
+REST, NO_REST = {"action": "allow"}, {"action": "deny"}
+LISTS = """\
+acl office src 192.0.2.0/24
+acl news dstdomain .news.example
+acl ads url_regex -i ads
+acl Safe_ports port 80 443
+acl world src 0.0.0.0/0 ::/0
+acl many src "/etc/squid/many"
+"""
+LAST: dict[str, list[dict[str, Any]]] = {
+    "deny news": [NO_NEWS, REST, NO_REST],
+    "allow office\ndeny news": [OFFICE, NO_NEWS, REST, NO_REST],
+    "deny news\ndeny !Safe_ports": [NO_NEWS, REST, NO_REST],
+    "deny news\ndeny manager": [NO_NEWS, REST, NO_REST],
+    "deny news\ndeny !office": [NO_NEWS, OFFICE, NO_REST],
+    "allow office\ndeny !office": [OFFICE, NO_REST],
+    "allow office\ndeny world": [OFFICE, {**NO_REST, "networks": ["0.0.0.0/0", "::/0"]}, NO_REST],
+    "allow office\ndeny all\ndeny news": [OFFICE, NO_REST, NO_NEWS, NO_REST],
+    "deny news\nallow office": [NO_NEWS, OFFICE, NO_REST],
+    "deny ads\ndeny !office": [OFFICE, NO_REST],
+}
+"""Rules → those that are declared: what none fits is for Squid the opposite of the last, for the declaration denied."""
+
+
+def rules_of(text: str) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+    reader = Reader(LISTS + "".join(f"http_access {line}\n" for line in text.split("\n")), "squid.conf")
+    found, lost = access.read(reader)
+    return found["access"], [(" ".join(each.words), reason) for each, reason in lost]
+
+
+@pytest.mark.parametrize("text", LAST)
+def test_what_no_rule_fits_is_declared_as_squid_takes_it(text: str) -> None:
+    made, lost = rules_of(text)
+    assert made == LAST[text]
+    assert [words for words, _ in lost] == [line for line in text.split("\n") if "ads" in line]
+
+
+@pytest.mark.parametrize(
+    "text", ["allow office\ndeny ads", "deny ads\ndeny news", "deny !many\ndeny news", "deny !many"]
+)
+def test_a_proxy_is_not_opened_to_all_without_a_denial_that_has_no_words(text: str) -> None:
+    made, lost = rules_of(text)
+    assert REST not in made
+    assert made[-1] == NO_REST
+    words, reason = lost[-1]
+    assert text.endswith(words)
+    assert "what no rule fits" in reason
+
+
+def test_a_proxy_whose_last_rule_denies_some_requests_is_a_site_that_says_it_is_open() -> None:
+    draft = described(COMMON.replace("deny all", "deny news"))
+    with pytest.raises(DeclarationError, match="allow_public"):
+        site_of(draft)
+    draft.site["squid"]["allow_public"] = True
+    assert [rule.action for rule in site_of(draft).squid.access] == ["allow", "deny", "allow", "deny"]

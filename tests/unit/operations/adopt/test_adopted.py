@@ -161,7 +161,7 @@ LOST = {
     'acl bad dstdomain "/etc/squid/bad"\nhttp_access deny bad': 'list bad in a file of its own, "/etc/squid/bad"',
     'acl my_ports port "/etc/squid/ports"\nhttp_access deny !my_ports': "a condition that must not hold",
     "cache_peer up.example.org parent 3128 0 login=ops:hidden": "its login, without which this parent is declared",
-    "acl a src 192.0.2.0/24\nhttp_access deny !a": "a condition that must not hold",
+    "acl a src 192.0.2.0/24\nhttp_access deny !a\nhttp_access deny all": "a condition that must not hold",
     "auth_param basic program /usr/lib/squid/basic_ncsa_auth /etc/squid/passwd": "auth_param basic program",
 }
 
