@@ -16,6 +16,10 @@ _OURS = frozenset({"no-query", "no-digest"})
 """What this program says of every parent."""
 _TLS = frozenset({"tls", "ssl"})
 _PASSED = "login=PASSTHRU"
+_PAST = (
+    "what Squid does without `nonhierarchical_direct off`: tunnels, and other requests whose answers cannot be kept, go"
+    " to the servers themselves; with the declared parents they go to these, too, as long as one answers"
+)
 _WEIGHT = re.compile(r"weight=([1-9][0-9]{0,3})")
 
 
@@ -27,7 +31,10 @@ def read(reader: Reader) -> dict[str, Any]:
     turn = next((word for word in _CHOOSE if all(word in each.words for each in found)), "")
     proxies = [_parent(reader, each, turn) for each in found]
     never = bool(reader.take("never_direct", lambda each: each.words == ("allow", "all")))
+    past = reader.of("nonhierarchical_direct")
     reader.take("nonhierarchical_direct", lambda each: each.words == ("off",))
+    if not never and (not past or past[-1].words != ("off",)):
+        reader.unsaid(past[-1] if past else found[0], _PAST)
     choose = _CHOOSE.get(turn, "first")
     return {"parents": {"proxies": proxies, "choose": choose, "direct": "never" if never else "as_last_resort"}}
 

@@ -75,7 +75,7 @@ SAID: dict[str, dict[str, Any]] = {
     "maximum_object_size 64 MB\ncache_dir aufs /var/spool/squid 100 16 256": {
         "cache": {"disk": {"size": "100M", "where": "local", "max_object": "64M"}}
     },
-    "cache_peer up.example parent 3128 0 no-query\ncache_peer_access up.example allow news": {
+    "nonhierarchical_direct off\ncache_peer up.example parent 3128 0\ncache_peer_access up.example allow news": {
         "parents": {
             "proxies": [{"host": "up.example", "port": 3128, "domains": [".news.example"]}],
             "choose": "first",
@@ -94,6 +94,25 @@ def test_what_has_words_is_said_and_not_listed(text: str) -> None:
     draft, notes = with_lines(text)
     assert notes == {}
     assert draft.site["squid"] == plain.site["squid"] | SAID[text]
+
+
+PAST_PARENTS = {
+    "": [1],
+    "nonhierarchical_direct on": [2],
+    "nonhierarchical_direct off\nnonhierarchical_direct on": [3],
+    "nonhierarchical_direct on\nnonhierarchical_direct off": [2],
+    "nonhierarchical_direct off": [],
+    "never_direct allow all": [],
+}
+
+
+@pytest.mark.parametrize("text", PAST_PARENTS)
+def test_tunnels_that_go_past_the_parents_are_listed(text: str) -> None:
+    draft, notes = with_lines(f"cache_peer up.example parent 3128 0 no-query\n{text}".rstrip())
+    assert draft.site["squid"]["parents"]["direct"] == ("never" if "never" in text else "as_last_resort")
+    assert sorted(notes) == PAST_PARENTS[text]
+    told = [each for found in notes.values() for each in found]
+    assert ["tunnels" in each for each in told] == [not text.endswith("off")] * len(told)
 
 
 def test_a_list_of_tunnels_and_more_is_not_taken_for_that_of_tunnels() -> None:
