@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from operations.adopt.masking import without_userinfo
 from providers.connection.command import Result
 
 
@@ -71,6 +72,6 @@ class Draft:
 
     def note(self, node: str, place: str, what: str) -> None:
         """Remember that something is not expressed, once."""
-        note = Note(node, place, what)
+        note = Note(node, place, without_userinfo(what))
         if note not in self.notes:
             self.notes.append(note)

@@ -10,7 +10,7 @@ from declaration.squid import Squid
 from declaration.squid_network import Dns
 from operations.adopt import access, cache, customary, login, logs, parents
 from operations.adopt.directives import Reader, fits
-from operations.adopt.masking import shown
+from operations.adopt.masking import shown, without_passwords
 from operations.adopt.model import Draft
 from operations.adopt.quantities import WHOLE_SECONDS, seconds, some_seconds
 from providers.squid.conf import Directive, Endpoint, endpoint
@@ -44,7 +44,8 @@ def describe(
     draft.site["log"] = found
     customary.take(reader, platform.squid_spool)
     for each, reason in [*lost, *unsaid, *reader.lost, *((each, "it") for each in reader.left())]:
-        draft.note(node, f"{path} line {each.line}", f"`{shown(each)}`: the site's file has no words for {reason}")
+        why = f"the site's file has no words for {without_passwords(reason)}"
+        draft.note(node, f"{path} line {each.line}", f"`{shown(each)}`: {why}")
 
 
 def _listening(reader: Reader, vip: str) -> dict[str, Any]:

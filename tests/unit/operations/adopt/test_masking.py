@@ -1,0 +1,99 @@
+"""Passwords of a squid.conf: the file that its lines are listed in goes into git."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from operations.adopt.masking import shown
+from providers.squid.conf import directives
+from tests.unit.operations.adopt.squid_files import with_lines
+
+HELPER = "auth_param basic program /usr/lib/squid/helper"
+NAMES = ("pass", "pw", "passwd", "password", "secret", "token", "bindpw", "db_password", "PASSWORD", "auth-token")
+SHAPES = (
+    f"{HELPER} -b dc=example -w {{}} -f uid=%s",
+    f"{HELPER} -w{{}}",
+    f"{HELPER} -y {{}}",
+    f"{HELPER} -y{{}}",
+    f'{HELPER} "-w" "{{}}" -R',
+    f'{HELPER} "-w" "two {{}}" -R',
+    f"{HELPER} '-w' 'two words {{}}'",
+    f'{HELPER} "-w{{}}"',
+    f'{HELPER} "-w{{}} {{}}"',
+    f"{HELPER} -w two\\ {{}}",
+    f'{HELPER} -w "a\\" {{}}" x',
+    f'{HELPER} "-w {{}}"',
+    "external_acl_type who %LOGIN /usr/bin/who --proxy http://u:{}@h.example/",
+    "external_acl_type who %LOGIN /usr/bin/who --proxy=http://u:{}@h.example:3128",
+    'external_acl_type who %LOGIN /usr/bin/who "ldap://u:{}@h.example/"',
+    "external_acl_type who %LOGIN /usr/bin/who http://{}@h.example/",
+    "external_acl_type who %LOGIN /usr/bin/who u:{}@h.example:3128",
+    "external_acl_type who %LOGIN /usr/bin/who --dsn DSN:mysql:host=h;password={}",
+    'external_acl_type who %LOGIN /usr/bin/who {{"user": "u", "password": "{}"}}',
+    'external_acl_type who %LOGIN /usr/bin/who {{"user":"u","secret":"{}"}}',
+    "icap_service checked reqmod_precache icap://h.example/?token={} bypass=on",
+    "access_log tcp://u:{}@h.example:514 squid",
+    "cache_peer up.example parent 3128 0 login=ops:{}",
+    "cache_peer up.example parent 3128 0 login=:{} proxy-only",
+    "cachemgr_passwd {} all",
+    "acl readers snmp_community {}",
+    "wccp2_service standard 0 password={}",
+    *(
+        f"{HELPER} {before}{name}{between}{{}}{behind} -R"
+        for name in NAMES
+        for before, between, behind in [
+            ("--", "=", ""),
+            ("", "=", ""),
+            ("", ":", ""),
+            ("", ": ", ""),
+            ("", " = ", ""),
+            ("--", " ", ""),
+            ("-", " ", ""),
+            ('"--', '" "', '"'),
+            ("--", '="two ', '"'),
+            ('"--', "=two ", '"'),
+        ]
+    ),
+)
+END = "9xQz"
+SECRETS = st.text(string.ascii_letters + string.digits + "!$%&*+,-./:;<=>?@[]^_{|}~#\\", max_size=12).map(
+    lambda text: text + END
+)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@given(secret=SECRETS)
+def test_a_password_is_never_shown(shape: str, secret: str) -> None:
+    (line,) = directives(shape.format(*[secret] * shape.count("{}")))
+    assert END not in shown(line)
+    assert shown(line).startswith(line.name)
+
+
+PLAIN = (
+    "auth_param basic program /usr/lib/squid/basic_ncsa_auth /etc/squid/passwd",
+    "cache_peer up.example parent 3128 0 login=PASSTHRU proxy-only",
+    "icap_service checked reqmod_precache icap://h.example:1344/scan bypass=on",
+    "refresh_pattern -i \\.iso$ 10080 90% 43200 override-expire",
+    "acl late time MTWHF 18:00-24:00",
+    "http_port [2001:db8::1]:3128 name=inner",
+    "auth_param negotiate program /usr/lib/squid/negotiate_kerberos_auth -s HTTP/proxy.example@EXAMPLE.ORG",
+)
+
+
+@pytest.mark.parametrize("line", PLAIN)
+def test_what_is_no_password_is_shown(line: str) -> None:
+    (found,) = directives(line)
+    assert shown(found) == line
+
+
+@pytest.mark.parametrize(
+    "line", ["access_log tcp://u:Zq1secret@h.example:514 squid", "access_log x:/l?pw=Zq1secret squid"]
+)
+def test_the_reason_that_is_given_names_no_password_either(line: str) -> None:
+    _, notes = with_lines(line)
+    assert notes
+    assert not [each for found in notes.values() for each in found if "Zq1secret" in each]
