@@ -112,7 +112,7 @@ class Cib:
     def inner_id(self, outer_id: str) -> str:
         """The primitive on which others stand that constraints tie to this id: the one in the clone of that name, the
         last one of a group, or the id itself."""
-        return self._inside(outer_id)[-1]
+        return self.inside(outer_id)[-1]
 
     def around(self, primitive_id: str) -> list[str]:
         """Ids of what holds the primitive, from the inside out: its group, its clone. Constraints may name each."""
@@ -140,15 +140,15 @@ class Cib:
         found = [
             Tie(upper, lower, must=True)
             for group in self._root.iterfind(".//resources//group")
-            for lower, upper in pairwise(self._inside(group.get("id", "")))
+            for lower, upper in pairwise(self.inside(group.get("id", "")))
         ]
         for colocation in self._root.iterfind(".//rsc_colocation"):
             for upper, lower, score in colocated(colocation):
                 if score > 0:
-                    found.append(Tie(self._inside(upper)[0], self._inside(lower)[-1], score >= INFINITY))
+                    found.append(Tie(self.inside(upper)[0], self.inside(lower)[-1], score >= INFINITY))
         return found
 
-    def _inside(self, outer_id: str) -> list[str]:
+    def inside(self, outer_id: str) -> list[str]:
         """The primitives that constraints mean by an id, in the order of their group."""
         for holder in self._root.iterfind(".//resources//*"):
             if holder.tag in _HOLDERS and holder.get("id") == outer_id:

@@ -127,7 +127,7 @@ def _refuse_beside(resource: Primitive, current: Live) -> None:
 def _refuse_several(resource: Primitive, current: Live, wanted: Wanted) -> None:
     """What may bind other people's resources as well is theirs to delete."""
     found = undeclared(current.cib, resource.id, wanted.constraints)
-    if several := next(((name, text) for name, text in found.items() if about_several(text)), None):
+    if several := next(((name, text) for name, text in found.items() if about_several(current.cib, text)), None):
         name, text = several
         raise Refused(
             f"the constraint `{name}` is about `{resource.id}`, is not declared, and may be about other resources too, "

@@ -5,6 +5,9 @@ from __future__ import annotations
 from providers.pacemaker.cib import Cib
 from providers.pacemaker.model import Primitive
 
+MEMBERS = frozenset({"fencing", "mirror", "filesystem", "squid", "address", "reachability"})
+"""All resources that this program makes (`blueprint.engines.pacemaker`); any other in a cluster is somebody else's."""
+
 _BY_PARAMETER = {
     "ocf:heartbeat:IPaddr2": "ip",
     "ocf:heartbeat:IPaddr": "ip",

@@ -6,7 +6,9 @@ from collections.abc import Collection
 
 from lxml import etree
 
+from providers.pacemaker.bindings import subjects
 from providers.pacemaker.cib import Cib
+from providers.pacemaker.rivals import MEMBERS
 from providers.pacemaker.steps import PLACE
 
 OWN = frozenset(
@@ -30,10 +32,13 @@ def undeclared(cib: Cib, primitive_id: str, declared: Collection[str]) -> dict[s
     }
 
 
-def about_several(text: str) -> bool:
-    """Whether such a constraint names its resources by sets or by a pattern: others' may be among them."""
+def about_several(cib: Cib, text: str) -> bool:
+    """Whether others' resources may be bound by such a constraint: it names its own by sets or a pattern, or by a group
+    that others' are in."""
     found = etree.fromstring(text)
-    return found.get("rsc-pattern") is not None or found.find("resource_set") is not None
+    if found.get("rsc-pattern") is not None or found.find("resource_set") is not None:
+        return True
+    return any(set(cib.inside(name)) - MEMBERS for name in subjects(found))
 
 
 def tag(text: str) -> str:

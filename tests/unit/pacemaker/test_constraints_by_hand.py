@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from blueprint.engines.pacemaker import cluster as blueprint_cluster
 from blueprint.engines.pacemaker import tree
 from operations.health import can_fail_over
 from providers import reconcile
 from providers.connection.errors import Refused
 from providers.connection.fake import fake_cluster
 from providers.contract import Present
-from providers.pacemaker import bindings, live, member, options, runtime, undeclared
+from providers.pacemaker import bindings, live, member, options, rivals, runtime, undeclared
 from providers.pacemaker.cib import Cib
 from tests.support.sites import lab_site
 from tests.unit.pacemaker.acting import Acting
@@ -310,6 +311,38 @@ async def test_one_that_may_bind_others_too_is_for_people_to_delete() -> None:
         await reconcile.apply("pacemaker.member", fake_cluster(*acting.nodes(), thing="squid"), state)
     assert "cibadmin --delete --xml-text '<rsc_location id=\"by-hand\"/>'" in (refused.value.remedy or "")
     assert acting.said == []
+
+
+@pytest.mark.parametrize("name", ["g", "g-clone"])
+@pytest.mark.parametrize("beside", ["web", "address"])
+async def test_one_on_a_group_that_others_resources_are_in_is_for_people_to_delete(name: str, beside: str) -> None:
+    acting = Acting()
+    cib = etree.fromstring(acting.cib.encode())
+    squid = cib.find(".//resources/primitive[@id='squid']")
+    resources = cib.find(".//resources")
+    constraints = cib.find(".//constraints")
+    assert squid is not None
+    assert resources is not None
+    assert constraints is not None
+    clone = etree.SubElement(resources, "clone", id="g-clone")
+    group = etree.SubElement(clone, "group", id="g")
+    group.append(squid)
+    other = cib.find(f".//resources/primitive[@id='{beside}']")
+    group.append(etree.fromstring(DATABASE.replace("db", beside)) if other is None else other)
+    constraints.append(etree.fromstring(at(name, "qsp-a", "-INFINITY")))
+    acting.cib = etree.tostring(cib, encoding="unicode")
+    found = undeclared.undeclared(Cib.parse(acting.cib), "squid", as_it_is(acting).constraints)
+    assert [undeclared.about_several(Cib.parse(acting.cib), text) for text in found.values()] == [beside == "web"]
+    if beside == "web":
+        with pytest.raises(Refused, match=r"`by-hand` is about `squid`.*may be about other resources too"):
+            await reconcile.apply("pacemaker.member", fake_cluster(*acting.nodes(), thing="squid"), as_it_is(acting))
+        assert acting.said == []
+
+
+def test_all_resources_that_the_program_makes_are_known_as_its_own() -> None:
+    made = [thing.inputs for thing in (*tree.things(SITE), *blueprint_cluster.things(SITE, owner="tests"))]
+    names = {each.primitive.id for each in made if isinstance(each, member.Wanted) and each.primitive}
+    assert names == rivals.MEMBERS
 
 
 async def test_a_member_that_was_found_with_one_gets_it_back(tools: Tools, tmp_path: Path) -> None:
