@@ -12,7 +12,8 @@ from providers.contract import Absent, Observed, Present, State
 from providers.pacemaker import journals, live
 from providers.pacemaker.cib import PROPERTIES, Cib
 from providers.pacemaker.fragments import YES
-from providers.pacemaker.rivals import squid_of_others
+from providers.pacemaker.live import Live
+from providers.pacemaker.rivals import others, squid_of_others
 
 SECTIONS = {
     "properties": ("crm_config", PROPERTIES),
@@ -91,12 +92,43 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
             node=current.node.name,
             remedy="leave the cluster as it is (`pacemaker.adopted`, docs/adopt.md), or delete that resource first",
         )
+    _refuse_harmful(current, wanted)
+    for option, value in _harmful_of_all(current.cib, wanted):
+        cluster.progress(f"Setting an option of the cluster back that is not declared: {option}={value}")
     known = await journals.entries(cluster)
     found = {**_found(current.cib, wanted), **_found_harmful(current.cib, wanted, known)}
     await journals.begin(cluster, found, known)
     stale = {key: value for key, value in known.items() if key.startswith(_FOUND) and key not in found}
-    await live.change(cluster, lambda now: _with(_restored(now.cib, stale), wanted), live=current)
+    await live.change(cluster, lambda now: _edit(now, stale, wanted), live=current)
     await journals.finish(cluster, stale)
+
+
+def _refuse_harmful(current: Live, wanted: Wanted) -> None:
+    """Set back, an option of the whole cluster may start what others have kept from running, or stop it."""
+    theirs, harmful = others(current.cib), _harmful_of_all(current.cib, wanted)
+    if theirs and harmful:
+        commands = (
+            f"`crm_attribute --type {SECTIONS[name][0]} --name {option} --delete`"
+            for name in SECTIONS
+            for option in _harmful(current.cib, name, wanted)
+        )
+        raise Refused(
+            f"{', '.join(f'`{option}={value}`' for option, value in harmful)} keeps a node from taking over, or from "
+            f"doing so safely; it is not set back here, because it counts for {', '.join(theirs)} too, none of this "
+            "program's",
+            node=current.node.name,
+            remedy=f"where that is right for the others too, take it back: {', '.join(commands)}",
+        )
+
+
+def _edit(now: Live, stale: Mapping[str, str], wanted: Wanted) -> Cib:
+    # Somebody may have set one since it was looked at.
+    _refuse_harmful(now, wanted)
+    return _with(_restored(now.cib, stale), wanted)
+
+
+def _harmful_of_all(cib: Cib, wanted: Wanted) -> list[tuple[str, str | None]]:
+    return [pair for name in SECTIONS for pair in _harmful(cib, name, wanted).items()]
 
 
 def _found(cib: Cib, wanted: Wanted) -> dict[str, str]:

@@ -40,6 +40,14 @@ def squid_of_others(cib: Cib, unit: str = "squid.service") -> str:
     return next((each.id for each in others if _uses(each) & {(_SQUID, unit)} or each.agent in _KIN_OF_SQUID), "")
 
 
+def others(cib: Cib) -> list[str]:
+    """The resources that are none of this program's, by id. Fencing devices are not among them: they guard the nodes,
+    whatever runs there."""
+    return [
+        name for name, each in cib.primitives().items() if name not in MEMBERS and not each.agent.startswith("stonith:")
+    ]
+
+
 def _uses(primitive: Primitive) -> set[tuple[str, str]]:
     """What of a node a resource uses, as (agent, value): an address, a mount point, a unit, a port."""
     agent = primitive.agent
