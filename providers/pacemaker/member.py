@@ -159,10 +159,9 @@ async def _journal(cluster: Cluster, wanted: Wanted, current: Live) -> tuple[str
     known = await journals.entries(cluster)
     before = {_RESOURCE: current.cib.excerpt(_primitive(wanted).id, ())}
     before |= {_CONSTRAINT + name: current.cib.excerpt("", [name]) for name in wanted.constraints}
-    if _RESOURCE not in known:
-        # Later ones were made while the member was this program's.
-        others = undeclared(current.cib, _primitive(wanted).id, wanted.constraints)
-        before |= {_UNDECLARED + name: current.cib.excerpt("", [name]) for name in others}
+    # These are about to be deleted. Whether one came before the member was this program's nobody can tell afterwards.
+    others = undeclared(current.cib, _primitive(wanted).id, wanted.constraints)
+    before |= {_UNDECLARED + name: current.cib.excerpt("", [name]) for name in others}
     await journals.begin(cluster, before, known)
     made = (name.removeprefix(_CONSTRAINT) for name in known if name.startswith(_CONSTRAINT))
     return tuple(name for name in made if name not in wanted.constraints)

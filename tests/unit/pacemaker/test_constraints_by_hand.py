@@ -13,7 +13,7 @@ from operations.health import can_fail_over
 from providers import reconcile
 from providers.connection.errors import Refused
 from providers.connection.fake import fake_cluster
-from providers.contract import Present
+from providers.contract import Absent, Present
 from providers.pacemaker import bindings, live, member, options, rivals, runtime, undeclared
 from providers.pacemaker.cib import Cib
 from tests.support.sites import lab_site
@@ -354,3 +354,37 @@ async def test_a_member_that_was_found_with_one_gets_it_back(tools: Tools, tmp_p
     assert "by-hand" not in simulated.file.read_text()
     await member.remove(simulated.cluster("squid"), wanted("squid", ()))
     assert configuration(simulated) == found
+
+
+def noted(simulated: SimulatedCluster) -> dict[str, str]:
+    """What the journals of Squid's resource hold of constraints that nobody declared."""
+    opened = {thing: journal.values for (_, thing), journal in simulated.journals.opened.items()}
+    return {name: text for name, text in opened["squid"].items() if name.startswith("found undeclared")}
+
+
+async def test_one_that_a_release_before_this_had_left_there_is_noted_before_it_is_deleted(
+    tools: Tools, tmp_path: Path
+) -> None:
+    """The resource was found; the journal was begun by a release that knew nothing of such constraints."""
+    simulated = await whole(tools, tmp_path, ("squid",))
+    simulated.journals.opened.clear()
+    found = configuration(simulated)
+    await member.converge(simulated.cluster("squid"), wanted("squid", ()), Absent())
+    assert noted(simulated) == {}
+    put(simulated, at("squid", "qsp-a", "7"))
+    with_it = configuration(simulated)
+    await converged(simulated, "squid", wanted("squid", ()))
+    assert configuration(simulated) == found
+    assert list(noted(simulated)) == ["found undeclared by-hand"]
+    assert 'score="7"' in noted(simulated)["found undeclared by-hand"]
+    await member.remove(simulated.cluster("squid"), wanted("squid", ()))
+    assert configuration(simulated) == with_it
+
+
+async def test_with_a_resource_of_this_programs_own_none_comes_back(tools: Tools, tmp_path: Path) -> None:
+    simulated = await whole(tools, tmp_path, ("squid",))
+    put(simulated, at("squid", "qsp-a", "7"))
+    await converged(simulated, "squid", wanted("squid", ()))
+    assert list(noted(simulated)) == ["found undeclared by-hand"]
+    await member.remove(simulated.cluster("squid"), wanted("squid", ()))
+    assert "by-hand" not in simulated.file.read_text()
