@@ -49,9 +49,11 @@ def _followers(sets: Sequence[Element], *, after_the_next: bool) -> Iterator[str
 
 
 def fits(pattern: str | None, name: str) -> bool:
-    """Whether a constraint's pattern means the resource."""
+    """Whether a constraint's pattern means the resource; one that begins with ``!`` means all others."""
+    if pattern is None:
+        return False
     try:
-        return pattern is not None and re.search(pattern, name) is not None
+        return (re.search(pattern.removeprefix("!"), name) is None) == pattern.startswith("!")
     except re.error:
         # POSIX has expressions that Python has not: then it may be about any of them.
         return True

@@ -112,7 +112,7 @@ class Cib:
     def inner_id(self, outer_id: str) -> str:
         """The primitive on which others stand that constraints tie to this id: the one in the clone of that name, the
         last one of a group, or the id itself."""
-        return self.inside(outer_id)[-1]
+        return self._inside(outer_id)[-1]
 
     def around(self, primitive_id: str) -> list[str]:
         """Ids of what holds the primitive, from the inside out: its group, its clone. Constraints may name each."""
@@ -140,15 +140,19 @@ class Cib:
         found = [
             Tie(upper, lower, must=True)
             for group in self._root.iterfind(".//resources//group")
-            for lower, upper in pairwise(self.inside(group.get("id", "")))
+            for lower, upper in pairwise(self._inside(group.get("id", "")))
         ]
         for colocation in self._root.iterfind(".//rsc_colocation"):
             for upper, lower, score in colocated(colocation):
                 if score > 0:
-                    found.append(Tie(self.inside(upper)[0], self.inside(lower)[-1], score >= INFINITY))
+                    found.append(Tie(self._inside(upper)[0], self._inside(lower)[-1], score >= INFINITY))
         return found
 
-    def inside(self, outer_id: str) -> list[str]:
+    def meant(self, name: str) -> set[str]:
+        """All primitives that a constraint means by a name: a resource's, a group's, a clone's, or a tag's."""
+        return {inner for each in _untagged(self._root, name) for inner in self._inside(each)}
+
+    def _inside(self, outer_id: str) -> list[str]:
         """The primitives that constraints mean by an id, in the order of their group."""
         for holder in self._root.iterfind(".//resources//*"):
             if holder.tag in _HOLDERS and holder.get("id") == outer_id:
@@ -182,7 +186,7 @@ class Cib:
         return {
             name: _legible(etree.tostring(element, encoding="unicode"))
             for element in _section(self._root, "constraints").iterchildren("*")
-            if not (name := element.get("id", "")).startswith(TRANSIENT) and _about(element, resources)
+            if not (name := element.get("id", "")).startswith(TRANSIENT) and _about(self._root, element, resources)
         }
 
     def bindings(self, resources: Collection[str], nodes: Sequence[str]) -> list[Binding]:
@@ -190,17 +194,23 @@ class Cib:
         elements = list(_section(self._root, "constraints").iterchildren("rsc_location"))
 
         def light(about: Sequence[str]) -> list[str]:
-            mine = {name: [each for each in elements if _about(each, [name])] for name in about}
+            mine = {name: [each for each in elements if _about(self._root, each, [name])] for name in about}
             sums = {node: [sum(weight(each, node) for each in mine[name]) for name in about] for node in nodes}
             return [node for node, each in sums.items() if min(each, default=0) < 0]
 
-        found = (binding(each, about, nodes, light(about)) for each in elements if (about := _about(each, resources)))
+        found = (
+            binding(each, about, nodes, light(about))
+            for each in elements
+            if (about := _about(self._root, each, resources))
+        )
         return [each for each in found if each is not None]
 
     def allowed(self, resources: Collection[str], nodes: Sequence[str]) -> set[str]:
         """The nodes on which some location constraint lets one of these resources run."""
         elements = _section(self._root, "constraints").iterchildren("rsc_location")
-        return {node for element in elements if _about(element, resources) for node in allowed(element, nodes)}
+        return {
+            node for element in elements if _about(self._root, element, resources) for node in allowed(element, nodes)
+        }
 
     def excerpt(self, primitive_id: str, constraint_ids: Collection[str]) -> str:
         """A member as it stands, to be put back by `restored`; empty if there is nothing of it."""
@@ -357,10 +367,17 @@ def _legible(text: str) -> str:
     return text if "'" in text else text.replace('"', "'")
 
 
-def _about(constraint: Element, resources: Collection[str]) -> list[str]:
-    """Those of the resources that the constraint is about."""
-    named, pattern = subjects(constraint), constraint.get("rsc-pattern")
-    return [name for name in sorted(resources) if name in named or fits(pattern, name)]
+def _about(root: Element, constraint: Element, resources: Collection[str]) -> list[str]:
+    """Those of the resources that the constraint is about. A pattern is held against what is in no group or clone."""
+    named = {each for name in subjects(constraint) for each in _untagged(root, name)}
+    pattern, outermost = constraint.get("rsc-pattern"), {each.get("id") for each in _section(root, "resources")}
+    return [name for name in sorted(resources) if name in named or (name in outermost and fits(pattern, name))]
+
+
+def _untagged(root: Element, name: str) -> list[str]:
+    """What a constraint means by a name: where it is a tag's, all that has the tag."""
+    tag = _by_id(root.iterfind("configuration/tags/tag"), name)
+    return [name] if tag is None else [each.get("id", "") for each in tag.iterfind("obj_ref")]
 
 
 def _constraint(root: Element, constraint_id: str) -> Element | None:

@@ -34,11 +34,11 @@ def undeclared(cib: Cib, primitive_id: str, declared: Collection[str]) -> dict[s
 
 def about_several(cib: Cib, text: str) -> bool:
     """Whether others' resources may be bound by such a constraint: it names its own by sets or a pattern, or by a group
-    that others' are in."""
+    or a tag that others' are in."""
     found = etree.fromstring(text)
     if found.get("rsc-pattern") is not None or found.find("resource_set") is not None:
         return True
-    return any(set(cib.inside(name)) - MEMBERS for name in subjects(found))
+    return any(cib.meant(name) - MEMBERS for name in subjects(found))
 
 
 def tag(text: str) -> str:

@@ -192,6 +192,51 @@ async def test_what_the_notices_call_forbidden_the_scheduler_does_not_run(tools:
         assert runs == (score == "10")
 
 
+TAGGED = '<tags><tag id="tagged"><obj_ref id="squid"/>{more}</tag></tags>'
+TAG_IN_SET = (
+    '<rsc_location id="by-hand" node="{node}" score="-INFINITY"><resource_set id="s"><resource_ref id="tagged"/>'
+    "</resource_set></rsc_location>"
+)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "forbidden"),
+    [
+        (at("tagged", "NODE", "-INFINITY"), True),
+        (TAG_IN_SET.format(node="NODE"), True),
+        ('<rsc_location id="by-hand" rsc-pattern="!^address$" node="NODE" score="-INFINITY"/>', True),
+        ('<rsc_location id="by-hand" rsc-pattern="!^(squid|address)$" node="NODE" score="-INFINITY"/>', False),
+        ('<rsc_location id="by-hand" rsc-pattern="!squid" node="NODE" score="-INFINITY"/>', False),
+        ('<rsc_location id="by-hand" rsc-pattern="^inside$" node="NODE" score="-INFINITY"/>', False),
+    ],
+)
+async def test_it_is_forbidden_however_it_is_written_as_the_scheduler_has_it(
+    tools: Tools, tmp_path: Path, constraint: str, *, forbidden: bool
+) -> None:
+    simulated = await whole(tools, tmp_path, ("squid",))
+    (home,) = (await live.read(simulated.cluster("look"))).monitor.running("squid")
+    other = next(name for name in BOTH if name != home)
+    clone = '<clone id="squids"><primitive id="inside" class="ocf" provider="heartbeat" type="Dummy"/></clone>'
+    text = simulated.file.read_text().replace("</configuration>", f"{TAGGED.format(more='')}</configuration>")
+    simulated.file.write_text(text.replace("<resources>", f"<resources>{clone if 'inside' in constraint else ''}", 1))
+    put(simulated, constraint.replace("NODE", other))
+    cib = (await live.read(simulated.cluster("look"))).cib
+    names = {"inside"} if "inside" in constraint else {"squid"}
+    found = [(list(each.resources), list(each.off)) for each in cib.bindings(names, sorted(BOTH))]
+    assert found == ([(["squid"], [other])] if forbidden else [])
+    put_aside(simulated, home)
+    running = (await live.read(simulated.cluster("look"))).monitor.running(*names)
+    assert (other in running) != forbidden
+
+
+def test_one_on_a_tag_that_others_resources_have_too_is_for_people_to_delete() -> None:
+    for more, several in (('<obj_ref id="db"/>', True), ('<obj_ref id="address"/>', False)):
+        acting = with_parts(constraints=at("tagged", "qsp-a", "-INFINITY"), resources=DATABASE)
+        cib = Cib.parse(acting.cib.replace("</configuration>", f"{TAGGED.format(more=more)}</configuration>"))
+        found = undeclared.undeclared(cib, "squid", as_it_is(acting).constraints)
+        assert [undeclared.about_several(cib, text) for text in found.values()] == [several]
+
+
 def put(simulated: SimulatedCluster, constraint: str) -> None:
     text = simulated.file.read_text().replace("<constraints/>", "<constraints></constraints>")
     simulated.file.write_text(text.replace("</constraints>", f"{constraint}</constraints>"))
