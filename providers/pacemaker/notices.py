@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from providers.pacemaker.bindings import INFINITY
 from providers.pacemaker.cib import TRANSIENT, Cib
 from providers.pacemaker.fragments import YES
 from providers.pacemaker.live import Live
@@ -17,9 +18,6 @@ from providers.roles import Notice, NoticeKind
 
 FENCE = "drbd-fence-by-handler-"
 """Begins the ids of constraints by which DRBD's fencing keeps a half that is behind from becoming the source."""
-
-_INFINITY = 1_000_000
-"""Pacemaker's; a fatal failure sets the count to it (Pacemaker Explained)."""
 
 
 def notices_of(current: Live) -> list[Notice]:
@@ -97,13 +95,14 @@ def _bans(cib: Cib, member: str, count: int) -> bool:
     """Whether so many failures keep the member off the node: ``migration-threshold`` of Pacemaker Explained."""
     default = cib.options(*SECTIONS["resource_defaults"]).get("migration-threshold", "INFINITY")
     said = (cib.meta(member).get("migration-threshold") or default).lstrip("+")
-    threshold = int(said) if said.isdecimal() else _INFINITY
+    threshold = int(said) if said.isdecimal() else INFINITY
     # 0 means that no number of failures does.
     return 0 < threshold <= count
 
 
 def _times(count: int) -> str:
-    return "for good" if count >= _INFINITY else f"{count} times" if count != 1 else "once"
+    # A fatal failure sets the count to it (Pacemaker Explained).
+    return "for good" if count >= INFINITY else f"{count} times" if count != 1 else "once"
 
 
 def _constraints(current: Live) -> Iterator[Notice]:
