@@ -206,7 +206,8 @@ class Cib:
         return [each for each in found if each is not None]
 
     def allowed(self, resources: Collection[str], nodes: Sequence[str]) -> set[str]:
-        """The nodes on which some location constraint lets one of these resources run."""
+        """The nodes on which some location constraint lets a resource run that goes by any of these names: its own, its
+        group's, its clone's."""
         elements = _section(self._root, "constraints").iterchildren("rsc_location")
         return {
             node for element in elements if _about(self._root, element, resources) for node in allowed(element, nodes)

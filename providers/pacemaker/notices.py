@@ -128,9 +128,12 @@ def _options(current: Live) -> Iterator[Notice]:
     said = current.cib.options(*SECTIONS["properties"])
     nodes = [node.name for node in current.monitor.nodes]
     if said.get("symmetric-cluster", "true").lower() not in YES:
+        allowed = {name: current.cib.allowed({name, *current.cib.around(name)}, nodes) for name in service(current.cib)}
         for node in nodes:
-            if node not in current.cib.allowed(ids(current.cib), nodes):
-                text = f"`symmetric-cluster=false`, and no constraint allows the service on {node}: it cannot take over"
+            barred = [name for name in service(current.cib) if node not in allowed[name]]
+            if barred:
+                names = ", ".join(barred)
+                text = f"`symmetric-cluster=false`, and no constraint allows {names} on {node}: it cannot take over"
                 yield Notice("ban", text, node=node)
     if said.get("shutdown-lock", "false").lower() in YES:
         yield Notice("ban", "`shutdown-lock=true`: no node takes over what another one ran that is shut down")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -170,8 +172,51 @@ async def test_a_cluster_that_runs_only_what_is_allowed_does_not_fail_over_where
         False,
         [("ban", "qsp-a", ""), ("ban", "qsp-b", "")],
     )
-    allowed = "".join(f'<rsc_location id="on-{node}" rsc="squid" node="{node}" score="0"/>' for node in BOTH)
-    assert await told(with_parts(defaults="symmetric-cluster=false", constraints=allowed)) == (True, [])
+    every = ["mirror-clone", "filesystem", "squid", "address"]
+    assert await told(with_parts(defaults="symmetric-cluster=false", constraints=allow(*every))) == (True, [])
+    # One that may run there does not help the others.
+    for left_out in every:
+        some = allow(*(name for name in every if name != left_out)) + allow(left_out, on=["qsp-b"])
+        assert await told(with_parts(defaults="symmetric-cluster=false", constraints=some)) == (
+            False,
+            [("ban", "qsp-a", "")],
+        )
+
+
+def allow(*names: str, on: Collection[str] = BOTH) -> str:
+    return "".join(
+        f'<rsc_location id="{name}-on-{node}" rsc="{name}" node="{node}" score="0"/>' for name in names for node in on
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "grouped"),
+    [*itertools.product([("squid", "address"), ("squid",), ("address",), ()], [False, True]), (("g",), True)],
+)
+async def test_what_it_calls_allowed_the_scheduler_runs(
+    tools: Tools, tmp_path: Path, names: tuple[str, ...], *, grouped: bool
+) -> None:
+    simulated = await whole(tools, tmp_path, ("squid", "address"))
+    document = etree.fromstring(simulated.file.read_bytes())
+    resources, constraints = document.find(".//resources"), document.find(".//constraints")
+    options_there = document.find(".//cluster_property_set")
+    assert resources is not None
+    assert constraints is not None
+    assert options_there is not None
+    if grouped:
+        group = etree.SubElement(resources, "group", id="g")
+        for name in ("squid", "address"):
+            group.extend(resources.findall(f"primitive[@id='{name}']"))
+        for each in constraints.findall("*"):
+            constraints.remove(each)
+    etree.SubElement(options_there, "nvpair", id="opt-in", name="symmetric-cluster", value="false")
+    simulated.file.write_bytes(etree.tostring(document))
+    put(simulated, allow(*names))
+    running = (await live.read(simulated.cluster("look"))).monitor
+    whole_service = all(running.running(name) for name in ("squid", "address"))
+    notices = await runtime.notices(simulated.cluster("look"))
+    assert [each.node for each in notices if each.kind == "ban"] == ([] if whole_service else sorted(BOTH))
+    assert whole_service == (names in {("squid", "address"), ("g",)})
 
 
 async def test_what_waits_for_a_node_that_was_shut_down_is_not_taken_over() -> None:
