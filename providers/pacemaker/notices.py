@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from providers.pacemaker.bindings import INFINITY
 from providers.pacemaker.cib import TRANSIENT, Cib
-from providers.pacemaker.fragments import YES
 from providers.pacemaker.live import Live
 from providers.pacemaker.model import Constraint, Location
-from providers.pacemaker.options import SECTIONS
+from providers.pacemaker.options import SECTIONS, harmful
 from providers.pacemaker.service import ids, service
 from providers.pacemaker.steps import PLACE
 from providers.pacemaker.undeclared import by_hand
@@ -57,11 +56,7 @@ def _unmanaged(current: Live) -> Iterator[Notice]:
     defaults = current.cib.options(*SECTIONS["resource_defaults"])
     for name in service(current.cib):
         said = {**defaults, **current.cib.meta(name)}
-        why = [
-            f"{option}={said[option]}"
-            for option, usual in (("is-managed", True), ("maintenance", False))
-            if option in said and (said[option].lower() in YES) != usual
-        ]
+        why = [f"{option}={value}" for option, value in harmful("resource_defaults", said).items()]
         if why:
             text = f"{name} is left alone by the cluster ({', '.join(why)}): it is not started, stopped or moved"
             yield Notice("maintenance", text, member=name)
@@ -125,9 +120,9 @@ def _constraints(current: Live) -> Iterator[Notice]:
 
 def _options(current: Live) -> Iterator[Notice]:
     """Options of the cluster by which a node does not take over; `pacemaker.options` tells of them as drift."""
-    said = current.cib.options(*SECTIONS["properties"])
+    said = harmful("properties", current.cib.options(*SECTIONS["properties"]))
     nodes = [node.name for node in current.monitor.nodes]
-    if said.get("symmetric-cluster", "true").lower() not in YES:
+    if "symmetric-cluster" in said:
         allowed = {name: current.cib.allowed({name, *current.cib.around(name)}, nodes) for name in service(current.cib)}
         for node in nodes:
             barred = [name for name in service(current.cib) if node not in allowed[name]]
@@ -135,7 +130,7 @@ def _options(current: Live) -> Iterator[Notice]:
                 names = ", ".join(barred)
                 text = f"`symmetric-cluster=false`, and no constraint allows {names} on {node}: it cannot take over"
                 yield Notice("ban", text, node=node)
-    if said.get("shutdown-lock", "false").lower() in YES:
+    if "shutdown-lock" in said:
         yield Notice("ban", "`shutdown-lock=true`: no node takes over what another one ran that is shut down")
 
 

@@ -54,8 +54,8 @@ async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
     values = {name: _effective(current.cib, name, wanted.section(name)) for name in SECTIONS}
     if all(value is None for section in values.values() for value in section.values()):
         return Absent()
-    harmful = {name: _harmful(current.cib, name, wanted) for name in SECTIONS}
-    return Present(Wanted(**{name: {**section, **harmful[name]} for name, section in values.items()}))
+    wrong = {name: _harmful(current.cib, name, wanted) for name in SECTIONS}
+    return Present(Wanted(**{name: {**section, **wrong[name]} for name, section in values.items()}))
 
 
 def _effective(cib: Cib, name: str, wanted: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -63,14 +63,19 @@ def _effective(cib: Cib, name: str, wanted: Mapping[str, str | None]) -> dict[st
     return {option: there.get(option) for option in wanted}
 
 
-def _harmful(cib: Cib, name: str, wanted: Wanted) -> dict[str, str | None]:
-    """Options in effect that nobody has declared and that are not as they should be."""
-    there = cib.options(*SECTIONS[name])
+def harmful(section: str, effective: Mapping[str, str]) -> dict[str, str]:
+    """Those of the options in effect by which a node does not take over, or not safely."""
     return {
-        option: there[option]
-        for option, default in _never_declared(name, wanted).items()
-        if option in there and (there[option].lower() in YES) != (default in YES)
+        option: effective[option]
+        for option, default in _HARMLESS.get(section, {}).items()
+        if option in effective and (effective[option].lower() in YES) != (default in YES)
     }
+
+
+def _harmful(cib: Cib, name: str, wanted: Wanted) -> dict[str, str | None]:
+    """The same, as far as nobody has declared them."""
+    there = harmful(name, cib.options(*SECTIONS[name]))
+    return {option: value for option, value in there.items() if option in _never_declared(name, wanted)}
 
 
 def _never_declared(name: str, wanted: Wanted) -> dict[str, str]:
@@ -93,7 +98,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
             remedy="leave the cluster as it is (`pacemaker.adopted`, docs/adopt.md), or delete that resource first",
         )
     _refuse_harmful(current, wanted)
-    for option, value in _harmful_of_all(current.cib, wanted):
+    for _, option, value in _harmful_everywhere(current.cib, wanted):
         cluster.progress(f"Setting an option of the cluster back that is not declared: {option}={value}")
     known = await journals.entries(cluster)
     found = {**_found(current.cib, wanted), **_found_harmful(current.cib, wanted, known)}
@@ -105,30 +110,31 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
 
 def _refuse_harmful(current: Live, wanted: Wanted) -> None:
     """Set back, an option of the whole cluster may start what others have kept from running, or stop it."""
-    theirs, harmful = others(current.cib), _harmful_of_all(current.cib, wanted)
-    if theirs and harmful:
-        commands = (
-            f"`crm_attribute --type {SECTIONS[name][0]} --name {option} --delete`"
-            for name in SECTIONS
-            for option in _harmful(current.cib, name, wanted)
-        )
+    theirs, wrong = others(current.cib), _harmful_everywhere(current.cib, wanted)
+    if theirs and wrong:
         raise Refused(
-            f"{', '.join(f'`{option}={value}`' for option, value in harmful)} keeps a node from taking over, or from "
+            f"{', '.join(f'`{option}={value}`' for _, option, value in wrong)} keeps a node from taking over, or from "
             f"doing so safely; it is not set back here, because it counts for {', '.join(theirs)} too, none of this "
             "program's",
             node=current.node.name,
-            remedy=f"where that is right for the others too, take it back: {', '.join(commands)}",
+            remedy="where that is right for the others too, take it back: "
+            + ", ".join(f"`crm_attribute --type {place} --name {option} --delete`" for place, option, _ in wrong),
         )
+
+
+def _harmful_everywhere(cib: Cib, wanted: Wanted) -> list[tuple[str, str, str | None]]:
+    """Section of the CIB, option, value."""
+    return [
+        (place, option, value)
+        for name, (place, _) in SECTIONS.items()
+        for option, value in _harmful(cib, name, wanted).items()
+    ]
 
 
 def _edit(now: Live, stale: Mapping[str, str], wanted: Wanted) -> Cib:
     # Somebody may have set one since it was looked at.
     _refuse_harmful(now, wanted)
     return _with(_restored(now.cib, stale), wanted)
-
-
-def _harmful_of_all(cib: Cib, wanted: Wanted) -> list[tuple[str, str | None]]:
-    return [pair for name in SECTIONS for pair in _harmful(cib, name, wanted).items()]
 
 
 def _found(cib: Cib, wanted: Wanted) -> dict[str, str]:
@@ -145,12 +151,12 @@ def _found_harmful(cib: Cib, wanted: Wanted, known: Mapping[str, str]) -> dict[s
     """The same of what is never declared. What came later than the declaration was not found, and is not given back."""
     found: dict[str, str] = {}
     for name, place in SECTIONS.items():
-        there, harmful = cib.options(*place, only=True), _harmful(cib, name, wanted)
+        there, wrong = cib.options(*place, only=True), _harmful(cib, name, wanted)
         for option in _never_declared(name, wanted):
             key = f"{_FOUND}{name} {option}"
             if key in known:
                 found[key] = known[key]
-            elif option in harmful:
+            elif option in wrong:
                 found[key] = f"={there[option]}" if option in there and not known else _NOTHING
     return found
 
@@ -169,12 +175,12 @@ def _with(cib: Cib, wanted: Wanted) -> Cib:
         values = {option: value for option, value in wanted.section(name).items() if value is not None}
         if values:
             cib = cib.with_options(section, set_id, values)
-        if harmful := _harmful(cib, name, wanted):
-            cib = cib.with_options(section, set_id, {}, harmful)
-        if harmful := _harmful(cib, name, wanted):
+        if wrong := _harmful(cib, name, wanted):
+            cib = cib.with_options(section, set_id, {}, wrong)
+        if wrong := _harmful(cib, name, wanted):
             # Another set says so too; ours comes first.
             default = _never_declared(name, wanted)
-            cib = cib.with_options(section, set_id, {option: default[option] for option in harmful})
+            cib = cib.with_options(section, set_id, {option: default[option] for option in wrong})
     return cib
 
 
