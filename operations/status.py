@@ -56,7 +56,9 @@ def render(status: Status, *, lost: bool = False) -> RenderableType:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("service")
     for name in names:
-        table.add_column(f"{name} (active)" if status.whole and name == status.tree.active else name, no_wrap=True)
+        table.add_column(
+            f"{name} (active)" if status.whole and not lost and name == status.tree.active else name, no_wrap=True
+        )
     for depth, (member, states) in enumerate(reversed(list(status.tree.states.items()))):
         table.add_row(f"{'  ' * depth}{member}", *(_state(states.get(name, _NONE)) for name in names))
     address = f"{status.site.virtual_ip}:{status.site.squid.port}"
