@@ -315,7 +315,7 @@ def test_packages(ask: Ask) -> None:
 
 TABLE = """  Version table:
      1.0 500
-        500 http://deb.debian.org/debian bookworm/main amd64 Packages
+        500 http://packages.example.org/debian bookworm/main amd64 Packages
 """
 
 
@@ -323,14 +323,14 @@ TABLE = """  Version table:
     ("dead", "level", "said"),
     [
         ("http://example.net", "note", "nothing that is to be installed is theirs: http://example.net"),
-        ("http://deb.debian.org", "problem", "these sources do not answer: http://deb.debian.org"),
+        ("http://packages.example.org", "problem", "these sources do not answer: http://packages.example.org"),
     ],
 )
 def test_a_source_that_does_not_answer_counts_where_it_has_what_is_missing(
     ask: Ask, dead: str, level: str, said: str
 ) -> None:
     known = policy(ask()).replace("Candidate: 1.0\n", f"Candidate: 1.0\n{TABLE}")
-    both = {"http://deb.debian.org", "http://example.net"}
+    both = {"http://packages.example.org", "http://example.net"}
     answers = "".join(f"{'no' if url == dead else 'yes'} {url}\n" for url in sorted(both))
     found = [each for each in judged("packages", ask(known, answers, "3\n")) if each.level != "ok"]
     only(found, level, said)
