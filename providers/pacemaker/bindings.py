@@ -6,7 +6,7 @@ Facts: Pacemaker Explained 2.1, chapters on constraints, resource sets and rules
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -59,6 +59,20 @@ def fits(pattern: str | None, name: str) -> bool:
         return True
 
 
+def about(root: Element, constraint: Element, resources: Collection[str]) -> list[str]:
+    """Those of the resources that the constraint is about. A pattern is held against what is in no group or clone."""
+    named = {each for name in subjects(constraint) for each in untagged(root, name)}
+    pattern = constraint.get("rsc-pattern")
+    outermost = {each.get("id") for each in root.iterfind("configuration/resources/*")}
+    return [name for name in sorted(resources) if name in named or (name in outermost and fits(pattern, name))]
+
+
+def untagged(root: Element, name: str) -> list[str]:
+    """What a constraint means by a name: where it is a tag's, all that has the tag."""
+    tag = next((each for each in root.iterfind("configuration/tags/tag") if each.get("id") == name), None)
+    return [name] if tag is None else [each.get("id", "") for each in tag.iterfind("obj_ref")]
+
+
 def colocated(colocation: Element) -> Iterator[tuple[str, str, int]]:
     """What is to run where what does, as the constraint names them, and the score.
 
@@ -107,6 +121,20 @@ class Binding:
     resources: Sequence[str]
     off: Sequence[str]
     to: Sequence[str]
+
+
+def bindings(
+    root: Element, locations: Sequence[Element], resources: Collection[str], nodes: Sequence[str]
+) -> list[Binding]:
+    """How these location constraints keep the resources off nodes, or bind them to some, without any choice."""
+
+    def light(those: Sequence[str]) -> list[str]:
+        mine = {name: [each for each in locations if about(root, each, [name])] for name in those}
+        sums = {node: [sum(weight(each, node) for each in mine[name]) for name in those] for node in nodes}
+        return [node for node, each in sums.items() if min(each, default=0) < 0]
+
+    found = (binding(each, those, nodes, light(those)) for each in locations if (those := about(root, each, resources)))
+    return [each for each in found if each is not None]
 
 
 def binding(location: Element, about: Sequence[str], nodes: Sequence[str], light: Sequence[str]) -> Binding | None:

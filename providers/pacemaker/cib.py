@@ -14,7 +14,7 @@ from itertools import pairwise
 from lxml import etree
 
 from providers.pacemaker import fragments
-from providers.pacemaker.bindings import INFINITY, Binding, allowed, binding, colocated, fits, subjects, weight
+from providers.pacemaker.bindings import INFINITY, Binding, about, allowed, bindings, colocated, untagged
 from providers.pacemaker.fragments import CLONE_TAGS, CONSTRAINT_TAGS, Element
 from providers.pacemaker.model import Clone, Constraint, Primitive
 
@@ -150,7 +150,7 @@ class Cib:
 
     def meant(self, name: str) -> set[str]:
         """All primitives that a constraint means by a name: a resource's, a group's, a clone's, or a tag's."""
-        return {inner for each in _untagged(self._root, name) for inner in self._inside(each)}
+        return {inner for each in untagged(self._root, name) for inner in self._inside(each)}
 
     def _inside(self, outer_id: str) -> list[str]:
         """The primitives that constraints mean by an id, in the order of their group."""
@@ -186,31 +186,20 @@ class Cib:
         return {
             name: _legible(etree.tostring(element, encoding="unicode"))
             for element in _section(self._root, "constraints").iterchildren("*")
-            if not (name := element.get("id", "")).startswith(TRANSIENT) and _about(self._root, element, resources)
+            if not (name := element.get("id", "")).startswith(TRANSIENT) and about(self._root, element, resources)
         }
 
     def bindings(self, resources: Collection[str], nodes: Sequence[str]) -> list[Binding]:
         """How location constraints keep these resources off nodes, or bind them to some, without any choice."""
         elements = list(_section(self._root, "constraints").iterchildren("rsc_location"))
-
-        def light(about: Sequence[str]) -> list[str]:
-            mine = {name: [each for each in elements if _about(self._root, each, [name])] for name in about}
-            sums = {node: [sum(weight(each, node) for each in mine[name]) for name in about] for node in nodes}
-            return [node for node, each in sums.items() if min(each, default=0) < 0]
-
-        found = (
-            binding(each, about, nodes, light(about))
-            for each in elements
-            if (about := _about(self._root, each, resources))
-        )
-        return [each for each in found if each is not None]
+        return bindings(self._root, elements, resources, nodes)
 
     def allowed(self, resources: Collection[str], nodes: Sequence[str]) -> set[str]:
         """The nodes on which some location constraint lets a resource run that goes by any of these names: its own, its
         group's, its clone's."""
         elements = _section(self._root, "constraints").iterchildren("rsc_location")
         return {
-            node for element in elements if _about(self._root, element, resources) for node in allowed(element, nodes)
+            node for element in elements if about(self._root, element, resources) for node in allowed(element, nodes)
         }
 
     def excerpt(self, primitive_id: str, constraint_ids: Collection[str]) -> str:
@@ -366,19 +355,6 @@ def _holders(primitive: Element | None) -> list[Element]:
 def _legible(text: str) -> str:
     """Without the quotes that JSON would have to escape, where that can be."""
     return text if "'" in text else text.replace('"', "'")
-
-
-def _about(root: Element, constraint: Element, resources: Collection[str]) -> list[str]:
-    """Those of the resources that the constraint is about. A pattern is held against what is in no group or clone."""
-    named = {each for name in subjects(constraint) for each in _untagged(root, name)}
-    pattern, outermost = constraint.get("rsc-pattern"), {each.get("id") for each in _section(root, "resources")}
-    return [name for name in sorted(resources) if name in named or (name in outermost and fits(pattern, name))]
-
-
-def _untagged(root: Element, name: str) -> list[str]:
-    """What a constraint means by a name: where it is a tag's, all that has the tag."""
-    tag = _by_id(root.iterfind("configuration/tags/tag"), name)
-    return [name] if tag is None else [each.get("id", "") for each in tag.iterfind("obj_ref")]
 
 
 def _constraint(root: Element, constraint_id: str) -> Element | None:
