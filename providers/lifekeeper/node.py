@@ -17,6 +17,7 @@ from providers.connection.command import Command, command
 from providers.connection.errors import CommandFailed, Refused, refuse_all
 from providers.contract import Absent, Observed, Present, State
 from providers.host import foreign_file
+from providers.host.foreign_file import ForeignFile
 from providers.host.secret_files import Secrets
 from providers.host.waiting import reporting
 from providers.lifekeeper import defaults, grammar, licence, speaking, stopping, views
@@ -305,13 +306,13 @@ async def _missing(node: Node, wanted: Mapping[str, str | None]) -> dict[str, st
 
 
 async def _set(cluster: Cluster, node: Node, keys: Mapping[str, str | None]) -> None:
-    before = defaults.values((await foreign_file.read(node, defaults.PATH)).text)
-    await cluster.journal(node).record({f"{_KEY}{key}": before.get(key, "") for key in keys})
-    await _write(node, keys)
-
-
-async def _write(node: Node, keys: Mapping[str, str | None]) -> None:
     file = await foreign_file.read(node, defaults.PATH)
+    before = defaults.values(file.text)
+    await cluster.journal(node).record({f"{_KEY}{key}": before.get(key, "") for key in keys})
+    await _write(node, file, keys)
+
+
+async def _write(node: Node, file: ForeignFile, keys: Mapping[str, str | None]) -> None:
     await file.write(node, defaults.changed(file.text, keys))
     if _INTERVAL in keys:
         # It reads the interval when it starts, and LifeKeeper starts it again (its manuals).
@@ -338,7 +339,8 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
     await _down_for(cluster, changes)
     for name, keys in changes.items():
         if keys:
-            await _write(cluster.node(name), keys)
+            node = cluster.node(name)
+            await _write(node, await foreign_file.read(node, defaults.PATH), keys)
     await cluster.each(lambda node: _start_again(cluster, node, wanted), list(wanted.nodes))
     await cluster.each(lambda node: cluster.journal(node).forget(), list(wanted.nodes))
 
