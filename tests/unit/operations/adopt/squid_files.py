@@ -63,3 +63,9 @@ def with_lines(text: str) -> tuple[Draft, dict[int, list[str]]]:
     """The draft of a usual file with these lines behind it, and what is said of them, from 1 on."""
     draft = described(COMMON + text + "\n")
     return draft, {line - BEFORE: notes for line, notes in told(draft).items() if line > BEFORE}
+
+
+def is_listed(text: str, why: str) -> None:
+    """Fails unless the lines, behind a usual file, are listed with this reason."""
+    _, notes = with_lines(text)
+    assert any(why in each for found in notes.values() for each in found), notes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.operations.adopt.squid_files import BEFORE, COMMON, described, told, with_lines
+from tests.unit.operations.adopt.squid_files import BEFORE, COMMON, described, is_listed, told, with_lines
 
 UNSAID = {
     "cache_log /var/log/squid/other.log": "Squid's own messages elsewhere",
@@ -17,8 +17,7 @@ UNSAID = {
 
 @pytest.mark.parametrize("text", UNSAID)
 def test_what_has_no_words_is_listed_with_the_reason(text: str) -> None:
-    _, notes = with_lines(text)
-    assert any(UNSAID[text] in each for found in notes.values() for each in found), notes
+    is_listed(text, UNSAID[text])
 
 
 def test_a_log_on_the_mirror_that_squid_stops_for_is_listed_beside_one_that_may_be_dropped() -> None:
