@@ -7,12 +7,15 @@ With ``before:new`` or ``after:new`` the command is the first one at which no pr
 ``SQUID_HA_CUT_KNOWN``: one that goes on where another was ended repeats some of its commands, and would otherwise get
 no further than those.
 
+``tests.taps:interrupt`` has it interrupted there, as by Ctrl-C: ``SQUID_HA_CUT`` says where, with a number.
+
 ``tests.taps:hold`` has it wait before its first one, so that others are under way at once with it for certain. It makes
 a file ``started-PID`` in the folder ``SQUID_HA_HOLD``, and goes on when a file ``go`` is there.
 """
 
 import os
 import re
+import signal
 import time
 from pathlib import Path
 
@@ -89,6 +92,30 @@ cut = Cut(
     os.environ.get("SQUID_HA_CUT_LOG", ""),
     os.environ.get("SQUID_HA_CUT_KNOWN", ""),
 )
+
+
+class Interrupt:
+    """Ctrl-C at the N-th command: while it is under way (``before``), or when it took effect (``after``)."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.count = 0
+        self.numbers: dict[tuple[str, int], int] = {}
+
+    def before(self, node: str, command: Command) -> None:
+        self.count += 1
+        self.numbers[node, id(command)] = self.count
+        self._press(f"before:{self.count}")
+
+    def after(self, node: str, command: Command) -> None:
+        self._press(f"after:{self.numbers.pop((node, id(command)))}")
+
+    def _press(self, here: str) -> None:
+        if here == self.where:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+interrupt = Interrupt(os.environ.get("SQUID_HA_CUT", ""))
 
 
 class Hold:

@@ -19,6 +19,8 @@ _LETTERS = {letter: (day,) for day, letter in enumerate("SMTWHFA")} | {"D": (1, 
 """Days as Squid writes them; `D` is Monday to Friday."""
 _USER = re.compile(r"\^(?:[A-Za-z0-9@/_-]|\[.\])+\$")
 _WHOLE_DAY = "00:00-24:00"
+_WORDS = 2
+"""A rule has an action and an access list at least; Squid skips one that has not (``src/acl/Gadgets.cc``)."""
 _KINDS = {
     "src": "networks", "dstdomain": "domains", "method": "methods", "port": "ports", "time": "times",
     "proxy_auth": "users",
@@ -43,7 +45,10 @@ def read(reader: Reader, *, logins: bool = True) -> tuple[dict[str, Any], list[t
     rules: list[tuple[Directive, dict[str, Any]]] = []
     lost: list[tuple[Directive, str]] = []
     tunnels: Directive | None = None
-    for each in reader.take("http_access", lambda each: bool(each.words)):
+    for each in reader.of("http_access"):
+        if len(each.words) < _WORDS:
+            reader.unsaid(each, "a rule without an access list, which Squid skips")
+    for each in reader.take("http_access", lambda each: len(each.words) >= _WORDS):
         words = tuple(word.lower() for word in each.words)
         if words in _GUARDS and all(is_usual(reader, word) for word in words[1:]):
             continue
@@ -68,14 +73,14 @@ def _say_the_rest(
     reader: Reader, rules: list[tuple[Directive, dict[str, Any]]], lost: list[tuple[Directive, str]], *, logins: bool
 ) -> None:
     """With what no rule fits, Squid does the opposite of the last one; the declaration always denies it."""
-    found = [each for each in reader.of("http_access") if len(each.words) > 1]
+    found = [each for each in reader.of("http_access") if len(each.words) >= _WORDS]
     if not found or found[-1].words[0] != "deny":
         return
     if any(all(_is_everybody(reader, word.lower()) for word in each.words[1:]) for each in found):
         return
     last = found[-1]
     rest: dict[str, Any] = {"action": "allow"}
-    if len(last.words) == 2 and last.words[1].startswith("!") and any(each is last for each, _ in lost):  # noqa: PLR2004
+    if len(last.words) == _WORDS and last.words[1].startswith("!") and any(each is last for each, _ in lost):
         try:
             rest = rule(reader, ("allow", last.words[1][1:]), logins=logins)
         except NotSaid:

@@ -12,7 +12,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -100,17 +100,36 @@ class Deployed:
         out, err = begun.communicate(timeout=300)
         return subprocess.CompletedProcess(begun.args, begun.returncode, out, err)
 
-    def begun(self, *words: str) -> subprocess.Popen[str]:
+    def begun(self, *words: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """The same, still under way; whatever interrupts the tests does not reach it."""
         return subprocess.Popen(
             [str(PROJECT / ".venv/bin/squid-ha"), *words],
             cwd=PROJECT,
-            env=self.stack.environment,
+            env={**self.stack.environment, **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
+
+    def interrupted_everywhere(self, *words: str) -> int:
+        """The command said again and again, by Ctrl-C at each place where it tells a node something, until it is
+        through; how often it was interrupted. After each all that it began on the nodes ends."""
+        for number, where in enumerate(f"{moment}:{count}" for count in range(1, 50) for moment in ("before", "after")):
+            tap = {"SQUID_HA_TAP": "tests.taps:interrupt", "SQUID_HA_CUT": where}
+            process = self.begun(*words, environment=tap)
+            _, said = process.communicate(timeout=300)
+            if process.returncode == 0:
+                return number
+            assert process.returncode == INTERRUPTED, (
+                f"interrupted {where}, it ended with {process.returncode}:\n{said}"
+            )
+            until(self.nothing_runs, f"interrupted {where}, all that it began on the nodes has ended")
+        raise AssertionError(f"`squid-ha {' '.join(words)}` does not get through")
+
+    def nothing_runs(self) -> bool:
+        """Whether no node runs anything of this program's just now."""
+        return not any(self.hosts.sh(name, "pgrep -af '[s]quid-ha' || true").strip() for name in (A, B))
 
     def told(self, *words: str) -> Any:
         """What a command that works says as JSON."""
@@ -260,6 +279,24 @@ class Conformance:
         until(anew, "a Squid that was killed serves again")
         deployed.told("cleanup", deployed.stack.name)
         self.is_well(deployed, "after a cleanup all is well")
+
+    def test_whatever_is_interrupted_leaves_nothing_behind_and_is_done_by_the_same_words(
+        self, deployed: Deployed
+    ) -> None:
+        name, first = deployed.stack.name, deployed.active()
+        assert deployed.interrupted_everywhere("node", "aside", name, first) > 0
+        assert deployed.active() == other(first)
+        assert deployed.interrupted_everywhere("node", "back", name, first) > 0
+        self.is_well(deployed, "the node is back")
+        assert deployed.active() == other(first)
+        assert deployed.interrupted_everywhere("maintenance", "on", name) > 0
+        assert deployed.squid_ha("switchover", name).returncode == REFUSED
+        assert deployed.interrupted_everywhere("maintenance", "off", name) > 0
+        assert deployed.interrupted_everywhere("switchover", name, "--to", first) > 0
+        assert deployed.active() == first
+        deployed.interrupted_everywhere("cleanup", name)
+        self.is_well(deployed, "after all of it")
+        assert deployed.stack.drift().code == 0
 
     def test_a_cleanup_of_nothing_does_nothing(self, deployed: Deployed) -> None:
         active = deployed.active()

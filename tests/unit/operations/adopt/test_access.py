@@ -90,6 +90,15 @@ def test_a_proxy_is_not_opened_to_all_without_a_denial_that_has_no_words(text: s
     assert "what no rule fits" in reason
 
 
+def test_a_rule_without_an_access_list_is_skipped_as_squid_skips_it() -> None:
+    reader = Reader(f"{LISTS}http_access allow office\nhttp_access deny\nhttp_access deny news\n", "squid.conf")
+    made, _ = access.read(reader)
+    assert made["access"] == rules_of("allow office\ndeny news")[0]
+    assert [(str(each), what) for each, what in reader.lost] == [
+        ("http_access deny", "a rule without an access list, which Squid skips")
+    ]
+
+
 def test_a_proxy_whose_last_rule_denies_some_requests_is_a_site_that_says_it_is_open() -> None:
     draft = described(COMMON.replace("deny all", "deny news"))
     with pytest.raises(DeclarationError, match="allow_public"):
