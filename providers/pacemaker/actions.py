@@ -16,7 +16,7 @@ from providers.pacemaker.cib import PROPERTIES, Cib
 from providers.pacemaker.live import Live
 from providers.pacemaker.model import Primitive
 from providers.pacemaker.monitor import NodeView
-from providers.pacemaker.move import switchover, under_way
+from providers.pacemaker.move import end_what_arrived, switchover
 from providers.pacemaker.notices import FENCE
 from providers.pacemaker.service import active, arrived, ids, promotable, service
 
@@ -218,9 +218,7 @@ async def cleanup(cluster: Cluster) -> None:
 
     Raises `NotVerified` with what fails anew, `Refused` while a switchover is under way: its constraint is one of them.
     """
-    if await under_way(cluster):
-        raise Refused("a switchover is under way", remedy="wait until it has ended")
-    current = await live.read(cluster)
+    current = await end_what_arrived(cluster, await live.read(cluster))
     # What binds somebody else's resources is somebody else's.
     ours = current.cib.constraints_on(ids(current.cib))
     left = [name for name in current.cib.transient() if not name.startswith(FENCE) and name in ours]

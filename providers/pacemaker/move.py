@@ -41,7 +41,8 @@ async def switchover(cluster: Cluster, to: str, *, then: Command | None = None) 
 
     A transient unit on the target does the moving and takes the constraint for it away when it ends, however it ends:
     a broken connection, or a killed program here, leaves nothing behind. Should the target itself die, the
-    constraint expires.
+    constraint expires. One that a move which was interrupted has left there is waited for, and ended. Whoever calls
+    this holds the cluster's lock, so nobody else waits for it.
 
     Raises `Refused` where the target cannot take over or the mirror is not up to date on both sides.
     """
@@ -55,9 +56,15 @@ async def switchover(cluster: Cluster, to: str, *, then: Command | None = None) 
     limit = SLACK + sum(
         times.limit(each.operations.values(), "demote", "stop", "promote", "start") for each in members.values()
     )
-    await _start_unit(cluster.node(to), current.cib, to, limit)
-    cluster.progress(f"Moving {', '.join(members)} to {to}")
     doing = f"Waiting for the service on {to}"
+    if to in await under_way(cluster):
+        cluster.progress(f"A move to {to} that was interrupted is under way")
+        current = await live.wait(cluster, lambda now: arrived(now, to) or not moving(now), limit=limit, doing=doing)
+        if not arrived(current, to):
+            await _stop_unit(cluster.node(to))
+    if not arrived(current, to):
+        await _start_unit(cluster.node(to), current.cib, to, limit)
+        cluster.progress(f"Moving {', '.join(members)} to {to}")
     await live.wait(cluster, lambda now: arrived(now, to), limit=limit, doing=doing, give_up=_stayed(to))
     if then is not None:
         await cluster.node(to).run(then)
@@ -140,8 +147,21 @@ async def _start_unit(target: Node, cib: Cib, to: str, limit: float) -> None:
         raise
 
 
-async def under_way(cluster: Cluster) -> bool:
-    """Whether a planned move runs on some node that answers."""
+async def end_what_arrived(cluster: Cluster, current: Live) -> Live:
+    """End what a move that was interrupted has left at work on its target, where the service has arrived there.
+
+    Returns how the cluster is then. Whoever calls this holds the cluster's lock. Raises `Refused` where the service is
+    on its way still.
+    """
+    for to in await under_way(cluster):
+        if not arrived(current, to):
+            raise Refused("a switchover is under way", node=to, remedy="wait until it has ended")
+        current = await _end_unit(cluster, to)
+    return current
+
+
+async def under_way(cluster: Cluster) -> list[str]:
+    """The nodes to which a planned move runs, of those that answer."""
     asking = script(_ACTIVE, UNIT, reads=True, label=f"systemctl is-active {UNIT}")
 
     async def ask(node: Node) -> bool:
@@ -150,12 +170,16 @@ async def under_way(cluster: Cluster) -> bool:
         except Unreachable:
             return False
 
-    return any((await cluster.each(ask)).values())
+    return [name for name, runs in (await cluster.each(ask)).items() if runs]
 
 
-async def _end_unit(cluster: Cluster, to: str) -> None:
-    """End the unit and with it its constraint; the service must stay without it."""
-    await cluster.node(to).run(script(_END, UNIT, timeout=90, label=f"systemctl stop {UNIT}"))
+async def _stop_unit(target: Node) -> None:
+    await target.run(script(_END, UNIT, timeout=90, label=f"systemctl stop {UNIT}"))
+
+
+async def _end_unit(cluster: Cluster, to: str) -> Live:
+    """End the unit and with it its constraint; the service must stay without it. Returns how the cluster is then."""
+    await _stop_unit(cluster.node(to))
     await live.settle(cluster.node(to), limit=30)
     now = await live.settled_quorum(cluster)
     if moving(now):
@@ -168,3 +192,4 @@ async def _end_unit(cluster: Cluster, to: str) -> None:
             f"the service was on {to} and has left it again: it runs on {active(now) or 'no single node'}",
             remedy="see `crm_mon -1rf` for failures",
         )
+    return now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
 
 from providers.connection.command import Command, Result
 from providers.connection.fake import FakeNode
@@ -22,11 +23,18 @@ class Acting:
     deaf: bool = False
     """Commands have no effect."""
     unit: str = "inactive"
+    """The state of the unit that moves the service, on `unit_on`."""
+    unit_on: str = "qsp-b"
     mirror: str = ""
     """What DRBD says on either node."""
 
     def nodes(self) -> list[FakeNode]:
-        return [FakeNode(name, self.answer) for name in ("qsp-a", "qsp-b")]
+        return [FakeNode(name, partial(self.answer_on, name)) for name in ("qsp-a", "qsp-b")]
+
+    def answer_on(self, node: str, command: Command) -> Result | str:
+        if "is-active" in " ".join(command.argv) and node != self.unit_on:
+            return "inactive\n"
+        return self.answer(command)
 
     def answer(self, command: Command) -> Result | str:
         line = " ".join(command.argv)
@@ -56,7 +64,10 @@ class Acting:
             self.cib = command.stdin[int(words[4]) :].decode()
             on = 'name="maintenance-mode" value="true"' in self.cib
             self.mon = re.sub(MODE.format("[a-z]+"), MODE.format(str(on).lower()), self.mon)
+        elif str(command).startswith("systemctl stop squid-ha-switchover"):
+            self.unit = "inactive"
         elif words[0] == "systemd-run":
+            assert self.unit == "inactive", "systemd starts no unit that is there"
             self.move(words[words.index("sh", words.index("/bin/sh") + 1) + 2])
 
     def standby(self, node: str, *, on: bool) -> None:

@@ -247,10 +247,16 @@ async def test_cleanup_says_what_fails_again() -> None:
 
 
 async def test_cleanup_waits_for_a_switchover_to_end() -> None:
-    acting = with_failure(Acting(unit="active"))
-    with pytest.raises(Refused, match="under way"):
+    acting = with_failure(Acting(unit="active", unit_on="qsp-a"))
+    with pytest.raises(Refused, match="qsp-a: a switchover is under way"):
         await runtime.cleanup(fake_cluster(*acting.nodes()))
     assert acting.said == []
+
+
+async def test_cleanup_ends_what_an_interrupted_switchover_has_left_where_the_service_arrived() -> None:
+    acting = with_failure(Acting(unit="active", unit_on="qsp-b"))
+    await runtime.cleanup(fake_cluster(*acting.nodes()))
+    assert acting.said == ["systemctl stop squid-ha-switchover.service", "crm_resource --cleanup"]
 
 
 async def test_nothing_is_thrown_away_before_what_a_serving_victim_recorded_is_saved(monkeypatch) -> None:

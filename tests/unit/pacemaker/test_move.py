@@ -14,6 +14,7 @@ from tests.unit.pacemaker import by_hand
 from tests.unit.pacemaker.acting import Acting
 
 SOURCE, TARGET = "qsp-a", "qsp-b"
+PREFERENCE = '<rsc_location id="cli-prefer-mirror-clone" rsc="mirror-clone" node="qsp-a" score="INFINITY"/>'
 
 
 def drbd(disk: str, peer_disk: str, connection: str = "Connected", size: str = "5242684") -> str:
@@ -108,3 +109,34 @@ async def test_a_service_moves_where_both_halves_are_in_step() -> None:
     pair = grouped()
     await runtime.switchover(fake_cluster(*nodes(pair, {})), TARGET)
     assert pair.said[0].endswith(f"crm_resource --move drbd_logs-clone --node {TARGET}")
+
+
+class Interrupted(Acting):
+    """The service is on its way to `qsp-a`, where nobody waits for it, and arrives after some readings."""
+
+    def __init__(self, readings: int, constraint: str = PREFERENCE) -> None:
+        super().__init__(unit="active", unit_on=SOURCE, mirror=IN_STEP)
+        self.cib = self.cib.replace("<constraints>", f"<constraints>{constraint}")
+        self.left = readings
+
+    def answer(self, command: Command) -> Result | str:
+        if command.argv[0] == "crm_mon":
+            self.left -= 1
+            if self.left == 0:
+                self.move(SOURCE)
+        if str(command).startswith("systemctl stop"):
+            self.cib = self.cib.replace(PREFERENCE, "")
+        return super().answer(command)
+
+
+async def test_a_switchover_that_was_interrupted_is_gone_on_with_by_the_same_words() -> None:
+    pair = Interrupted(readings=3)
+    await runtime.switchover(fake_cluster(*pair.nodes()), SOURCE)
+    assert pair.said == ["systemctl stop squid-ha-switchover.service"]
+
+
+async def test_what_is_left_of_a_switchover_that_moves_nothing_any_more_gives_way_to_a_new_one() -> None:
+    pair = Interrupted(readings=0, constraint="")
+    await runtime.switchover(fake_cluster(*pair.nodes()), SOURCE)
+    stop, begin = "systemctl stop squid-ha-switchover.service", "systemd-run --unit=squid-ha-switchover.service"
+    assert [said.partition(" crm_resource")[0] for said in pair.said] == [stop, begin, stop]
