@@ -13,7 +13,16 @@ from dataclasses import dataclass
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, command, script
-from providers.connection.errors import CommandFailed, HostError, NotVerified, Refused, TimedOut, Unknown, Unreachable
+from providers.connection.errors import (
+    CommandFailed,
+    HostError,
+    NotVerified,
+    Refused,
+    SudoRefused,
+    TimedOut,
+    Unknown,
+    Unreachable,
+)
 from providers.pacemaker import monitor
 from providers.pacemaker.cib import Cib
 from providers.pacemaker.monitor import Monitor, Starting
@@ -21,6 +30,8 @@ from providers.pacemaker.monitor import Monitor, Starting
 ATTEMPTS = 4
 NOT_CONNECTED = frozenset({102, 107, 111})
 """Exit codes of Pacemaker's tools where the cluster does not run on a node (crm_error(8): "Not connected")."""
+SILENT = (Unreachable, TimedOut, SudoRefused)
+"""What keeps a node from telling anything at all."""
 _UNFIT = 91
 _INVALID = 92
 

@@ -9,7 +9,7 @@ import pytest
 
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
-from providers.connection.errors import NotVerified, Refused, TimedOut
+from providers.connection.errors import HostError, NotVerified, Refused, SudoRefused, TimedOut, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.pacemaker import actions, live, runtime
 from providers.pacemaker.model import Expression, Location, Primitive
@@ -149,30 +149,35 @@ async def test_maintenance_mode_that_another_set_decides_is_an_error(monkeypatch
         await runtime.maintenance(fake_cluster(*Acting(deaf=True).nodes()), on=True)
 
 
-async def test_cleanup_forgets_failures_and_takes_back_what_tools_left() -> None:
-    acting = with_failure(Acting())
-    left = Location(resource="mirror-clone", score="-INFINITY", node="qsp-a")
+def fence_off_qsp_a(acting: Acting) -> None:
+    """As DRBD's fencing does on the node that goes on alone."""
     fence = Location(
         resource="mirror-clone",
         score="-INFINITY",
         role="Promoted",
         rule=[Expression(attribute="#uname", operation="ne", value="qsp-b")],
     )
-    name = "drbd-fence-by-handler-squid-ha-mirror-clone"
     cib = live.Cib.parse(acting.cib)
     mirror = cib.find("mirror")
     assert mirror.primitive is not None
     drbd = mirror.primitive.model_copy(update={"parameters": {"drbd_resource": "squid-ha"}})
-    cib = cib.with_member(drbd, mirror.clone)
-    acting.cib = cib.with_constraints({"cli-ban-mirror-clone-on-qsp-a": left, name: fence}).text()
+    name = "drbd-fence-by-handler-squid-ha-mirror-clone"
+    acting.cib = cib.with_member(drbd, mirror.clone).with_constraints({name: fence}).text()
+
+
+async def test_cleanup_forgets_failures_and_takes_back_what_tools_left() -> None:
+    acting = with_failure(Acting())
+    left = Location(resource="mirror-clone", score="-INFINITY", node="qsp-a")
+    fence_off_qsp_a(acting)
+    acting.cib = live.Cib.parse(acting.cib).with_constraints({"cli-ban-mirror-clone-on-qsp-a": left}).text()
     cluster = fake_cluster(*acting.nodes())
 
     notices = await runtime.notices(cluster)
     assert [(each.kind, each.node, each.member) for each in notices] == [
         ("failure", "qsp-a", "squid"),
         ("failure", "qsp-b", "squid"),
-        ("ban", "qsp-a", "mirror-clone"),
         ("fence", "qsp-b", "mirror-clone"),
+        ("ban", "qsp-a", "mirror-clone"),
     ]
     assert notices[1].text == "squid failed on qsp-b (2 times)"
     for _ in range(2):
@@ -182,6 +187,22 @@ async def test_cleanup_forgets_failures_and_takes_back_what_tools_left() -> None
     acting.mirror = IN_STEP
     await runtime.cleanup(cluster)
     assert await runtime.notices(cluster) == [], "the node could never take over, though its half is up to date"
+
+
+@pytest.mark.parametrize("silence", [Unreachable, TimedOut, SudoRefused])
+async def test_failures_are_forgotten_while_the_other_node_does_not_answer_and_its_half_stays_fenced_off(
+    silence: type[HostError],
+) -> None:
+    acting = with_failure(Acting(mirror=IN_STEP))
+    fence_off_qsp_a(acting)
+
+    def answer(command: Command) -> Result | str:
+        raise silence("it does not tell", node="qsp-a")
+
+    cluster = fake_cluster(FakeNode("qsp-b", acting.answer), FakeNode("qsp-a", answer))
+    await runtime.cleanup(cluster)
+    assert acting.said == ["crm_resource --cleanup"]
+    assert [each.kind for each in await runtime.notices(cluster)] == ["fence"]
 
 
 async def test_what_binds_somebody_elses_resource_is_left_and_is_no_ban_of_the_service() -> None:
