@@ -25,7 +25,7 @@ from providers.connection.errors import (
 )
 from providers.pacemaker import monitor
 from providers.pacemaker.cib import Cib
-from providers.pacemaker.monitor import Monitor, Starting
+from providers.pacemaker.monitor import Monitor
 
 ATTEMPTS = 4
 NOT_CONNECTED = frozenset({102, 107, 111})
@@ -78,40 +78,36 @@ def query() -> Command:
 async def read(cluster: Cluster) -> Live:
     """Configuration and state from the first node that runs Pacemaker in a partition with quorum.
 
-    Raises `Unknown` where there is none: a stopped cluster says nothing about its configuration.
+    Raises `Unknown` where there is none: a stopped cluster says nothing about its configuration; `SudoRefused` where no
+    node lets anybody be root.
     """
-    reasons: list[str] = []
+    reasons: list[HostError] = []
     for node in cluster.nodes.values():
         try:
-            configuration, state = await node.batch([query(), monitor.query()])
-        except (Unreachable, TimedOut, CommandFailed) as error:
+            return await _told(node)
+        except (*SILENT, CommandFailed, Unknown) as error:
             # One node's trouble is no reason not to ask the other: that is what there are two for.
-            reasons.append(str(error))
-            continue
-        if configuration.exit_code != 0 or state.exit_code != 0:
-            reasons.append(f"{node.name}: Pacemaker does not run")
-            continue
-        try:
-            live = _parsed(node, configuration.stdout, state.stdout)
-        except Starting as error:
-            reasons.append(f"{node.name}: {error}")
-            continue
-        if live.monitor.quorate and live.cib.quorate:
-            return live
-        reasons.append(f"{node.name}: its part of the cluster has no quorum or no coordinator yet")
+            reasons.append(error)
+    if reasons and all(isinstance(reason, SudoRefused) for reason in reasons):
+        raise reasons[0]
     raise Unknown(
-        "no node can tell what the cluster is doing: " + "; ".join(reasons),
+        "no node can tell what the cluster is doing: " + "; ".join(map(str, reasons)),
         remedy="start the cluster on the nodes, or wait until they see each other, and run this again",
     )
 
 
-def _parsed(node: Node, configuration: str, state: str) -> Live:
+async def _told(node: Node) -> Live:
+    """What one node knows. Raises `Unknown` where that does not count for the cluster, or is not understood."""
+    configuration, state = await node.batch([query(), monitor.query()])
+    if configuration.exit_code != 0 or state.exit_code != 0:
+        raise Unknown("Pacemaker does not run", node=node.name)
     try:
-        return Live(node, Cib.parse(configuration), monitor.parse(state, configuration))
-    except Starting:
-        raise
+        live = Live(node, Cib.parse(configuration.stdout), monitor.parse(state.stdout, configuration.stdout))
     except ValueError as error:
         raise Unknown(str(error), node=node.name) from error
+    if not (live.monitor.quorate and live.cib.quorate):
+        raise Unknown("its part of the cluster has no quorum or no coordinator yet", node=node.name)
+    return live
 
 
 async def settled_quorum(cluster: Cluster, limit: float = 90) -> Live:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from providers.connection.command import Command, Result
-from providers.connection.errors import NotVerified, Refused, TimedOut, Unknown, Unreachable
+from providers.connection.errors import NotVerified, Refused, SudoRefused, TimedOut, Unknown, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.pacemaker import live, runtime, stack
 from providers.pacemaker.cib import Cib
@@ -38,7 +38,15 @@ def broken(command: Command) -> Result:
     return Result(command, 1, "", "out of memory")
 
 
-@pytest.mark.parametrize("first", [stopped, gone, hung, broken])
+def rootless(command: Command) -> Result:
+    raise SudoRefused("user ops may not become root by sudo: a password is required", node="qsp-a")
+
+
+def garbled(command: Command) -> str:
+    return running(command).replace("</", "<")
+
+
+@pytest.mark.parametrize("first", [stopped, gone, hung, broken, rootless, garbled])
 async def test_any_node_that_knows_is_asked(first):
     found = await live.read(fake_cluster(FakeNode("qsp-a", first), FakeNode("qsp-b", running)))
     assert found.node.name == "qsp-b"
@@ -52,10 +60,17 @@ def starting(command: Command) -> str:
     return recorded("crm_mon-starting.xml") if command.argv[0] == "crm_mon" else running(command)
 
 
-@pytest.mark.parametrize("answer", [stopped, gone, alone, starting], ids=lambda answer: answer.__name__)
+@pytest.mark.parametrize(
+    "answer", [stopped, gone, alone, starting, rootless, garbled], ids=lambda answer: answer.__name__
+)
 async def test_where_nobody_can_tell_nothing_is_said_to_be_absent(answer):
     with pytest.raises(Unknown, match="no node can tell"):
         await live.read(fake_cluster(FakeNode("qsp-a", answer), FakeNode("qsp-b", stopped)))
+
+
+async def test_where_no_node_lets_anybody_be_root_that_is_told():
+    with pytest.raises(SudoRefused, match="qsp-a: user ops may not become root"):
+        await live.read(fake_cluster(FakeNode("qsp-a", rootless), FakeNode("qsp-b", rootless)))
 
 
 async def test_a_patch_that_no_longer_fits_is_made_anew_and_not_for_ever():
