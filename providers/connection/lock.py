@@ -19,11 +19,11 @@ import contextlib
 import getpass
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from providers.connection.errors import HostError, Locked, Unreachable
+from providers.connection.errors import HostError, Locked, SudoRefused, Unreachable, in_a_line
 from providers.connection.ssh import SshNode
 
 if TYPE_CHECKING:
@@ -154,15 +154,17 @@ class ClusterLock:
         self._taking = asyncio.Lock()
         self._holding = False
         self._overtaken: tuple[str, str] | None = None
+        self._told: set[str] = set()
         for lock in self._locks:
             lock.node.before_writing = self._keep
 
     async def hold(self, *, without_lost: bool = False) -> None:
-        """Have the lock on every node, waiting up to the limit. Raises `Locked`, `Unreachable`.
+        """Have the lock on every node, waiting up to the limit. Raises `Locked`, `Unreachable`, `SudoRefused`.
 
         A node that cannot be reached is tolerated while the lock is held on another one: it was lost during this run,
         and nobody else can have all of them. ``without_lost``: it is left out from the beginning, so that what is done
-        about a lost node is done by one at a time; it raises `Unreachable` only where no node can be reached.
+        about a lost node is done by one at a time; it raises `Unreachable` only where no node can be reached. So is one
+        where nobody may become root: nobody with this login can lock it, nor change anything there.
         """
         async with self._taking:
             loop = asyncio.get_running_loop()
@@ -210,15 +212,17 @@ class ClusterLock:
         self._refuse_overtaken()
         survivors = any(lock.held for lock in self._locks)
         taken: list[NodeLock] = []
-        gone: Unreachable | None = None
+        lost: dict[str, Unreachable | SudoRefused] = {}
         async with contextlib.AsyncExitStack() as giving_back:
             for lock in self._locks:
                 if lock.held:
                     continue
                 try:
                     holder = await lock.take()
-                except Unreachable as error:
-                    gone = error
+                except (Unreachable, SudoRefused) as error:
+                    if isinstance(error, SudoRefused) and not without_lost:
+                        raise
+                    lost[lock.node.name] = error
                     continue
                 if holder:
                     return lock.node.name, holder
@@ -227,7 +231,15 @@ class ClusterLock:
                 if self._holding and not survivors and lock.successor:
                     self._overtaken = lock.node.name, lock.successor
                     self._refuse_overtaken()
-            if gone is not None and not (survivors or (without_lost and taken)):
-                raise gone
+            if lost and not (survivors or (without_lost and taken)):
+                # A refusal says more than silence does.
+                raise min(lost.values(), key=lambda error: isinstance(error, Unreachable))
             giving_back.pop_all()
+        self._tell_rootless(lost)
         return None
+
+    def _tell_rootless(self, lost: Mapping[str, HostError]) -> None:
+        for name, error in lost.items():
+            if isinstance(error, SudoRefused) and name not in self._told:
+                self._told.add(name)
+                self._progress(f"{name} is not locked, as if it were off: {in_a_line(error, name)}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncssh
 import pytest
 
-from providers.connection.errors import HostError, Unreachable
+from providers.connection.errors import HostError, Locked, SudoRefused, Unreachable
 from providers.connection.lock import ClusterLock, NodeLock
 
 
@@ -76,8 +77,19 @@ class Node:
         return process in self.opened
 
 
-def lock_of(*nodes: Any) -> ClusterLock:
-    return ClusterLock([NodeLock(node, "lab") for node in nodes], print, limit=0.0)
+class Silent(Node):
+    """A node on which no session begins."""
+
+    def __init__(self, name: str, why: type[HostError]) -> None:
+        super().__init__(name)
+        self.why = why("user ops may not become root by sudo", node=name, remedy="give it sudo")
+
+    async def start(self, argv: list[str]) -> Process:
+        raise self.why
+
+
+def lock_of(*nodes: Any, progress: Callable[[str], None] = print) -> ClusterLock:
+    return ClusterLock([NodeLock(node, "lab") for node in nodes], progress, limit=0.0)
 
 
 @pytest.mark.parametrize("error", [asyncssh.ConnectionLost("gone"), ConnectionResetError("gone"), TimeoutError()])
@@ -108,3 +120,32 @@ async def test_a_taking_that_is_called_off_keeps_nothing() -> None:
     with pytest.raises(asyncio.CancelledError):
         await taking
     assert [first.opened[0].closed, second.opened[0].closed] == [True, True]
+
+
+@pytest.mark.parametrize("broken", ["qsp-a", "qsp-b"])
+async def test_a_node_without_root_is_left_out_like_a_lost_one_and_told_of_once(broken: str) -> None:
+    other = Node({"qsp-a": "qsp-b", "qsp-b": "qsp-a"}[broken], Process(b"held \n"), Process(b"held \n"))
+    told: list[str] = []
+    lock = lock_of(Silent(broken, SudoRefused), other, progress=told.append)
+    for _ in range(2):
+        await lock.hold(without_lost=True)
+    assert told == [f"{broken} is not locked, as if it were off: user ops may not become root by sudo → give it sudo"]
+    assert len(other.opened) == 1
+    with pytest.raises(SudoRefused):
+        await lock.hold()
+    await lock.release()
+    with pytest.raises(SudoRefused):
+        await lock.hold()
+    assert all(process.closed for process in other.opened)
+
+
+async def test_a_node_without_root_does_not_hide_who_holds_the_other() -> None:
+    lock = lock_of(Silent("qsp-a", SudoRefused), Node("qsp-b", Process(b"taken ann@desk, process 7\n")))
+    with pytest.raises(Locked, match="qsp-b: another run is changing this cluster: ann@desk"):
+        await lock.hold(without_lost=True)
+
+
+@pytest.mark.parametrize("whys", [(SudoRefused, Unreachable), (Unreachable, SudoRefused), (SudoRefused, SudoRefused)])
+async def test_where_no_node_can_be_locked_a_refusal_is_told_before_silence(whys: tuple[type[HostError], ...]) -> None:
+    with pytest.raises(SudoRefused):
+        await lock_of(Silent("qsp-a", whys[0]), Silent("qsp-b", whys[1])).hold(without_lost=True)

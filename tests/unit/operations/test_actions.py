@@ -25,6 +25,7 @@ from operations import site as sites
 from operations.actions import do, records, refuse_peer, save, split
 from operations.cli import _act
 from operations.cli._exit import UNREACHABLE, code_of
+from operations.drill.armed import refuse_aside
 from providers.connection.access import ConnectionSettings
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
@@ -36,6 +37,7 @@ from providers.connection.errors import (
     LoginRefused,
     NotVerified,
     Refused,
+    SudoRefused,
     TimedOut,
     Unknown,
     Unreachable,
@@ -188,6 +190,17 @@ def test_each_command_knows_the_timer_of_a_killed_drill(
     assert isinstance(shown.exception, Refused) is refused
     assert bool(engine.asked) is not refused
     assert any(timer in str(each) for each in node.written) is stopped
+
+
+async def test_a_node_without_root_keeps_nobody_from_acting_and_what_is_not_known_of_it_is_told() -> None:
+    def rootless(command: Command) -> str:
+        raise SudoRefused("user ops may not become root by sudo", node="qsp-b")
+
+    told: list[str] = []
+    cluster = fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b", rootless), progress=told.append)
+    await refuse_aside(cluster, "lab")
+    (line,) = told
+    assert line.endswith("nobody can tell: qsp-b: user ops may not become root by sudo")
 
 
 @pytest.mark.parametrize("words", [("node", "aside", "lab", "qsp-c"), ("switchover", "lab", "--to", "qsp-c")])
