@@ -54,11 +54,11 @@ class Notice:
     """Something that the engine or its tools noted for a while, or people set: worth knowing, whether drift or not.
 
     ``failure``: an earlier failure. ``ban``: failures, a constraint or an option of the cluster that keep the service
-    off a node until somebody takes them back, or they expire. ``constraint``: another one that a tool left. ``fence``:
-    the mirror forbids a node to become its source until it has caught up. ``standby``: a node that was put aside.
-    ``maintenance``: the engine starts, stops and moves nothing, or not this member, or does not look for failures.
-    ``apart``: a node that takes no part, or is a cluster by itself. ``text`` is a sentence for people, ``node`` and
-    ``member`` what it is about, empty if all.
+    off a node, or off all, until somebody takes them back, or they expire. ``constraint``: another one that a tool
+    left. ``fence``: the mirror forbids a node to become its source until it has caught up. ``standby``: a node that was
+    put aside. ``maintenance``: the engine starts, stops and moves nothing, or not this member, or does not look for
+    failures. ``apart``: a node that takes no part, or is a cluster by itself. ``text`` is a sentence for people,
+    ``node`` and ``member`` what it is about, empty if all.
     """
 
     kind: NoticeKind

@@ -131,6 +131,13 @@ class Cib:
             found |= fragments.read_pairs(element, "meta_attributes")
         return found
 
+    def says(self, primitive_id: str, name: str) -> str:
+        """The id of what gives the primitive this meta attribute: its own, its group's or its clone's; '' for none."""
+        primitive = _primitive(self._root, primitive_id)
+        around = [] if primitive is None else [primitive, *_holders(primitive)]
+        saying = (each for each in around if name in fragments.read_pairs(each, "meta_attributes"))
+        return next((each.get("id", "") for each in saying), "")
+
     def ties(self) -> list[Tie]:
         """Which primitive stands on which, by the order of groups and by colocations, those of resource sets included.
 

@@ -3,10 +3,11 @@ people have set by which a node does not take over."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from providers.pacemaker.bindings import INFINITY
 from providers.pacemaker.cib import TRANSIENT, Cib
+from providers.pacemaker.fragments import YES
 from providers.pacemaker.live import Live
 from providers.pacemaker.model import Constraint, Location
 from providers.pacemaker.options import SECTIONS, harmful
@@ -15,13 +16,14 @@ from providers.pacemaker.steps import PLACE
 from providers.pacemaker.undeclared import by_hand
 from providers.roles import Notice, NoticeKind
 
+_ROLE, _STOP_ALL = "target-role", "stop-all-resources"
 FENCE = "drbd-fence-by-handler-"
 """Begins the ids of constraints by which DRBD's fencing keeps a half that is behind from becoming the source."""
 
 
 def notices_of(current: Live) -> list[Notice]:
     """All of them, out of one reading; pure."""
-    lasting = (*_options(current), *_bindings(current))
+    lasting = (*_stopped(current), *_options(current), *_bindings(current))
     return [*_modes(current), *_unmanaged(current), *_failures(current), *_constraints(current), *lasting]
 
 
@@ -116,6 +118,31 @@ def _constraints(current: Live) -> Iterator[Notice]:
             yield Notice("ban", text, node, member)
         else:
             yield Notice("constraint", f"`{name}` was left by a tool and binds {member or 'the service'}", node, member)
+
+
+def _stopped(current: Live) -> Iterator[Notice]:
+    """What was told to stop, by people or by a run that was cut off: it starts nowhere, and nothing has failed."""
+    for (text, undo), names in _told_to_stop(current.cib, service(current.cib)).items():
+        members = ", ".join(names)
+        yield Notice("ban", f"{text}: no node runs {members}; to take it back: `{undo}`", member=members)
+    if current.cib.options(*SECTIONS["properties"]).get(_STOP_ALL, "").lower() in YES:
+        undo = f"crm_attribute --type crm_config --name {_STOP_ALL} --delete"
+        yield Notice("ban", f"`{_STOP_ALL}=true`: the cluster runs nothing on any node; to take it back: `{undo}`")
+
+
+def _told_to_stop(cib: Cib, names: Iterable[str]) -> dict[tuple[str, str], list[str]]:
+    """What says so, and the command that takes it back → which of these resources it is about."""
+    section, set_id = SECTIONS["resource_defaults"]
+    default = cib.options(section, set_id).get(_ROLE, "")
+    told: dict[tuple[str, str], list[str]] = {}
+    for name in names:
+        if cib.meta(name).get(_ROLE, default).lower() == "stopped":
+            if said_by := cib.says(name, _ROLE):
+                whose, undo = said_by, f"crm_resource --resource {said_by} --meta --delete-parameter {_ROLE}"
+            else:
+                whose, undo = "all resources", f"crm_attribute --type {section} --name {_ROLE} --delete"
+            told.setdefault((f"`{_ROLE}=Stopped` of {whose}", undo), []).append(name)
+    return told
 
 
 def _options(current: Live) -> Iterator[Notice]:

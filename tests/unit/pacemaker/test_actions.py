@@ -243,6 +243,59 @@ async def test_failures_that_keep_a_member_off_a_node_are_told_apart(
     assert ("does not run on qsp-b" in found["qsp-b"].text) == (kind == "ban")
 
 
+def stopped(acting: Acting, *members: str) -> None:
+    """As crm_mon tells of what runs nowhere."""
+    for name in members:
+        acting.mon = re.sub(
+            rf'(<resource id="{name}" [^>]*role=")Started("[^>]*)>.*?</resource>',
+            r"\1Stopped\2/>",
+            acting.mon,
+            flags=re.DOTALL,
+        )
+
+
+@pytest.mark.parametrize(
+    ("told", "members", "undo"),
+    [
+        ("squid", "squid", "crm_resource --resource squid --meta --delete-parameter target-role"),
+        ("mirror", "mirror", "crm_resource --resource mirror-clone --meta --delete-parameter target-role"),
+        (
+            "rsc_defaults",
+            "mirror, filesystem, squid, address",
+            "crm_attribute --type rsc_defaults --name target-role --delete",
+        ),
+        ("crm_config", "", "crm_attribute --type crm_config --name stop-all-resources --delete"),
+    ],
+)
+async def test_a_service_that_was_told_to_stop_has_a_reason_and_cleanup_does_not_hide_it(
+    told: str, members: str, undo: str
+) -> None:
+    acting = Acting(mirror=IN_STEP)
+    stopped(acting, "squid", "address")
+    cib = live.Cib.parse(acting.cib)
+    if told == "crm_config":
+        cib = cib.with_options(*SECTIONS["properties"], {"stop-all-resources": "true"})
+    elif told == "rsc_defaults":
+        cib = cib.with_options(*SECTIONS["resource_defaults"], {"target-role": "Stopped"})
+    else:
+        cib = cib.with_meta(told, "target-role", "Stopped")
+    acting.cib = cib.text()
+    cluster = fake_cluster(*acting.nodes())
+    await runtime.cleanup(cluster)
+    (notice,) = await runtime.notices(cluster)
+    assert (notice.kind, notice.member) == ("ban", members)
+    assert notice.text.endswith(f"to take it back: `{undo}`")
+
+
+async def test_a_member_that_shall_run_is_not_told_to_stop_by_what_holds_for_others() -> None:
+    acting = Acting()
+    cib = live.Cib.parse(acting.cib).with_options(*SECTIONS["resource_defaults"], {"target-role": "Stopped"})
+    for member in ("mirror", "filesystem", "squid", "address"):
+        cib = cib.with_meta(member, "target-role", "Started")
+    acting.cib = cib.with_options(*SECTIONS["properties"], {"stop-all-resources": "false"}).text()
+    assert await runtime.notices(fake_cluster(*acting.nodes())) == []
+
+
 async def test_a_node_that_is_not_seen_is_told_of_and_one_that_is_a_cluster_by_itself_the_more() -> None:
     whole = Acting()
     half = Acting(mon=re.sub('(name="qsp-a" id="1" online=)"true"', r'\1"false"', whole.mon))

@@ -243,6 +243,14 @@ def with_meta(name: str, value: str) -> str:
     return by_hand.GROUPED.replace("</group>", meta)
 
 
+async def test_a_group_that_was_told_to_stop_is_told_of_once() -> None:
+    pair = grouped()
+    pair.cib = with_meta("target-role", "Stopped")
+    (notice,) = await runtime.notices(fake_cluster(*pair.nodes()))
+    assert (notice.kind, notice.member) == ("ban", "fs_logs, proxy, vip")
+    assert "`crm_resource --resource proxy-group --meta --delete-parameter target-role`" in notice.text
+
+
 async def test_a_service_that_sticks_by_its_groups_word_is_forbidden_the_old_node() -> None:
     """A preference alone would not move it."""
     pair = grouped()
