@@ -10,7 +10,7 @@ from providers.roles import MirrorView
 
 _DEGRADED = "Degraded"
 _RUNS = frozenset({"Started", "Promoted", _DEGRADED})
-_KEEPS_AWAY = frozenset({"standby", "maintenance", "fence", "ban"})
+_KEEPS_AWAY = frozenset({"standby", "maintenance", "fence", "unfenced", "ban"})
 """Kinds of notices that say that the service would not move by itself."""
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 UP_TO_DATE = "up to date"
 """What `MirrorView.data` says of a half that has everything; all other words are the engine's own."""
 
-NoticeKind = Literal["failure", "ban", "constraint", "fence", "standby", "maintenance", "apart"]
+NoticeKind = Literal["failure", "ban", "constraint", "fence", "unfenced", "standby", "maintenance", "apart"]
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,11 @@ class Notice:
 
     ``failure``: an earlier failure. ``ban``: failures, a constraint or an option of the cluster that keep the service
     off a node, or off all, until somebody takes them back, or they expire. ``constraint``: another one that a tool
-    left. ``fence``: the mirror forbids a node to become its source until it has caught up. ``standby``: a node that was
-    put aside. ``maintenance``: the engine starts, stops and moves nothing, or not this member, or does not look for
-    failures. ``apart``: a node that takes no part, or is a cluster by itself. ``text`` is a sentence for people,
-    ``node`` and ``member`` what it is about, empty if all.
+    left. ``fence``: the mirror forbids a node to become its source until it has caught up. ``unfenced``: what fences a
+    lost node does not run, or not everywhere. ``standby``: a node that was put aside. ``maintenance``: the engine
+    starts, stops and moves nothing, or not this member, or does not look for failures. ``apart``: a node that takes no
+    part, or is a cluster by itself. ``text`` is a sentence for people, ``node`` and ``member`` what it is about, empty
+    if all.
     """
 
     kind: NoticeKind

@@ -11,7 +11,7 @@ from providers.pacemaker.fragments import YES
 from providers.pacemaker.live import Live
 from providers.pacemaker.model import Constraint, Location
 from providers.pacemaker.options import SECTIONS, harmful
-from providers.pacemaker.service import ids, service
+from providers.pacemaker.service import fencing, ids, service
 from providers.pacemaker.steps import PLACE
 from providers.pacemaker.undeclared import by_hand
 from providers.roles import Notice, NoticeKind
@@ -23,7 +23,7 @@ FENCE = "drbd-fence-by-handler-"
 
 def notices_of(current: Live) -> list[Notice]:
     """All of them, out of one reading; pure."""
-    lasting = (*_stopped(current), *_options(current), *_bindings(current))
+    lasting = (*_stopped(current), *_unfenced(current), *_options(current), *_bindings(current))
     return [*_modes(current), *_unmanaged(current), *_failures(current), *_constraints(current), *lasting]
 
 
@@ -66,7 +66,6 @@ def _unmanaged(current: Live) -> Iterator[Notice]:
 
 def _failures(current: Live) -> Iterator[Notice]:
     told: set[tuple[str, str]] = set()
-    members = service(current.cib)
     for failure in current.monitor.failures:
         if not failure.degraded:
             told.add((failure.resource, failure.node))
@@ -74,18 +73,19 @@ def _failures(current: Live) -> Iterator[Notice]:
             times = f" ({_times(count)})" if count > 1 else ""
             # What a look found to be impossible there has no count.
             hopeless = failure.operation == "probe" or _bans(current.cib, failure.resource, count)
-            banned = failure.resource in members and hopeless
-            yield _failure(f"{failure}{times}", failure.node, failure.resource, banned=banned)
+            yield _failure(current.cib, f"{failure}{times}", failure.node, failure.resource, hopeless=hopeless)
     for (member, node), count in current.monitor.fail_counts.items():
         if count and (member, node) not in told:
-            banned = member in members and _bans(current.cib, member, count)
-            yield _failure(f"{member} failed on {node} ({_times(count)})", node, member, banned=banned)
+            text = f"{member} failed on {node} ({_times(count)})"
+            yield _failure(current.cib, text, node, member, hopeless=_bans(current.cib, member, count))
 
 
-def _failure(text: str, node: str, member: str, *, banned: bool) -> Notice:
-    kind: NoticeKind = "ban" if banned else "failure"
-    away = f"; until that is forgotten (`squid-ha cleanup`) {member} does not run on {node}" if banned else ""
-    return Notice(kind, text + away, node=node, member=member)
+def _failure(cib: Cib, text: str, node: str, member: str, *, hopeless: bool) -> Notice:
+    kind: NoticeKind = "failure"
+    if hopeless:
+        kind = "ban" if member in service(cib) else "unfenced" if member in fencing(cib) else "failure"
+    away = f"; until that is forgotten (`squid-ha cleanup`) {member} does not run on {node}"
+    return Notice(kind, text if kind == "failure" else text + away, node=node, member=member)
 
 
 def _bans(cib: Cib, member: str, count: int) -> bool:
@@ -128,6 +128,34 @@ def _stopped(current: Live) -> Iterator[Notice]:
     if current.cib.options(*SECTIONS["properties"]).get(_STOP_ALL, "").lower() in YES:
         undo = f"crm_attribute --type crm_config --name {_STOP_ALL} --delete"
         yield Notice("ban", f"`{_STOP_ALL}=true`: the cluster runs nothing on any node; to take it back: `{undo}`")
+
+
+def _unfenced(current: Live) -> Iterator[Notice]:
+    """Fencing devices that were told to stop, or run nowhere: until a lost node is fenced, nothing takes over."""
+    devices = fencing(current.cib)
+    told = _told_to_stop(current.cib, devices)
+    for (text, undo), names in told.items():
+        members = ", ".join(names)
+        said = f"{text}: the cluster does not fence by {members}; to take it back: `{undo}`"
+        yield Notice("unfenced", said, member=members)
+    for name in devices:
+        if _runs_nowhere(current, name) and not any(name in names for names in told.values()):
+            said = (
+                f"the fencing device {name} runs on no node: where a node is lost and cannot be fenced, the other one "
+                "does not take over; `crm_mon -1rf` tells why"
+            )
+            yield Notice("unfenced", said, member=name)
+
+
+def _runs_nowhere(current: Live, name: str) -> bool:
+    """Whether a resource is stopped though a node for it is there; of nodes that are away, other notices tell."""
+    cib, monitor = current.cib, current.monitor
+    if monitor.running(name) or monitor.pending(name):
+        return False
+    bindings = cib.bindings({name, *cib.around(name)}, [node.name for node in monitor.nodes])
+    barred = {node for each in bindings for node in each.off}
+    able = [node for node in monitor.nodes if node.name not in barred]
+    return not able or any(node.ready and not node.standby for node in able)
 
 
 def _told_to_stop(cib: Cib, names: Iterable[str]) -> dict[tuple[str, str], list[str]]:

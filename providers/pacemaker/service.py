@@ -6,13 +6,14 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from providers.pacemaker.cib import Cib, Tie
+from providers.pacemaker.cib import PROPERTIES, Cib, Tie
 from providers.pacemaker.fragments import YES
 from providers.pacemaker.live import Live
 from providers.pacemaker.model import Primitive
 from providers.storage import drbd
 
 _CUSTOMARY = "squid"
+_FENCING = "stonith:"
 _SQUID = re.compile(r":squid(@.*)?(\.service)?$", re.IGNORECASE)
 """The agent of a resource for Squid: ours, the resource agents' `ocf:heartbeat:Squid`, or `systemd:squid`."""
 
@@ -49,7 +50,7 @@ def service(cib: Cib) -> dict[str, Primitive]:
     once = {
         name: primitive
         for name, primitive in cib.primitives().items()
-        if not primitive.agent.startswith("stonith:") and (_clone_free(cib, name) or promotable(cib, name))
+        if not primitive.agent.startswith(_FENCING) and (_clone_free(cib, name) or promotable(cib, name))
     }
     family = {name for name, primitive in once.items() if name == _CUSTOMARY or _SQUID.search(primitive.agent)}
     # Two that stand on the same helper, which is on every node, need not be together.
@@ -58,6 +59,12 @@ def service(cib: Cib) -> dict[str, Primitive]:
     members = {name: primitive for name, primitive in once.items() if name in together}
     below = {name: len(_below(name, ties) & members.keys()) for name in members}
     return {name: members[name] for name in sorted(members, key=below.__getitem__)}
+
+
+def fencing(cib: Cib) -> list[str]:
+    """The fencing devices; none where the cluster does not fence at all."""
+    fences = cib.options("crm_config", PROPERTIES).get("stonith-enabled", "true").lower() in YES
+    return [name for name, each in cib.primitives().items() if fences and each.agent.startswith(_FENCING)]
 
 
 def ids(cib: Cib) -> set[str]:

@@ -138,7 +138,7 @@ def test_a_clock_without_a_source_is_not_good(site: Site, runtime: FakeRuntime) 
     assert "no source is selected" in shown((status, overview))
 
 
-@pytest.mark.parametrize("kind", ["standby", "maintenance", "fence", "ban"])
+@pytest.mark.parametrize("kind", ["standby", "maintenance", "fence", "unfenced", "ban"])
 def test_a_site_that_would_not_fail_over_is_not_well(site: Site, runtime: FakeRuntime, kind: NoticeKind) -> None:
     runtime.said = [Notice(kind, "the service would not move by itself", "qsp-b")]
     _, overview = seen(site)
