@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command
 from providers.connection.errors import Refused, TimedOut, Unknown
+from providers.host.maintenance.pacemaker import ON, before, recorded
 from providers.pacemaker import live, monitor
 from providers.pacemaker.cib import PROPERTIES, Cib
 from providers.pacemaker.live import Live
@@ -146,18 +147,21 @@ async def _entries(cluster: Cluster) -> dict[str, dict[str, str]]:
 
 async def _enter_maintenance(cluster: Cluster) -> None:
     current = await live.settled_quorum(cluster)
-    before = current.cib.options("crm_config", PROPERTIES, only=True).get(_MAINTENANCE, "")
-    await cluster.each(lambda node: cluster.journal(node).record({_MARK: before}))
-    await live.change(cluster, lambda now: _maintenance(now.cib, "true"), live=current, verify=False)
+    found = current.cib.options("crm_config", PROPERTIES, only=True).get(_MAINTENANCE, "")
+    # With one value: the next run may find one of the nodes replaced.
+    mark = {_MARK: before(found, await _entries(cluster), _MARK)}
+    await cluster.each(lambda node: cluster.journal(node).put(mark))
+    await live.change(cluster, lambda now: _maintenance(now.cib, ON), live=current, verify=False)
     await live.settle(current.node, limit=60)
 
 
 async def _leave_maintenance(cluster: Cluster) -> None:
-    entries = await _entries(cluster)
-    before = next((known[_MARK] for known in entries.values() if _MARK in known), None)
-    if before is not None:
-        await live.change(cluster, lambda now: _maintenance(now.cib, before), verify=False)
-        await cluster.each(lambda node: cluster.journal(node).drop([_MARK]))
+    value = recorded(await _entries(cluster), _MARK)
+    if value is None:
+        return
+    if value != ON:
+        await live.change(cluster, lambda now: _maintenance(now.cib, value), verify=False)
+    await cluster.each(lambda node: cluster.journal(node).drop([_MARK]))
 
 
 def _maintenance(cib: Cib, value: str) -> Cib:

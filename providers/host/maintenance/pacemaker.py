@@ -2,8 +2,9 @@
 
 In maintenance mode Pacemaker starts, stops and moves nothing, and a Pacemaker or Corosync that a package's own script
 restarts finds its services running and fails nothing over. It is left again when every node and every node attribute is
-back: earlier the service would go to the node where they came back first. What it was before is in the journal from
-before it is entered until after it is left.
+back: earlier the service would go to the node where they came back first. What it was before is in the journals of all
+nodes of the cluster from before it is entered until after it is left, with one value: any of them may be away, or be
+replaced, when it is left.
 
 Facts: crm_attribute(8), crm_mon(8).
 """
@@ -11,7 +12,7 @@ Facts: crm_attribute(8), crm_mon(8).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -26,6 +27,8 @@ BACK_WITHIN = 180.0
 """Seconds that a restarted cluster may take until it sees all its nodes again, on a slow machine."""
 ATTRIBUTES_WITHIN = 30.0
 """Seconds that the first probes after a restart may take to bring back what they write down of each node."""
+
+ON = "true"
 
 _PROPERTY = ("crm_attribute", "--type", "crm_config", "--name", "maintenance-mode")
 _READ = script(
@@ -57,30 +60,49 @@ async def _standing(node: Node) -> Standing | None:
     return parse((await node.run(_READ)).stdout)
 
 
+def recorded(entries: Mapping[str, Mapping[str, str]], mark: str) -> str | None:
+    """What the mode was before, by what each node's journal has under ``mark``; None where none has anything.
+
+    Where they differ, those that say it was on were written later, by a run that found it entered by a cut-off one.
+    """
+    values = [known[mark] for known in entries.values() if mark in known]
+    return next((value for value in values if value != ON), ON if values else None)
+
+
+def before(found: str, entries: Mapping[str, Mapping[str, str]], mark: str) -> str:
+    """What is to be recorded on every node, with the mode as it is ``found`` now.
+
+    On already, it is so by a run that was cut off, whose record counts, or by a person; else what is found counts:
+    somebody has left it since.
+    """
+    earlier = recorded(entries, mark)
+    return earlier if found == ON and earlier is not None else found
+
+
 async def enter(cluster: Cluster, names: Sequence[str]) -> Leave:
     """Enter it if one of these nodes is in a running cluster."""
     seen = await cluster.each(_standing, names)
-    running = [name for name, standing in seen.items() if standing is not None]
+    running = {name: standing for name, standing in seen.items() if standing is not None}
     if not running:
         return partial(leave, cluster)
-    node = cluster.node(running[0])
+    # All of them: nothing is entered where one does not answer, because what it has noted may be what counts.
+    entries = await cluster.each(lambda node: cluster.journal(node).entries())
+    name, standing = next(iter(running.items()))
+    node = cluster.node(name)
     found = await node.run(command(*_PROPERTY, "--query", "--quiet", ok=None, reads=True))
-    before = found.stdout.strip() if found.exit_code == 0 else ""
-    # On already, it is so by a run that was cut off, whose mark counts, or by a person.
-    await cluster.each(lambda each: _mark(cluster, each, before), running)
+    mark = {MARK: before(found.stdout.strip() if found.exit_code == 0 else "", entries, MARK)}
+    members = [each for each in entries if each in running or each in standing.online or MARK in entries[each]]
+    await cluster.each(lambda each: cluster.journal(each).put(mark), members)
     cluster.progress(f"{node.name}: maintenance mode while packages change; the service runs on")
-    await node.run(command(*_PROPERTY, "--update", "true"))
+    await node.run(command(*_PROPERTY, "--update", ON))
     await node.run(command("crm_resource", "--wait", "--timeout=60", ok=None, timeout=90, reads=True))
-    return partial(leave, cluster, seen[node.name])
+    return partial(leave, cluster, standing)
 
 
-async def _mark(cluster: Cluster, node: Node, before: str) -> None:
-    journal = cluster.journal(node)
-    await (journal.record if before == "true" else journal.put)({MARK: before})
+async def leave(cluster: Cluster, whole: Standing | None = None) -> None:
+    """Bring maintenance mode back to what the journals say it was, once the cluster is as complete as ``whole``.
 
-
-async def leave(cluster: Cluster, before: Standing | None = None) -> None:
-    """Bring maintenance mode back to what the journal says it was, once the cluster is as complete as ``before``.
+    One that was on before is left to whom it belongs, who may have ended it since.
 
     Raises `TimedOut` when it does not come back; it is in maintenance mode then.
     """
@@ -89,7 +111,7 @@ async def leave(cluster: Cluster, before: Standing | None = None) -> None:
     if not marked:
         return
     node = cluster.node(marked[0])
-    wanted = before or Standing(frozenset(marked))
+    wanted = whole or Standing(frozenset(marked))
 
     def all_online(standing: Standing | None) -> bool:
         return standing is not None and standing.online >= wanted.online
@@ -113,8 +135,9 @@ async def leave(cluster: Cluster, before: Standing | None = None) -> None:
             remedy="see `systemctl status corosync pacemaker` there, then run again",
         )
     await until(lambda: _standing(node), all_back, ATTRIBUTES_WITHIN, pause=2.0)
-    value = entries[node.name][MARK]
-    await node.run(command(*_PROPERTY, *(("--update", value) if value else ("--delete",))))
+    value = recorded(entries, MARK)
+    if value != ON:
+        await node.run(command(*_PROPERTY, *(("--update", value) if value else ("--delete",))))
     await cluster.each(lambda each: cluster.journal(each).drop([MARK]), marked)
 
 

@@ -4,9 +4,10 @@ from providers.connection.cluster import Cluster
 from providers.connection.errors import Refused, Unknown
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.host.settings import FileState, NodeSettings, UnitState
-from providers.pacemaker import authkey, corosync_conf, membership, monitor, sbd, sbd_conf, stack
+from providers.pacemaker import authkey, corosync_conf, live, membership, monitor, sbd, sbd_conf, stack
 from providers.pacemaker.authkey import Key
 from providers.pacemaker.corosync_conf import CorosyncConf, CorosyncNode
+from tests.unit.pacemaker.acting import MODE, Acting
 from tests.unit.pacemaker.test_corosync_conf import DISTRIBUTION
 from tests.unit.pacemaker.tools import recorded
 
@@ -143,6 +144,39 @@ async def test_a_restart_that_ended_without_quorum_goes_on_by_another_one(monkey
         await stack.restart(cluster)
     stopped = [str(command) for command in nodes[0].written if "stop" in command.argv]
     assert stopped == (["systemctl stop pacemaker.service", "systemctl stop corosync.service"] if unmanaged else [])
+
+
+@pytest.mark.parametrize("noted", [{"qsp-b": ""}, {"qsp-a": "true", "qsp-b": ""}, {"qsp-a": ""}, {}])
+async def test_a_restart_gone_on_with_ends_the_mode_that_it_had_entered_also_with_one_node_replaced(noted):
+    acting, journals = Acting(), FakeJournals()
+    cluster = fake_cluster(*acting.nodes(), thing="membership", journals=journals)
+    if noted:
+        await live.change(cluster, lambda now: stack._maintenance(now.cib, "true"))
+    for name, value in noted.items():
+        await cluster.journal(name).record({stack._MARK: value})
+    during: list[object] = []
+
+    async def look() -> None:
+        noted_now = [each.values.get(stack._MARK) for each in journals.opened.values()]
+        during.append((MODE.format("true") in acting.mon, noted_now))
+
+    await stack.restart(cluster, look)
+    assert during == [(True, ["", ""])], "the services are left alone, and both nodes note the same"
+    assert MODE.format("false") in acting.mon
+    assert not await stack.interrupted(cluster)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_restart_leaves_a_persons_mode_on_and_does_not_enter_one_that_a_person_has_ended(ended):
+    acting = Acting()
+    cluster = fake_cluster(*acting.nodes(), thing="membership", journals=FakeJournals())
+    if ended:
+        await cluster.journal("qsp-a").record({stack._MARK: "true"})
+    else:
+        await live.change(cluster, lambda now: stack._maintenance(now.cib, "true"))
+    await stack.restart(cluster)
+    assert MODE.format(str(not ended).lower()) in acting.mon
+    assert not await stack.interrupted(cluster)
 
 
 def test_a_node_that_joins_later_finds_what_the_first_ones_found():
