@@ -1,4 +1,4 @@
-"""Whether LifeKeeper checks its resources on a node; `providers.host.maintenance.lifekeeper` pauses it."""
+"""Whether LifeKeeper checks its resources on a node; `providers.lifekeeper.pause` pauses it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from providers.connection.errors import Unreachable
 from providers.connection.files import read_files
 from providers.connection.together import both
 from providers.host.foreign_file import text_of
-from providers.host.maintenance.lifekeeper import MARK, PAUSED, is_paused
 from providers.lifekeeper import defaults
+from providers.lifekeeper.pause import MARK, PAUSED, is_paused
 
 
 async def paused(cluster: Cluster) -> Mapping[str, str]:
@@ -27,7 +27,7 @@ async def paused(cluster: Cluster) -> Mapping[str, str]:
             return None
         if any(before != PAUSED for before in noted.get(MARK, ())):
             return "packages are changing, or a change of them was cut off; the next `pulumi up` sets the interval back"
-        return f"somebody has set LKCHECKINTERVAL={PAUSED} in {defaults.PATH}, where it can be set back"
+        return f"somebody has set {defaults.INTERVAL}={PAUSED} in {defaults.PATH}, where it can be set back"
 
     told = await cluster.each(look)
     return {name: why for name, why in told.items() if why is not None}

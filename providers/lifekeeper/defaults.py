@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 
 PATH = "/etc/default/LifeKeeper"
+INTERVAL = "LKCHECKINTERVAL"
+"""Seconds between two checks of what is in service on a node; with 0 there are none."""
 
 _LINE = re.compile(r"^(\s*(?:export\s+)?)([A-Z][A-Z0-9_]*)=(.*)$")
 

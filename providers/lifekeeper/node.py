@@ -27,7 +27,6 @@ from providers.lifekeeper.up import runs, wait_until_up
 from providers.lifekeeper.views import View
 
 PENDING, _RAN, _KEY, _ENABLED, _AGAIN = "pending", "ran", "key ", "enabled", "start again"
-_INTERVAL = "LKCHECKINTERVAL"
 
 
 class NodeLifeKeeper(State):
@@ -143,7 +142,7 @@ def lines(wanted: Wanted) -> list[Line]:
     made += [licence.line(name, given) for name in wanted.nodes if given]
     for name, node in wanted.nodes.items():
         made += [speaking.setting(name, key, value) for key, value in node.settings.items() if value is not None]
-        if _INTERVAL in node.settings:
+        if defaults.INTERVAL in node.settings:
             made.append(_checked_anew(name))
     return [*made, *(line for name in wanted.nodes for line in (_enable(name), _start(name)))]
 
@@ -314,7 +313,7 @@ async def _set(cluster: Cluster, node: Node, keys: Mapping[str, str | None]) -> 
 
 async def _write(node: Node, file: ForeignFile, keys: Mapping[str, str | None]) -> None:
     await file.write(node, defaults.changed(file.text, keys))
-    if _INTERVAL in keys:
+    if defaults.INTERVAL in keys:
         # It reads the interval when it starts, and LifeKeeper starts it again (its manuals).
         await node.run(command(*_checked_anew(node.name).argv, ok=None))
 

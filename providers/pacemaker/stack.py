@@ -13,8 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command
 from providers.connection.errors import Refused, TimedOut, Unknown
-from providers.host.maintenance.pacemaker import ON, before, recorded
-from providers.pacemaker import live, monitor
+from providers.pacemaker import live, mode, monitor
 from providers.pacemaker.cib import PROPERTIES, Cib
 from providers.pacemaker.live import Live
 from providers.pacemaker.monitor import Monitor
@@ -23,7 +22,6 @@ UNITS = ("corosync.service", "pacemaker.service")
 ONLINE_LIMIT = 300.0
 """Seconds until all nodes must see each other: SBD's start delay, election and a slow machine included."""
 STOP_LIMIT = 300.0
-_MAINTENANCE = "maintenance-mode"
 _MARK = "pending-restart"
 """No blank in it: marks of settings, which have one, are struck off together with the units they are for."""
 
@@ -147,26 +145,26 @@ async def _entries(cluster: Cluster) -> dict[str, dict[str, str]]:
 
 async def _enter_maintenance(cluster: Cluster) -> None:
     current = await live.settled_quorum(cluster)
-    found = current.cib.options("crm_config", PROPERTIES, only=True).get(_MAINTENANCE, "")
+    found = current.cib.options("crm_config", PROPERTIES, only=True).get(mode.NAME, "")
     # With one value: the next run may find one of the nodes replaced.
-    mark = {_MARK: before(found, await _entries(cluster), _MARK)}
+    mark = {_MARK: mode.before(found, await _entries(cluster), _MARK)}
     await cluster.each(lambda node: cluster.journal(node).put(mark))
-    await live.change(cluster, lambda now: _maintenance(now.cib, ON), live=current, verify=False)
+    await live.change(cluster, lambda now: _maintenance(now.cib, mode.ON), live=current, verify=False)
     await live.settle(current.node, limit=60)
 
 
 async def _leave_maintenance(cluster: Cluster) -> None:
-    value = recorded(await _entries(cluster), _MARK)
+    value = mode.recorded(await _entries(cluster), _MARK)
     if value is None:
         return
-    if value != ON:
+    if value != mode.ON:
         await live.change(cluster, lambda now: _maintenance(now.cib, value), verify=False)
     await cluster.each(lambda node: cluster.journal(node).drop([_MARK]))
 
 
 def _maintenance(cib: Cib, value: str) -> Cib:
-    put = {_MAINTENANCE: value} if value else {}
-    return cib.with_options("crm_config", PROPERTIES, put, [] if value else [_MAINTENANCE])
+    put = {mode.NAME: value} if value else {}
+    return cib.with_options("crm_config", PROPERTIES, put, [] if value else [mode.NAME])
 
 
 async def _wait_attributes(cluster: Cluster) -> None:

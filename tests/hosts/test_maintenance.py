@@ -5,7 +5,7 @@ import pytest
 from providers.connection.loop import run_sync
 from providers.connection.pool import close_all
 from providers.host import packages
-from providers.host.maintenance.pacemaker import MARK
+from providers.pacemaker.pause import MARK
 from tests.support.restarter import offered
 from tests.support.sites import on_containers
 from tests.support.stack import DRIFT, Stack

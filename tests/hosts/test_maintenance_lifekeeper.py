@@ -11,7 +11,8 @@ from lab import lifekeeper
 from providers.connection.loop import run_sync
 from providers.connection.pool import close_all
 from providers.host import packages
-from providers.host.maintenance.lifekeeper import MARK, PATH
+from providers.lifekeeper.defaults import PATH
+from providers.lifekeeper.pause import MARK
 from tests.support.conformance import Deployed, until, up
 from tests.support.restarter import offered
 from tests.support.sites import on_lifekeeper

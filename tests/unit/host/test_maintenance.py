@@ -1,202 +1,75 @@
-"""Pacemaker's maintenance mode around package changes, on nodes that are functions."""
+"""What is left alone while packages change, whichever engine it is of."""
 
-from dataclasses import replace
-from pathlib import Path
+from __future__ import annotations
+
+from functools import partial
+from typing import get_args
 
 import pytest
 
-from providers.connection.cluster import Journal, Node
-from providers.connection.command import Command, Result
-from providers.connection.errors import CommandFailed, TimedOut, Unreachable
-from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
-from providers.connection.journal import NodeJournal
+from blueprint import engines as blueprints
+from declaration.site import Site
+from operations.engines import ENGINES
+from providers import pauses
+from providers.connection.cluster import Cluster
+from providers.connection.errors import Refused
+from providers.connection.fake import fake_cluster
 from providers.host import maintenance
-from providers.host.maintenance import pacemaker
-from providers.host.maintenance.pacemaker import MARK, Standing, parse
-
-RECORDED = Path(__file__).parents[2] / "recorded/pacemaker"
 
 
-class Pair:
-    """Two nodes of one cluster; ``mode`` is the property, ``gone`` are nodes that the cluster does not see."""
-
-    def __init__(self, mode: str | None = None, *, runs: bool = True) -> None:
-        self.mode, self.runs, self.gone = mode, runs, set[str]()
-        self.history: list[str | None] = []
-
-    def __call__(self, command: Command) -> Result | str:
-        words = list(command.argv)
-        if str(command).startswith("crm_mon"):
-            return self._view() if self.runs else ""
-        if words[0] == "crm_attribute" and "--query" in words:
-            return self.mode + "\n" if self.mode else Result(command, 105, "", "no such attribute")
-        if words[0] == "crm_attribute":
-            self.mode = None if "--delete" in words else words[-1]
-            self.history.append(self.mode)
-        return ""
-
-    def _view(self) -> str:
-        nodes = "".join(
-            f'<node name="{name}" id="1" online="{str(name not in self.gone).lower()}" standby="false"/>'
-            for name in "ab"
-        )
-        attributes = '<node name="a">\n<attribute name="reachable" value="1"/></node>'
-        return f"<result><nodes>{nodes}</nodes><node_attributes>{attributes}</node_attributes></result>"
+def test_every_engine_has_a_pause():
+    """One without would have its packages changed beneath a service that it goes on looking after."""
+    named = get_args(Site.model_fields["engine"].annotation)
+    assert set(pauses.PAUSES) == set(named) == set(ENGINES) == set(blueprints.ENGINES)
+    for pause in pauses.pauses():
+        assert callable(pause.enter)
+        assert callable(pause.give_up)
+        assert str(vars(pause)["MARK"]).startswith("pending"), "else a run that was cut off is not gone on with"
 
 
-def at_work(pair: Pair):
-    journals = FakeJournals()
-    nodes = [FakeNode("a", pair), FakeNode("b", pair)]
-    return fake_cluster(*nodes, journals=journals, thing="packages"), journals
+class Paused:
+    """A pause that says what is done to it, in one list with all others."""
+
+    def __init__(self, name: str, said: list[str], *, refuses: bool = False) -> None:
+        self.name, self.said, self.refuses = name, said, refuses
+
+    async def enter(self, _cluster: Cluster, names: list[str]):
+        if self.refuses:
+            raise Refused("no", remedy="do")
+        self.said.append(f"{self.name} in on {', '.join(names)}")
+        return partial(self.give_up, _cluster)
+
+    async def give_up(self, _cluster: Cluster) -> None:
+        self.said.append(f"{self.name} out")
 
 
-def marks(journals: FakeJournals) -> set[str]:
-    return {name for (name, _), journal in journals.opened.items() if MARK in journal.values}
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    said: list[str] = []
+    monkeypatch.setattr(maintenance, "pauses", lambda: [Paused("one", said), Paused("two", said)])
+    return said
 
 
-async def nothing() -> None:
-    pass
+async def test_all_of_them_are_entered_before_and_left_after(said):
+    async def work() -> None:
+        said.append("work")
+
+    await maintenance.held(fake_cluster(), ["a", "b"], work)
+    assert said == ["one in on a, b", "two in on a, b", "work", "one out", "two out"]
 
 
-async def cut() -> None:
-    raise KeyboardInterrupt
-
-
-@pytest.fixture(autouse=True)
-def _soon(monkeypatch):
-    monkeypatch.setattr(pacemaker, "BACK_WITHIN", 0.0)
-    monkeypatch.setattr(pacemaker, "ATTRIBUTES_WITHIN", 0.0)
-
-
-def test_what_pacemaker_says_of_nodes_and_attributes():
-    found = parse((RECORDED / "crm_mon-tree.xml").read_text())
-    assert found is not None
-    assert found.online == {"qsp-a", "qsp-b"}
-    assert ("qsp-a", "master-mirror") in found.attributes
-    assert parse("") is None
-    assert parse("<pacemaker-result/>") is None
-
-
-@pytest.mark.parametrize(
-    ("before", "history"), [(None, ["true", None]), ("false", ["true", "false"]), ("true", ["true"])]
-)
-async def test_it_is_entered_before_and_left_as_it_was(before, history):
-    pair = Pair(before)
-    cluster, journals = at_work(pair)
-    seen: list[object] = []
+async def test_where_one_cannot_be_entered_nothing_is_done_and_the_others_are_left(monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(maintenance, "pauses", lambda: [Paused("one", said), Paused("two", said, refuses=True)])
 
     async def work() -> None:
-        seen.append((pair.mode, marks(journals)))
+        said.append("work")
 
-    await maintenance.held(cluster, ["a", "b"], work)
-    assert seen == [("true", {"a", "b"})]
-    assert (pair.mode, pair.history) == (before, history)
-    assert marks(journals) == set()
-
-
-@pytest.mark.parametrize("names", [[], ["a"]])
-async def test_without_a_running_cluster_or_a_change_it_is_left_alone(names):
-    pair = Pair(runs=not names)
-    cluster, journals = at_work(pair)
-    done: list[int] = []
-
-    async def work() -> None:
-        done.append(1)
-
-    await maintenance.held(cluster, names, work)
-    assert (done, pair.history, marks(journals)) == ([1], [], set())
+    with pytest.raises(Refused):
+        await maintenance.held(fake_cluster(), ["a"], work)
+    assert said == ["one in on a", "one out"]
 
 
-async def test_a_change_that_fails_leaves_it_too_and_tells_of_the_change():
-    pair = Pair()
-    cluster, journals = at_work(pair)
-
-    async def work() -> None:
-        raise CommandFailed("a", "apt-get install", 100, "E: no")
-
-    with pytest.raises(CommandFailed, match="apt-get install"):
-        await maintenance.held(cluster, ["a"], work)
-    assert (pair.mode, marks(journals)) == (None, set())
-
-
-async def test_after_a_cut_the_next_run_leaves_it():
-    pair = Pair()
-    cluster, journals = at_work(pair)
-
-    with pytest.raises(KeyboardInterrupt):
-        await maintenance.held(cluster, ["a"], cut)
-    assert (pair.mode, marks(journals)) == ("true", {"a", "b"})
-    assert MARK.startswith("pending"), "else nothing would call converge again"
-    await maintenance.held(cluster, [], nothing)
-    assert (pair.mode, marks(journals)) == (None, set())
-
-
-@pytest.mark.parametrize("noted", [{"b": ""}, {"a": "true", "b": ""}, {"a": ""}])
-@pytest.mark.parametrize("names", [[], ["a", "b"], ["a"], ["b"]])
-async def test_what_any_node_has_noted_before_a_cut_counts_whichever_nodes_change_next(noted, names):
-    """As where the first run changes one node only, or a node is replaced by a blank one in between."""
-    pair = Pair("true")
-    cluster, journals = at_work(pair)
-    for name, value in noted.items():
-        await cluster.journal(name).record({MARK: value})
-    await maintenance.held(cluster, names, nothing)
-    assert (pair.mode, marks(journals)) == (None, set())
-
-
-async def test_a_cut_on_a_node_that_is_away_next_is_made_good_by_what_the_other_has_noted():
-    pair = Pair()
-    cluster, journals = at_work(pair)
-    with pytest.raises(KeyboardInterrupt):
-        await maintenance.held(cluster, ["b"], cut)
-    alone = replace(cluster, nodes={"a": cluster.node("a")})
-    await maintenance.held(alone, [], nothing)
-    assert (pair.mode, marks(journals)) == (None, {"b"})
-
-
-@pytest.mark.parametrize("names", [[], ["a"]])
-async def test_a_mode_that_a_person_has_ended_since_a_cut_is_not_entered_for_good(names):
-    pair = Pair("true")
-    cluster, journals = at_work(pair)
-    with pytest.raises(KeyboardInterrupt):
-        await maintenance.held(cluster, ["a"], cut)
-    pair.mode = None
-    await maintenance.held(cluster, names, nothing)
-    assert (pair.mode, marks(journals)) == (None, set())
-
-
-async def test_while_a_node_cannot_say_what_it_has_noted_nothing_is_entered():
-    def silent(_command: Command) -> Result:
-        raise Unreachable("does not answer")
-
-    pair = Pair("true")
-    b = FakeNode("b", silent)
-    journals = FakeJournals()
-
-    def opened(node: Node, thing: str) -> Journal:
-        return NodeJournal(node, "lab", thing) if node is b else journals(node, thing)
-
-    cluster = fake_cluster(FakeNode("a", pair), b, journals=opened, thing="packages")
-    with pytest.raises(Unreachable):
-        await maintenance.held(cluster, ["a"], nothing)
-    assert (pair.history, marks(journals)) == ([], set())
-
-
-async def test_while_a_node_is_missing_it_stays_and_says_so():
-    pair = Pair()
-    cluster, journals = at_work(pair)
-
-    async def work() -> None:
-        pair.gone.add("b")
-
-    with pytest.raises(TimedOut, match=r"stays in maintenance mode; missing: b"):
-        await maintenance.held(cluster, ["a"], work)
-    assert (pair.mode, marks(journals)) == ("true", {"a", "b"})
-
-
-async def test_where_pacemaker_is_gone_only_the_mark_is_dropped():
-    pair = Pair(runs=False)
-    cluster, journals = at_work(pair)
-    await cluster.journal("a").record({MARK: ""})
-    await maintenance.give_up(cluster)
-    assert (pair.history, marks(journals)) == ([], set())
-    assert Standing().online == frozenset()
+async def test_all_of_them_are_given_up_before_packages_go(said):
+    await maintenance.give_up(fake_cluster())
+    assert said == ["one out", "two out"]

@@ -16,7 +16,6 @@ from providers.connection.command import Result, command
 from providers.connection.errors import Unknown
 from providers.connection.files import Found, parse_files
 from providers.host import changes, chrony, dpkg, facts, firewall
-from providers.host.maintenance import lifekeeper, pacemaker
 from providers.host.systemd import UnitFound, parse_units
 from tests.unit.host.test_firewall import RULES, listing
 from tests.unit.parsers.texts import any_json_like, any_like, line, recorded, told
@@ -257,18 +256,6 @@ def test_whatever_corosync_and_dpkg_say_there_is_an_answer(conf, conffiles, path
     cluster = facts.parse_cluster_name(conf)
     assert (cluster is None) == (not conf.strip())
     assert facts.is_distributed(conffiles, path) in (True, False)
-
-
-@given(any_like(recorded("pacemaker/crm_mon-*.xml")))
-def test_whatever_crm_mon_says_somebody_is_online_or_there_is_no_cluster(text):
-    standing = pacemaker.parse(text)
-    assert standing is None or standing.online
-
-
-@given(any_like(["# ours\nLKCHECKINTERVAL=120\nexport LKCHECKINTERVAL=60 # was 30\n"]), line)
-def test_an_interval_reads_back_from_whatever_file_it_is_set_in_and_leaves_it(text, value):
-    assert lifekeeper.interval(lifekeeper.changed(text, value)) == value
-    assert lifekeeper.interval(lifekeeper.changed(text, "")) == ""
 
 
 # The clock

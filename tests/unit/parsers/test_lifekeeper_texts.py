@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lab.lifekeeper.node import lists
 from lab.lifekeeper.node.lcd import CommPath, Equivalency, Instance, Lcd
 from providers.connection.errors import Unknown
-from providers.lifekeeper import lcdstatus, mirror_view, views
+from providers.lifekeeper import lcdstatus, mirror_view, pause, views
 from tests.unit.lifekeeper.test_plan_and_runtime import IN_SYNC
 from tests.unit.lifekeeper.test_stopping import BEHIND
 from tests.unit.lifekeeper.test_views import ANSWERS, STATUS, answered
@@ -135,3 +135,13 @@ def test_a_mirror_reads_back_from_mdstat(device, halves, progress):
     if progress:
         assert seen.percent == pytest.approx(progress[1] / 10)
         assert mirror_view.resynchronising("\n".join(rows)) == [f"{device}: {progress[0]} {progress[1] / 10}%"]
+
+
+# Its settings
+
+
+@given(any_like(["# ours\nLKCHECKINTERVAL=120\nexport LKCHECKINTERVAL=60 # was 30\n"]), line)
+def test_an_interval_reads_back_from_whatever_file_it_is_set_in_and_leaves_it(text, value):
+    assert pause.interval(pause.changed(text, value)) == value
+    assert pause.interval(pause.changed(text, "")) == ""
+    assert pause.is_paused(pause.changed(text, pause.PAUSED))

@@ -21,11 +21,11 @@ from providers.connection.command import script
 from providers.connection.errors import HostError, Refused
 from providers.host import foreign_file
 from providers.host.foreign_file import ForeignFile
-from providers.host.maintenance.pause import Leave
+from providers.lifekeeper import defaults
+from providers.pauses import Leave
 
 MARK = "pending-checks"
 """Under it stands what was set: what comes behind the ``=``, or nothing where no line sets it."""
-PATH = "/etc/default/LifeKeeper"
 PAUSED = "0"
 
 _RUNS = script(
@@ -40,7 +40,7 @@ _READ_ANEW = script(
     ok=None,
     label="killall lkcheck",
 )
-_KEY = r"^([ \t]*(?:export[ \t]+)?LKCHECKINTERVAL=)"
+_KEY = rf"^([ \t]*(?:export[ \t]+)?{defaults.INTERVAL}=)"
 _SET = re.compile(_KEY + r"(.*)$", re.MULTILINE)
 _LINE = re.compile(_KEY + r".*\n?", re.MULTILINE)
 
@@ -53,7 +53,7 @@ def interval(text: str) -> str:
 
 def is_paused(text: str) -> bool:
     """Whether it is set so that nothing is checked, in quotes or not, with a comment behind it or not."""
-    return interval(text).split(" #", 1)[0].strip().strip("\"'") == PAUSED
+    return defaults.values(text).get(defaults.INTERVAL) == PAUSED
 
 
 def changed(text: str, value: str) -> str:
@@ -63,7 +63,7 @@ def changed(text: str, value: str) -> str:
     if _SET.search(text):
         return _SET.sub(lambda match: match[1] + value, text)
     end = "" if text.endswith("\n") or not text else "\n"
-    return f"{text}{end}LKCHECKINTERVAL={value}\n"
+    return f"{text}{end}{defaults.INTERVAL}={value}\n"
 
 
 async def enter(cluster: Cluster, names: Sequence[str]) -> Leave:
@@ -77,7 +77,7 @@ async def enter(cluster: Cluster, names: Sequence[str]) -> Leave:
                 node=name,
                 remedy="install psmisc there, which has it, then run again",
             )
-    found = await cluster.each(lambda node: foreign_file.read(node, PATH), running)
+    found = await cluster.each(lambda node: foreign_file.read(node, defaults.PATH), running)
     try:
         await cluster.each(lambda node: _pause(cluster, node, found[node.name]), running)
     except HostError:
@@ -112,7 +112,7 @@ async def _resume(cluster: Cluster, node: Node) -> None:
     before = (await journal.entries()).get(MARK)
     if before is None:
         return
-    file = await foreign_file.read(node, PATH)
+    file = await foreign_file.read(node, defaults.PATH)
     if is_paused(file.text):
         await file.write(node, changed(file.text, before))
     # Also where it is set back already: a run may have been cut off just before this.

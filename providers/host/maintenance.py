@@ -1,7 +1,7 @@
 """What runs on a node is left alone by its cluster while packages change there: a script's restart is no failure.
 
-Each engine has a `Pause` of its own. What it was before is in the journals from before it is entered until after it is
-left, so that a run that was cut off is followed by one that leaves it.
+Each engine has a pause of its own (`providers.pauses`). What was set before is in the journals from before it is
+entered until after it is left, so that a run that was cut off is followed by one that leaves it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from providers.connection.cluster import Cluster
 from providers.connection.errors import HostError
-from providers.host.maintenance import lifekeeper, pacemaker
-from providers.host.maintenance.pause import Leave, Pause
-
-__all__ = ["give_up", "held"]
-
-_PAUSES: tuple[Pause, ...] = (pacemaker, lifekeeper)
+from providers.pauses import Leave, pauses
 
 
 async def held(cluster: Cluster, names: Sequence[str], work: Callable[[], Awaitable[None]]) -> None:
@@ -27,7 +22,7 @@ async def held(cluster: Cluster, names: Sequence[str], work: Callable[[], Awaita
     """
     entered: list[Leave] = []
     try:
-        for pause in _PAUSES:
+        for pause in pauses():
             entered += [await pause.enter(cluster, names)]
         await work()
     except HostError:
@@ -42,5 +37,5 @@ async def held(cluster: Cluster, names: Sequence[str], work: Callable[[], Awaita
 
 async def give_up(cluster: Cluster) -> None:
     """Leave for good what a run that was cut off has entered, before packages are taken away."""
-    for pause in _PAUSES:
+    for pause in pauses():
         await pause.give_up(cluster)

@@ -9,7 +9,8 @@ from providers.connection.command import Command, Result
 from providers.connection.errors import CommandFailed, Refused, Unreachable
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.host import maintenance
-from providers.host.maintenance.lifekeeper import MARK, PATH, changed, interval
+from providers.lifekeeper.defaults import PATH
+from providers.lifekeeper.pause import MARK, changed, interval
 
 DECLARED = "# LifeKeeper\nLKCHECKINTERVAL=60\nLCMHBEATTIME=5\n"
 PAUSED = DECLARED.replace("=60", "=0")
