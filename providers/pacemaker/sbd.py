@@ -24,6 +24,12 @@ AREA = 1024 * 1024
 """Bytes at the device's beginning that must be zero before, and are zero again after. A header and 255 slots of two
 sectors each (sbd(8)) fit in with sectors of up to 2 KiB."""
 
+_WITH_THE_CLUSTER_STOPPED = (
+    "stop the cluster on both nodes (pacemaker first, then corosync), and run this again, without `--refresh`; it does "
+    "not start what is stopped on both: then `systemctl start corosync pacemaker` on both nodes at once"
+)
+"""A cluster that is stopped cannot be read; and where only the header changes, no thing has a reason to start it."""
+
 _DUMP = r"""
 [ -b "$1" ] || { echo missing; exit 0; }
 dd if="$1" of=/dev/null bs=4096 count=1 status=none 2>/dev/null || { echo unreadable; exit 0; }
@@ -205,8 +211,7 @@ async def _converge_header(cluster: Cluster, wanted: Wanted, *, watched: bool) -
     if header is None and watched:
         raise Refused(
             f"{wanted.device} bears no SBD header any more, and the cluster fences with it",
-            remedy="see what became of the disk; stop the cluster on both nodes (pacemaker first, then corosync), and "
-            "run this again",
+            remedy=f"see what became of the disk; {_WITH_THE_CLUSTER_STOPPED}",
         )
     # Without a header it may be another disk under the same path, or somebody has made something else of it.
     if header is None or found != "blank":
@@ -215,7 +220,7 @@ async def _converge_header(cluster: Cluster, wanted: Wanted, *, watched: bool) -
     elif await _running(cluster):
         raise Refused(
             f"the timeouts in the header of {wanted.device} cannot be changed while SBD runs on it",
-            remedy="stop the cluster on both nodes (pacemaker first, then corosync), and run this again",
+            remedy=_WITH_THE_CLUSTER_STOPPED,
         )
     watchdog, message = wanted.watchdog_timeout or "", wanted.message_timeout or ""
     await first.run(command("sbd", "-d", wanted.device, "-1", watchdog, "-4", message, "create"))

@@ -129,6 +129,20 @@ async def test_a_header_that_is_gone_is_not_made_anew_under_a_running_cluster(di
     assert disks.found["/dev/one"] == ""
 
 
+@pytest.mark.parametrize("found", ["", "uuid of /dev/one"])
+async def test_where_the_cluster_has_to_be_stopped_it_is_said_how_it_starts_again(
+    disks: Disks, journals: FakeJournals, found: str
+):
+    """The header alone is changed then: nothing else of the site has a reason to start Corosync and Pacemaker."""
+    await up(disks, journals, "/dev/one")
+    disks.found["/dev/one"], disks.running = found, True
+    slower = wanted("/dev/one").model_copy(update={"watchdog_timeout": "15", "message_timeout": "30"})
+    with pytest.raises(Refused) as refused:
+        await sbd.converge(cluster(disks, journals), slower, Absent())
+    assert "without `--refresh`" in refused.value.remedy
+    assert "then `systemctl start corosync pacemaker` on both nodes at once" in refused.value.remedy
+
+
 async def test_a_change_to_another_disk_that_was_cut_off_goes_on_while_the_cluster_runs(
     disks: Disks, journals: FakeJournals, monkeypatch: pytest.MonkeyPatch
 ):
