@@ -38,9 +38,14 @@ _TAKEN_OVER = (
 
 
 def name_again(was: str, now: str = "") -> str:
-    """How a stack gets the owner's name ``was`` again (``project/stack``), which is ``now`` another one."""
+    """How a stack gets the owner's name ``was`` again (``project/stack``), which is ``now`` another one.
+
+    Without ``-s`` Pulumi renames whichever stack happens to be selected.
+    """
     (project, _, stack), (_, _, other) = was.partition("/"), now.partition("/")
-    return f"`name: {project}` in Pulumi.yaml" if stack == other else f"`pulumi stack rename {stack}`"
+    if stack == other:
+        return f"`name: {project}` in Pulumi.yaml"
+    return f"`pulumi stack rename {stack} -s {other or 'STACK'}`"
 
 
 def connections(site: Site, secret: Secrets, patience: float = BOOT) -> list[ConnectionSettings]:

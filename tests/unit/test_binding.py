@@ -59,7 +59,7 @@ def test_a_stack_that_was_renamed_is_told_so_at_the_preview_and_what_it_was_call
     """`up` would refuse the node as another stack's; and with `takeover` what was dropped could not be deleted."""
     (said,) = refused("host.node", WANTED, "squid-ha/lyon", "squid-ha/oslo")
     assert "this stack was squid-ha/lyon when this node was claimed, and is squid-ha/oslo now" in said
-    assert "`pulumi stack rename lyon`" in said
+    assert "`pulumi stack rename lyon -s oslo`" in said
     (said,) = refused("host.node", WANTED, "squid/lyon", "squid-ha/lyon")
     assert "`name: squid` in Pulumi.yaml" in said
     assert refused("host.node", WANTED, "squid-ha/lyon", "squid-ha/lyon") == []
