@@ -32,8 +32,8 @@ BOOT = 30.0
 
 _TAKEN_OVER = (
     "nothing is taken back from a node that another stack has taken over: to take back what is on nodes that are still "
-    "this one's, declare the others away; to forget all of it, `pulumi stack rm --force` with the name of the stack "
-    "that has lost them. Where it is this stack itself that was renamed since: "
+    "this one's, declare the others away; to forget all of it, `pulumi stack rm --force --preserve-config` with the "
+    "name of the stack that has lost them. Where it is this stack itself that was renamed since: "
 )
 
 

@@ -215,6 +215,7 @@ def test_what_was_dropped_before_its_stack_was_renamed_and_taken_over_names_the_
     monkeypatch.setattr(session.SiteAccess, "cluster", cluster)
     with pytest.raises(Refused, match="this node belongs to squid-ha/oslo") as refused:
         session.SiteAccess(site, lambda _name: None).remove(THING, "host.names", WANTED)
+    assert "`pulumi stack rm --force --preserve-config`" in str(refused.value), "Pulumi deletes the stack file without"
     assert "itself that was renamed since: `pulumi stack rename lab -s STACK`, `takeover: true` and `pulumi up`" in str(
         refused.value
     )
