@@ -81,7 +81,10 @@ async def notices(cluster: Cluster) -> Sequence[Notice]:
     seen, paused = await both(live.read(cluster), checks.paused(cluster))
     stopped = [
         Notice(
-            "standby", f"LifeKeeper on {name} does not run, or cannot be asked: the service may not come there", name
+            "standby",
+            f"LifeKeeper on {name} does not run, or cannot be asked: the service may not come there; "
+            "`squid-ha node back` starts it",
+            name,
         )
         for name in cluster.nodes
         if name not in seen

@@ -225,7 +225,9 @@ def test_a_node_aside_is_noted_and_comes_back():
     up(pair, members(2))
     asyncio.run(runtime.aside(pair.cluster(), "proxy-a"))
     assert asyncio.run(runtime.active_node(pair.cluster())) == "proxy-b"
-    assert [each.node for each in asyncio.run(runtime.notices(pair.cluster()))] == ["proxy-a"]
+    (notice,) = asyncio.run(runtime.notices(pair.cluster()))
+    assert notice.node == "proxy-a"
+    assert "`squid-ha node back` starts it" in notice.text
     asyncio.run(runtime.back(pair.cluster(), "proxy-a"))
     assert asyncio.run(runtime.notices(pair.cluster())) == []
 
