@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from blueprint import names
 from providers.lifekeeper import grammar, mirror_view, runtime
 from providers.lifekeeper.grammar import Call
 from providers.pacemaker import stack
@@ -77,3 +78,8 @@ def test_lifekeeper_that_was_stopped_on_both_nodes_is_started_by_what_is_told_th
     assert "`squid-ha maintenance off lyon`" in text
     units = " ".join(unit.removesuffix(".service") for unit in stack.UNITS)
     assert f"\nsystemctl start {units}\n" in text
+
+
+def test_what_is_taken_away_to_be_made_anew_goes_by_the_names_that_the_state_has() -> None:
+    named = re.findall(r"'\*\*::([a-z-]+)'", section("What is not changed in place"))
+    assert named == [names.TREE_ADDRESS, names.TREE_SQUID, names.TREE_MIRROR]

@@ -137,7 +137,7 @@ def _help(words: tuple[str, ...]) -> str:
 
 
 def _wrong_with_pulumi(words: list[str]) -> str:
-    names = [word for word in words if not word.startswith("-")]
+    names = [word for before, word in pairwise(["", *words]) if not word.startswith("-") and before != "-s"]
     depth = 2 if names[0] in {"stack", "config"} and len(names) > 1 else 1
     text = _help(tuple(names[:depth]))
     usage = re.search(rf"^  pulumi {' '.join([*names[: depth - 1], ''])}(\S+)", text, re.MULTILINE)
@@ -181,7 +181,8 @@ def test_every_command_in_a_pipeline_exists(name):
 @pytest.mark.parametrize(
     "line",
     ["squid-ha staus lyon", "squid-ha drift --al", "squid-ha switchover lyon --into qsp-a", "squid-ha node aside lyon",
-     "pulumi up --yess", "pulumi upp -s lyon", "pulumi stack exprt --stack lyon", "make setp"],
+     "pulumi up --yess", "pulumi upp -s lyon", "pulumi stack -s lyon --show-urn", "pulumi stack exprt --stack lyon",
+     "make setp"],
 )  # fmt: skip
 @pytest.mark.timeout(300)
 def test_a_command_that_does_not_exist_is_found(line):
