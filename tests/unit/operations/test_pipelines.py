@@ -469,3 +469,11 @@ def test_a_push_replaces_the_comment_of_the_one_before_on_github(known, asked, t
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (tmp_path / "asked").read_text().split()[2:4] == asked
     assert (tmp_path / "comment.md").read_text() == comment_of("lyon", "~ squid-config\n")
+
+
+def test_a_variable_that_says_whether_a_job_runs_is_one_of_the_repository():
+    """On GitHub an environment's variables count once the job has begun, which is too late for its `if`."""
+    asked = {name for job in GITHUB.values() for name in re.findall(r"\bvars\.(\w+)", str(job.get("if", "")))}
+    assert asked == {"DRIFT_BY"}
+    page = (PROJECT / "docs/pipelines.md").read_text()
+    assert all(f"| variable `{name}` of the repository" in page for name in asked)
