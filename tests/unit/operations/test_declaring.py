@@ -84,6 +84,14 @@ def test_plan_prints_every_command_line_in_order_with_node_and_certainty(project
     assert {each["certainty"] for each in document["commands"]} == {"confirmed", "documented", "assumed", "system"}
 
 
+def test_the_page_shows_lines_of_a_plan_as_they_are_printed(project: Path) -> None:
+    stack_file("oslo").write_text(render("site.yaml.j2", phase=3, stack="oslo", engine="lifekeeper"))
+    printed = {line.rstrip() for line in squid_ha("plan", "oslo", "--commands").stdout.splitlines()}
+    page = (Path(__file__).parents[3] / "docs/init.md").read_text()
+    shown = page.partition("$ squid-ha plan oslo --commands\n")[2].partition("```")[0].splitlines()
+    assert [line for line in shown if line not in {*printed, "..."}] == []
+
+
 def test_validate_as_json_has_every_mistake_of_every_stack_with_place_found_and_expected(project: Path) -> None:
     stack_file("good").write_text(render("lab.yaml.j2", lab="/lab", engine="pacemaker"))
     stack_file("wrong").write_text(stack_file("good").read_text().replace("port: 3128", "port: 99999"))
