@@ -12,7 +12,7 @@ from declaration.site import Site
 from operations.drill.armed import disarm_aside, refuse_aside
 from operations.engines import engine_of
 from providers.connection.cluster import Cluster
-from providers.connection.errors import HostError, Unreachable
+from providers.connection.errors import HostError, Unreachable, in_a_line
 
 
 class Outcome(BaseModel):
@@ -40,10 +40,7 @@ async def hold(cluster: Cluster) -> None:
     try:
         await cluster.hold(without_lost=True)
     except Unreachable as error:
-        cluster.progress(
-            f"{error.node or 'a node'} does not answer, and no other node either, so nobody is kept from changing this "
-            "site now"
-        )
+        cluster.progress(f"no node can be reached, so nobody is kept from changing this site now: {in_a_line(error)}")
 
 
 Work = Callable[[], Awaitable[None]]

@@ -15,7 +15,15 @@ from operations.plan import as_data, rows
 from providers.connection.batching import BatchingNode
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
-from providers.connection.errors import CommandFailed, NotVerified, Refused, Unknown, Unreachable
+from providers.connection.errors import (
+    CommandFailed,
+    HostKeyRefused,
+    NotVerified,
+    Refused,
+    SudoRefused,
+    Unknown,
+    Unreachable,
+)
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.journal import NodeJournal
 from providers.lifekeeper import actions, checks, grammar, move, planned, runtime, views
@@ -29,6 +37,7 @@ from tests.unit.lifekeeper.sites import site
 from tests.unit.lifekeeper.test_providers import fresh, members, up
 
 OWNER = "squid-ha/lab"
+A, B = "proxy-a", "proxy-b"
 IN_SYNC = "md0 : active raid1 nbd0[1] sdb[0]\n      5 blocks [2/2] [UU]\n      bitmap: 0/1\n\n/dev/md0\n"
 
 
@@ -376,8 +385,25 @@ def alone(pair) -> Cluster:
 def test_where_no_node_can_tell_nobody_guesses():
     pair = fresh()
     pair.lcds["proxy-b"].installed = False
-    with pytest.raises(Unknown, match="on no node"):
+    told = r"on no node: proxy-a: LifeKeeper does not run; proxy-b: LifeKeeper is not installed"
+    with pytest.raises(Unknown, match=told) as e:
         asyncio.run(runtime.tree(pair.cluster()))
+    assert "lkcli start" in e.value.remedy
+
+
+@pytest.mark.parametrize("trouble", [HostKeyRefused, SudoRefused])
+@pytest.mark.parametrize("ask", [runtime.cleanup, runtime.active_node, lambda cluster: runtime.aside(cluster, A)])
+def test_where_no_node_can_be_asked_each_one_says_why_and_what_to_do(ask, trouble):
+    def refuses(name):
+        def answer(_command):
+            raise trouble("nobody is let in", node=name, remedy=f"mend {name}")
+
+        return FakeNode(name, answer)
+
+    with pytest.raises(Unknown) as told:
+        asyncio.run(ask(fake_cluster(refuses(A), refuses(B))))
+    assert told.value.message.endswith(f"{A}: nobody is let in → mend {A}; {B}: nobody is let in → mend {B}")
+    assert told.value.remedy == "", "starting LifeKeeper is no remedy for it"
 
 
 def test_a_mirror_is_read_from_its_md_device():

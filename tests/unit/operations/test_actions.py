@@ -217,7 +217,7 @@ async def test_an_action_waits_for_nobody_who_is_off_but_for_another_writer(site
 
     async def unreachable(*, without_lost: bool = False) -> None:
         assert without_lost
-        raise Unreachable("no route", node="qsp-b")
+        raise HostKeyRefused("another host key", node="qsp-b", remedy="remove the\nold one")
 
     async def work() -> None:
         engine.asked.append("work")
@@ -226,7 +226,8 @@ async def test_an_action_waits_for_nobody_who_is_off_but_for_another_writer(site
     cluster = replace(fake_cluster(FakeNode("qsp-a"), progress=told.append), hold=unreachable)
     await do.act(cluster, site, "lab", "cleanup", work)
     assert len(told) == 1
-    assert "qsp-b does not answer, and no other node either, so nobody is kept from" in told[0]
+    assert told[0].startswith("no node can be reached, so nobody is kept from")
+    assert told[0].endswith(": qsp-b: another host key → remove the old one"), "why is not told, or what to do"
     with pytest.raises(Locked):
         await do.act(replace(cluster, hold=locked), site, "lab", "cleanup", work)
     assert engine.asked == ["work"]
