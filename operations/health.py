@@ -20,6 +20,15 @@ def is_whole(tree: Tree) -> bool:
     return active is not None and all(states.get(active) in _RUNS for states in tree.states.values())
 
 
+def at_once(tree: Tree) -> Mapping[str, bool]:
+    """The nodes on which the service runs, each with whether all of it does, where it runs whole on one and on another
+    too, as in a split brain; else none."""
+    members = list(tree.states.values())
+    running = {name: [states.get(name) in _RUNS for states in members] for name in members[0]} if members else {}
+    found = {name: all(runs) for name, runs in running.items() if any(runs)}
+    return found if len(found) > 1 and any(found.values()) else {}
+
+
 def is_sound(tree: Tree, mirror: Mapping[str, MirrorView]) -> bool:
     """Whether the service is whole with nothing degraded, and its mirror, node → view, the same on both nodes."""
     degraded = any(_DEGRADED in states.values() for states in tree.states.values())

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from declaration.site import Site
 from operations.engines import Tree, engine_of
-from operations.health import is_sound, is_whole
+from operations.health import at_once, is_sound, is_whole
 from operations.states import state_in_words
 from providers.connection.cluster import Cluster
 from providers.roles import UP_TO_DATE, MirrorView
@@ -33,6 +33,11 @@ class Status:
     def whole(self) -> bool:
         """Whether every member of the service runs, all on one node."""
         return is_whole(self.tree)
+
+    @property
+    def doubled(self) -> str:
+        """Where the service runs, in words, where it runs on two nodes at once; else ''."""
+        return " and ".join(f"on {name}" if all_ else f"in part on {name}" for name, all_ in at_once(self.tree).items())
 
     @property
     def sound(self) -> bool:
@@ -67,6 +72,8 @@ def render(status: Status, *, lost: bool = False) -> RenderableType:
 
 
 def _where(status: Status, *, lost: bool) -> str:
+    if status.doubled:
+        return f"[red]runs {status.doubled} at once[/red]"
     if not status.whole:
         return "[red]does not run as a whole on any node[/red]"
     if lost:

@@ -58,8 +58,8 @@ class Notice:
     left. ``fence``: the mirror forbids a node to become its source until it has caught up. ``unfenced``: what fences a
     lost node does not run, or not everywhere. ``standby``: a node that was put aside. ``maintenance``: the engine
     starts, stops and moves nothing, or not this member, or does not look for failures. ``apart``: a node that takes no
-    part, or is a cluster by itself. ``text`` is a sentence for people, ``node`` and ``member`` what it is about, empty
-    if all.
+    part, or is a cluster by itself; or a split brain. ``text`` is a sentence for people, ``node`` and ``member`` what
+    it is about, empty if all.
     """
 
     kind: NoticeKind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from operations.drift.model import SiteReport
 
@@ -107,6 +107,8 @@ class Overview(_Frozen):
     drift: SiteReport | None = None
     message: str = ""
     exit_code: int = 0
+    doubled: str = Field(default="", exclude=True)
+    """See `operations.status.Status`; to programs the members' states say it."""
 
     @property
     def lost(self) -> bool:

@@ -77,7 +77,7 @@ async def read(cluster: Cluster, site: Site, stack: str) -> Reading:
         and can_fail_over(site, online, [note.kind for note in noted])
     )
     known = {"active": tree.active, "whole": status.whole, "healthy": healthy, "members": _members(tree)}
-    return Reading(beside.model_copy(update=known), status)
+    return Reading(beside.model_copy(update={**known, "doubled": status.doubled}), status)
 
 
 def _untold(beside: Overview, error: HostError, *, answered: bool) -> Reading:

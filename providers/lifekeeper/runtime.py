@@ -43,11 +43,8 @@ async def active_node(cluster: Cluster) -> str | None:
     except live.Stopped as stopped:
         raise Refused(stopped.message, remedy=stopped.remedy) from None
     nodes = active(seen)
-    if mirrors := split.apart(seen):
-        raise Unknown(
-            f"split brain: {' and '.join(mirrors)} is in service on {' and '.join(split.sources(seen, mirrors[0]))}",
-            remedy="`squid-ha resolve split-brain` ends it, once both logs are saved",
-        )
+    if both_serve := split.told(seen):
+        raise Unknown(both_serve, remedy=split.ENDS)
     if len(nodes) > 1:
         raise Unknown(
             f"the service is on its way: parts of it are in service on {' and '.join(nodes)}",
@@ -73,8 +70,8 @@ async def way_back(cluster: Cluster, node: str) -> Mapping[str, Command]:  # noq
 
 
 async def notices(cluster: Cluster) -> Sequence[Notice]:
-    """Nodes on which LifeKeeper does not run or checks nothing, what failed on the standby node, and halves of the
-    mirror that were given up.
+    """Nodes on which LifeKeeper does not run or checks nothing, a split brain, what failed on the standby node, and
+    halves of the mirror that were given up.
 
     The rest is in its log.
     """
@@ -103,7 +100,17 @@ async def notices(cluster: Cluster) -> Sequence[Notice]:
         )
         for victim, survivor in (await split.unfinished(cluster, seen)).items()
     ]
-    return [*stopped, *unchecked, *_failed(seen), *given_up]
+    return [*stopped, *unchecked, *_apart(seen), *_failed(seen), *given_up]
+
+
+def _apart(seen: Mapping[str, View]) -> list[Notice]:
+    try:
+        both_serve = split.told(seen)
+    except Unknown:
+        # Whoever asks what runs is told why.
+        return []
+    text = f"{both_serve}, so each half is written without the other; {split.ENDS}"
+    return [Notice("apart", text)] if both_serve else []
 
 
 def _failed(seen: Mapping[str, View]) -> list[Notice]:

@@ -42,6 +42,17 @@ def apart(seen: Seen) -> list[str]:
     return [tag for tag in mirrors_of(seen) if len(sources(seen, tag)) > 1]
 
 
+def told(seen: Seen) -> str:
+    """The sentence about a split brain, '' where there is none."""
+    found = apart(seen)
+    if not found:
+        return ""
+    return f"split brain: {' and '.join(found)} is in service on {' and '.join(sources(seen, found[0]))}"
+
+
+ENDS = "`squid-ha resolve split-brain` ends it, once both logs are saved"
+
+
 def mirrors_of(seen: Seen) -> list[str]:
     """The service's mirrors."""
     kinds = {tag: each.type for view in seen.values() for tag, each in view.instances.items()}

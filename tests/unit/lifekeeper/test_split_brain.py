@@ -1,14 +1,18 @@
 """A split brain is told, and ended as a person decides; cut off anywhere, the next run goes on with it."""
 
 import asyncio
+import io
 import subprocess
 
 import pytest
+from rich.console import Console
 
+from operations import overview
 from providers.connection.errors import CommandFailed, NotVerified, Refused, TimedOut, Unknown
 from providers.host import waiting
 from providers.lifekeeper import resolving, runtime, speaking, split
 from tests.unit.lifekeeper.fake import COPYING, Cut
+from tests.unit.lifekeeper.sites import site
 from tests.unit.lifekeeper.test_halves import add, second_mirror
 from tests.unit.lifekeeper.test_plan_and_runtime import FORGOTTEN, IN_SYNC, NOTED, alone, foreign
 from tests.unit.lifekeeper.test_providers import fresh, members, up
@@ -65,6 +69,29 @@ def test_a_mirror_in_service_on_both_nodes_is_a_split_brain():
 def test_a_service_in_service_on_both_nodes_is_not_said_to_be_on_its_way():
     with pytest.raises(Unknown, match=f"split brain: {HALF} is in service on {A} and {B}"):
         asyncio.run(runtime.active_node(split_pair().cluster()))
+
+
+@pytest.mark.parametrize(
+    ("address_on_both", "where"),
+    [(True, f"runs on {A} and on {B} at once."), (False, f"runs on {A} and in part on {B} at once.")],
+)
+def test_a_split_brain_is_named_at_a_glance_with_both_nodes_and_what_ends_it(address_on_both, where, monkeypatch):
+    async def no_clocks(_cluster, _site):
+        return {}
+
+    monkeypatch.setitem(overview.read.__globals__, "_clocks", no_clocks)
+    cluster, declared = split_pair(address_on_both=address_on_both).cluster(), site()
+    (notice,) = [each for each in asyncio.run(runtime.notices(cluster)) if each.kind == "apart"]
+    assert notice.text.startswith(f"split brain: {HALF} is in service on {A} and {B}")
+    assert "`squid-ha resolve split-brain`" in notice.text
+    found = asyncio.run(overview.read(cluster, declared, "lab"))
+    text = io.StringIO()
+    Console(width=150, file=text).print(overview.render([(found.status, found.overview)]))
+    heading = text.getvalue().splitlines()[0]
+    assert heading.endswith(where)
+    assert f"notice: {notice.text}" in " ".join(text.getvalue().split())
+    assert where.removesuffix(".") in overview.page([found.overview])
+    assert (found.overview.health, found.overview.healthy, found.overview.active) == ("bad", False, None)
 
 
 def test_the_service_leaves_the_victim_before_the_logs_are_saved_and_the_whole_half_is_copied_after():
