@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from declaration.site import Site
 from operations.drill.armed import disarm_aside, refuse_aside
-from operations.engines import engine_of
+from operations.engines import Runtime, engine_of
+from operations.health import is_whole
+from providers.connection.batching import BatchingNode
 from providers.connection.cluster import Cluster
 from providers.connection.errors import HostError, Unreachable, in_a_line
+from providers.connection.together import both
+from providers.roles import Notice
 
 
 class Outcome(BaseModel):
     """An action that worked. ``active`` is the node that runs the service then, None if there is none.
 
-    ``told`` is false where that could not be told; the last notice says why.
+    ``whole``: all of the service runs there, and not only a part of it. ``told`` is false where neither could be told;
+    the last notice says why.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,6 +34,7 @@ class Outcome(BaseModel):
     node: str | None = None
     seconds: float
     active: str | None
+    whole: bool = False
     told: bool = True
     notices: list[str]
 
@@ -73,9 +80,8 @@ async def act(
         await refuse_aside(cluster, stack)
     await work()
     seconds = round(time.monotonic() - begun, 1)
-    runtime = engine_of(site).runtime
     try:
-        active, notices = await runtime.active_node(cluster), await runtime.notices(cluster)
+        active, whole, notices = await _afterwards(cluster, engine_of(site).runtime)
     except HostError as error:
         # The action itself was verified by what did it; this is only for the report.
         return Outcome(
@@ -90,5 +96,24 @@ async def act(
     # The one that was brought back may not be the one that the drill has put aside.
     if drills_timer == "is over" and not any(notice.kind == "standby" for notice in notices):
         await disarm_aside(cluster)
-    told = [notice.text for notice in notices]
-    return Outcome(action=action, stack=stack, node=node or None, seconds=seconds, active=active, notices=told)
+    return Outcome(
+        action=action,
+        stack=stack,
+        node=node or None,
+        seconds=seconds,
+        active=active,
+        whole=whole,
+        notices=[notice.text for notice in notices],
+    )
+
+
+async def _afterwards(cluster: Cluster, runtime: Runtime) -> tuple[str | None, bool, Sequence[Notice]]:
+    """The node that runs the service, whether it runs all of it, and the notices; asked for at once.
+
+    Raises what `Runtime.active_node` does before anything else: it says why no node can be named.
+    """
+    reading = replace(cluster, nodes={name: BatchingNode(node) for name, node in cluster.nodes.items()})
+    active, (tree, notices) = await both(
+        runtime.active_node(reading), both(runtime.tree(reading), runtime.notices(reading))
+    )
+    return active, is_whole(tree), notices

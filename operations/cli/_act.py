@@ -62,4 +62,8 @@ def told_what_goes_on(stack: str) -> Generator[None]:
 def _where(outcome: Outcome) -> str:
     if not outcome.told:
         return "Where the service runs cannot be told now."
-    return f"The service runs on {outcome.active}." if outcome.active else "The service runs on no node."
+    if not outcome.active:
+        return "The service runs on no node."
+    if not outcome.whole:
+        return f"Only a part of the service runs on {outcome.active}: see `squid-ha status {outcome.stack}`."
+    return f"The service runs on {outcome.active}."

@@ -28,7 +28,7 @@ from operations.cli._exit import UNREACHABLE, code_of
 from operations.drill.armed import refuse_aside
 from providers.connection.access import ConnectionSettings
 from providers.connection.cluster import Cluster
-from providers.connection.command import Command, Result
+from providers.connection.command import Command, Result, command
 from providers.connection.errors import (
     CommandFailed,
     HostError,
@@ -56,13 +56,14 @@ WHOLE = MirrorView("source", connected=True, connection="Connected", data=UP_TO_
 
 @dataclass
 class Tree:
-    """A service that runs whole on one node."""
+    """A service that runs on one node, whole unless its address does not."""
 
     active: str
+    address: str = "Started"
 
     @property
     def states(self) -> Mapping[str, Mapping[str, str]]:
-        return {"squid": {self.active: "Started"}}
+        return {"squid": {self.active: "Started"}, "address": {self.active: self.address}}
 
 
 @dataclass
@@ -74,6 +75,7 @@ class Engine:
     view: MirrorView = APART
     hosts: Any = None
     told: list[Notice] = field(default_factory=list[Notice])
+    address: str = "Started"
     moving: list[bool] = field(default_factory=list[bool])
     """What is told of whether it settles; it has, once nothing is left to tell."""
 
@@ -83,7 +85,7 @@ class Engine:
         return self.moving.pop(0) if self.moving else True
 
     async def tree(self, cluster: Cluster) -> Tree:
-        return Tree("qsp-b" if "left" in self.asked else "qsp-a")
+        return Tree("qsp-b" if "left" in self.asked else "qsp-a", self.address)
 
     async def active_node(self, cluster: Cluster) -> str:
         return "qsp-a"
@@ -165,9 +167,35 @@ def test_an_action_is_the_engines_and_its_outcome_is_told(engine: Engine, words:
     assert "The service runs on qsp-a." in shown.stdout
     assert "notice: qsp-b is aside" in shown.stderr
     document = json.loads(run(*words, "--json").stdout)
-    assert document["active"] == "qsp-a"
+    assert (document["active"], document["whole"]) == ("qsp-a", True)
     assert document["notices"] == ["qsp-b is aside"]
     assert document["action"] == " ".join(words[: words.index("lab")])
+
+
+@pytest.mark.parametrize("words", [("node", "back", "lab", "qsp-b"), ("maintenance", "off", "lab"), ("cleanup", "lab")])
+def test_a_service_that_runs_in_part_is_not_said_to_run(engine: Engine, words: tuple[str, ...]) -> None:
+    engine.address = "Stopped"
+    shown = run(*words)
+    assert shown.exit_code == 0, "the action itself worked"
+    assert "The service runs on" not in shown.stdout
+    assert "Only a part of the service runs on qsp-a: see `squid-ha status lab`." in shown.stdout
+    document = json.loads(run(*words, "--json").stdout)
+    assert (document["active"], document["whole"]) == ("qsp-a", False)
+
+
+async def test_what_is_there_afterwards_is_asked_for_at_once(site: Site, engine: Engine) -> None:
+    class Asking(Engine):
+        async def active_node(self, cluster: Cluster) -> str:
+            await cluster.node("qsp-a").run(command("state", reads=True))
+            return "qsp-a"
+
+        async def tree(self, cluster: Cluster) -> Tree:
+            await cluster.node("qsp-a").run(command("state", reads=True))
+            return Tree("qsp-a")
+
+    node = FakeNode("qsp-a")
+    outcome = await do._afterwards(fake_cluster(node), cast("Any", Asking()))
+    assert (outcome, [str(each) for each in node.commands]) == (("qsp-a", True, []), ["state"])
 
 
 @pytest.mark.parametrize(
