@@ -33,9 +33,15 @@ def usable(names: list[str], hosts_of: Callable[[str], Hosts]) -> Usable:
         return dict(zip(names, pool.map(one, names), strict=True))
 
 
-def look(found: Usable, at: Callable[[Hosts], Awaitable[T]], untold: Callable[[str, Exception], T]) -> list[T]:
+def look(
+    found: Usable,
+    at: Callable[[Hosts], Awaitable[T]],
+    untold: Callable[[str, Exception], T],
+    told: Callable[[T], None] = lambda _one: None,
+) -> list[T]:
     """What ``at`` tells of each, all at once, or ``untold`` of an error for people.
 
+    ``told`` hears of each as soon as it is there, in the loop's thread: nobody has to wait for the slowest.
     One piece of work for all, so that an interrupt reaches each of them.
     """
     import asyncio  # noqa: PLC0415 slow
@@ -44,6 +50,10 @@ def look(found: Usable, at: Callable[[Hosts], Awaitable[T]], untold: Callable[[s
     from providers.connection.loop import run_sync  # noqa: PLC0415 slow
 
     async def one(name: str, hosts: Hosts | Exception) -> T:
+        told(result := await found_of(name, hosts))
+        return result
+
+    async def found_of(name: str, hosts: Hosts | Exception) -> T:
         if isinstance(hosts, Exception):
             return untold(name, hosts)
         try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -15,6 +15,7 @@ from operations.cli._arguments import pair_of, stacks
 from operations.cli._console import err, out, tell
 from operations.cli._each import look, usable
 from operations.cli._exit import DIFFERS, DONE, code_of, worst
+from operations.cli._watch import Printed, screen
 from operations.stacks import project_root
 
 if TYPE_CHECKING:
@@ -22,8 +23,19 @@ if TYPE_CHECKING:
     from operations.overview import Overview, Reading
     from operations.site import Hosts
     from operations.status import Status
+    from providers.connection.cluster import Cluster
 
     Found = tuple[Status | None, Overview]
+
+
+class Limits(NamedTuple):
+    """Seconds within which a node has to answer while somebody watches."""
+
+    reading: float
+    drift: float
+
+
+LIMITS = Limits(reading=30.0, drift=300.0)
 
 
 def command(
@@ -63,23 +75,32 @@ def _read(hosts: Usable, *, drift: bool) -> list[Found]:
     return look(hosts, partial(_one, drift=drift), _untold)
 
 
+def _read_again(hosts: Usable, told: Callable[[Found], None], *, drift: bool) -> list[Found]:
+    """The same for people who watch, and wait for no node that hangs."""
+    return look(hosts, partial(_one, drift=drift, limits=LIMITS), _untold, told)
+
+
 def _untold(stack: str, error: Exception) -> Found:
     from operations.overview import unread  # noqa: PLC0415 slow
 
     return None, unread(stack, str(error), code_of(error))
 
 
-async def _one(hosts: Hosts, *, drift: bool) -> Found:
+async def _one(hosts: Hosts, *, drift: bool, limits: Limits | None = None) -> Found:
     from operations.drift import Subject, scan  # noqa: PLC0415 slow
-    from operations.overview import read  # noqa: PLC0415 slow
+    from operations.overview import impatient, read  # noqa: PLC0415 slow
     from operations.overview.read import last_drill  # noqa: PLC0415 slow
 
-    found = await read(hosts.cluster(progress=tell), hosts.site, hosts.stack)
+    def cluster(limit: float | None) -> Cluster:
+        asked = hosts.cluster(progress=tell)
+        return asked if limit is None else impatient(asked, limit)
+
+    found = await read(cluster(limits and limits.reading), hosts.site, hosts.stack)
     extra: dict[str, object] = {"exit_code": _code(found)}
     if drift:
         extra["drill"] = last_drill(project_root(), hosts.stack)
     if drift and found.answered:
-        subject = Subject(hosts.stack, hosts.owner, hosts.site, lambda: hosts.cluster(progress=tell))
+        subject = Subject(hosts.stack, hosts.owner, hosts.site, lambda: cluster(limits and limits.drift))
         extra["drift"] = (await scan([subject])).sites[0]
     return found.status, found.overview.model_copy(update=extra)
 
@@ -114,33 +135,17 @@ def _document(found: list[Found], indent: int | None = None) -> str:
 
 
 def _watch(hosts: Usable, every: float, html: Path | None, *, as_json: bool) -> None:
+    lines = contextlib.nullcontext(Printed(lambda found: out.document(_document(found))))
     # Ctrl-C is how watching ends, and no failure.
-    with contextlib.suppress(KeyboardInterrupt), _lines() if as_json else _live() as show:
+    with contextlib.suppress(KeyboardInterrupt), lines if as_json else screen(list(hosts)) as shown:
         while True:
             began = time.monotonic()
-            found = _read(hosts, drift=html is not None)
-            show(found)
+            with shown.reading():
+                found = _read_again(hosts, shown.told, drift=html is not None)
+            shown.all_told(found)
             if html is not None:
                 _write(html, found, every)
             time.sleep(max(0.0, every - (time.monotonic() - began)))
-
-
-@contextlib.contextmanager
-def _lines() -> Generator[Callable[[list[Found]], None]]:
-    yield lambda found: out.document(_document(found))
-
-
-@contextlib.contextmanager
-def _live() -> Generator[Callable[[list[Found]], None]]:
-    from rich.live import Live  # noqa: PLC0415 slow
-
-    from operations.overview import render  # noqa: PLC0415 slow
-
-    if not out.is_terminal:
-        yield lambda found: out.print(render(found))
-        return
-    with Live(console=out, auto_refresh=False, screen=True) as live:
-        yield lambda found: live.update(render(found), refresh=True)
 
 
 def _write(path: Path, found: list[Found], refresh: float | None) -> None:

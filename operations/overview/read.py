@@ -45,7 +45,11 @@ class Reading:
 
 
 async def read(cluster: Cluster, site: Site, stack: str) -> Reading:
-    """Ask the nodes. A service of which nobody can tell hides nothing else that can be read."""
+    """Ask the nodes. A service of which nobody can tell hides nothing else that can be read.
+
+    Its time is that of its beginning: nothing in it is older.
+    """
+    began = now()
     reading = replace(cluster, nodes={name: BatchingNode(node) for name, node in cluster.nodes.items()})
     runtime = engine_of(site).runtime
     tree, views, times, notes, online = await asyncio.gather(
@@ -59,7 +63,7 @@ async def read(cluster: Cluster, site: Site, stack: str) -> Reading:
     noted = None if isinstance(notes, HostError) else [*map(_note, notes), *_untold_nodes(online)]
     beside = Overview(
         stack=stack,
-        time=now(),
+        time=began,
         address=f"{site.virtual_ip}:{site.squid.port}",
         nodes=[node.name for node in site.nodes],
         mirror=[_half(name, view) for name, view in views.items()],

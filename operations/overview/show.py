@@ -14,12 +14,13 @@ from operations.overview.model import NodeClock, Overview
 from providers.roles import MirrorView
 
 
-def render(found: Sequence[tuple[status.Status | None, Overview]]) -> RenderableType:
-    """All sites below each other; each with its name where there are several."""
+def render(found: Sequence[tuple[status.Status | None, Overview]], *, timed: bool = False) -> RenderableType:
+    """All sites below each other; each with its name where there are several, or with name and time of reading."""
     parts: list[RenderableType] = []
     for read, overview in found:
-        if len(found) > 1:
-            parts.append(Text.from_markup(f"[bold]{escape(overview.stack)}[/bold]"))
+        if timed or len(found) > 1:
+            as_of = f" as of {overview.time}" if timed else ""
+            parts.append(Text.from_markup(f"[bold]{escape(overview.stack)}[/bold]{as_of}"))
         parts += [_site(read, overview), Text()]
     return Group(*parts[:-1])
 

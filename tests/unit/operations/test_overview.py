@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import re
@@ -17,12 +18,12 @@ from declaration.site import Site
 from operations import status as statuses
 from operations.cli import status as cli
 from operations.drift import Case, Finding, Outcome, SiteReport
-from operations.overview import Overview, page, read, render, unread
+from operations.overview import Overview, impatient, page, read, render, unread
 from operations.overview.model import Drill, Scenario
 from operations.overview.read import last_drill
 from operations.states import state_in_words
 from providers.connection.cluster import Cluster
-from providers.connection.command import Command, Result
+from providers.connection.command import Command, Result, command
 from providers.connection.errors import HostError, Refused, SudoRefused, Unknown, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.loop import run_sync
@@ -409,6 +410,41 @@ def test_watching_without_a_terminal_is_one_reading_after_the_other(call, monkey
     monkeypatch.setattr(cli.out, "print", printed.append)
     monkeypatch.setattr(cli.time, "sleep", sleep)
     assert call("lab", "--watch").exit_code == 0
+
+
+class Hanging(FakeNode):
+    """A node that takes a command and never answers."""
+
+    async def batch(self, commands: Sequence[Command]) -> list[Result]:
+        self.commands += commands
+        await asyncio.Event().wait()
+        return []
+
+
+async def test_a_node_that_hangs_is_waited_for_once_and_hides_no_other() -> None:
+    cluster = impatient(fake_cluster(FakeNode("qsp-a", lambda _: "well"), hangs := Hanging("qsp-b")), 0.02)
+    ask = command("true", reads=True)
+    for _ in range(2):
+        with pytest.raises(Unreachable, match=r"qsp-b: it did not answer within 0\.02 s"):
+            await cluster.node("qsp-b").batch([ask])
+    assert len(hangs.commands) == 1
+    assert (await cluster.node("qsp-a").run(ask)).stdout == "well"
+
+
+def test_watching_does_not_wait_for_a_node_that_hangs_and_each_block_begins_with_its_time(
+    call, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = FakeNode("qsp-a", clock("synchronised.txt")), Hanging("qsp-b")
+    monkeypatch.setattr(FakeHosts, "cluster", lambda self, progress: fake_cluster(*nodes))
+    monkeypatch.setattr(cli, "LIMITS", cli.Limits(0.2, 0.2))
+    monkeypatch.setattr(cli.time, "sleep", _interrupt)
+    watched = call("lab", "--watch")
+    assert watched.exit_code == 0, watched.output
+    lines = watched.stdout.splitlines()
+    assert re.fullmatch(r"lab as of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", lines[0])
+    assert "runs on qsp-a" in lines[1]
+    assert re.search(r"^qsp-a +192\.0\.2\.1 \(chrony\)", watched.stdout, re.MULTILINE)
+    assert re.search(r"^qsp-b +it did not answer within 0\.2 s", watched.stdout, re.MULTILINE)
 
 
 def test_a_site_that_cannot_be_used_is_one_of_the_sites_of_the_document_watched_or_not(

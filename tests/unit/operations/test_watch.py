@@ -21,24 +21,28 @@ HIDDEN, SHOWN = "\x1b[?25l", "\x1b[?25h"
 """The cursor."""
 HOME = "\x1b[H"
 
-# $1: how many readings end; the next one does not. The terminal's Ctrl-C reaches whoever has it as its own.
+# $1: how many readings end; of the next one only the first site is told. $2: seconds after which one is slow; then the
+# sites. The terminal's Ctrl-C reaches whoever has it as its own.
 WATCHING = """
 import fcntl, sys, termios, time
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-from operations.cli import _app, status
+from operations.cli import _app, _watch, status
 from operations.overview import Overview
 
-readings, most = 0, int(sys.argv[1])
+readings, most, sites = 0, int(sys.argv[1]), sys.argv[3:]
+_watch.SLOW, _watch.TICK = float(sys.argv[2]), 0.2
 
-def read(hosts, *, drift):
+def read(hosts, told, *, drift):
     global readings
     readings += 1
+    found = [(None, Overview(stack=site, time=f"t{readings}", message=f"{site} {readings}.")) for site in sites]
     if readings > most:
+        told(found[0])
         time.sleep(60)
-    return [(None, Overview(stack="lab", time="", message=f"reading {readings}."))]
+    return found
 
-status._read, status.pair_of = read, lambda stack: None
-sys.argv = ["squid-ha", "status", "lab", "--watch", "--every", "1"]
+status._read_again, status.pair_of = read, lambda stack: None
+sys.argv = ["squid-ha", "status", *sites, "--watch", "--every", "1"]
 _app.main()
 """
 
@@ -90,9 +94,9 @@ class Terminal:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("during", ["a pause", "a reading"])
 def test_watching_on_a_terminal_draws_in_place_and_ctrl_c_gives_the_screen_back(during: str) -> None:
-    terminal = Terminal(sys.executable, "-c", WATCHING, "2" if during == "a reading" else "99")
+    terminal = Terminal(sys.executable, "-c", WATCHING, "2" if during == "a reading" else "99", "30", "lab")
     try:
-        terminal.until("reading 2.")
+        terminal.until("lab 2.")
         if during == "a reading":
             time.sleep(1.5)
         terminal.press(b"\x03")
@@ -101,10 +105,29 @@ def test_watching_on_a_terminal_draws_in_place_and_ctrl_c_gives_the_screen_back(
         terminal.close()
     shown = terminal.shown
     assert code == 0, f"Ctrl-C is how watching ends: {shown!r}"
-    assert shown.index(ENTERED) < shown.index("reading 1.") < shown.index("reading 2.") < shown.rindex(LEFT)
-    between = shown[shown.index("reading 1.") : shown.index("reading 2.")]
+    assert shown.index(ENTERED) < shown.index("lab 1.") < shown.index("lab 2.") < shown.rindex(LEFT)
+    between = shown[shown.index("lab 1.") : shown.index("lab 2.")]
     assert HOME in between, "the second reading stands below the first one"
     assert shown.count(ENTERED) == shown.count(LEFT) == 1
     assert shown.rindex(SHOWN) > shown.rindex(HIDDEN), "the cursor stays hidden"
     rest = re.sub(r"\x1b\[[?\d;]*[A-Za-z]|\^C|\s", "", shown[shown.rindex(LEFT) :])
     assert rest == "", "it says more than that it has ended"
+
+
+@pytest.mark.timeout(120)
+def test_a_site_that_is_slow_hides_no_other_and_how_long_it_is_read_shows_beside_the_time_of_the_last_reading() -> None:
+    terminal = Terminal(sys.executable, "-c", WATCHING, "1", "1", "lab", "oslo")
+    try:
+        terminal.until("oslo 1.")
+        terminal.until("lab 2.")
+        terminal.until("Reading oslo (2 s)")
+        terminal.until("oslo 1.")
+        terminal.press(b"\x03")
+        assert terminal.ended() == 0
+    finally:
+        terminal.close()
+    *_, last = terminal.shown.split("Reading oslo")
+    words = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", last[: last.index("oslo 1.")])
+    assert "lab as of t2" in words
+    assert "lab 2." in words
+    assert "oslo as of t1" in words
