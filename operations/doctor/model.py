@@ -73,6 +73,11 @@ class Asked:
     secret: Callable[[str], str | None] = no_secrets
 
     @property
+    def stack(self) -> str:
+        """The stack's name, as commands take it."""
+        return self.owner.rpartition("/")[2]
+
+    @property
     def unasked(self) -> list[str]:
         """The site's other nodes that were not asked: they do not answer, or are declared away."""
         return [each.name for each in self.site.nodes if each.name not in {self.node.name, *self.others}]

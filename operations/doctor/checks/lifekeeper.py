@@ -221,7 +221,7 @@ def _secret(asked: Asked, name: str) -> Finding:
     return tell(
         NAME,
         f"the secret `{name}` with the licence is not set",
-        f"pulumi config set -s {asked.owner.rpartition('/')[2]} --secret {name}",
+        f"pulumi config set -s {asked.stack} --secret {name}",
     )
 
 

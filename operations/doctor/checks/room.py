@@ -17,6 +17,8 @@ MEMORY = 256 * _MB
 """Bytes for Squid without a cache, and an engine."""
 DISK = 700 * _MB
 """Bytes below /var for packages, and logs of the first days."""
+LEAST = 50 * _MB
+"""Bytes below /var that a node needs on which all is there already: for its logs, and what the next `up` notes."""
 
 
 def commands(site: Site, node: Node) -> Sequence[Command]:  # noqa: ARG001
@@ -39,7 +41,20 @@ def judge(asked: Asked) -> Iterator[Finding]:
     )
     words = asked.out[1].split()
     there = int(words[-1]) if words and words[-1].isdigit() else None
-    yield _judged(asked, "room below /var", there, disk, "make room there, or declare a smaller cache on disk")
+    what, remedy = "room below /var", "make room there, or declare a smaller cache on disk"
+    if asked.ours and there is not None and there < LEAST:
+        yield _full(asked, f"{there // _MB} MB of {what}")
+    else:
+        yield _judged(asked, what, there, disk, remedy)
+
+
+def _full(asked: Asked, sentence: str) -> Finding:
+    return asked.problem(
+        NAME,
+        f"{sentence}, so that next to nothing can be written",
+        f"`squid-ha switchover {asked.stack}` if this node is the active one; then there: "
+        "`journalctl --vacuum-size=200M`, `apt-get clean`, /var/log/squid (docs/runbook.md, A disk is full)",
+    )
 
 
 def _judged(asked: Asked, what: str, there: int | None, needed: int, remedy: str) -> Finding:

@@ -41,7 +41,9 @@ def judge(asked: Asked) -> Iterator[Finding]:
     unread = [name for name, results in all_of.items() if results[1].exit_code != 0]
     holders = _holders(address, {name: results[1] for name, results in all_of.items() if name not in unread})
     taken = "answers" in asked.out[0].split() or "lladdr" in asked.out[0]
-    if holders and asked.ours:
+    if len(holders) > 1 and (asked.ours or asked.site.takeover):
+        yield _several(asked, address, holders)
+    elif holders and asked.ours:
         yield asked.ok(NAME, f"{address} is on {' and '.join(holders)}, which this stack owns")
     elif asked.node.name in holders and asked.site.takeover:
         yield asked.note(
@@ -64,6 +66,16 @@ def judge(asked: Asked) -> Iterator[Finding]:
 def _holders(address: str, told: Mapping[str, Result]) -> list[str]:
     return [name for name, result in told.items()
             if any(address in each for each in facts.parse_addresses(result.stdout).values())]  # fmt: skip
+
+
+def _several(asked: Asked, address: str, holders: Sequence[str]) -> Finding:
+    """One node serves at a time: which of them, the doctor does not know."""
+    return asked.problem(
+        NAME,
+        f"{address} is on {' and '.join(holders)} at the same time",
+        f"see which node serves: `squid-ha status {asked.stack}`; on the other one take it off (`ip address del`) and "
+        "out of its network configuration; if both serve, see docs/runbook.md, Split brain",
+    )
 
 
 def _elsewhere(asked: Asked, address: str, *, taken: bool, unread: Sequence[str]) -> Finding:

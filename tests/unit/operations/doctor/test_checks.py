@@ -89,6 +89,18 @@ def test_virtual_ip(ask: Ask) -> None:
     clean(judged("virtual_ip", ask("answers\n", nothing, others={"qsp-b": ["", held]})))
 
 
+def test_the_virtual_ip_on_both_nodes_is_a_problem_whoever_owns_them(ask: Ask, site: Site) -> None:
+    """As with two nodes that both serve, or an address that stayed in the standby's network configuration."""
+    here, there = addresses(eth0=["192.0.2.11", "192.0.2.10"]), addresses(eth0=["192.0.2.12", "192.0.2.10"])
+    others = {"qsp-b": ["answers\n", there]}
+    found = judged("virtual_ip", ask("answers\n", here, others=others, ours=True))
+    only(found, "problem", "192.0.2.10 is on qsp-a and qsp-b at the same time")
+    assert "squid-ha status lab" in found[0].remedy
+    taken_over = site.model_copy(update={"takeover": True})
+    only(judged("virtual_ip", ask("answers\n", here, others=others, of=taken_over)), "problem", "qsp-a and qsp-b")
+    only(judged("virtual_ip", ask("answers\n", here, others=others)), "problem", "on this node already")
+
+
 def test_nobody_asked_about_the_virtual_ip_is_nothing_found(ask: Ask) -> None:
     nothing = addresses(eth0=["192.0.2.11"])
     for code, said in ((127, "exit code 127"), (2, "exit code 2"), (124, "longer than 10 s")):
@@ -354,6 +366,14 @@ def test_room(ask: Ask) -> None:
     clean(judged("room", ask(enough, "Avail\n9000000000\n")))
     only(judged("room", ask("MemAvailable:   100000 kB\n", "Avail\n9000000000\n")), "problem", "97 MB of memory")
     only(judged("room", ask(enough, "Avail\n50000000\n")), "problem", "47 MB of room below /var")
+
+
+def test_a_node_that_is_in_use_needs_no_room_for_what_it_has_but_some(ask: Ask) -> None:
+    little, less = "MemAvailable:   100000 kB\n", "Avail\n400000000\n"
+    clean(judged("room", ask(little, less, ours=True)))
+    found = judged("room", ask(little, "Avail\n0\n", ours=True))
+    only(found, "problem", "0 MB of room below /var", "next to nothing")
+    assert "squid-ha switchover lab" in next(each.remedy for each in found if each.remedy)
 
 
 SHIPPED = " /etc/squid/squid.conf " + "0" * 32 + "\n\nfound " + "0" * 32 + "\n"
