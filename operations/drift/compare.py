@@ -10,6 +10,7 @@ from blueprint.thing import Thing
 from operations.drift.model import Case, Finding, Outcome
 from providers import applied, reconcile
 from providers.applied import Digests
+from providers.connection.answers import NotUnderstood
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import HostError, TimedOut, Unforeseen, Unknown, Unreachable
 from providers.contract import Absent, Observed, State
@@ -184,8 +185,15 @@ def _node_of(path: str, names: Sequence[str]) -> str:
 
 
 def _case(thing: Thing, node: str, error: HostError) -> Case:
-    outcome = Outcome.UNREACHABLE if isinstance(error, _CANNOT_TELL) else Outcome.ERROR
-    return Case(thing=thing.name, kind=thing.kind, node=node, outcome=outcome, message=_why(node, error))
+    silent = error.node or node if isinstance(error, Unreachable) else ""
+    message = _why(node, error)
+    return Case(thing=thing.name, kind=thing.kind, node=node, outcome=_outcome(error), message=message, silent=silent)
+
+
+def _outcome(error: HostError) -> Outcome:
+    # What prints otherwise than is known here does so the next time too.
+    cannot_tell = isinstance(error, _CANNOT_TELL) and not isinstance(error, NotUnderstood)
+    return Outcome.UNREACHABLE if cannot_tell else Outcome.ERROR
 
 
 def _why(node: str, error: HostError) -> str:

@@ -70,6 +70,8 @@ class Case(_Frozen):
     findings: Sequence[Finding] = ()
     message: str = ""
     """Why nobody can tell, or what did not work."""
+    silent: str = ""
+    """The node that did not answer, where that is why."""
 
 
 class SiteReport(_Frozen):

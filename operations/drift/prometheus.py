@@ -28,9 +28,9 @@ def render(report: Report) -> str:
     for site in report.sites:
         origins = [finding.origin for finding in site.findings]
         lines += [_sample("findings", origins.count(each), stack=site.stack, origin=each) for each in ORIGINS]
-    lines += _family("nodes_unreachable", "Nodes that could not be looked at.")
+    lines += _family("nodes_unreachable", "Nodes that did not answer.")
     for site in report.sites:
-        silent = {case.node for case in site.cases if case.outcome == Outcome.UNREACHABLE and case.node}
+        silent = {case.silent for case in site.cases if case.silent}
         lines.append(_sample("nodes_unreachable", len(silent), stack=site.stack))
     lines += _family("seconds", "How long looking took.")
     lines += [_sample("seconds", site.seconds, stack=site.stack) for site in report.sites]

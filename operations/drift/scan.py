@@ -20,7 +20,7 @@ from operations.stacks import StackTrouble
 from providers import applied, reconcile
 from providers.connection.batching import BatchingNode
 from providers.connection.cluster import Cluster, Node
-from providers.connection.errors import HostError, Refused, Unforeseen, Unreachable
+from providers.connection.errors import HostError, Refused, TimedOut, Unforeseen, Unreachable
 from providers.connection.journal import journalled
 
 AT_ONCE = 40
@@ -120,6 +120,9 @@ async def _ask(cluster: Cluster) -> Nodes:
             recorded[node.name], names[node.name] = await asyncio.gather(
                 applied.read(cluster, node), journalled(node, cluster.site)
             )
+        except TimedOut as error:
+            # It hangs as a whole: of what is asked first, nothing can be left out.
+            silent[node.name] = Unreachable(error.message, node=error.node, remedy=error.remedy)
         except HostError as error:
             silent[node.name] = error
 

@@ -10,12 +10,13 @@ from blueprint.site import things
 from blueprint.thing import Thing
 from declaration.load import read
 from declaration.types import Secret
-from operations.drift import Outcome, Subject, scan, worst
+from operations.drift import Outcome, Subject, prometheus, scan, worst
+from providers.connection.answers import not_understood
 from providers.connection.errors import CommandFailed, TimedOut, Unknown, Unreachable
 from providers.connection.loop import run_sync
 from providers.roles import Notice
 from tests.support.sites import lab_settings, lab_site
-from tests.unit.operations.drift.conftest import NODES, OfCluster, OfNode, PerNode, World
+from tests.unit.operations.drift.conftest import NODES, Gone, OfCluster, OfNode, PerNode, World
 
 
 def cases(report) -> dict[tuple[str, str], str]:
@@ -229,6 +230,7 @@ def test_a_site_that_is_silent_or_wrong_hides_no_other(world: World, look) -> No
     ("error", "outcome"),
     [
         (Unknown("nobody can tell"), "unreachable"),
+        (not_understood("what `lkcli` says"), "error"),
         (Unreachable("gone", node="qsp-b"), "unreachable"),
         (CommandFailed("qsp-b", "cat", 1, "no"), "error"),
     ],
@@ -242,6 +244,49 @@ def test_what_cannot_be_read_is_never_clean(world: World, look, error, outcome) 
     assert report.outcome.value == outcome
     assert cases(report)["files", "qsp-b"] == outcome
     assert cases(report)["files", "qsp-a"] == outcome
+
+
+def silent_nodes(report) -> set[str]:
+    return {case.silent for case in report.sites[0].cases if case.silent}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unknown("LifeKeeper does not run, so it cannot tell about SSH", node="qsp-a"),
+        TimedOut("`drbdadm` did not finish within 60 s", node="qsp-b"),
+        not_understood("what `lkcli` says"),
+    ],
+)
+def test_a_node_that_answers_and_cannot_tell_of_one_thing_is_not_counted_as_silent(world: World, look, error) -> None:
+    def raising(wanted: object) -> None:
+        raise error
+
+    world.live["options"] = raising
+    report = look()
+    assert report.outcome in {Outcome.UNREACHABLE, Outcome.ERROR}
+    assert silent_nodes(report) == set()
+    assert 'nodes_unreachable{stack="lab"} 0' in prometheus.render(report)
+
+
+@pytest.mark.parametrize("error", [Unreachable("no SSH connection"), TimedOut("`ls` did not finish within 60 s")])
+def test_a_node_that_says_nothing_at_all_is_counted_as_silent(world: World, look, error, monkeypatch) -> None:
+    async def hangs(self: Gone) -> dict[str, str]:
+        raise type(error)(error.message, node=self.name)
+
+    monkeypatch.setattr(Gone, "entries", hangs)
+    world.silent = ["qsp-b"]
+    report = look()
+    assert (report.outcome, silent_nodes(report)) == (Outcome.UNREACHABLE, {"qsp-b"})
+    assert 'nodes_unreachable{stack="lab"} 1' in prometheus.render(report)
+
+
+def test_a_connection_that_breaks_names_its_node_also_where_the_thing_is_the_clusters(world: World, look) -> None:
+    def raising(wanted: object) -> None:
+        raise Unreachable("the connection broke", node="qsp-b")
+
+    world.live["options"] = raising
+    assert silent_nodes(look()) == {"qsp-b"}
 
 
 def reading_fails_for(node: str, error: Exception):
