@@ -186,8 +186,15 @@ def _node_of(path: str, names: Sequence[str]) -> str:
 
 def _case(thing: Thing, node: str, error: HostError) -> Case:
     silent = error.node or node if isinstance(error, Unreachable) else ""
-    message = _why(node, error)
-    return Case(thing=thing.name, kind=thing.kind, node=node, outcome=_outcome(error), message=message, silent=silent)
+    return Case(
+        thing=thing.name,
+        kind=thing.kind,
+        node=node,
+        outcome=_outcome(error),
+        message=_why(node, error),
+        remedy=error.remedy,
+        silent=silent,
+    )
 
 
 def _outcome(error: HostError) -> Outcome:

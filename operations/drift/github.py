@@ -62,9 +62,12 @@ def append_page(report: Report) -> bool:
 
 
 def _silent(site: SiteReport) -> list[tuple[str, str]]:
-    """Node, empty for the site or the cluster as a whole, and why it could not be looked at; each reason once."""
-    found = {(case.node, case.message) for case in site.cases if case.message}
-    repeated = {("", f"{node}: {message}") for node, message in found}
+    """Node, empty for the site or the cluster as a whole, and why it could not be looked at, with what to do about it.
+
+    Each reason once.
+    """
+    found = {(case.node, case.told) for case in site.cases if case.message}
+    repeated = {("", f"{node}: {told}") for node, told in found}
     return [*([("", site.message)] if site.message else []), *sorted(found - repeated)]
 
 

@@ -41,7 +41,8 @@ def _suite(site: SiteReport, started: str) -> etree._Element:  # pyright: ignore
             first, *_ = (said := [_line(case, number) for number in range(len(case.findings))])
             etree.SubElement(made, "failure", type="drift", message=fit(first)).text = fit("\n".join(said))
         elif case.outcome != Outcome.CLEAN:
-            etree.SubElement(made, "error", type=case.outcome.value, message=fit(case.message))
+            error = etree.SubElement(made, "error", type=case.outcome.value, message=fit(case.message))
+            error.text = fit(case.told) if case.remedy else None
     return suite
 
 

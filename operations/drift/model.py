@@ -70,8 +70,15 @@ class Case(_Frozen):
     findings: Sequence[Finding] = ()
     message: str = ""
     """Why nobody can tell, or what did not work."""
+    remedy: str = ""
+    """What to do about it, where that is known."""
     silent: str = ""
     """The node that did not answer, where that is why."""
+
+    @property
+    def told(self) -> str:
+        """The message, and what to do about it on a line of its own."""
+        return f"{self.message}\n  → {self.remedy}" if self.remedy else self.message
 
 
 class SiteReport(_Frozen):

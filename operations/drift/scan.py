@@ -96,7 +96,8 @@ def _masked(case: Case, mask: Mask) -> Case:
         finding.model_copy(update={"declared": mask.value(finding.declared), "live": mask.value(finding.live)})
         for finding in case.findings
     ]
-    return case.model_copy(update={"findings": findings, "message": mask.text(case.message)})
+    told = {"message": mask.text(case.message), "remedy": mask.text(case.remedy)}
+    return case.model_copy(update={"findings": findings, **told})
 
 
 def _reading(cluster: Cluster) -> Cluster:

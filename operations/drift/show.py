@@ -52,13 +52,13 @@ def described(finding: Finding) -> tuple[str, str, str]:
 
 
 def troubles(site: SiteReport) -> list[tuple[str, str, str]]:
-    """What could not be looked at: the node, which things of it, and why."""
-    silent = {(case.node, case.message) for case in site.cases if case.message}
-    return [(node or CLUSTER, _unseen(site, node, message), message) for node, message in sorted(silent)]
+    """What could not be looked at: the node, which things of it, and why, with what to do about it."""
+    silent = {(case.node, case.told) for case in site.cases if case.message}
+    return [(node or CLUSTER, _unseen(site, node, told), told) for node, told in sorted(silent)]
 
 
-def _unseen(site: SiteReport, node: str, message: str) -> str:
-    things = sorted({case.thing for case in site.cases if (case.node, case.message) == (node, message)})
+def _unseen(site: SiteReport, node: str, told: str) -> str:
+    things = sorted({case.thing for case in site.cases if (case.node, case.told) == (node, told)})
     if len(things) == len({case.thing for case in site.cases if case.node == node}):
         return "nothing could be looked at"
     return f"not looked at: {', '.join(things)}"
@@ -78,8 +78,8 @@ def _site(site: SiteReport) -> RenderableType:
         parts.append(Text(f"  {site.message}"))
     if site.findings:
         parts.append(_table(site))
-    for node, which, message in troubles(site):
-        parts.append(Text.from_markup(f"  [red]{escape(node)}[/red]: {escape(which)}: {escape(message)}"))
+    for node, which, told in troubles(site):
+        parts.append(Text.from_markup(f"  [red]{escape(node)}[/red]: {escape(which)}: {escape(told)}"))
     parts += [Text.from_markup(f"  [dim]notice: {escape(text)}[/dim]") for text in site.notices]
     return Group(*parts)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from pathlib import Path
 
@@ -79,6 +80,23 @@ def test_junit_has_a_case_per_thing_and_node_and_what_was_not_looked_at_is_no_su
     failed = root.find("testsuite[@name='lyon']/testcase[@name='squid-config on qsp-b']/failure")
     assert failed is not None
     assert r'declared "via on\n", live "via off\n" (changed on the host)' in str(failed.text)
+
+
+def test_what_to_do_is_said_wherever_the_reason_is() -> None:
+    """As the commands for a host key that is not the one that was accepted before."""
+    case = Case(thing="time", kind="host.time", node="qsp-b", outcome=Outcome.UNREACHABLE,
+                message="the SSH host key is not the one", remedy="if it is: `ssh-keygen -R 192.0.2.12`")  # fmt: skip
+    of_both = case.model_copy(update={"thing": "options", "node": "", "message": f"qsp-b: {case.message}"})
+    made, text = report(SiteReport(stack="rome", cases=[case, of_both])), io.StringIO()
+    Console(width=200, file=text).print(show.render(made))
+    assert [line.strip() for line in text.getvalue().splitlines()].count("→ if it is: `ssh-keygen -R 192.0.2.12`") == 2
+    document = json.loads(made.model_dump_json())
+    assert {each["remedy"] for each in document["sites"][0]["cases"]} == {case.remedy}
+    (error, _) = etree.fromstring(junit.render(made)).iter("error")
+    assert (error.get("message"), error.text) == (case.message, f"{case.message}\n  → {case.remedy}")
+    assert [line for line in github.marks(made) if "%0A  → if it is: `ssh-keygen" in line] == list(github.marks(made))
+    (line,) = [line for line in github.page(made).splitlines() if "ssh-keygen -R 192.0.2.12" in line]
+    assert line.startswith("- qsp-b: the SSH host key is not the one → if it is:")
 
 
 def test_a_site_without_any_case_is_no_success_either() -> None:

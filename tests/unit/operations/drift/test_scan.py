@@ -12,7 +12,7 @@ from declaration.load import read
 from declaration.types import Secret
 from operations.drift import Outcome, Subject, prometheus, scan, worst
 from providers.connection.answers import not_understood
-from providers.connection.errors import CommandFailed, TimedOut, Unknown, Unreachable
+from providers.connection.errors import CommandFailed, HostKeyRefused, TimedOut, Unknown, Unreachable
 from providers.connection.loop import run_sync
 from providers.roles import Notice
 from tests.support.sites import lab_settings, lab_site
@@ -279,6 +279,18 @@ def test_a_node_that_says_nothing_at_all_is_counted_as_silent(world: World, look
     report = look()
     assert (report.outcome, silent_nodes(report)) == (Outcome.UNREACHABLE, {"qsp-b"})
     assert 'nodes_unreachable{stack="lab"} 1' in prometheus.render(report)
+
+
+def test_what_to_do_about_a_node_that_refuses_is_said_without_secrets(world: World, site, monkeypatch) -> None:
+    async def refused(self: Gone) -> dict[str, str]:
+        raise HostKeyRefused("the host key has changed", node=self.name, remedy="`ssh-keygen -R of-a-secret`")
+
+    monkeypatch.setattr(Gone, "entries", refused)
+    world.silent, world.secrets = ["qsp-b"], {"sudo": "of-a-secret"}
+    ssh = site.ssh.model_copy(update={"sudo_password": Secret(secret="sudo")})
+    subject = Subject("lab", "squid-ha/lab", site.model_copy(update={"ssh": ssh}), world.cluster)
+    report = run_sync(scan([subject]))
+    assert {case.remedy for case in report.sites[0].cases if case.node == "qsp-b"} == {"`ssh-keygen -R [secret]`"}
 
 
 def test_a_connection_that_breaks_names_its_node_also_where_the_thing_is_the_clusters(world: World, look) -> None:
