@@ -46,7 +46,7 @@ def look(
     """
     import asyncio  # noqa: PLC0415 slow
 
-    from providers.connection.errors import HostError, Unforeseen  # noqa: PLC0415 slow
+    from providers.connection.errors import Unforeseen  # noqa: PLC0415 slow
     from providers.connection.loop import run_sync  # noqa: PLC0415 slow
 
     async def one(name: str, hosts: Hosts | Exception) -> T:
@@ -58,7 +58,7 @@ def look(
             return untold(name, hosts)
         try:
             return await at(hosts)
-        except HostError as error:
+        except expected() as error:
             return untold(name, error)
         except Exception as error:  # noqa: BLE001 one site that cannot be read hides no other
             return untold(name, Unforeseen.of(error))

@@ -14,6 +14,7 @@ from blueprint.thing import Thing
 from declaration.nodes import Node
 from declaration.site import Site
 from operations.doctor.model import Asked, Finding
+from operations.stacks import StackTrouble
 from providers.connection.command import Command, Result, command, script
 from providers.connection.errors import Unknown
 from providers.lifekeeper import grammar, mirror_data, speaking, views
@@ -213,7 +214,14 @@ def _file(asked: Asked, path: str, look: Result) -> Finding:
 
 
 def _secret(asked: Asked, name: str) -> Finding:
-    text = asked.secret(name)
+    try:
+        text = asked.secret(name)
+    except StackTrouble as trouble:
+        return asked.problem(
+            NAME,
+            f"the secret `{name}` with the licence cannot be read: {trouble}",
+            "`up` reads it by Pulumi too: see that it is set up here, and has the stack's passphrase (docs/state.md)",
+        )
     if text and text.strip():
         place = f"the secret `{name}`"
         return asked.ok(NAME, f"the licence is set: {place}") if _is_licence(text) else _no_licence_of_it(asked, place)

@@ -358,11 +358,13 @@ def test_a_stack_that_cannot_be_used_is_a_finding_and_hides_no_other(monkeypatch
     async def looked_at(cluster: object, site: object, stack: str) -> Report:
         if stack == "odd":
             raise ZeroDivisionError
+        if stack == "locked":
+            raise StackTrouble("incorrect passphrase")
         return REPORTS[stack].model_copy(update={"stack": stack})
 
     monkeypatch.setattr(sites, "hosts_of", hosts_of)
     monkeypatch.setattr(package, "examine", looked_at)
-    named = ["ready", *errors, "odd", "gone"]
+    named = ["ready", *errors, "odd", "locked", "gone"]
     assert alone(cli.command, ["ready", "broken"]).exit_code == 5
     assert alone(cli.command, ["ready", "broken", "gone"]).exit_code == 4
     done = alone(cli.command, [*named, "--json"])
@@ -374,6 +376,8 @@ def test_a_stack_that_cannot_be_used_is_a_finding_and_hides_no_other(monkeypatch
     shown = alone(cli.command, named).stdout
     for text in ("found:    [x]", "no such secret", "→ wait", "not understood: ZeroDivisionError", "ready for `pulumi"):
         assert text in shown, text
+    (locked,) = [each["findings"][0] for each in reports if each["stack"] == "locked"]
+    assert locked["sentence"] == "incorrect passphrase"
     assert isinstance(alone(cli.command, ["wrong"]).exception, DeclarationError), "one alone ends as other commands do"
 
 

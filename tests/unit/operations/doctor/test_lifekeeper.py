@@ -16,6 +16,7 @@ from declaration.site import Site
 from operations.doctor.checks import lifekeeper, quorum
 from operations.doctor.examine import examine
 from operations.doctor.model import Asked, Finding
+from operations.stacks import StackTrouble
 from providers.connection.command import Command, Result
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.lifekeeper import grammar
@@ -274,6 +275,26 @@ async def test_the_doctor_looks_for_the_licence_among_the_stacks_own_secrets() -
     report = await examine(cluster, of, "lab")
     told = [each for each in report.findings if each.check == "lifekeeper" and "secret `lklic`" in each.sentence]
     assert [(each.where, each.level) for each in told] == [("qsp-a", "ok"), ("qsp-b", "ok")]
+
+
+async def test_a_passphrase_that_is_wrong_is_a_finding_in_pulumis_words_and_hides_no_other() -> None:
+    of = site(license={"secret": {"secret": "lklic"}})
+
+    def answer(question: Command) -> str | Result:
+        if question.argv[0] == "ip":
+            return "[]"
+        return Result(question, 1, "", "") if "lktest" in str(question) else ""
+
+    def secret(name: str) -> str | None:
+        raise StackTrouble("`pulumi config` ended with exit code 255: incorrect passphrase")
+
+    cluster = replace(fake_cluster(*(FakeNode(name, answer) for name in ("qsp-a", "qsp-b"))), secret=secret)
+    report = await examine(cluster, of, "lab")
+    found = [each for each in report.findings if each.check == "lifekeeper" and each.where == "qsp-a"]
+    (told,) = [each for each in found if "incorrect passphrase" in each.sentence]
+    assert (told.level, "the secret `lklic`" in told.sentence) == ("problem", True)
+    assert told.remedy
+    assert any("LifeKeeper is installed" in each.sentence for each in found)
 
 
 def run(text: str, *args: str) -> str:
