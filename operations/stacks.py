@@ -12,7 +12,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -56,8 +56,20 @@ def stack_file(name: str, root: Path | None = None) -> Path:
 
 def stack_names(root: Path | None = None) -> list[str]:
     """The stacks that have a stack file."""
-    files = ((root or project_root()) / "stacks").glob("Pulumi.*.yaml")
-    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in files)
+    return sorted(_named(path) for path in _files(root) if _STACK_NAME.fullmatch(_named(path)))
+
+
+def strays(root: Path | None = None) -> list[Path]:
+    """Files that are called nearly like stack files, and are no stack's: `Pulumi.lyon (copy).yaml`."""
+    return sorted(path for path in _files(root) if not _STACK_NAME.fullmatch(_named(path)))
+
+
+def _files(root: Path | None) -> Iterator[Path]:
+    return ((root or project_root()) / "stacks").glob("Pulumi.*.yaml")
+
+
+def _named(path: Path) -> str:
+    return path.name.removeprefix("Pulumi.").removesuffix(".yaml")
 
 
 def render(template: str, root: Path | None = None, **variables: object) -> str:

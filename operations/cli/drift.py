@@ -12,7 +12,8 @@ import typer
 from operations.cli._arguments import AsJson, stacks
 from operations.cli._console import err, out
 from operations.cli._exit import DIFFERS, DONE, FAILED, UNREACHABLE
-from operations.stacks import Misused, StackTrouble, stack_names
+from operations.cli._stacks import every_stack
+from operations.stacks import Misused, StackTrouble
 
 if TYPE_CHECKING:
     from operations.drift import Report
@@ -41,7 +42,7 @@ def command(
     """
     if as_json and github:
         raise Misused("--json and --github both want standard output for themselves; take one of them.")
-    report = _scanned(_chosen(names or [], everything))
+    report = _scanned(_chosen(names or [], everything), listed=everything)
     try:
         _write(report, junit, prometheus)
     finally:
@@ -81,20 +82,21 @@ def _chosen(names: list[str], everything: bool) -> list[str]:
         raise Misused("name stacks, or say --all; not both.")
     if not everything and not names:
         raise Misused("which stack? Name one or several, or say --all.")
-    chosen = stack_names() if everything else list(dict.fromkeys(names))
+    chosen = every_stack() if everything else list(dict.fromkeys(names))
     if not chosen:
         raise StackTrouble("there is no stack yet; `squid-ha init NAME` writes one.")
     return chosen
 
 
-def _scanned(chosen: list[str]) -> Report:
+def _scanned(chosen: list[str], *, listed: bool) -> Report:
+    """``listed``: the stacks were found by their files, and not named by whoever called."""
     from operations.drift import scan, subject_of  # noqa: PLC0415 slow
     from operations.drift.show import heading  # noqa: PLC0415 slow
     from providers.connection.loop import run_sync  # noqa: PLC0415 slow
 
     # A site that names a password of sudo has Pulumi asked for it, in another process.
     with ThreadPoolExecutor(4) as pool:
-        subjects = list(pool.map(subject_of, chosen))
+        subjects = list(pool.map(partial(subject_of, listed=listed), chosen))
     if len(subjects) > 1:
         err.print(f"Looking at {len(subjects)} sites")
     return run_sync(scan(subjects, lambda site: err.print(heading(site)) if len(subjects) > 1 else None))

@@ -18,6 +18,7 @@ from declaration.site import Site
 from operations.cli._arguments import AsJson
 from operations.cli._console import err, out
 from operations.cli._exit import FAILED
+from operations.cli._stacks import every_stack
 from operations.stacks import Misused, StackTrouble, stack_file, stack_names
 
 
@@ -52,10 +53,10 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Check declarations: every mistake with its line and what would be right. Contacts no host."""
-    chosen = sites or stack_names()
+    chosen = {site: _path_of(site) for site in sites} if sites else {name: stack_file(name) for name in every_stack()}
     if not chosen:
         raise StackTrouble("there is no stack to check yet; `squid-ha init NAME` writes one.")
-    found = {site: _read(path) for site, path in [(site, _path_of(site)) for site in chosen]}
+    found = {site: _read(path) for site, path in chosen.items()}
     if as_json:
         document = {"stacks": [_as_data(site, declared) for site, declared in found.items()]}
         out.document(json.dumps(document, indent=2))

@@ -8,12 +8,18 @@ from operations.site import hosts_of
 from operations.stacks import Misused, StackTrouble
 
 
-def subject_of(stack: str) -> Subject:
-    """The stack's site as it is declared now; contacts no host. Raises `Misused` where there is no such stack."""
+def subject_of(stack: str, *, listed: bool = False) -> Subject:
+    """The stack's site as it is declared now; contacts no host.
+
+    Raises `Misused` where there is no such stack, unless it was ``listed``: then its file has gone since, or leads
+    nowhere.
+    """
     try:
         hosts = hosts_of(stack)
-    except Misused:
-        raise
+    except Misused as error:
+        if not listed:
+            raise
+        return Subject(stack, message=str(error))
     except (DeclarationError, StackTrouble) as error:
         return Subject(stack, message=str(error))
     return Subject(stack, hosts.owner, hosts.site, lambda: hosts.cluster(progress=lambda _text: None))

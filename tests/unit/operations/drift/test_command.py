@@ -18,8 +18,8 @@ CODES = {"clean": 0, "error": 1, "drift": 3, "unreachable": 4}
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch):
     def called(made, *arguments: str):
-        monkeypatch.setattr(drift, "_scanned", lambda chosen: made)
-        monkeypatch.setattr(drift, "stack_names", lambda: ["lyon", "oslo"])
+        monkeypatch.setattr(drift, "_scanned", lambda chosen, *, listed: made)
+        monkeypatch.setattr(drift, "every_stack", lambda: ["lyon", "oslo"])
         return squid_ha("drift", *arguments)
 
     return called
@@ -68,4 +68,30 @@ def test_github_gets_annotations(run, monkeypatch, tmp_path) -> None:
 @pytest.mark.parametrize("arguments", [[], ["lyon", "--all"], ["lyon", "--json", "--github"]])
 def test_what_does_not_go_together_is_refused(run, arguments) -> None:
     done = run(EVERY, *arguments)
+    assert type(done.exception).__name__ == "Misused"
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "why"),
+    [(("drift", "--all"), "sites", "does not exist"), (("validate",), "stacks", "cannot be read")],
+)
+def test_a_stray_file_or_one_that_leads_nowhere_keeps_no_site_from_being_looked_at(
+    empty_project, words, key, why
+) -> None:
+    """As a copy of a stack file, and one that was removed while the others were read."""
+    stacks = empty_project / "stacks"
+    (stacks / "Pulumi.oslo.yaml").write_text("config:\n  squid-ha:site: {}\n")
+    (stacks / "Pulumi.lyon (copy).yaml").write_text("")
+    (stacks / "Pulumi.lyon.yaml").symlink_to(stacks / "gone")
+    done = squid_ha(*words, "--json")
+    assert done.exit_code == 1, done.output
+    lyon, oslo = json.loads(done.stdout)[key]
+    assert (lyon["stack"], oslo["stack"]) == ("lyon", "oslo")
+    assert why in lyon["message"]
+    (notice,) = [line for line in done.stderr.splitlines() if line.startswith("notice: ")]
+    assert "Pulumi.lyon (copy).yaml is left out" in notice
+
+
+def test_a_stack_that_was_named_and_is_not_there_is_a_mistake_of_the_command(empty_project) -> None:
+    done = squid_ha("drift", "lyon")
     assert type(done.exception).__name__ == "Misused"
