@@ -46,10 +46,14 @@ class Source:
     choose: Callable[[], Awaitable[str | None]] | None = None
     silent: dict[str, HostError] = field(default_factory=dict[str, HostError], init=False)
     """Nodes that told nothing when it was looked for last, and why."""
+    there: list[str] = field(default_factory=list[str], init=False)
+    """Nodes that had the mirror mounted then."""
 
     @property
     def nowhere(self) -> str:
-        """Why no node was found that has it: a node that told nothing may be the one."""
+        """Why no node was found that has it: a node that told nothing may be the one, or one of several."""
+        if len(self.there) > 1:
+            return f"the mirror is mounted on {' and '.join(self.there)}, and nobody tells which of them serves"
         if not self.silent:
             return "the mirror is mounted on no node"
         heard = " and ".join(name for name in self.cluster.nodes if name not in self.silent)
@@ -59,7 +63,7 @@ class Source:
     async def find(self) -> str | None:
         """The node that has it now; None while none has.
 
-        Raises `Unreachable`, `TimedOut` where no node answers at all, `SudoRefused` where none lets anybody be root.
+        Raises `Unreachable` where no node answers at all, `SudoRefused` where none lets anybody be root.
         """
         if self.only:
             return self.only
@@ -74,13 +78,21 @@ class Source:
                 silent[node.name] = error
 
         await self.cluster.each(look)
-        self.silent = silent
+        self.silent, self.there = silent, [name for name in self.cluster.nodes if name in there]
         if len(silent) == len(self.cluster.nodes):
             # One that does not answer may come back, and goes before what only a person can mend.
-            raise min(silent.values(), key=lambda error: isinstance(error, SudoRefused))
+            raise _unheard(min(silent.values(), key=lambda error: isinstance(error, SudoRefused)))
         if len(there) > 1 and self.choose is not None:
             return await self.choose()
         return there[0] if len(there) == 1 else None
+
+
+def _unheard(error: HostError) -> HostError:
+    """Why nobody told anything: of nodes that hang nothing is known either."""
+    if not isinstance(error, TimedOut):
+        return error
+    remedy = error.remedy or "see whether the node hangs, as on a disk that no longer answers"
+    return Unreachable(error.message, node=error.node, remedy=remedy)
 
 
 def _untold(node: str, error: HostError) -> str:

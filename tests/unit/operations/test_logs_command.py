@@ -12,10 +12,12 @@ import pytest
 from declaration.site import Site
 from operations import site as sites
 from operations.cli import logs
+from operations.cli._exit import code_of
+from operations.engines import engine_of
 from operations.logs.follow import Follower
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command
-from providers.connection.errors import Unknown, Unreachable
+from providers.connection.errors import TimedOut, Unknown, Unreachable
 from providers.connection.fake import Answer, FakeNode, fake_cluster
 from tests.support.terminal import alone
 
@@ -61,6 +63,33 @@ def test_a_node_that_was_not_heard_is_named(
     ended = alone(logs.command, ["lab"]).exception
     assert isinstance(ended, Unknown)
     assert (ended.message, ended.remedy) == (said, f"{remedy}; `--local NODE` reads local logs")
+
+
+def test_nodes_that_hang_are_unreachable(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hangs(command: Command) -> str:
+        raise TimedOut(f"`{command}` did not finish within 15 s", node="qsp-a")
+
+    hosts = FakeHosts(site, [FakeNode("qsp-a", hangs), FakeNode("qsp-b", hangs)])
+    monkeypatch.setattr(sites, "hosts_of", lambda stack: hosts)
+    ended = alone(logs.command, ["lab"]).exception
+    assert isinstance(ended, Unreachable)
+    assert (code_of(ended), ended.node, bool(ended.remedy)) == (4, "qsp-a", True)
+    assert "did not finish within 15 s" in str(ended)
+
+
+def test_a_mirror_that_both_nodes_have_is_not_told_as_one_that_none_has(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody(_cluster: Cluster) -> None:
+        return None
+
+    hosts = FakeHosts(site, [FakeNode(name, lambda _command: "yes\n") for name in ("qsp-a", "qsp-b")])
+    monkeypatch.setattr(sites, "hosts_of", lambda stack: hosts)
+    monkeypatch.setattr(engine_of(site).runtime, "active_node", nobody)
+    ended = alone(logs.command, ["lab"]).exception
+    assert isinstance(ended, Unknown)
+    assert ended.message == "the mirror is mounted on qsp-a and qsp-b, and nobody tells which of them serves"
+    assert "squid-ha status" in ended.remedy
 
 
 def test_following_does_not_end_at_a_first_answer_that_is_not_whole(
