@@ -71,11 +71,12 @@ def command(  # noqa: PLR0917 the options of a command
     from operations.drill.interruptible import Interrupted, run_in_order  # noqa: PLC0415 slow
     from operations.drill.site import Options, drill  # noqa: PLC0415 slow
     from operations.site import hosts_of  # noqa: PLC0415 slow
+    from operations.verify.requests import require_url  # noqa: PLC0415 slow
 
     if power and plug:
         raise Misused("--power and --plug do not go together: the plug has hold of the power.")
-    if url and not url.startswith("http://"):
-        raise Misused(f"--url: `{url}` is no address such as `http://192.0.2.1/`; https has no path in the log.")
+    if url:
+        require_url(url)
     options = Options(scenario or [], knows, sender, rate, url, patience, machine, _plug(power, plug))
     hosts = hosts_of(stack)
     if list_only:

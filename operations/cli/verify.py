@@ -62,13 +62,14 @@ def command(
     """
     from operations.site import hosts_of  # noqa: PLC0415 slow
     from operations.verify import Options, render, verify, verify_rotation  # noqa: PLC0415 slow
+    from operations.verify.requests import require_url  # noqa: PLC0415 slow
     from providers.connection.errors import Refused  # noqa: PLC0415 slow
 
     rotation, stack = _what(words)
     if len(words) > 1 + rotation:
         raise Misused(f"one stack at a time: `{'`, `'.join(words[1 + rotation :])}` is too much.")
-    if url and not url.startswith("http://"):
-        raise Misused(f"--url: `{url}` is no address such as `http://192.0.2.1/`; https has no path in the log.")
+    if url:
+        require_url(url)
     hosts = hosts_of(stack)
     if (move or rotation) and hosts.site.virtual_ip is None:
         raise Refused(f"stack `{stack}` has a single node, so there is nowhere to move to.")

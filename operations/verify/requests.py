@@ -15,6 +15,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from operations.proof.model import Request
+from operations.stacks import Misused
 from providers.connection.answers import not_understood, told_by
 from providers.connection.cluster import Node
 from providers.connection.command import Command, command
@@ -22,6 +23,24 @@ from providers.connection.command import Command, command
 TIMEOUT = 15.0
 """Seconds that a request may take in all."""
 HERE = "here"
+_PAGE = re.compile(r"http://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?#].*)?")
+
+
+def require_url(url: str) -> None:
+    """Raises `Misused` for what is not the address of a page that a proxy can be asked for, with a path in its log."""
+    if not _is_page(url):
+        raise Misused(
+            f"--url: `{url}` is no address such as `http://192.0.2.1/`; https has no path in the log, and a name with "
+            "other letters than those of ASCII is written `xn--...`."
+        )
+
+
+def _is_page(url: str) -> bool:
+    try:
+        port = urlsplit(url).port
+    except ValueError:
+        return False
+    return port != 0 and _PAGE.fullmatch(url) is not None
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,10 @@ def test_rotation_is_a_word_before_the_stack_and_a_stacks_name_alone(calls: list
     assert [call[0] for call in calls] == ["rotation", "cluster"]
 
 
-@pytest.mark.parametrize("arguments", [("lab", "paris"), ("rotation", "lab", "paris"), ("lab", "--url", "https://x/")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("lab", "paris"), ("rotation", "lab", "paris"), ("lab", "--url", "https://x/"), ("lab", "--url", "http://[::1")],
+)
 def test_calls_that_make_no_sense_are_refused(calls: list[tuple[object, ...]], arguments: tuple[str, ...]) -> None:
     result = run(*arguments)
     assert isinstance(result.exception, StackTrouble)

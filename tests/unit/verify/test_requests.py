@@ -8,7 +8,8 @@ import pytest
 
 from declaration.site import Site
 from operations.proof.model import Request
-from operations.verify.requests import FromHere, FromNode, Sender, Target, parse, sending
+from operations.stacks import Misused
+from operations.verify.requests import FromHere, FromNode, Sender, Target, parse, require_url, sending
 from operations.verify.walk import request_check
 from providers.connection.errors import Unknown
 from providers.connection.fake import FakeNode
@@ -69,6 +70,25 @@ async def test_half_an_answer_is_none_from_here(proxy: int) -> None:
 )
 def test_the_page_is_of_the_same_server(url: str, page: str) -> None:
     assert Target("192.0.2.10", 3128, url).page("v1-1") == page
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://192.0.2.1/", "192.0.2.1", "http://", "http:///page", "http://[::1", "http://[::zz]/", "http://a b/",
+        "http://www.exämple.org/", "http://user:word@192.0.2.1/", "http://192.0.2.1:99999/", "http://192.0.2.1:x/",
+    ],
+)  # fmt: skip
+def test_what_is_no_pages_address_is_refused_before_anything_is_asked(url: str) -> None:
+    with pytest.raises(Misused, match="is no address such as"):
+        require_url(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://192.0.2.1", "http://www.example.org:8080/ä?b=c#d", "http://[2001:db8::1]:80/", "http://a_b.test/"]
+)
+def test_a_pages_address_is_taken_whatever_its_path(url: str) -> None:
+    require_url(url)
 
 
 def test_no_value_is_read_as_shell() -> None:

@@ -126,7 +126,8 @@ def test_a_file_that_cannot_be_written_keeps_no_other_from_being_written(
 
 
 def test_calls_that_make_no_sense_are_refused(asked: list[drilling.Options]) -> None:
-    for arguments in (("lab", "--power", "x", "--plug", "lab.plug:plug"), ("lab", "--url", "https://x/")):
+    urls = [("lab", "--url", url) for url in ("https://x/", "http://[::1")]
+    for arguments in (("lab", "--power", "x", "--plug", "lab.plug:plug"), *urls):
         assert isinstance(run(*arguments).exception, Misused)
     assert not asked
 
