@@ -12,6 +12,7 @@ from declaration.site import Site
 from declaration.time import Time
 from operations.verify.asking import Answers, ask, require_all
 from operations.verify.model import Check
+from providers.connection.answers import not_understood, told_by
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command
 from providers.connection.errors import HostError, in_a_line
@@ -82,13 +83,25 @@ def apart(found: Mapping[str, Difference], limit: float) -> Check:
 
 
 async def difference(node: Node) -> Difference:
-    """One question; the answer was true at some time between asking and hearing it."""
+    """One question; the answer was true at some time between asking and hearing it.
+
+    Raises `Unknown` where it is no time.
+    """
     # The first command of a connection pays for opening it.
     await node.run(_NOW)
     asked = time.time()
-    told = float((await node.run(_NOW)).stdout)
+    answer = await node.run(_NOW)
     heard = time.time()
+    with told_by(node.name):
+        told = _seconds(answer.stdout)
     return Difference(told - (asked + heard) / 2, (heard - asked) / 2)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise not_understood("what `date` says") from None
 
 
 def _default_offset() -> Duration:

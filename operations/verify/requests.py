@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from operations.proof.model import Request
 from operations.stacks import Misused
+from operations.verify import clocks
 from providers.connection.answers import not_understood, told_by
 from providers.connection.cluster import Node
 from providers.connection.command import Command, command
@@ -143,7 +144,7 @@ _STATUS = re.compile(r"[0-9]{3}")
 
 @dataclass(frozen=True)
 class FromNode:
-    """Requests of a node, over SSH; needs nothing but bash there. Times are by the node's clock."""
+    """Requests of a node, over SSH; needs nothing but bash there. Times are by this machine's clock, as moves' are."""
 
     node: Node
     timeout: float = TIMEOUT
@@ -155,9 +156,14 @@ class FromNode:
 
     async def send(self, target: Target, names: Sequence[str]) -> list[Request]:
         """Send a request for each name, one after the other."""
+        ahead = (await clocks.difference(self.node)).seconds
         result = await self.node.run(sending(target, names, self.timeout))
         with told_by(self.node.name):
-            return parse(result.stdout)
+            return [_shifted(each, -ahead) for each in parse(result.stdout)]
+
+
+def _shifted(request: Request, seconds: float) -> Request:
+    return request.model_copy(update={"start": request.start + seconds, "end": request.end + seconds})
 
 
 def sending(target: Target, names: Sequence[str], timeout: float) -> Command:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import socket
+import time
+from collections.abc import Callable
 
 import pytest
 
 from declaration.site import Site
-from operations.proof.model import Request
+from operations.proof import prove
+from operations.proof.model import LogLine, Logs, Move, Request
 from operations.stacks import Misused
 from operations.verify.requests import FromHere, FromNode, Sender, Target, parse, require_url, sending
 from operations.verify.walk import request_check
 from providers.connection.errors import Unknown
 from providers.connection.fake import FakeNode
 from tests.unit.local import LocalNode
+
+TARGET = Target("192.0.2.10", 3128, "http://192.0.2.1/")
 
 
 def senders() -> list[Sender]:
@@ -104,10 +109,33 @@ def test_what_the_script_prints_is_read() -> None:
     assert (failed.status, failed.error) == (None, "no connection")
 
 
-async def test_what_is_not_understood_names_the_node_that_said_it() -> None:
-    node = FakeNode("proxy-b", lambda _: "lost connection")
-    with pytest.raises(Unknown, match=r"^proxy-b: what is said of the requests that were sent is not understood"):
-        await FromNode(node).send(Target("192.0.2.10", 3128, "http://192.0.2.1/"), ["v1-1"])
+def telling(clock: Callable[[], str], said: str) -> FakeNode:
+    return FakeNode("proxy-b", lambda command: clock() if command.argv[0] == "date" else said)
+
+
+@pytest.mark.parametrize(
+    ("clock", "what"),
+    [
+        (lambda: f"{time.time()}\n", "what is said of the requests that were sent"),
+        (lambda: "lost connection", "what `date` says"),
+    ],
+)
+async def test_what_is_not_understood_names_the_node_that_said_it(clock: Callable[[], str], what: str) -> None:
+    with pytest.raises(Unknown, match=f"^proxy-b: {what} is not understood"):
+        await FromNode(telling(clock, "lost connection")).send(TARGET, ["v1-1"])
+
+
+@pytest.mark.parametrize("off", [-100.0, 100.0])
+async def test_times_of_a_node_are_by_the_clock_that_tells_when_the_service_was_moved(off: float) -> None:
+    """Else a request after the move was answered before it, by a clock that is behind, and the proof fails."""
+    moved = Move(source="qsp-a", target="qsp-b", start=time.time() - 20, end=time.time() - 10, arrived="qsp-b")
+    end = time.time() + off
+    node = telling(lambda: f"{time.time() + off}\n", f"v1-1\t{end - 0.25}\t{end}\t200\t\n")
+    sent = await FromNode(node).send(TARGET, ["v1-1"])
+    assert abs(sent[0].end - time.time()) < 5
+    assert sent[0].end - sent[0].start == pytest.approx(0.25)
+    lines = [LogLine(file="access.log", text="GET http://192.0.2.1/r/v1-1 -")]
+    assert prove("v1", sent, [moved], Logs(active="qsp-b", mirror=lines, local={"qsp-b": lines})).passed
 
 
 def answered(status: int | None, error: str = "") -> Request:
