@@ -24,6 +24,16 @@ def engine_of(nodes: Sequence[NodeFacts]) -> str:
     return next((name for name, engine in ENGINES.items() if all(map(engine.runs, nodes))), "")
 
 
+def _without_engine(nodes: Sequence[NodeFacts]) -> str:
+    """That no engine runs on all nodes; where one runs on some of them, on which it is to be started."""
+    for name, engine in ENGINES.items():
+        running = [each.name for each in nodes if engine.runs(each)]
+        if running:
+            stopped = " and ".join(each.name for each in nodes if each.name not in running)
+            return f"{name} runs on {' and '.join(running)}, and not on {stopped}: start it there, then run this again"
+    return "no engine that this program knows runs on both nodes; adopt a single node, or use `init`"
+
+
 def describe(nodes: Sequence[NodeFacts], ssh: Mapping[str, Any], engine: str = "") -> Draft:
     """The declaration that says what is there, and what it cannot say. ``engine`` '' looks for the one that runs.
 
@@ -38,7 +48,7 @@ def describe(nodes: Sequence[NodeFacts], ssh: Mapping[str, Any], engine: str = "
         raise ValueError(f"{bare} has no {platform.squid_configuration}: there is no Squid to adopt")
     found = engine or engine_of(nodes)
     if len(nodes) > 1 and not found:
-        raise ValueError("no engine that this program knows runs on both nodes; adopt a single node, or use `init`")
+        raise ValueError(_without_engine(nodes))
     draft = Draft({"engine": found or DEFAULT_ENGINE, "platform": nodes[0].platform, "nodes": [], "ssh": dict(ssh)})
     _networks(draft, nodes)
     if found and len(nodes) > 1:

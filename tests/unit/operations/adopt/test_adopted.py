@@ -200,6 +200,12 @@ def test_what_cannot_be_described_at_all_is_said() -> None:
         describe([facts(""), facts("", name="qsp-b")], {})
 
 
+def test_an_engine_that_is_stopped_on_one_node_is_told_with_the_node_on_which_to_start_it() -> None:
+    running = frozenset({"corosync.service", "pacemaker.service"})
+    with pytest.raises(ValueError, match="pacemaker runs on qsp-b, and not on qsp-a: start it there"):
+        describe([facts(""), facts("", name="qsp-b", active=running)], {})
+
+
 def test_nodes_on_the_command_line() -> None:
     assert parse_nodes("qsp-a=ops@192.0.2.11:2222,qsp-b=ops@[2001:db8::1]:2222") == {
         "qsp-a": ("ops", "192.0.2.11", 2222),
