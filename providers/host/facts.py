@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from providers.connection.answers import not_understood
 from providers.connection.command import Command, command, script
 from providers.connection.errors import Unknown
+from providers.host.corosync import is_distribution_default
 
 OS_RELEASE = command("cat", "/etc/os-release", reads=True)
 """os-release(5)."""
@@ -138,6 +139,17 @@ def parse_cluster_name(text: str) -> str | None:
         return None
     found = re.search(r"^\s*cluster_name\s*:\s*(\S+)", text, re.MULTILINE)
     return found[1] if found else ""
+
+
+def foreign_cluster(text: str, own: str) -> str | None:
+    """Which other cluster than ``own`` corosync runs, in words, of what `COROSYNC` says; None for no other one's.
+
+    What the package starts by itself is nobody's. A file that cannot be read, or names no cluster, is somebody's.
+    """
+    name = parse_cluster_name(text)
+    if name in (None, own) or is_distribution_default(text):
+        return None
+    return name or "one without a name"
 
 
 def is_distributed(text: str, path: str) -> bool:

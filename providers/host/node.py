@@ -18,8 +18,6 @@ SQUID_CONFIGURATION = "/etc/squid/squid.conf"
 """Squid's file where a state names none: all states did so before there was a second name, and Debian's still do."""
 CLAIMS = True
 """This kind decides itself what becomes of a node that another stack owns (`providers.session`)."""
-DEFAULT_CLUSTER_NAMES = frozenset({"", "debian"})
-"""``cluster_name`` of the corosync.conf that distributions ship: nobody's cluster."""
 
 
 class Wanted(State):
@@ -159,10 +157,10 @@ def _found(address: str, there: list[str] | None) -> str:
 
 async def _refuse_foreign(cluster: Cluster, node: Node, configuration: str) -> None:
     corosync, squid = await node.batch([facts.COROSYNC, facts.conffile(configuration)])
-    name = facts.parse_cluster_name(corosync.stdout)
-    if name is not None and name not in DEFAULT_CLUSTER_NAMES | {cluster.site}:
+    other = facts.foreign_cluster(corosync.stdout, cluster.site)
+    if other is not None:
         raise Refused(
-            f"the node is a running member of another cluster, {name}",
+            f"the node is a running member of another cluster, {other}",
             node=node.name,
             remedy="take it out of that cluster first, or declare `takeover: true`",
         )

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from providers.contract import State
+from providers.host.corosync import flatten
 
 PATH = "/etc/corosync/corosync.conf"
-DISTRIBUTION_NAME = "debian"
-"""The cluster name of the configuration that Debian's package installs, with one node at 127.0.0.1."""
 
 
 class CorosyncNode(State):
@@ -85,42 +84,9 @@ def _lines(section: Section, indent: str = "") -> Iterator[str]:
             yield f"{indent}{name}: {value}\n"
 
 
-def flatten(text: str) -> list[tuple[str, str]]:
-    """Every setting of a corosync.conf as (dotted path, value), repeated sections numbered (``nodelist.node.1.name``).
-
-    Comments and layout do not count. Raises `ValueError` with the line's number where the text is no corosync.conf.
-    """
-    path: list[str] = []
-    seen: dict[str, int] = {}
-    settings: list[tuple[str, str]] = []
-    for number, raw in enumerate(text.splitlines(), start=1):
-        line = raw.strip()
-        if not line or line.startswith("#"):
-            continue
-        if line.endswith("{"):
-            section = ".".join([*path, line[:-1].strip()])
-            seen[section] = seen.get(section, 0) + 1
-            path.append(line[:-1].strip() if seen[section] == 1 else f"{line[:-1].strip()}.{seen[section] - 1}")
-        elif line == "}" and path:
-            path.pop()
-        elif ":" in line:
-            name, _, value = line.partition(":")
-            settings.append((".".join([*path, name.strip()]), value.strip()))
-        else:
-            raise ValueError(f"line {number} of corosync.conf is neither a section nor a setting: {line!r}")
-    return settings
-
-
 def cluster_name(text: str) -> str:
     """The name of the cluster a corosync.conf belongs to; empty if it names none."""
     return dict(flatten(text)).get("totem.cluster_name", "")
-
-
-def is_distribution_default(text: str) -> bool:
-    """Whether this is what the distribution's package installs: a cluster of one, on the loopback address."""
-    settings = flatten(text)
-    addresses = {value for path, value in settings if path.startswith("nodelist.") and path.endswith("_addr")}
-    return dict(settings).get("totem.cluster_name") == DISTRIBUTION_NAME and addresses <= {"127.0.0.1"}
 
 
 _RELOADED = ("totem.token", "totem.consensus", "totem.join", "totem.interface.", "logging.")

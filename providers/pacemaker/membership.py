@@ -10,6 +10,7 @@ from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command, script
 from providers.connection.errors import Refused
 from providers.contract import Absent, Observed, Present, State
+from providers.host.corosync import is_distribution_default
 from providers.host.digest import AS_FOUND
 from providers.host.settings import (
     FileState,
@@ -142,13 +143,13 @@ def _refuse_foreign(cluster: Cluster, wanted: Wanted, read: Mapping[str, _Readin
         if node.as_found:
             continue
         found = _cluster_name(node.conf)
-        if node.conf and found != wanted.name and not _is_default(node.conf):
+        if node.conf and found != wanted.name and not is_distribution_default(node.conf):
             raise Refused(
                 f"this node is configured for another cluster ({found or 'without a name'})",
                 node=name,
                 remedy=f"remove {corosync_conf.PATH} if that cluster is gone, or declare `takeover: true`",
             )
-        if _is_default(node.conf) and node.view is not None and node.view.instances:
+        if is_distribution_default(node.conf) and node.view is not None and node.view.instances:
             running = ", ".join(sorted({each.id for each in node.view.instances}))
             raise Refused(
                 f"this node is a cluster of its own, by the package's configuration, and it has resources: {running}",
@@ -157,16 +158,10 @@ def _refuse_foreign(cluster: Cluster, wanted: Wanted, read: Mapping[str, _Readin
             )
 
 
-def _is_default(text: str) -> bool:
-    try:
-        return corosync_conf.is_distribution_default(text)
-    except ValueError:
-        return False
-
-
 def _default_ones(read: Mapping[str, _Reading], known: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Nodes whose daemons run by the package's configuration, although a run that was cut off has replaced the file."""
-    return [name for name, node in read.items() if _DISCARD in known[name] or (node.runs and _is_default(node.conf))]
+    by_default = {name for name, node in read.items() if node.runs and is_distribution_default(node.conf)}
+    return [name for name in read if _DISCARD in known[name] or name in by_default]
 
 
 def _how(wanted: Wanted, read: Mapping[str, _Reading], source: str | None, default: Collection[str]) -> str:

@@ -11,7 +11,6 @@ from operations.doctor.model import Asked, Finding
 from providers.connection.command import Command, script
 from providers.connection.journal import ROOT
 from providers.host import facts
-from providers.host.node import DEFAULT_CLUSTER_NAMES
 
 NAME = "owner"
 
@@ -43,14 +42,14 @@ def judge(asked: Asked) -> Iterator[Finding]:
             "destroy it from there, or declare `takeover: true` if that stack is gone",
         )
         return
-    name = facts.parse_cluster_name(asked.out[1])
+    cluster = facts.foreign_cluster(asked.out[1], asked.owner.rpartition("/")[2])
     path = PLATFORMS[asked.site.platform].squid_configuration
     found = False
-    if name is not None and name not in DEFAULT_CLUSTER_NAMES | {asked.owner.rpartition("/")[2]}:
+    if cluster is not None:
         found = True
         yield _foreign(
             asked,
-            f"the node is a running member of another cluster, {name}",
+            f"the node is a running member of another cluster, {cluster}",
             "take it out of that cluster; or let `squid-ha adopt` describe what is there",
         )
     if not facts.is_distributed(asked.out[2], path):

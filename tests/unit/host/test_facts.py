@@ -6,7 +6,7 @@ from providers.connection.command import Result, command
 from providers.host import chrony
 from providers.host.chrony import parse_sources, parse_tracking
 from providers.host.clock import Clock
-from providers.host.facts import is_distributed, parse_cluster_name, parse_platform
+from providers.host.facts import foreign_cluster, is_distributed, parse_cluster_name, parse_platform
 
 RECORDED = Path(__file__).parents[2] / "recorded/host"
 SQUID = "/etc/squid/squid.conf"
@@ -38,6 +38,20 @@ def test_cluster_name_of_the_shipped_file_and_of_none():
     assert parse_cluster_name("") is None
     assert parse_cluster_name("totem {\n  version: 2\n}\n") == ""
     assert parse_cluster_name("# cluster_name: no\ntotem {\n\tcluster_name:prod\n}\n") == "prod"
+
+
+def test_a_cluster_of_the_packages_name_is_the_packages_on_its_own_address_alone():
+    shipped = recorded("corosync.debian.txt")
+    assert foreign_cluster(shipped, "lab") is None
+    assert foreign_cluster(shipped.replace("127.0.0.1", "192.0.2.11"), "lab") == "debian"
+    assert foreign_cluster("totem {\n\tcluster_name: debian\n\ttransport: udp\n}\n", "lab") == "debian"
+
+
+def test_a_running_cluster_is_anothers_unless_it_has_the_sites_name():
+    assert foreign_cluster("", "lab") is None
+    assert foreign_cluster("totem {\n\tcluster_name: lab\n}\n", "lab") is None
+    assert foreign_cluster("totem {\n\tversion: 2\n}\n", "lab") == "one without a name"
+    assert foreign_cluster("nonsense\n", "lab") == "one without a name"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ INTERFACES = {"eth0": "192.0.2.11", "eth1": "172.16.77.11"}
 WANTED = node.Wanted(node="qsp-a", platform="debian-12", hostname="qsp-a", owner="squid-ha/lab", interfaces=INTERFACES)
 ADDRESSES = (RECORDED.parent / "ip-json-address/untouched.txt").read_text()
 CONFFILE = "compare /etc/squid/squid.conf with the distribution's"
+SHIPPED = (RECORDED / "corosync.debian.txt").read_text()
 COROSYNC = "read the configuration of a running corosync"
 
 
@@ -68,7 +69,8 @@ async def test_a_foreign_owner_is_seen_and_refused():
 @pytest.mark.parametrize(
     ("found", "says"),
     [
-        ({COROSYNC: "totem {\n  cluster_name: bank\n}\n"}, "running member of another cluster, bank"),
+        ({COROSYNC: SHIPPED.replace("debian", "bank")}, "running member of another cluster, bank"),
+        ({COROSYNC: SHIPPED.replace("127.0.0.1", "192.0.2.11")}, "running member of another cluster, debian"),
         (
             {CONFFILE: (RECORDED / "conffile.edited.txt").read_text()},
             "neither the distribution's nor made by this site",
@@ -95,9 +97,9 @@ async def test_squids_file_is_looked_at_where_the_platform_has_it():
     assert observed.values == wanted
 
 
-@pytest.mark.parametrize("name", ["debian", "lab"])
-async def test_the_distributions_cluster_and_our_own_are_no_obstacle(name):
-    assert await claim(a_node(**{COROSYNC: f"totem {{\n  cluster_name: {name}\n}}\n"}))
+@pytest.mark.parametrize("conf", [SHIPPED, SHIPPED.replace("debian", "lab").replace("127.0.0.1", "192.0.2.11")])
+async def test_the_distributions_cluster_and_our_own_are_no_obstacle(conf):
+    assert await claim(a_node(**{COROSYNC: conf}))
 
 
 @pytest.mark.parametrize("found", [{"uname -n": "qsp-b\n"}, {"cat /etc/os-release": "ID=debian\nVERSION_ID=13\n"}])

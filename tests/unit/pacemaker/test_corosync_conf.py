@@ -2,12 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers.host.corosync import is_distribution_default
 from providers.pacemaker.corosync_conf import (
     CorosyncConf,
     CorosyncNode,
     cluster_name,
     flatten,
-    is_distribution_default,
     needs_restart,
     render,
 )
@@ -69,6 +69,8 @@ def test_what_is_rendered_reads_back(conf: CorosyncConf):
 def test_the_distributions_own_cluster_is_told_from_a_real_one():
     assert is_distribution_default(DISTRIBUTION)
     assert not is_distribution_default(DISTRIBUTION.replace("127.0.0.1", "10.0.0.1"))
+    assert not is_distribution_default(DISTRIBUTION.replace("ring0_addr: 127.0.0.1", "")), "found by multicast"
+    assert not is_distribution_default("nonsense")
     assert not is_distribution_default(render(PAIR))
 
 

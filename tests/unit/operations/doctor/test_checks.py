@@ -378,6 +378,7 @@ def test_a_node_that_is_in_use_needs_no_room_for_what_it_has_but_some(ask: Ask) 
 
 SHIPPED = " /etc/squid/squid.conf " + "0" * 32 + "\n\nfound " + "0" * 32 + "\n"
 BY_HAND = " /etc/squid/squid.conf " + "0" * 32 + "\n\nfound " + "1" * 32 + "\n"
+COROSYNC = (Path(__file__).parents[3] / "recorded/host/corosync.debian.txt").read_text()
 
 
 def test_owner(ask: Ask, site: Site) -> None:
@@ -389,6 +390,9 @@ def test_owner(ask: Ask, site: Site) -> None:
         "problem",
         "another cluster, billing",
     )
+    kept = COROSYNC.replace("127.0.0.1", "192.0.2.11")
+    only(judged("owner", ask("", kept, SHIPPED)), "problem", "another cluster, debian")
+    clean(judged("owner", ask("", COROSYNC, SHIPPED)))
     only(judged("owner", ask("", "", BY_HAND)), "problem", "/etc/squid/squid.conf is not the distribution's")
     accepted = site.model_copy(update={"takeover": True})
     only(judged("owner", ask("squid-ha/paris\n", "", SHIPPED, of=accepted)), "note", "takeover: true")
