@@ -67,7 +67,8 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     """Validate everywhere, replace on the standby and then on the active node, reload there, and see that it serves.
 
     Raises `CommandFailed` when a node's Squid does not accept a file (nothing is changed then), `NotVerified` when
-    Squid did not serve with the new files (the old ones are back then).
+    Squid did not serve with the new files (the old ones are back then), `NotSeen` when it does on the active node and
+    another node was lost meanwhile (the new ones stay).
     """
     change = await admitted(cluster, wanted)
     active = await left_running(cluster, wanted, change)
@@ -89,6 +90,8 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
         read_before = {name for name in active if not begun[name]}
         read_now = {name: its for name, its in included.items() if name not in read_before}
         await loading.load(cluster, wanted, readers, read_now)
+    except loading.NotSeen:
+        raise
     except HostError as failure:
         whole = to_take_back(wanted, change, failure)
         await rollback.roll_back(cluster, wanted.unit, wanted.port, wanted.probe_url, before, serving, whole)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.together import both
@@ -12,9 +12,10 @@ from providers.squid.includes import Included
 from providers.squid.wanted import Wanted
 
 
-async def active(cluster: Cluster, wanted: Wanted) -> list[str]:
-    """The nodes on which Squid runs."""
-    units = await cluster.each(lambda node: read_units(node, [wanted.unit]), list(wanted.nodes))
+async def active(cluster: Cluster, wanted: Wanted, names: Sequence[str] | None = None) -> list[str]:
+    """The nodes, or those of them that are named, on which Squid runs."""
+    asked = list(wanted.nodes) if names is None else names
+    units = await cluster.each(lambda node: read_units(node, [wanted.unit]), asked)
     return [name for name, found in units.items() if found[wanted.unit].state == "active"]
 
 

@@ -70,25 +70,47 @@ async def roll_back(
 ) -> None:
     """Bring the old files back on all nodes, have Squid read them, and raise what happened. Never returns."""
     cluster.progress("the old configuration comes back on all nodes")
-    try:
-        await cluster.each(lambda node: _restore(cluster, node, before[node.name]), list(before))
-        for one in serving:
-            await _serve_again(unit, port, probe_url, one)
-    except HostError as second:
-        raise NotVerified(
-            f"{failure.message}; bringing the old configuration back failed as well: {second.message}",
-            node=failure.node,
-            remedy=f"look at `journalctl -u {unit}` and at Squid's cache.log on {failure.node or 'the nodes'}",
-        ) from failure
-    again = " and Squid serves with it again" if serving else ""
+    failed = await _bring_back(cluster, unit, port, probe_url, before, serving)
+    back = sorted(before.keys() - failed.keys())
+    again = " and Squid serves with it again" if any(one.node.name in back for one in serving) else ""
+    text = f"the old configuration is back on {', '.join(back)}{again}"
+    where = "there"
+    if failed:
+        reasons = "; ".join(f"{name}: {each.message}" for name, each in failed.items())
+        text = f"bringing the old configuration back failed as well: {reasons}" + (f"; {text}" if back else "")
+        where = f"on {', '.join(failed)}"
     raise NotVerified(
-        f"{failure.message}; the old configuration is back on {', '.join(sorted(before))}{again}",
+        f"{failure.message}; {text}",
         node=failure.node,
-        remedy=f"see Squid's cache.log and `journalctl -u {unit}` there for its reason",
+        remedy=f"see Squid's cache.log and `journalctl -u {unit}` {where} for its reason",
     ) from failure
 
 
-async def _restore(cluster: Cluster, node: Node, before: Before) -> None:
+async def _bring_back(
+    cluster: Cluster, unit: str, port: str, probe_url: str, before: Mapping[str, Before], serving: Sequence[Serving]
+) -> dict[str, HostError]:
+    """Node → why that failed there. It stops on no other one: what is on a disk and what Squid has read shall agree."""
+    failed: dict[str, HostError] = {}
+
+    async def restore(node: Node) -> bool:
+        try:
+            return await _restore(cluster, node, before[node.name])
+        except HostError as error:
+            failed[node.name] = error
+            return False
+
+    came_back = await cluster.each(restore, list(before))
+    for one in serving:
+        if one.node.name not in failed:
+            try:
+                await _serve_again(unit, port, probe_url, one, came_back=came_back[one.node.name])
+            except HostError as error:
+                failed[one.node.name] = error
+    return failed
+
+
+async def _restore(cluster: Cluster, node: Node, before: Before) -> bool:
+    """Returns whether files had to come back there."""
     # The journal first: what comes back is still this site's, to be taken back one day.
     kept = {name: text for name, text in before.entries.items() if not is_begun([name])}
     await cluster.journal(node).record(kept)
@@ -104,13 +126,17 @@ async def _restore(cluster: Cluster, node: Node, before: Before) -> None:
     for name, unit in (await read_units(node, list(before.units))).items():
         await set_enabled(node, unit, before.units[name].enabled)
     await kernel.put_back(node, before.kernel)
+    return bool(changed)
 
 
-async def _serve_again(unit: str, port: str, probe_url: str, one: Serving) -> None:
+async def _serve_again(unit: str, port: str, probe_url: str, one: Serving, *, came_back: bool) -> None:
+    """See Squid serve with the old files; one that has read no others, as it runs, is left alone."""
     node = one.node
     before = await probe.listeners(node, port)
     running = (await read_units(node, [unit]))[unit].state == "active"
-    await act(node, one.act if running else "start", unit)
-    answer = await probe.serves(node, port, probe_url, not_by=before if running else "")
+    untouched = running and before == one.listeners and not came_back
+    if not untouched:
+        await act(node, one.act if running else "start", unit)
+    answer = await probe.serves(node, port, probe_url, not_by=before if running and not untouched else "")
     if answer.problem:
         raise NotVerified(f"Squid does not serve with its old configuration either: {answer.problem}", node=node.name)

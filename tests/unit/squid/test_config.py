@@ -1,16 +1,17 @@
 """The order in which Squid's configuration changes, on nodes that are functions."""
 
 import base64
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 
 from providers.connection.command import Command, Result
-from providers.connection.errors import CommandFailed, NotVerified
+from providers.connection.errors import CommandFailed, NotVerified, Unreachable
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.contract import Absent, Present
 from providers.host.settings import FileState, NodeSettings, UnitState
-from providers.squid import config
+from providers.squid import config, loading
 
 CONF = "/etc/squid/squid.conf"
 
@@ -141,9 +142,74 @@ async def test_old_files_that_do_not_serve_either_are_told_with_the_first_reason
     pair = Pair()
     for machine in pair.machines.values():
         machine.content = "silent before"
-    with pytest.raises(NotVerified, match=r"nobody listens; bringing the old configuration back failed as well: Squid"):
+    with pytest.raises(
+        NotVerified, match=r"nobody listens; bringing the old configuration back failed as well: a: Squid"
+    ):
         await pair.converge("silent")
     assert pair.contents == ["silent before", "silent before"]
+
+
+def lost(pair: Pair, name: str, *, once: Callable[[Command], bool]) -> None:
+    """Nobody reaches this node any more from the moment of a command of the other node that ``once`` is true for."""
+    gone = False
+
+    def answering(node: FakeNode) -> Callable[[Command], Result | str]:
+        answer = node.answer
+
+        def tell(command: Command) -> Result | str:
+            nonlocal gone
+            gone = gone or (node.name != name and once(command))
+            if gone and node.name == name:
+                raise Unreachable("no answer", node=name)
+            return answer(command)
+
+        return tell
+
+    for node in pair.nodes:
+        node.answer = answering(node)
+
+
+def reloads(command: Command) -> bool:
+    return str(command).startswith("systemctl reload")
+
+
+async def test_a_standby_lost_while_the_active_one_reads_takes_nothing_back_from_it():
+    pair = Pair()
+    lost(pair, "b", once=reloads)
+    with pytest.raises(loading.NotSeen, match=r"b: no answer; the new .* stays on all nodes, .* serves with it on a"):
+        await pair.converge("new")
+    assert pair.contents == ["new", "new"]
+    assert pair.machines["a"].serving == "new"
+    assert pair.pending == ["a", "b"], "the next run looks again"
+
+
+async def test_a_standby_lost_meanwhile_keeps_no_old_file_from_an_active_one_that_does_not_serve():
+    pair = Pair()
+    lost(pair, "b", once=reloads)
+    with pytest.raises(
+        NotVerified, match=r"nobody listens; bringing .* as well: b: no answer; .* is back on a and Squid serves"
+    ):
+        await pair.converge("silent")
+    assert pair.contents == ["old", "silent"]
+    assert pair.machines["a"].serving == "old"
+    assert pair.story[-1] == "a reload old"
+
+
+async def test_a_standby_lost_before_the_active_one_is_touched_disturbs_its_squid_by_nothing():
+    pair = Pair()
+    machine = pair.machines["b"]
+
+    def answer(command: Command) -> Result | str:
+        if f"write {CONF}" == str(command) or "b write" in pair.story:
+            pair.story.append("b write")
+            raise Unreachable("no answer", node="b")
+        return machine(command)
+
+    pair.nodes[1].answer = answer
+    with pytest.raises(NotVerified, match=r"no answer; bringing .* as well: b: no answer; .* is back on a and Squid"):
+        await pair.converge(CACHES["mirror"])
+    assert pair.contents == ["old", "old"]
+    assert not any(line.startswith("a re") for line in pair.story)
 
 
 async def test_no_squid_runs_so_files_only():
