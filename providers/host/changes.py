@@ -79,6 +79,15 @@ async def _made_for_others(journal: Journal, values: Mapping[str, str]) -> dict[
     return {name: text for name, texts in others.items() for text in texts if _is_absent(text)}
 
 
+async def mark(cluster: Cluster, node: Node, wanted: NodeSettings, changing: Collection[str]) -> None:
+    """Journal as pending what has to notice these paths, for a caller that is about to write some of them itself.
+
+    The `converge` that acts on the units then has them notice, also where a cut comes in between.
+    """
+    journal = cluster.journal(node)
+    await _add_pending(journal, await _pending(journal), _notices(wanted.units, changing) | _daemon(changing, ()))
+
+
 async def converge(
     cluster: Cluster,
     node: Node,
@@ -90,7 +99,7 @@ async def converge(
 ) -> None:
     """See `providers.host.settings.converge_settings`."""
     journal = cluster.journal(node)
-    pending = {name: text for name, text in (await journal.entries()).items() if name.startswith(_PENDING)}
+    pending = await _pending(journal)
     if observed == wanted and not pending and not changed:
         return
     found, units = await record(cluster, node, wanted)
@@ -209,6 +218,10 @@ def _notices(units: Mapping[str, UnitState], paths: Collection[str]) -> dict[str
 def _daemon(paths: Collection[str], units: Collection[UnitFound]) -> dict[str, str]:
     needed = any(path.startswith(_UNIT_PLACES) for path in paths) or any(unit.needs_reload for unit in units)
     return {_DAEMON: "yes"} if needed else {}
+
+
+async def _pending(journal: Journal) -> dict[str, str]:
+    return {name: text for name, text in (await journal.entries()).items() if name.startswith(_PENDING)}
 
 
 async def _add_pending(journal: Journal, old: dict[str, str], new: dict[str, str]) -> dict[str, str]:

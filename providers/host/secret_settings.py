@@ -10,7 +10,7 @@ from pydantic import Field
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import script
 from providers.contract import Absent, Observed, Present, State
-from providers.host import secret_files
+from providers.host import changes, secret_files
 from providers.host.secret_files import SecretFile
 from providers.host.settings import (
     NodeSettings,
@@ -54,7 +54,7 @@ async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
 
 
 async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:  # noqa: ARG001 read afresh
-    """Secrets first, then the other files and the units, and take back what is no longer declared."""
+    """Files, secrets, and then the units; and take back what is no longer declared."""
 
     async def write(node: Node) -> None:
         settings = wanted.nodes[node.name]
@@ -62,13 +62,15 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
         stale = [path for path in wanted.secrets if found.files[path].content != settings.files[path].content]
         if stale:
             await record_settings(cluster, node, settings)
+            changing = [path for path, file in settings.files.items() if found.files[path] != file]
+            await changes.mark(cluster, node, settings, changing)
             # Their directories may not be there yet, and come with the files that are not secret.
             plain = {path: file for path, file in settings.files.items() if path not in wanted.secrets}
             early = settings.model_copy(update={"files": plain, "units": {}})
-            await converge_settings(cluster, node, early, await read_settings(node, early))
+            await converge_settings(cluster, node, early, await read_settings(node, early), act_on_units=False)
         for path in stale:
             await secret_files.write(cluster, node, path, settings.files[path], wanted.secrets[path])
-        await converge_settings(cluster, node, settings, await read_settings(node, settings), changed=stale)
+        await converge_settings(cluster, node, settings, await read_settings(node, settings))
         await prune_settings(cluster, node, settings)
 
     await cluster.each(write, list(wanted.nodes))
