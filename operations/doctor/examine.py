@@ -16,7 +16,7 @@ from operations.doctor.model import Asked, Check, Finding, Report
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import TIMED_OUT, Command, Result
 from providers.connection.errors import HostError, TimedOut, Unknown
-from providers.connection.ownership import read_owners
+from providers.connection.ownership import owners_command, parse_owners, read_owners
 
 
 def found() -> dict[str, Check]:
@@ -30,7 +30,7 @@ async def examine(cluster: Cluster, site: Site, stack: str) -> Report:
     every = found()
     reached = dict(zip(cluster.nodes, await asyncio.gather(*map(reach.reach, cluster.nodes.values())), strict=True))
     there = [cluster.nodes[name] for name, each in reached.items() if each.connected]
-    asked = await asyncio.gather(*(_ask(cluster, site, node, every) for node in there))
+    asked = await asyncio.gather(*(_ask(site, node, every) for node in there))
     answers = {node.name: each for node, each in zip(there, asked, strict=True) if isinstance(each, _Answers)}
     reached |= {node.name: each for node, each in zip(there, asked, strict=True) if isinstance(each, reach.Reached)}
     findings = [each.finding for each in reached.values()] + _judged(cluster, site, every, answers)
@@ -42,24 +42,23 @@ async def examine(cluster: Cluster, site: Site, stack: str) -> Report:
 
 @dataclass(frozen=True)
 class _Answers:
-    """What one node said: check → its results; ``ours``: this stack owns the node."""
+    """What one node said: check → its results; and who claims it (`providers.connection.ownership`)."""
 
     results: Mapping[str, Sequence[Result]]
-    ours: bool
+    owners: Mapping[str, str]
 
 
-async def _ask(cluster: Cluster, site: Site, node: Node, every: Mapping[str, Check]) -> _Answers | reach.Reached:
+async def _ask(site: Site, node: Node, every: Mapping[str, Check]) -> _Answers | reach.Reached:
     """A node's answers, or the finding that it answers no longer."""
     try:
-        results, owners = await _one(site, node, every), await read_owners(node)
+        return await _one(site, node, every)
     except HostError as error:
         return reach.lost(node, error)
-    return _Answers(results, owners.get(cluster.site) == cluster.owner)
 
 
 def _judged(cluster: Cluster, site: Site, every: Mapping[str, Check], answers: Mapping[str, _Answers]) -> list[Finding]:
     made = things(site, cluster.owner)
-    pair_is_ours = any(each.ours for each in answers.values())
+    pair_is_ours = any(each.owners.get(cluster.site) == cluster.owner for each in answers.values())
     return [
         finding
         for name, check in every.items()
@@ -74,7 +73,7 @@ def _judged(cluster: Cluster, site: Site, every: Mapping[str, Check], answers: M
                 site.node(node),
                 each.results[name],
                 {other: answers[other].results[name] for other in answers if other != node},
-                each.ours,
+                each.owners,
                 made,
                 pair_is_ours,
                 cluster.secret,
@@ -91,18 +90,20 @@ def _findings(name: str, check: Check, asked: Asked) -> list[Finding]:
         return [asked.problem(name.replace("_", "-"), error.message, error.remedy or "run this again")]
 
 
-async def _one(site: Site, node: Node, every: Mapping[str, Check]) -> dict[str, Sequence[Result]]:
-    """Check → its results, all read in one round trip."""
+async def _one(site: Site, node: Node, every: Mapping[str, Check]) -> _Answers:
+    """All that a node is asked, in one round trip."""
     wanted = {name: _questions(check, site, node) for name, check in every.items()}
     try:
-        results = iter(await node.batch([each for asked in wanted.values() for each in asked]))
+        owners, *said = await node.batch([owners_command(), *(each for asked in wanted.values() for each in asked)])
     except TimedOut:
         # One command that hangs would hide what all the others say.
         return await _singly(site, node, every)
-    return {name: [next(results) for _ in asked] for name, asked in wanted.items()}
+    results = iter(said)
+    answers = {name: [next(results) for _ in asked] for name, asked in wanted.items()}
+    return _Answers(answers, parse_owners(owners.stdout))
 
 
-async def _singly(site: Site, node: Node, every: Mapping[str, Check]) -> dict[str, Sequence[Result]]:
+async def _singly(site: Site, node: Node, every: Mapping[str, Check]) -> _Answers:
     """Each question anew when its turn comes: some have the time in them at which they are asked."""
 
     async def one(command: Command) -> Result:
@@ -111,7 +112,9 @@ async def _singly(site: Site, node: Node, every: Mapping[str, Check]) -> dict[st
         except TimedOut as error:
             return Result(command, TIMED_OUT, "", error.message)
 
-    return {name: [await one(each) for each in _questions(check, site, node)] for name, check in every.items()}
+    owners = await read_owners(node)
+    answers = {name: [await one(each) for each in _questions(check, site, node)] for name, check in every.items()}
+    return _Answers(answers, owners)
 
 
 def _questions(check: Check, site: Site, node: Node) -> list[Command]:

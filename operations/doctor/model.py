@@ -58,8 +58,9 @@ class Report(BaseModel):
 class Asked:
     """What the doctor knows of one node when a check judges: its own results, and those of the same check elsewhere.
 
-    ``ours``: this stack owns the node already; ``pair_is_ours``: it owns one of the site's nodes, as when this one was
-    replaced. ``things`` are what the site is made of. ``secret(name)`` is the stack's secret of that name, or None.
+    ``owners``: who claims the node, site → ``project/stack``; ``pair_is_ours``: this stack owns one of the site's
+    nodes, as when this one was replaced. ``things`` are what the site is made of. ``secret(name)`` is the stack's
+    secret of that name, or None.
     """
 
     site: Site
@@ -67,15 +68,20 @@ class Asked:
     node: Node
     results: Sequence[Result]
     others: Mapping[str, Sequence[Result]] = field(default_factory=dict[str, Sequence[Result]])
-    ours: bool = False
+    owners: Mapping[str, str] = field(default_factory=dict[str, str])
     things: Sequence[Thing] = ()
     pair_is_ours: bool = False
     secret: Callable[[str], str | None] = no_secrets
 
     @property
     def stack(self) -> str:
-        """The stack's name, as commands take it."""
+        """The stack's name, as commands take it and as the nodes know the site."""
         return self.owner.rpartition("/")[2]
+
+    @property
+    def ours(self) -> bool:
+        """Whether this stack owns the node already."""
+        return self.owners.get(self.stack) == self.owner
 
     @property
     def unasked(self) -> list[str]:

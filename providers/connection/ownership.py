@@ -8,7 +8,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from providers.connection.cluster import Cluster, Node
-from providers.connection.command import script
+from providers.connection.command import Command, script
 from providers.connection.errors import Refused, Unreachable
 from providers.connection.journal import ALONE, ROOT, encode
 
@@ -62,11 +62,16 @@ _JUST_NOW = "it was claimed from there just now: see which of the two shall have
 
 async def read_owners(node: Node, *, root: str = ROOT) -> dict[str, str]:
     """Who claims this node: site → ``project/stack``; normally one entry, or none."""
-    read = script(_READ_OWNERS, root, reads=True, label="read the node's owner")
-    return _owners((await node.run(read)).stdout)
+    return parse_owners((await node.run(owners_command(root))).stdout)
 
 
-def _owners(text: str) -> dict[str, str]:
+def owners_command(root: str = ROOT) -> Command:
+    """For `parse_owners`."""
+    return script(_READ_OWNERS, root, reads=True, label="read the node's owner")
+
+
+def parse_owners(text: str) -> dict[str, str]:
+    """Site → ``project/stack``."""
     pairs = (line.partition(" ") for line in text.splitlines())
     return {unquote(path.removesuffix("/owner")): owner.strip() for path, _, owner in pairs}
 
@@ -75,6 +80,11 @@ def foreign_owner(owners: Mapping[str, str], *, site: str, owner: str) -> str:
     """Who else claims the node, as text; '' if nobody does."""
     others = [f"{name} (site {where})" for where, name in sorted(owners.items()) if (where, name) != (site, owner)]
     return ", ".join(others)
+
+
+def owned_by(others: str, *, site: str, owner: str, node: str = "", remedy: str = OWNED_ELSEWHERE) -> Refused:
+    """What this stack, ``owner``, is told of a node of `foreign_owner`'s."""
+    return Refused(f"this node belongs to {others}, not to {owner} (site {site})", node=node, remedy=remedy)
 
 
 async def claim(cluster: Cluster, node: Node, *, root: str = ROOT) -> None:
@@ -95,7 +105,7 @@ async def claim(cluster: Cluster, node: Node, *, root: str = ROOT) -> None:
     label = f"claim the node for {cluster.owner}"
     result = await node.run(script(_CLAIM, root, place, cluster.owner, lines, ok={0, _FOREIGN}, label=label))
     if result.exit_code == _FOREIGN:
-        others = foreign_owner(_owners(result.stdout), site=cluster.site, owner=cluster.owner)
+        others = foreign_owner(parse_owners(result.stdout), site=cluster.site, owner=cluster.owner)
         raise _foreign(cluster, node, others, _JUST_NOW if cluster.takeover else OWNED_ELSEWHERE)
 
 
@@ -123,8 +133,7 @@ def only_own(cluster: Cluster, names: Sequence[str], remedy: str) -> Cluster:
 
 
 def _foreign(cluster: Cluster, node: Node, others: str, remedy: str) -> Refused:
-    what = f"this node belongs to {others}, not to {cluster.owner} (site {cluster.site})"
-    return Refused(what, node=node.name, remedy=remedy)
+    return owned_by(others, site=cluster.site, owner=cluster.owner, node=node.name, remedy=remedy)
 
 
 async def release(cluster: Cluster, node: Node, *, root: str = ROOT) -> None:

@@ -8,11 +8,11 @@ from typing import Literal
 from pydantic import Field
 
 from providers.connection.cluster import Cluster, Node
-from providers.connection.errors import Refused
+from providers.connection.errors import Refused, refuse_all
 from providers.connection.journal import APPLIED, KEPT, ROOT, journalled
-from providers.connection.ownership import claim, foreign_owner, read_owners, release
+from providers.connection.ownership import claim, foreign_owner, owners_command, parse_owners, read_owners, release
 from providers.contract import Absent, Observed, Present, State
-from providers.host import facts, phases
+from providers.host import facts, guard, phases
 
 SQUID_CONFIGURATION = "/etc/squid/squid.conf"
 """Squid's file where a state names none: all states did so before there was a second name, and Debian's still do."""
@@ -156,17 +156,14 @@ def _found(address: str, there: list[str] | None) -> str:
 
 
 async def _refuse_foreign(cluster: Cluster, node: Node, configuration: str) -> None:
-    corosync, squid = await node.batch([facts.COROSYNC, facts.conffile(configuration)])
-    other = facts.foreign_cluster(corosync.stdout, cluster.site)
-    if other is not None:
-        raise Refused(
-            f"the node is a running member of another cluster, {other}",
-            node=node.name,
-            remedy="take it out of that cluster first, or declare `takeover: true`",
-        )
-    if not facts.is_distributed(squid.stdout, configuration):
-        raise Refused(
-            f"{configuration} is neither the distribution's nor made by this site",
-            node=node.name,
-            remedy="see whether this Squid is still needed; `takeover: true` replaces it, destroy brings it back",
-        )
+    owners, corosync, squid = await node.batch([owners_command(), facts.COROSYNC, facts.conffile(configuration)])
+    found = guard.refusals(
+        parse_owners(owners.stdout),
+        corosync.stdout,
+        squid.stdout,
+        site=cluster.site,
+        owner=cluster.owner,
+        configuration=configuration,
+        node=node.name,
+    )
+    refuse_all(found)

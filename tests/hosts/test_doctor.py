@@ -100,5 +100,5 @@ def test_a_firewall_between_the_nodes_and_a_squid_by_hand_are_named(look, hosts)
     ):
         found = problems(look())
     assert [(each.check, each.where) for each in found] == [("owner", "qsp-b"), ("ports", "qsp-b → qsp-a")], found
-    assert "squid.conf is not the distribution's" in found[0].sentence
+    assert "squid.conf is neither the distribution's nor made by this site" in found[0].sentence
     assert "udp port 5405 of 192.0.2.11 does not get through" in found[1].sentence

@@ -85,6 +85,15 @@ async def test_the_work_of_others_is_refused_but_for_takeover(found, says):
     assert await claim(fake, takeover=True) == ["claim the node for squid-ha/lab"]
 
 
+async def test_all_that_is_of_others_is_told_at_once_and_of_another_stacks_node_its_owner_alone():
+    theirs = {COROSYNC: SHIPPED.replace("debian", "bank"), CONFFILE: (RECORDED / "conffile.edited.txt").read_text()}
+    with pytest.raises(Refused, match=r"(?s)another cluster, bank.*neither the distribution's"):
+        await claim(a_node(**theirs))
+    with pytest.raises(Refused, match=r"belongs to squid-ha/prod") as refused:
+        await claim(a_node(**theirs, **{"read the node's owner": "prod/owner squid-ha/prod\n"}))
+    assert "bank" not in str(refused.value)
+
+
 async def test_squids_file_is_looked_at_where_the_platform_has_it():
     theirs = "compare /opt/squid.conf with the distribution's"
     fake = a_node(**{theirs: (RECORDED / "conffile.edited.txt").read_text()})

@@ -33,6 +33,7 @@ def ask(site: Site) -> Callable[..., Asked]:
         *answers: str | tuple[str, int],
         others: Mapping[str, Answers] | None = None,
         ours: bool = False,
+        owners: Mapping[str, str] | None = None,
         pair_is_ours: bool = False,
         of: Site = site,
         node: str = "qsp-a",
@@ -40,8 +41,9 @@ def ask(site: Site) -> Callable[..., Asked]:
     ) -> Asked:
         there = {name: results(each) for name, each in (others or {}).items()}
         listed = things(of, "squid-ha/lab")
+        claims = owners or ({"lab": "squid-ha/lab"} if ours else {})
         told = results(answers)
         secret = (secrets or {}).get
-        return Asked(of, "squid-ha/lab", of.node(node), told, there, ours, listed, pair_is_ours, secret)
+        return Asked(of, "squid-ha/lab", of.node(node), told, there, claims, listed, pair_is_ours, secret)
 
     return made

@@ -382,17 +382,19 @@ COROSYNC = (Path(__file__).parents[3] / "recorded/host/corosync.debian.txt").rea
 
 
 def test_owner(ask: Ask, site: Site) -> None:
-    clean(judged("owner", ask("", "", SHIPPED)))
-    clean(judged("owner", ask("squid-ha/lab\n", "", BY_HAND, ours=True)))
-    only(judged("owner", ask("squid-ha/paris\n", "", SHIPPED)), "problem", "another stack, squid-ha/paris")
-    only(
-        judged("owner", ask("", "totem {\n  cluster_name: billing\n}\n", SHIPPED)),
-        "problem",
-        "another cluster, billing",
-    )
+    clean(judged("owner", ask("", SHIPPED)))
+    clean(judged("owner", ask("", BY_HAND, ours=True)))
+    paris = {"paris": "squid-ha/paris"}
+    only(judged("owner", ask("", SHIPPED, owners=paris)), "problem", "belongs to squid-ha/paris (site paris)")
+    only(judged("owner", ask("", SHIPPED, owners={"lab": "proxies/lab"})), "problem", "belongs to proxies/lab")
+    only(judged("owner", ask("", SHIPPED, owners={"lyon": "squid-ha/lab"})), "problem", "squid-ha/lab (site lyon)")
+    foreign = "totem {\n  cluster_name: billing\n}\n"
+    only(judged("owner", ask(foreign, SHIPPED)), "problem", "another cluster, billing")
     kept = COROSYNC.replace("127.0.0.1", "192.0.2.11")
-    only(judged("owner", ask("", kept, SHIPPED)), "problem", "another cluster, debian")
-    clean(judged("owner", ask("", COROSYNC, SHIPPED)))
-    only(judged("owner", ask("", "", BY_HAND)), "problem", "/etc/squid/squid.conf is not the distribution's")
+    only(judged("owner", ask(kept, SHIPPED)), "problem", "another cluster, debian")
+    clean(judged("owner", ask(COROSYNC, SHIPPED)))
+    only(judged("owner", ask("", BY_HAND)), "problem", "/etc/squid/squid.conf is neither the distribution's")
+    both = judged("owner", ask(foreign, BY_HAND))
+    assert [each.level for each in both] == ["problem", "problem"]
     accepted = site.model_copy(update={"takeover": True})
-    only(judged("owner", ask("squid-ha/paris\n", "", SHIPPED, of=accepted)), "note", "takeover: true")
+    only(judged("owner", ask("", SHIPPED, of=accepted, owners=paris)), "note", "takeover: true")

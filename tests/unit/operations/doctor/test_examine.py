@@ -108,6 +108,8 @@ async def test_a_new_node_in_an_old_ones_place_finds_the_survivors_fencing_disk_
     found = [each for each in report.findings if each.check == "fencing" and "virtio-sbd" in each.sentence]
     assert [(each.where, each.level) for each in found] == [("qsp-a", "ok"), ("qsp-b", "ok")], found
     assert all("slots of this site" in each.sentence for each in found)
+    for node in nodes:
+        assert ["owner" in each.label for each in node.commands].count(True) == 1, "asked twice whose the node is"
 
 
 async def test_nobody_is_told_to_blank_the_fencing_disk_while_the_survivor_does_not_answer(site: Site) -> None:
