@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from declaration.logcondition import Condition
-from declaration.logformat import BUILT_IN, LogFormat
+from declaration.logformat import LogFormat
 from declaration.paths import MirrorFolder
 from declaration.types import FileName, Many, Settings
 
@@ -72,11 +72,6 @@ class Log(Settings):
 
     additional: Many[AdditionalLog] = ()
     """Further access logs."""
-
-    @property
-    def is_built_in(self) -> bool:
-        """Whether `format` is the name of one of Squid's own formats."""
-        return self.format in BUILT_IN
 
     @property
     def on_mirror(self) -> bool:
