@@ -103,7 +103,7 @@ def _masked(case: Case, mask: Mask) -> Case:
 def _reading(cluster: Cluster) -> Cluster:
     """The same cluster for those who only read."""
 
-    async def hold() -> None:
+    async def hold(*, without_lost: bool = False) -> None:  # noqa: ARG001
         raise Refused("looking for drift changes nothing, so it takes no lock")
 
     return replace(cluster, nodes={name: BatchingNode(node) for name, node in cluster.nodes.items()}, hold=hold)

@@ -12,11 +12,13 @@ from declaration.load import read
 from declaration.types import Secret
 from operations.drift import Outcome, Subject, prometheus, scan, worst
 from providers.connection.answers import not_understood
+from providers.connection.cluster import Cluster
 from providers.connection.errors import CommandFailed, HostKeyRefused, TimedOut, Unknown, Unreachable
 from providers.connection.loop import run_sync
+from providers.contract import Absent, Present
 from providers.roles import Notice
 from tests.support.sites import lab_settings, lab_site
-from tests.unit.operations.drift.conftest import NODES, Gone, OfCluster, OfNode, PerNode, World
+from tests.unit.operations.drift.conftest import NODES, FakeKind, Gone, OfCluster, OfNode, PerNode, World
 
 
 def cases(report) -> dict[tuple[str, str], str]:
@@ -372,6 +374,20 @@ def test_what_nobody_foresaw_is_an_error_of_one_thing_or_one_site_and_tells_noth
     assert report.sites[1].outcome == Outcome.ERROR
     assert "KeyError" in report.sites[1].message
     assert "geheim" not in report.model_dump_json()
+
+
+@pytest.mark.parametrize("without_lost", [True, False])
+def test_a_reader_that_would_write_is_refused_the_lock_whichever_it_asks_for(
+    world: World, look, without_lost: bool
+) -> None:
+    class Writing(FakeKind):
+        async def observe(self, cluster: Cluster, wanted: Any) -> Present[Any] | Absent:
+            await cluster.hold(without_lost=without_lost)
+            return await super().observe(cluster, wanted)
+
+    world.kinds["options"] = Writing(lambda wanted: wanted)
+    (said,) = {case.message for case in look().sites[0].cases if case.message}
+    assert said == "looking for drift changes nothing, so it takes no lock"
 
 
 def test_what_the_engine_noted_for_a_while_is_a_notice_and_no_drift(world: World, look) -> None:
