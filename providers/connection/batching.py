@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from providers.connection.cluster import Node
-from providers.connection.command import TIMED_OUT, Command, Result
+from providers.connection.command import Command, Result
 from providers.connection.errors import CommandFailed, TimedOut
 
 MOMENT = 0.005
@@ -74,7 +74,7 @@ class BatchingNode:
         if isinstance(answer, BaseException):
             raise answer
         result = replace(answer, command=command)
-        if answer.exit_code == TIMED_OUT and TIMED_OUT not in (command.ok or ()):
+        if result.timed_out and result.exit_code not in (command.ok or ()):
             raise TimedOut(f"`{command}` did not finish within {command.timeout:g} s", node=self.name)
         if result.ok:
             return result

@@ -9,12 +9,17 @@ run can leave half done, so the tests that cut runs enumerate exactly these.
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 TIMED_OUT = 124
 """Exit code of timeout(1) when it had to end the command."""
+_KILLED = 137
+"""The same of a command that did not heed TERM; and of one that somebody else has killed, perhaps for its memory."""
+_CLOCKS = 0.99
+"""Of a node's second, what it takes here at least: two machines' clocks do not run quite alike."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +83,26 @@ def script(
 
 @dataclass(frozen=True)
 class Result:
-    """What a command gave back; ``stdout`` and ``stderr`` are decoded as UTF-8 with replacement."""
+    """What a command gave back; ``stdout`` and ``stderr`` are decoded as UTF-8 with replacement.
+
+    ``seconds``: how long it took at most.
+    """
 
     command: Command
     exit_code: int
     stdout: str
     stderr: str
+    seconds: float = field(default=math.inf, compare=False)
 
     @property
     def ok(self) -> bool:
         """Whether the exit code is among those that the command calls no error."""
         return self.command.ok is None or self.exit_code in self.command.ok
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether it was ended because its time was over: what it printed is cut off, and no answer.
+
+        The same codes before that are its own, or of somebody who has killed it.
+        """
+        return self.exit_code in (TIMED_OUT, _KILLED) and self.seconds >= self.command.timeout * _CLOCKS

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from providers.connection.access import ConnectionSettings
-from providers.connection.command import TIMED_OUT, Command, Result
+from providers.connection.command import Command, Result
 from providers.connection.errors import CommandFailed, HostError, Refused, TimedOut, Unreachable
 from providers.connection.sessions import ShellRefused
 from providers.connection.shell import Answer, Request
@@ -27,7 +27,6 @@ SESSIONS = 8
 """sshd's MaxSessions is 10: eight for commands, one for the lock, one to spare."""
 GRACE = 15.0
 """Seconds beyond a command's own timeout after which its answer is no longer waited for."""
-_KILLED = 137
 
 tap: Tap = load_tap()
 
@@ -59,22 +58,26 @@ class SshNode:
             tap.before(self.name, command)
         started = time.monotonic()
         (answer,) = await self._exec([command], writes=command.writes)
+        result = _result(command, answer, time.monotonic() - started)
         if command.writes:
             tap.after(self.name, command)
-        if answer.exit_code in (TIMED_OUT, _KILLED) and time.monotonic() - started >= command.timeout:
+        if result.timed_out:
             raise self._timed_out(command)
-        return self._result(command, answer)
+        return self._judged(result)
 
     async def batch(self, commands: Sequence[Command]) -> list[Result]:
         """Run commands that only read in one round trip; see `providers.connection.cluster.Node`."""
         if not commands:
             return []
+        started = time.monotonic()
         answers = await self._exec(commands, writes=False)
-        for command, answer in zip(commands, answers, strict=True):
-            if answer.exit_code == TIMED_OUT and command.ok is None:
+        seconds = time.monotonic() - started
+        results = [_result(command, answer, seconds) for command, answer in zip(commands, answers, strict=True)]
+        for result in results:
+            if result.timed_out and result.command.ok is None:
                 # Whatever it printed is no answer, though all exit codes are taken.
-                raise self._timed_out(command)
-        return [self._result(command, answer) for command, answer in zip(commands, answers, strict=True)]
+                raise self._timed_out(result.command)
+        return [self._judged(result) for result in results]
 
     async def start(self, argv: list[str]) -> asyncssh.SSHClientProcess[bytes]:
         """A process as root that stays, with its standard streams; for the lock. Raises `Unreachable`."""
@@ -143,14 +146,12 @@ class SshNode:
         log.debug("%s: %s (exit code %s, %.3f s)", self.name, doing, codes, time.monotonic() - started)
         return answers
 
-    def _result(self, command: Command, answer: Answer) -> Result:
-        out, err = (text.decode(errors="replace") for text in (answer.stdout, answer.stderr))
-        result = Result(command, answer.exit_code, out, err)
+    def _judged(self, result: Result) -> Result:
         if result.ok:
             return result
-        if answer.exit_code == TIMED_OUT:
-            raise self._timed_out(command)
-        raise CommandFailed(self.name, str(command), answer.exit_code, err)
+        if result.timed_out:
+            raise self._timed_out(result.command)
+        raise CommandFailed(self.name, str(result.command), result.exit_code, result.stderr)
 
     @contextlib.contextmanager
     def _broken(self, link: Link, doing: str, *, writes: bool) -> Generator[None]:
@@ -195,3 +196,8 @@ class SshNode:
 
     def _timed_out(self, command: Command) -> TimedOut:
         return TimedOut(f"`{command}` did not finish within {command.timeout:g} s", node=self.name)
+
+
+def _result(command: Command, answer: Answer, seconds: float) -> Result:
+    out, err = (text.decode(errors="replace") for text in (answer.stdout, answer.stderr))
+    return Result(command, answer.exit_code, out, err, seconds)

@@ -14,7 +14,8 @@ from providers.connection.errors import CommandFailed, TimedOut, Unreachable
 GOOD = command("cat", "good", reads=True)
 BAD = command("cat", "bad", reads=True)
 SLOW = command("cat", "slow", reads=True)
-CODES = {"bad": 1, "slow": 124}
+KILLED = command("cat", "killed", reads=True, ok=None)
+CODES = {"bad": 1, "slow": 124, "killed": 137}
 
 
 class Counting:
@@ -22,8 +23,9 @@ class Counting:
 
     name = "qsp-a"
 
-    def __init__(self, gone: bool = False) -> None:
+    def __init__(self, gone: bool = False, seconds: float = 60.0) -> None:
         self.gone = gone
+        self.seconds = seconds
         self.sent: list[list[str]] = []
 
     async def run(self, command: Command) -> Result:
@@ -37,7 +39,7 @@ class Counting:
         if any(each.ok is None and CODES.get(each.argv[1]) == 124 for each in commands):
             # As `SshNode` does: what did not end in time has given no answer.
             raise TimedOut("a command did not finish", node=self.name)
-        return [Result(each, CODES.get(each.argv[1], 0), each.argv[1], "") for each in commands]
+        return [Result(each, CODES.get(each.argv[1], 0), each.argv[1], "", self.seconds) for each in commands]
 
 
 async def test_one_moment_is_one_round_trip_and_each_command_runs_once() -> None:
@@ -62,6 +64,14 @@ async def test_the_error_of_one_is_not_that_of_the_others() -> None:
     assert isinstance(answers[0], Result)
     assert isinstance(answers[1], CommandFailed)
     assert isinstance(answers[2], TimedOut)
+
+
+@pytest.mark.parametrize(("seconds", "over"), [(60.0, True), (1.0, False)])
+async def test_what_was_killed_when_its_time_was_over_has_given_no_answer(seconds: float, over: bool) -> None:
+    node = BatchingNode(Counting(seconds=seconds))
+    killed, good = await asyncio.gather(node.run(KILLED), node.run(GOOD), return_exceptions=True)
+    assert isinstance(good, Result)
+    assert isinstance(killed, TimedOut if over else Result)
 
 
 async def test_a_node_that_is_gone_is_gone_for_all() -> None:

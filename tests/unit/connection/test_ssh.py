@@ -83,6 +83,22 @@ async def test_timeout_ends_the_command_on_the_node(node):
         await node.batch([command("sleep", "30", timeout=0.3, ok=None)])
 
 
+@pytest.mark.parametrize("ok", [None, {0}])
+async def test_a_reading_that_only_kill_can_end_has_given_no_answer(node, ok):
+    """It printed the half of what there is, and its exit code is that of KILL."""
+    stubborn = replace(script("trap '' TERM; echo half; while :; do sleep 1; done", reads=True, timeout=0.3), ok=ok)
+    with pytest.raises(TimedOut, match=r"did not finish within 0\.3 s"):
+        await node.run(stubborn)
+    with pytest.raises(TimedOut, match=r"did not finish within 0\.3 s"):
+        await node.batch([stubborn, command("true")])
+
+
+async def test_what_somebody_else_has_killed_is_not_said_to_have_been_slow(node):
+    killed = script("echo half; kill -KILL $$", ok=None, reads=True)
+    assert (await node.run(killed)).exit_code == 137
+    assert [each.exit_code for each in await node.batch([killed, command("true")])] == [137, 0]
+
+
 async def test_an_unknown_host_key_is_refused_with_the_way_to_accept_it(sshd, tmp_path):
     (tmp_path / "known_hosts").write_text("")
     with pytest.raises(HostKeyRefused, match=f"(?s)is not in .*ssh-keyscan -p {sshd.port} 127.0.0.1 >>"):
