@@ -74,7 +74,8 @@ class Runtime(Protocol):
     async def cleanup(self, cluster: Cluster) -> None:
         """Forget failures, and what tools have left that keeps the service from a node, once the cause is gone.
 
-        What the mirror's fencing has put there stays. Raises `NotVerified` where something fails again at once.
+        What the mirror's fencing has put there stays while one half is behind. Raises `NotVerified` where something
+        fails again at once.
         """
         ...
 
@@ -94,7 +95,11 @@ class Runtime(Protocol):
         ...
 
     async def split_brain(self, cluster: Cluster) -> SplitBrain | None:
-        """Whether both halves of the mirror have data that the other has not; None if not. Raises `Unreachable`."""
+        """Whether both halves of the mirror have data that the other has not; None if not. Raises `Unreachable`.
+
+        For who holds the lock and is about to `resolve`: what one that was cut off has left of a moving service is
+        undone first, as the halves tell nothing before. `mirror` only reads.
+        """
         ...
 
     async def save_logs(self, cluster: Cluster, node: str, source: str, to: str) -> None:

@@ -2,7 +2,8 @@
 
 HostError                 anything below; one sentence for people
 ├── Unreachable           no connection, or it broke: nothing is known about the node
-│   └── HostKeyRefused    the host key is unknown or has changed
+│   ├── HostKeyRefused    the host key is unknown or has changed
+│   └── LoginRefused      it answered, and accepts none of our keys
 ├── SudoRefused           the login user may not act as root
 ├── CommandFailed         a command ended with an exit code that was not expected
 ├── TimedOut              a command, or a condition waited for, did not finish within its limit

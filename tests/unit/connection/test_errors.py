@@ -1,11 +1,13 @@
 import errno
 import inspect
+import re
 import socket
 
 import asyncssh
 import pytest
 from asyncssh.constants import OPEN_ADMINISTRATIVELY_PROHIBITED, OPEN_CONNECT_FAILED
 
+from providers.connection import errors
 from providers.connection.access import ConnectionSettings
 from providers.connection.answers import not_understood, told_by
 from providers.connection.errors import CommandFailed, HostError, HostKeyRefused, Refused, Unknown, in_a_line
@@ -28,6 +30,17 @@ def test_every_exception_of_asyncssh_has_a_home_in_our_tree(error):
 
 def test_every_home_is_for_an_exception_that_exists():
     assert set(HOMES) | set(ANSWERED) <= {"Error", *(error.__name__ for error in EXCEPTIONS)}
+
+
+def test_the_tree_shows_every_error_below_the_one_that_it_is_a_kind_of():
+    shown = re.findall(r"^([│├└─ ]*)(\w+)  ", errors.__doc__ or "", re.MULTILINE)
+    above, tree = [], {}
+    for lines, name in shown:
+        del above[len(lines) // 4 :]
+        tree[name] = above[-1] if above else "Exception"
+        above.append(name)
+    ours = [each for _, each in inspect.getmembers(errors, inspect.isclass) if each.__module__ == errors.__name__]
+    assert tree == {each.__name__: each.__bases__[0].__name__ for each in ours}
 
 
 def test_an_exception_that_is_none_of_these_has_no_home():
