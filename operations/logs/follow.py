@@ -134,9 +134,9 @@ class Follower:
         """
         self._first = lines
         node = await self.source.find()
+        self.node = node or ""
         if node is None:
             return []
-        self.node = node
         try:
             self.cursor, shown = await self._last(lines)
         except Gone:
@@ -199,7 +199,8 @@ class Follower:
                 if not self.node:
                     await self._attach()
                 if self.node and self._first is not None:
-                    found, busy = await self.last(self._first), True
+                    found = await self.last(self._first)
+                    busy = bool(found)
                 else:
                     found, busy = await self._look() if self.node else ([], False)
             except Gone:

@@ -168,6 +168,32 @@ async def test_a_log_that_goes_while_it_is_looked_at_is_on_no_node(
     assert await mirror.follower().last(2) == []
 
 
+@pytest.mark.parametrize("gone", ["before it was looked for again", "while it is looked at"])
+async def test_a_log_that_goes_before_its_last_records_were_shown_is_asked_for_with_pauses(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    mirror.append("1")
+    mirror.mount()
+    follower = mirror.follower()
+    assert await follower.last(1) == []
+    find, asked = Source.find, list[str]()
+
+    async def found(source: Source) -> str | None:
+        await asyncio.sleep(0)
+        asked.append(follower.node)
+        there = len(asked) == 1 or gone == "while it is looked at"
+        return await find(source) or ("qsp-a" if there else None)
+
+    monkeypatch.setattr(Source, "find", found)
+    monkeypatch.setattr(following, "PAUSE", 0.5)
+    async with followed(mirror, follower):
+        await asyncio.sleep(1.2)
+        assert len(asked) <= 6, "it was asked for without a pause"
+        mirror.mount("qsp-a")
+        await mirror.until(lambda: mirror.shown == ["1"])
+    assert gone == "while it is looked at" or "the mirror is mounted on no node; waiting" in mirror.told
+
+
 async def test_what_a_crash_has_lost_is_told_and_the_rest_goes_on(mirror: Mirror) -> None:
     mirror.append("one", "two", "three")
     follower = mirror.follower()
