@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from operations.stacks import StackTrouble
+from operations.trouble import StackTrouble
 
 
 def write_whole(path: Path, content: bytes) -> None:

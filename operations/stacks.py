@@ -23,19 +23,13 @@ from ruamel.yaml.error import YAMLError
 
 from declaration.load import CONFIG_KEY, read
 from declaration.site import Site
+from operations.files import write_whole
+from operations.trouble import Misused, StackTrouble
 
 # What is Pulumi's own in a stack file, beside `config`.
 _PULUMIS = ("secretsprovider", "encryptedkey", "encryptionsalt", "environment")
 _STACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _PULUMI_SECONDS = 120
-
-
-class StackTrouble(Exception):
-    """Something about the project, its stack files or Pulumi's stacks; the message says what to do."""
-
-
-class Misused(StackTrouble):
-    """A command was called with something that there is not, or that does not go together."""
 
 
 def project_root(start: Path | None = None) -> Path:
@@ -93,24 +87,34 @@ def _templates(folder: Path) -> Environment:
 def write_lab(root: Path | None = None, engine: str | None = None) -> bool:
     """Make the lab's stack file what its template says now. Says whether that changed anything.
 
-    Without ``engine`` it keeps the one that it names.
+    Without ``engine`` it keeps the one that it names. Raises `StackTrouble` for a file that cannot be read, as what is
+    Pulumi's in it would be lost.
     """
     root = root or project_root()
     path = stack_file("lab", root)
-    existing = path.read_text(encoding="utf-8") if path.exists() else None
-    wanted = render("lab.yaml.j2", root, lab=str(root / ".lab"), engine=engine or _engine_in(existing or ""))
+    existing = _text_of(path) if path.exists() else None
+    begun = _load(existing or "", path)
+    wanted = render("lab.yaml.j2", root, lab=str(root / ".lab"), engine=engine or _engine_in(begun))
     read(wanted, "stacks/templates/lab.yaml.j2")
-    text = carried_over(wanted, existing)
+    text = carried_over(wanted, existing, path)
     if text == existing:
         return False
-    _replace(path, text)
+    write_whole(path, text.encode())
     return True
 
 
-def _engine_in(text: str) -> str:
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise StackTrouble(f"{path} cannot be read: {why}.") from None
+
+
+def _engine_in(document: Mapping[str, Any]) -> str:
     """The engine that a stack file names; the customary one where it names none that there is."""
     known: tuple[str, ...] = get_args(Site.model_fields["engine"].annotation)
-    named = _section(_section(_load(text), "config"), CONFIG_KEY).get("engine")
+    named = _section(_section(document, "config"), CONFIG_KEY).get("engine")
     return named if named in known else known[0]
 
 
@@ -123,24 +127,21 @@ def write_new(path: Path, text: str) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        existing = path.read_text(encoding="utf-8")
-        begun = _load(existing)
+        existing = _text_of(path)
+        begun = _load(existing, path)
         if not begun or CONFIG_KEY in _section(begun, "config"):
             raise StackTrouble(f"{path} exists and is left as it is; edit it, or choose another name.") from None
-        _replace(path, carried_over(text, existing))
+        write_whole(path, carried_over(text, existing, path).encode())
 
 
-def _replace(path: Path, text: str) -> None:
-    fresh = path.with_suffix(".new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+def carried_over(wanted: str, existing: str | None, path: Path) -> str:
+    """The stack file ``wanted`` with what is not the site's in ``existing``; ``existing`` if it says the same.
 
-
-def carried_over(wanted: str, existing: str | None) -> str:
-    """The stack file ``wanted`` with what is not the site's in ``existing``; ``existing`` if it says the same."""
+    Raises `StackTrouble` where what exists, at ``path``, is no stack file.
+    """
     if existing is None:
         return wanted
-    old, new = _load(existing), _load(wanted)
+    old, new = _load(existing, path), _load(wanted, path)
     for key in _PULUMIS:
         if key in old:
             new[key] = old[key]
@@ -162,12 +163,25 @@ def _yaml() -> YAML:
     return yaml
 
 
-def _load(text: str) -> dict[str, Any]:
+def _load(text: str, path: Path) -> dict[str, Any]:
+    """What a stack file says; nothing if it is empty. Raises `StackTrouble` for one that is none."""
     try:
         loaded: object = _yaml().load(text)  # pyright: ignore[reportUnknownMemberType]
-    except YAMLError:
-        return {}
-    return cast("dict[str, Any]", loaded) if isinstance(loaded, dict) else {}
+    except YAMLError as error:
+        mark: Any = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark is not None else ""
+        why = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise _left(path, f"is not YAML{where}: {why}") from None
+    if loaded is not None and not isinstance(loaded, dict):
+        raise _left(path, "is no stack file: it has no settings")
+    return cast("dict[str, Any]", loaded or {})
+
+
+def _left(path: Path, why: str) -> StackTrouble:
+    return StackTrouble(
+        f"{path} {why}. It is left as it is, for Pulumi's keys may be in it (`encryptionsalt`, secure values): "
+        "correct it, or move it away, and run this again."
+    )
 
 
 def _section(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:

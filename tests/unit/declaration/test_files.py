@@ -10,7 +10,7 @@ import pytest
 from declaration.errors import DeclarationError, StackFileError
 from declaration.load import from_stack_file, read
 from declaration.site import Site
-from operations import stacks
+from operations import files, stacks
 
 PROJECT = Path(__file__).parents[3]
 SITE = stacks.render("site.yaml.j2", phase=3, stack="x")
@@ -132,6 +132,46 @@ def test_what_is_pulumis_in_the_lab_file_stays(project):
     assert "secure: v1:abc" in text
     assert keep_of(from_stack_file(path)) == 14
     assert not stacks.write_lab(project)
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda text: text.replace(b"config:\n", b"config:\n\t", 1), "is not YAML in line"),
+        (lambda text: b"encryptionsalt: v1:other\n" + text, "is not YAML in line 2"),
+        (lambda _text: b"- encryptionsalt: v1:salt\n", "is no stack file"),
+        (lambda text: text + b"# \xff\n", "cannot be read: it is not text in UTF-8"),
+        (lambda text: text + b"\x07\n", "is not YAML: "),
+    ],
+    ids=["a tab", "a key twice", "a list", "no text", "no character"],
+)
+def test_a_lab_file_that_cannot_be_read_keeps_pulumis_keys(project, edit, said, capsys, monkeypatch):
+    stacks.write_lab(project)
+    path = stacks.stack_file("lab", project)
+    text = edit(b"encryptionsalt: v1:salt\n" + path.read_bytes())
+    path.write_bytes(text)
+    monkeypatch.chdir(project)
+    with pytest.raises(stacks.StackTrouble, match=said):
+        stacks.write_lab(project)
+    assert stacks.main(["lab"]) == 1
+    assert said in capsys.readouterr().err
+    assert path.read_bytes() == text
+
+
+def test_neither_half_a_lab_file_nor_another_writers_is_seen(project, monkeypatch):
+    """A run that ends in the middle, and one that writes at the same time."""
+    stacks.write_lab(project)
+    path = stacks.stack_file("lab", project)
+    path.with_suffix(".new").write_text("of another run")
+    before = path.read_text().replace("keep: 14", "keep: 3")
+    path.write_text(before)
+    monkeypatch.setattr(files.os, "fsync", lambda _handle: (_ for _ in ()).throw(OSError(28, "no space left")))
+    with pytest.raises(stacks.StackTrouble, match="no space left"):
+        stacks.write_lab(project)
+    assert path.read_text() == before
+    monkeypatch.undo()
+    assert stacks.write_lab(project)
+    assert path.with_suffix(".new").read_text() == "of another run"
 
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
