@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 
-from providers.connection.cluster import Cluster
+from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import NotVerified, Refused, Unknown, Unreachable
 from providers.lifekeeper import live, speaking, stopping, views
 from providers.lifekeeper.hierarchy import active, service
@@ -109,13 +109,20 @@ async def _found_again(cluster: Cluster) -> None:
 
 
 async def _resume(cluster: Cluster, names: Sequence[str]) -> None:
-    """Start LifeKeeper again where it was stopped, or is being stopped by a command that was sent before."""
-    for name in names:
-        cluster.progress(f"{name}: interrupted, so LifeKeeper is started again")
+    """Start LifeKeeper again where it was stopped, or is being stopped by a command that was sent before.
+
+    On all nodes at once: it may come up later than one who interrupts waits (`providers.connection.loop`), and what was
+    sent by then is carried out on the node, while what was not sent never is.
+    """
+
+    async def again(node: Node) -> None:
+        cluster.progress(f"{node.name}: interrupted, so LifeKeeper is started again")
         await views.until(
-            lambda name=name: views.read(cluster, [name]), lambda seen, name=name: not seen[name].running, STOPS_WITHIN
+            lambda: views.read(cluster, [node.name]), lambda seen: not seen[node.name].running, STOPS_WITHIN
         )
-        await _start(cluster, name)
+        await _start(cluster, node.name)
+
+    await cluster.each(again, names)
 
 
 async def _start(cluster: Cluster, name: str) -> None:

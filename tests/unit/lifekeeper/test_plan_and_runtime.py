@@ -340,8 +340,8 @@ def test_a_node_that_is_off_holds_up_no_other_in_maintenance_mode(on: bool):
     assert pair.lcds["proxy-b"].running is not on
 
 
-@pytest.mark.parametrize("effective", [True, False])
-def test_an_interrupt_on_the_way_into_maintenance_mode_leaves_lifekeeper_running_on_both(effective: bool, monkeypatch):
+def interrupted(monkeypatch, *, effective: bool = True) -> tuple[Pair, list[str]]:
+    """A pair that an interrupt meets in the middle of the second node's stop, and where it was stopped."""
     monkeypatch.setattr(actions, "STOPS_WITHIN", 0.0)
     pair = fresh()
     up(pair, members(2))
@@ -354,11 +354,48 @@ def test_an_interrupt_on_the_way_into_maintenance_mode_leaves_lifekeeper_running
                 raise asyncio.CancelledError
 
     setattr(pair, "after" if effective else "before", cut)
+    return pair, stops
+
+
+@pytest.mark.parametrize("effective", [True, False])
+def test_an_interrupt_on_the_way_into_maintenance_mode_leaves_lifekeeper_running_on_both(effective: bool, monkeypatch):
+    pair, stops = interrupted(monkeypatch, effective=effective)
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(runtime.maintenance(pair.cluster(), on=True))
     assert stops == ["proxy-a", "proxy-b"]
     assert [lcd.running for lcd in pair.lcds.values()] == [True, True]
     assert "proxy-a: interrupted, so LifeKeeper is started again" in pair.progress
+
+
+def test_after_an_interrupt_no_nodes_start_waits_for_another_nodes(monkeypatch):
+    """It takes minutes, and whoever interrupts waits for seconds."""
+    pair, _stops = interrupted(monkeypatch)
+    both = asyncio.Barrier(2)
+
+    class Slow(FakeNode):
+        async def run(self, command):
+            if "start" in command.argv:
+                await asyncio.wait_for(both.wait(), 5)
+            return await super().run(command)
+
+    nodes = [Slow(name, lambda command, name=name: pair.answer(name, command)) for name in pair.lcds]
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(runtime.maintenance(fake_cluster(*nodes), on=True))
+    assert [lcd.running for lcd in pair.lcds.values()] == [True, True]
+
+
+def test_after_an_interrupt_a_node_that_does_not_answer_keeps_lifekeeper_stopped_on_no_other(monkeypatch):
+    pair, stops = interrupted(monkeypatch)
+
+    def answer(name: str, command):
+        if name == "proxy-a" and len(stops) == 2:
+            raise Unreachable("no route to host", node=name)
+        return pair.answer(name, command)
+
+    nodes = [FakeNode(name, lambda command, name=name: answer(name, command)) for name in pair.lcds]
+    with pytest.raises(Unreachable, match="proxy-a"):
+        asyncio.run(runtime.maintenance(fake_cluster(*nodes), on=True))
+    assert [lcd.running for lcd in pair.lcds.values()] == [False, True]
 
 
 def in_step(phase: int = 3) -> Pair:
