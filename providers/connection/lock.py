@@ -6,16 +6,18 @@ connection closes, or when no heartbeat came for a minute (the holder's machine 
 never deleted: a lock file that is deleted can be held twice, and what is in /run is gone with the next boot anyway.
 
 Locks are taken in the order of the nodes' names; who finds one taken gives back those he has and begins again, so
-that two who wait cannot wait for each other. A node that reboots during the run loses its lock: it is taken again at
-the next change; while that node is away, the locks on the others keep everybody else out. Once none is held any more,
-because every connection broke, no command that writes goes to a node until they are taken again. The file tells whether
-somebody else has had one meanwhile: what was seen before is then worth nothing, and this run writes no more.
+that two who wait cannot wait for each other. A node that reboots during the run loses its lock, and so does one whose
+connection breaks: no command that writes goes to a node before its own lock is taken again. While it is away, the locks
+on the others keep those out who need all; what is done about a lost node needs no more than can be reached. The file
+tells whether somebody else has had a lock meanwhile, on whichever node: what was seen before is then worth nothing, and
+this run writes no more. Who has given a lock back unused leaves in the file what he found there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import getpass
 import os
 import socket
@@ -34,7 +36,8 @@ HEARTBEAT = 10.0
 RETRY_AFTER = 2.0
 ANSWER_WITHIN = 30.0
 
-# $1 directory, $2 lock file, $3 who, $4 seconds without a heartbeat after which the lock is given up
+# $1 directory, $2 lock file, $3 who, $4 seconds without a heartbeat after which the lock is given up. On standard input
+# a dot is a heartbeat, and a dash says that the lock was never used.
 _SCRIPT = r"""
 umask 077
 mkdir -p "$1" && exec 9>>"$2" || exit 1
@@ -42,7 +45,8 @@ if ! flock -n 9; then printf 'taken %s\n' "$(head -n 1 "$2")"; exit 0; fi
 before=$(head -n 1 "$2")
 printf '%s\n' "$3" >"$2"
 printf 'held %s\n' "$before"
-while [ -n "$(timeout "$4" head -c 1 9>&-)" ]; do :; done
+while said=$(timeout "$4" head -c 1 9>&-); [ "$said" = . ]; do :; done
+[ "$said" != - ] || printf '%s\n' "$before" >"$2"
 """
 
 
@@ -73,6 +77,7 @@ class NodeLock:
         self._process: asyncssh.SSHClientProcess[bytes] | None = None
         self._beat: asyncio.Task[None] | None = None
         self._who = ""
+        self._own: set[str] = set()
         self.successor = ""
 
     @property
@@ -88,7 +93,7 @@ class NodeLock:
 
     def is_own(self, holder: str) -> bool:
         """Whether that is this run itself, by a session that the node does not know to be lost."""
-        return bool(holder) and holder == self._who
+        return holder in self._own
 
     async def take(self) -> str:
         """Try once. '' when held, else who holds it. Raises `Unreachable`, `HostError` where there can be no lock."""
@@ -102,8 +107,9 @@ class NodeLock:
                 process.close()
         if not held:
             return other or "somebody who has not said"
-        self.successor = other if self._who and other != self._who else ""
+        self.successor = other if self._own and other not in self._own else ""
         self._who = who
+        self._own.add(who)
         self._process = process
         self._beat = asyncio.get_running_loop().create_task(self._heartbeats(process))
         return ""
@@ -123,14 +129,21 @@ class NodeLock:
             raise HostError(f"the cluster's lock cannot be taken: {text}", node=self.node.name)
         return verdict == "held", who.strip()
 
-    async def release(self) -> None:
-        """Give it back; silently nothing if it is not held."""
+    async def release(self, *, unused: bool = False) -> None:
+        """Give it back; silently nothing if it is not held. ``unused``: without ever having been its holder."""
         process, self._process = self._process, None
+        if unused:
+            self._own.discard(self._who)
+        else:
+            # Who has it from here on, before it is taken the next time, overtakes nobody.
+            self._own.clear()
         if self._beat is not None:
             self._beat.cancel()
             self._beat = None
         if process is not None:
             with contextlib.suppress(OSError):
+                if unused:
+                    process.stdin.write(b"-")
                 process.stdin.write_eof()
                 await asyncio.wait_for(process.wait_closed(), 2)
 
@@ -144,7 +157,7 @@ class NodeLock:
 class ClusterLock:
     """The locks of all nodes together; `hold` is what a writer calls before every change.
 
-    From then on no node runs a command that writes while none of the locks is held.
+    From then on no node runs a command that writes while its lock is not held.
     """
 
     def __init__(self, locks: Sequence[NodeLock], progress: Callable[[str], None], *, limit: float = 60.0) -> None:
@@ -156,15 +169,16 @@ class ClusterLock:
         self._overtaken: tuple[str, str] | None = None
         self._told: set[str] = set()
         for lock in self._locks:
-            lock.node.before_writing = self._keep
+            lock.node.before_writing = functools.partial(self._keep, lock)
 
     async def hold(self, *, without_lost: bool = False) -> None:
         """Have the lock on every node, waiting up to the limit. Raises `Locked`, `Unreachable`, `SudoRefused`.
 
         A node that cannot be reached is tolerated while the lock is held on another one: it was lost during this run,
-        and nobody else can have all of them. ``without_lost``: it is left out from the beginning, so that what is done
-        about a lost node is done by one at a time; it raises `Unreachable` only where no node can be reached. So is one
-        where nobody may become root: nobody with this login can lock it, nor change anything there.
+        nobody else can have all of them, and it is not written to without its own. ``without_lost``: it is left out
+        from the beginning, so that what is done about a lost node is done by one at a time; it raises `Unreachable`
+        only where no node can be reached. So is one where nobody may become root: nobody with this login can lock it,
+        nor change anything there.
         """
         async with self._taking:
             loop = asyncio.get_running_loop()
@@ -190,16 +204,30 @@ class ClusterLock:
         self._holding, self._overtaken = False, None
         await asyncio.gather(*(lock.release() for lock in self._locks))
 
-    async def _keep(self) -> None:
-        """Before a node is written to. One lock that is still held is enough: nobody else can have all of them."""
-        if self._holding and not any(lock.held for lock in self._locks):
-            await self.hold(without_lost=True)
+    async def _keep(self, lock: NodeLock) -> None:
+        """Before its node is written to: the others' locks keep nobody out who reaches only this node.
+
+        Raises `Locked`, `Unreachable`.
+        """
+        if not self._holding:
+            return
+        self._refuse_overtaken()
+        if lock.held:
+            return
+        await self.hold(without_lost=True)
+        if not lock.held:
+            gone = Unreachable(
+                "its lock was lost with the connection and could not be taken again, so nothing was written here",
+                node=lock.node.name,
+                remedy="run this again when it can be reached",
+            )
+            raise gone.having(answered=True)
 
     def _refuse_overtaken(self) -> None:
         if self._overtaken is not None:
             node, who = self._overtaken
             raise Locked(
-                f"the connections that kept this cluster locked broke, and another run went for the lock since: {who}",
+                f"the connection that kept this cluster locked broke, and another run has had the lock since: {who}",
                 node=node,
                 remedy="let that run end, then run this again",
             )
@@ -226,9 +254,9 @@ class ClusterLock:
                     continue
                 if holder:
                     return lock.node.name, holder
-                giving_back.push_async_callback(lock.release)
+                giving_back.push_async_callback(lock.release, unused=True)
                 taken.append(lock)
-                if self._holding and not survivors and lock.successor:
+                if self._holding and lock.successor:
                     self._overtaken = lock.node.name, lock.successor
                     self._refuse_overtaken()
             if lost and not (survivors or (without_lost and taken)):

@@ -130,16 +130,14 @@ async def test_a_lock_that_was_lost_is_taken_again_before_anything_is_written(si
     await first.release()
 
 
-async def test_who_was_overtaken_meanwhile_writes_no_more(site, monkeypatch):
-    numbers = itertools.count()
-    monkeypatch.setattr("providers.connection.lock.who_am_i", lambda: f"somebody, process {next(numbers)}")
+async def test_who_was_overtaken_meanwhile_writes_no_more(site, numbered):
     first, second = site.run(limit=10), site.run(limit=10)
     await first.hold()
     await lose(site, first)
     await second.hold()
     await second.release()
     for _ in range(2):
-        with pytest.raises(Locked, match=r"qsp-a: the connections .* another run went for the lock since: somebody"):
+        with pytest.raises(Locked, match=r"qsp-a: the connection .* another run has had the lock since: somebody"):
             await write(first, 1)
     assert not any(lock.held for lock in first._locks)
     await first.release()
@@ -147,13 +145,96 @@ async def test_who_was_overtaken_meanwhile_writes_no_more(site, monkeypatch):
     await first.release()
 
 
-async def test_one_lock_that_is_left_is_enough_to_go_on(site):
+async def lose_one(site, lock, number):
+    """The connection to one node, and that is noticed."""
+    server = list(site.servers.values())[number]
+    for connection in server.connections:
+        connection.abort()
+    await eventually(lambda: not lock._locks[number].held)
+
+
+@pytest.fixture
+def numbered(monkeypatch):
+    """Who holds a lock is told apart in one process too."""
+    numbers = itertools.count()
+    monkeypatch.setattr("providers.connection.lock.who_am_i", lambda: f"somebody, process {next(numbers)}")
+
+
+async def test_a_node_is_not_written_to_before_its_own_lock_is_taken_again(site):
     first = site.run()
     await first.hold()
-    site.servers["qsp-a"].connections[0].abort()
-    await eventually(lambda: not first._locks[0].held)
+    await lose_one(site, first, 1)
+    assert (await write(first, 0)).stdout == "written\n"
+    assert [lock.held for lock in first._locks] == [True, False], "the other node's lock is not asked for"
+    assert (await write(first, 1)).stdout == "written\n"
+    assert [lock.held for lock in first._locks] == [True, True]
+    await first.release()
+
+
+async def test_who_reaches_only_the_node_whose_lock_was_lost_is_not_written_over(site):
+    first, aside = site.run(), site.run(limit=10)
+    await first.hold()
+    await lose_one(site, first, 1)
+    assert await aside._locks[1].take() == ""
+    with pytest.raises(Locked, match="qsp-b: another run is changing this cluster"):
+        await write(first, 1)
+    assert (await write(first, 0)).stdout == "written\n"
+    await aside.release()
+
+
+async def test_who_has_had_one_nodes_lock_meanwhile_ends_this_run_on_every_node(site, numbered):
+    first, aside = site.run(), site.run()
+    await first.hold()
+    await lose_one(site, first, 1)
+    assert await aside._locks[1].take() == ""
+    await aside.release()
+    for number in (1, 0, 1):
+        with pytest.raises(Locked, match=r"qsp-b: the connection .* another run has had the lock since: somebody"):
+            await write(first, number)
+    await first.release()
+
+
+async def test_who_only_waits_is_no_successor(site, numbered):
+    """The first node's lock is free for the moment, and is given back when the second one's is found taken."""
+    first, waiting = site.run(limit=10), site.run()
+    await first.hold()
+    await lose_one(site, first, 0)
+    with pytest.raises(Locked, match="qsp-b"):
+        await waiting.hold()
     assert (await write(first)).stdout == "written\n"
-    assert [lock.held for lock in first._locks] == [False, True]
+    assert [lock.held for lock in first._locks] == [True, True]
+    await lose(site, first)
+    assert (await write(first)).stdout == "written\n", "what it has given back itself is no successor either"
+    await first.release()
+
+
+async def test_who_has_had_a_lock_between_two_holdings_is_no_successor(site, numbered):
+    first, between = site.run(), site.run()
+    await first.hold()
+    await first.release()
+    await between.hold()
+    await between.release()
+    server = site.servers["qsp-b"]
+    await server.stop()
+    await eventually(lambda: not first._locks[1].held)
+    await first.hold(without_lost=True)
+    await server.start()
+    assert (await write(first, 1)).stdout == "written\n"
+    await first.release()
+
+
+async def test_a_node_whose_lock_cannot_be_taken_again_is_not_written_to(site, monkeypatch):
+    first = site.run()
+    await first.hold()
+    await lose_one(site, first, 1)
+
+    async def broken():
+        raise Unreachable("the connection broke", node="qsp-b")
+
+    monkeypatch.setattr(first._locks[1], "take", broken)
+    with pytest.raises(Unreachable, match=r"qsp-b: its lock was lost .* so nothing was written here"):
+        await write(first, 1)
+    assert (await write(first, 0)).stdout == "written\n"
     await first.release()
 
 
