@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from providers.connection.cluster import Cluster, Node
@@ -19,7 +19,7 @@ AGENT = "stonith:external/sbd"
 
 _DAEMON = "sbd.service"
 _DROP_INS = "/etc/systemd/"
-_HEADER, _DISK, _RESTART = "found header", "disk", "pending-daemon"
+_HEADER, _DISK, _UUID, _RESTART = "found header", "disk", "uuid", "pending-daemon"
 AREA = 1024 * 1024
 """Bytes at the device's beginning that must be zero before, and are zero again after. A header and 255 slots of two
 sectors each (sbd(8)) fit in with sectors of up to 2 KiB."""
@@ -200,13 +200,20 @@ async def _converge_header(cluster: Cluster, wanted: Wanted, *, watched: bool) -
     """``watched``: daemons run that have this very disk in their file."""
     headers = await _headers(cluster, wanted)
     header = _shared(wanted, headers)
-    known = await journals.entries(cluster)
-    found = _found(known, wanted.device, header)
+    noted = await _noted(cluster)
+    found = _found(noted, wanted.device, header)
     timeouts = (wanted.watchdog_timeout, wanted.message_timeout)
     if header and (header.watchdog_timeout, header.message_timeout) == timeouts:
-        if known.get(_DISK) != wanted.device:
-            await _note(cluster, found or "there", wanted.device)
+        if any((each.get(_DISK), each.get(_UUID)) != (wanted.device, header.uuid) for each in noted):
+            await _note(cluster, found or "there", wanted.device, header.uuid)
         return
+    if header and _replaced(noted, wanted.device, header):
+        raise Refused(
+            f"somebody has made another SBD header on {wanted.device} (UUID {header.uuid}), with timeouts that are not "
+            "those declared, so it is not written over",
+            remedy=f"see who uses that disk; where it is this cluster's, declare `watchdog_timeout: "
+            f"{header.watchdog_timeout}s` and `message_timeout: {header.message_timeout}s`, else another disk",
+        )
     first = next(iter(cluster.nodes.values()))
     if header is None and watched:
         raise Refused(
@@ -222,28 +229,49 @@ async def _converge_header(cluster: Cluster, wanted: Wanted, *, watched: bool) -
             f"the timeouts in the header of {wanted.device} cannot be changed while SBD runs on it",
             remedy=_WITH_THE_CLUSTER_STOPPED,
         )
+    # Each header has a UUID of its own: one that is written, and not noted because this was cut off, is ours too.
+    await cluster.each(lambda node: cluster.journal(node).drop([_UUID]))
     watchdog, message = wanted.watchdog_timeout or "", wanted.message_timeout or ""
     await first.run(command("sbd", "-d", wanted.device, "-1", watchdog, "-4", message, "create"))
-    await _verify(cluster, wanted)
+    await _note(cluster, "blank", wanted.device, (await _written(cluster, wanted)).uuid)
 
 
-def _found(known: Mapping[str, str], device: str, header: Header | None) -> str | None:
-    """How this very disk was found, "blank" or "there"; None for one that is not known yet.
+async def _noted(cluster: Cluster) -> list[Mapping[str, str]]:
+    """What each node's journal has."""
+    return list((await cluster.each(lambda node: cluster.journal(node).entries())).values())
+
+
+def _found(noted: Sequence[Mapping[str, str]], device: str, header: Header | None) -> str | None:
+    """How this very disk was found, "blank" or "there"; None for one that is not known yet, or bears another header.
 
     What a release before wrote names no disk: it is taken for this one's where that bears a header.
     """
+    if header and _replaced(noted, device, header):
+        return None
+    # A node that was away meanwhile has what was so before.
+    own = [each for each in noted if header and each.get(_UUID) == header.uuid] or noted
+    known = {name: value for each in own for name, value in each.items()}
     if _DISK not in known:
         return known.get(_HEADER) if header else None
     return known.get(_HEADER) if known[_DISK] == device else None
 
 
-async def _note(cluster: Cluster, found: str, device: str) -> None:
-    await cluster.each(lambda node: cluster.journal(node).put({_HEADER: found, _DISK: device}))
+def _replaced(noted: Sequence[Mapping[str, str]], device: str, header: Header) -> bool:
+    """Whether somebody else has made this header since. A journal without a UUID does not tell."""
+    told = {each[_UUID] for each in noted if each.get(_DISK) == device and _UUID in each}
+    return bool(told) and header.uuid not in told
 
 
-async def _verify(cluster: Cluster, wanted: Wanted) -> None:
-    if _shared(wanted, await _headers(cluster, wanted)) is None:
+async def _note(cluster: Cluster, found: str, device: str, uuid: str | None = None) -> None:
+    told = {_HEADER: found, _DISK: device, **({_UUID: uuid} if uuid else {})}
+    await cluster.each(lambda node: cluster.journal(node).put(told))
+
+
+async def _written(cluster: Cluster, wanted: Wanted) -> Header:
+    header = _shared(wanted, await _headers(cluster, wanted))
+    if header is None:
         raise NotVerified(f"{wanted.device} bears no SBD header after it was written", remedy="check the disk")
+    return header
 
 
 async def _require_blank(node: Node, device: str) -> None:
@@ -258,13 +286,14 @@ async def _require_blank(node: Node, device: str) -> None:
 
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
-    """Files and units as they were; a header that we wrote on an empty device goes, any other stays.
+    """Files and units as they were; the header that we wrote on an empty device goes, any other stays.
 
     A cluster that goes on without this fencing starts anew without SBD, in maintenance mode, before the header goes.
     Raises `Refused` while it still fences with it.
     """
-    known = await journals.entries(cluster)
-    header = _shared(wanted, await _headers(cluster, wanted)) if known.get(_HEADER) == "blank" else None
+    noted = await _noted(cluster)
+    ours = any(each.get(_HEADER) == "blank" for each in noted)
+    header = _shared(wanted, await _headers(cluster, wanted)) if ours else None
     watching = await _running_on(cluster, _DAEMON)
     if restart := bool(watching) or await stack.interrupted(cluster):
         await stack.refuse_alone(cluster)
@@ -276,7 +305,7 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
         if left := await _running_on(cluster, _DAEMON):
             raise NotVerified("SBD still runs although it was switched off", node=left[0], remedy=f"see {_DAEMON}")
     await cluster.each(lambda node: remove_settings(cluster, node, wanted.nodes[node.name]), list(wanted.nodes))
-    if header and _found(known, wanted.device, header) == "blank":
+    if header and _found(noted, wanted.device, header) == "blank":
         zero = script(_ZERO, wanted.device, str(AREA), label=f"empty the beginning of {wanted.device}")
         await next(iter(cluster.nodes.values())).run(zero)
     await journals.forget(cluster)

@@ -20,7 +20,9 @@ from providers.pacemaker.live import Live
 from providers.pacemaker.model import Primitive
 from tests.unit.pacemaker.tools import recorded
 
-DUMP = "Header version     : 2.1\nUUID               : {uuid}\nTimeout (watchdog) : 10\nTimeout (msgwait)  : 20\n"
+DUMP = (
+    "Header version     : 2.1\nUUID               : {uuid}\nTimeout (watchdog) : 10\nTimeout (msgwait)  : {message}\n"
+)
 
 
 @dataclass
@@ -29,6 +31,9 @@ class Disks:
 
     found: dict[str, str] = field(default_factory=dict[str, str])
     running: bool = False
+    made: list[str] = field(default_factory=list[str])
+    message: dict[str, str] = field(default_factory=dict[str, str])
+    """The timeout in the header that was made on a disk; 20 s in any other."""
 
     def answer(self, command: Command) -> Result:
         said, code = "", 0
@@ -37,11 +42,13 @@ class Disks:
         (disk,) = [each for each in self.found if each in words] or [""]
         if "sbd -d" in text and "dump" in text:
             held = self.found[disk]
-            said = "none" if held in ("", "data") else DUMP.format(uuid=held)
+            said = "none" if held in ("", "data") else DUMP.format(uuid=held, message=self.message.get(disk, "20"))
         elif "cmp -s" in text:
             said = "" if self.found[disk] == "" else "its beginning is not empty"
         elif words[-1] == "create":
-            self.found[disk] = f"uuid of {disk}"
+            self.found[disk] = f"uuid of {disk}" + " again" * self.made.count(disk)
+            self.message[disk] = words[-2]
+            self.made.append(disk)
         elif "dd if=/dev/zero" in text:
             self.found[disk] = ""
         elif "is-active" in text:
@@ -49,10 +56,12 @@ class Disks:
         return Result(command, code, said, "")
 
 
-def wanted(device: str) -> sbd.Wanted:
+def wanted(device: str, message: str = "20") -> sbd.Wanted:
     text = sbd_conf.render(sbd_conf.SbdConf(device, "/dev/watchdog", 10, delay_start=0))
     settings = NodeSettings(files={"/etc/default/sbd": FileState(content=text)})
-    return sbd.Wanted(device=device, watchdog_timeout="10", message_timeout="20", nodes={"a": settings, "b": settings})
+    return sbd.Wanted(
+        device=device, watchdog_timeout="10", message_timeout=message, nodes={"a": settings, "b": settings}
+    )
 
 
 @pytest.fixture
@@ -78,8 +87,8 @@ def journals() -> FakeJournals:
     return FakeJournals()
 
 
-async def up(disks: Disks, journals: FakeJournals, device: str) -> None:
-    await sbd.converge(cluster(disks, journals), wanted(device), Absent())
+async def up(disks: Disks, journals: FakeJournals, device: str, message: str = "20") -> None:
+    await sbd.converge(cluster(disks, journals), wanted(device, message), Absent())
 
 
 async def down(disks: Disks, journals: FakeJournals, device: str) -> None:
@@ -119,6 +128,81 @@ async def test_nor_is_it_written_over(disks: Disks, journals: FakeJournals):
     with pytest.raises(Refused, match="/dev/one is not blank"):
         await up(disks, journals, "/dev/one")
     assert disks.found["/dev/one"] == "data"
+
+
+async def test_a_header_that_somebody_else_has_made_since_is_neither_emptied_nor_written_over(
+    disks: Disks, journals: FakeJournals
+):
+    await up(disks, journals, "/dev/one")
+    disks.found["/dev/one"] = "another cluster's"
+    with pytest.raises(Refused, match=r"another SBD header on /dev/one \(UUID another cluster's\).*not written over"):
+        await up(disks, journals, "/dev/one", "30")
+    await down(disks, journals, "/dev/one")
+    assert disks.found["/dev/one"] == "another cluster's"
+
+
+async def test_one_with_the_timeouts_that_are_declared_is_used_as_found(disks: Disks, journals: FakeJournals):
+    await up(disks, journals, "/dev/one")
+    disks.found["/dev/one"] = "by hand"
+    await up(disks, journals, "/dev/one")
+    with pytest.raises(Refused, match="/dev/one is not blank"):
+        await up(disks, journals, "/dev/one", "30")
+    await down(disks, journals, "/dev/one")
+    assert disks.found["/dev/one"] == "by hand"
+
+
+async def test_the_header_that_was_written_here_gets_other_timeouts_and_is_emptied_at_the_end(
+    disks: Disks, journals: FakeJournals
+):
+    await up(disks, journals, "/dev/one")
+    for message in ("30", "40"):
+        await up(disks, journals, "/dev/one", message)
+    assert disks.found["/dev/one"] == "uuid of /dev/one again again"
+    await down(disks, journals, "/dev/one")
+    assert disks.found["/dev/one"] == ""
+
+
+async def test_a_header_that_was_written_and_not_noted_is_ours(disks: Disks, journals: FakeJournals):
+    await up(disks, journals, "/dev/one")
+
+    def cut(command: Command) -> Result:
+        done = disks.answer(command)
+        if "create" in command.argv:
+            raise ConnectionError
+        return done
+
+    broken = fake_cluster(FakeNode("a", cut), FakeNode("b", cut), thing="sbd", journals=journals)
+    with pytest.raises(ConnectionError):
+        await sbd.converge(broken, wanted("/dev/one", "30"), Absent())
+    await up(disks, journals, "/dev/one", "40")
+    await down(disks, journals, "/dev/one")
+    assert disks.found["/dev/one"] == ""
+
+
+async def test_a_header_is_ours_where_the_journal_of_a_node_that_was_away_meanwhile_names_the_one_before(
+    disks: Disks, journals: FakeJournals
+):
+    await up(disks, journals, "/dev/one")
+    away = dict(journals.opened["b", "sbd"].values)
+    await up(disks, journals, "/dev/one", "30")
+    journals.opened["b", "sbd"].values = away
+    await up(disks, journals, "/dev/one", "40")
+    await down(disks, journals, "/dev/one")
+    assert disks.found["/dev/one"] == ""
+
+
+async def test_what_a_release_before_noted_tells_no_header_so_what_is_there_is_ours_from_then_on(
+    disks: Disks, journals: FakeJournals
+):
+    disks.found["/dev/one"] = "ours"
+    for name in ("a", "b"):
+        noted = {"found header": "blank", "disk": "/dev/one"}
+        await cluster(disks, journals).journal(cluster(disks, journals).node(name)).record(noted)
+    await up(disks, journals, "/dev/one")
+    assert {each.values["uuid"] for each in journals.opened.values()} == {"ours"}
+    disks.found["/dev/one"] = "another cluster's"
+    await down(disks, journals, "/dev/one")
+    assert disks.found["/dev/one"] == "another cluster's"
 
 
 async def test_a_header_that_is_gone_is_not_made_anew_under_a_running_cluster(disks: Disks, journals: FakeJournals):
