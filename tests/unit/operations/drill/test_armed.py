@@ -12,6 +12,7 @@ from operations.actions import do
 from providers.connection.command import Command, Result
 from providers.connection.errors import Refused, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
+from providers.pacemaker.service import Tree
 from providers.roles import Notice
 
 ARMED = "squid-ha-drill-aside.timer loaded active waiting x\nsquid-ha-drill-aside.service loaded inactive dead x\n"
@@ -26,6 +27,9 @@ class Runtime:
 
     async def active_node(self, cluster: object) -> str:
         return "qsp-a"
+
+    async def tree(self, cluster: object) -> Tree:
+        return Tree({"squid": {"qsp-a": "Started"}}, "qsp-a")
 
     async def notices(self, cluster: object) -> list[Notice]:
         return self.told
