@@ -167,7 +167,7 @@ def _load(text: str, path: Path) -> dict[str, Any]:
     """What a stack file says; nothing if it is empty. Raises `StackTrouble` for one that is none."""
     try:
         loaded: object = _yaml().load(text)  # pyright: ignore[reportUnknownMemberType]
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:
         mark: Any = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark is not None else ""
         why = getattr(error, "problem", None) or str(error).splitlines()[0]

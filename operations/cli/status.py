@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -20,7 +20,7 @@ from operations.stacks import project_root
 
 if TYPE_CHECKING:
     from operations.cli._each import Usable
-    from operations.overview import Overview, Reading
+    from operations.overview import Overview, Pauses, Reading
     from operations.site import Hosts
     from operations.status import Status
     from providers.connection.cluster import Cluster
@@ -35,7 +35,8 @@ class Limits(NamedTuple):
     drift: float
 
 
-LIMITS = Limits(reading=30.0, drift=300.0)
+LIMITS = Limits(reading=45.0, drift=300.0)
+"""A reading may take longer than all attempts to connect (`providers.connection.access`), which say why none came."""
 
 
 def command(
@@ -75,9 +76,11 @@ def _read(hosts: Usable, *, drift: bool) -> list[Found]:
     return look(hosts, partial(_one, drift=drift), _untold)
 
 
-def _read_again(hosts: Usable, told: Callable[[Found], None], *, drift: bool) -> list[Found]:
-    """The same for people who watch, and wait for no node that hangs."""
-    return look(hosts, partial(_one, drift=drift, limits=LIMITS), _untold, told)
+def _read_again(
+    hosts: Usable, told: Callable[[Found], None], pauses: Mapping[str, Pauses], *, drift: bool
+) -> list[Found]:
+    """The same for people who watch, and wait for no node that hangs; ``pauses``: of each stack's nodes."""
+    return look(hosts, partial(_one, drift=drift, pauses=pauses), _untold, told)
 
 
 def _untold(stack: str, error: Exception) -> Found:
@@ -86,21 +89,21 @@ def _untold(stack: str, error: Exception) -> Found:
     return None, unread(stack, str(error), code_of(error))
 
 
-async def _one(hosts: Hosts, *, drift: bool, limits: Limits | None = None) -> Found:
+async def _one(hosts: Hosts, *, drift: bool, pauses: Mapping[str, Pauses] | None = None) -> Found:
     from operations.drift import Subject, scan  # noqa: PLC0415 slow
     from operations.overview import impatient, read  # noqa: PLC0415 slow
     from operations.overview.read import last_drill  # noqa: PLC0415 slow
 
-    def cluster(limit: float | None) -> Cluster:
+    def cluster(limit: float) -> Cluster:
         asked = hosts.cluster(progress=tell)
-        return asked if limit is None else impatient(asked, limit)
+        return asked if pauses is None else impatient(asked, limit, pauses[hosts.stack])
 
-    found = await read(cluster(limits and limits.reading), hosts.site, hosts.stack)
+    found = await read(cluster(LIMITS.reading), hosts.site, hosts.stack)
     extra: dict[str, object] = {"exit_code": _code(found)}
     if drift:
         extra["drill"] = last_drill(project_root(), hosts.stack)
     if drift and found.answered:
-        subject = Subject(hosts.stack, hosts.owner, hosts.site, lambda: cluster(limits and limits.drift))
+        subject = Subject(hosts.stack, hosts.owner, hosts.site, lambda: cluster(LIMITS.drift))
         extra["drift"] = (await scan([subject])).sites[0]
     return found.status, found.overview.model_copy(update=extra)
 
@@ -135,13 +138,16 @@ def _document(found: list[Found], indent: int | None = None) -> str:
 
 
 def _watch(hosts: Usable, every: float, html: Path | None, *, as_json: bool) -> None:
+    from operations.overview import Pauses  # noqa: PLC0415 slow
+
+    pauses = {stack: Pauses() for stack in hosts}
     lines = contextlib.nullcontext(Printed(lambda found: out.document(_document(found))))
     # Ctrl-C is how watching ends, and no failure.
     with contextlib.suppress(KeyboardInterrupt), lines if as_json else screen(list(hosts)) as shown:
         while True:
             began = time.monotonic()
             with shown.reading():
-                found = _read_again(hosts, shown.told, drift=html is not None)
+                found = _read_again(hosts, shown.told, pauses, drift=html is not None)
             shown.all_told(found)
             if html is not None:
                 _write(html, found, every)

@@ -28,7 +28,10 @@ def render(report: Report) -> str:
     for site in report.sites:
         origins = [finding.origin for finding in site.findings]
         lines += [_sample("findings", origins.count(each), stack=site.stack, origin=each) for each in ORIGINS]
-    lines += _family("nodes_unreachable", "Nodes that did not answer.")
+    lines += _family(
+        "nodes_unreachable",
+        "Nodes that could not be reached: no connection, no answer at all, or a key that was refused.",
+    )
     for site in report.sites:
         silent = {case.silent for case in site.cases if case.silent}
         lines.append(_sample("nodes_unreachable", len(silent), stack=site.stack))

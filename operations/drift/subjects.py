@@ -5,7 +5,7 @@ from __future__ import annotations
 from declaration.errors import DeclarationError
 from operations.drift.scan import Subject
 from operations.site import hosts_of
-from operations.stacks import Misused, StackTrouble
+from operations.stacks import Misused, StackTrouble, stack_file
 
 
 def subject_of(stack: str, *, listed: bool = False) -> Subject:
@@ -16,10 +16,10 @@ def subject_of(stack: str, *, listed: bool = False) -> Subject:
     """
     try:
         hosts = hosts_of(stack)
-    except Misused as error:
+    except Misused:
         if not listed:
             raise
-        return Subject(stack, message=str(error))
+        return Subject(stack, message=f"its file has gone since, or leads nowhere: {stack_file(stack)}")
     except (DeclarationError, StackTrouble) as error:
         return Subject(stack, message=str(error))
     return Subject(stack, hosts.owner, hosts.site, lambda: hosts.cluster(progress=lambda _text: None))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import NotVerified, Refused, Unknown, Unreachable
 from providers.lifekeeper import live, speaking, stopping, views
-from providers.lifekeeper.hierarchy import active, service
+from providers.lifekeeper.hierarchy import active, role, service
 from providers.lifekeeper.move import MOVE_LIMIT, switchover
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.views import IN_SERVICE, View
@@ -19,6 +19,8 @@ STOPS_WITHIN = 6.0
 """Seconds that a stop which was sent before an interrupt may take to show."""
 FOUND_WITHIN = 60.0
 """Seconds after its start until LifeKeeper has looked at all that it protects."""
+_COMING = frozenset({"Stopped", "Starting"})
+"""States of a member that LifeKeeper may not have looked at yet."""
 
 
 async def aside(cluster: Cluster, node: str) -> None:
@@ -99,13 +101,21 @@ async def maintenance(cluster: Cluster, on: bool) -> None:
 
 
 async def _found_again(cluster: Cluster) -> None:
-    """Wait until LifeKeeper, which has just started, sees what it had left running, at most `FOUND_WITHIN`.
+    """Wait until LifeKeeper, which has just started, sees all of the service run, or a part of it failed, at most
+    `FOUND_WITHIN`: in which order it finds what it had left running is not published.
 
     Where it tells nothing of the service it runs all the same, and whoever asks what runs where is told why.
     """
     cluster.progress("Waiting until LifeKeeper has found what runs")
     with contextlib.suppress(Unknown):
-        await views.until(lambda: live.read(cluster), lambda seen: bool(active(seen)), FOUND_WITHIN)
+        await views.until(lambda: live.read(cluster), _found, FOUND_WITHIN)
+
+
+def _found(seen: Mapping[str, View]) -> bool:
+    """Whether there is nothing to wait for any more."""
+    here = active(seen)
+    states = {role(seen.get(name), tag) for name in here for tag in service(seen)}
+    return len(here) > 1 or (bool(states) and states.isdisjoint(_COMING))
 
 
 async def _resume(cluster: Cluster, names: Sequence[str]) -> None:

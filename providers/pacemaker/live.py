@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from providers.connection.answers import NotUnderstood
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, command, script
 from providers.connection.errors import (
@@ -79,7 +80,7 @@ async def read(cluster: Cluster) -> Live:
     """Configuration and state from the first node that runs Pacemaker in a partition with quorum.
 
     Raises `Unknown` where there is none: a stopped cluster says nothing about its configuration; `SudoRefused` where no
-    node lets anybody be root.
+    node lets anybody be root, `NotUnderstood` where all print something else than is known here.
     """
     reasons: list[HostError] = []
     for node in cluster.nodes.values():
@@ -88,8 +89,9 @@ async def read(cluster: Cluster) -> Live:
         except (*SILENT, CommandFailed, Unknown) as error:
             # One node's trouble is no reason not to ask the other: that is what there are two for.
             reasons.append(error)
-    if reasons and all(isinstance(reason, SudoRefused) for reason in reasons):
-        raise reasons[0]
+    for alike in (SudoRefused, NotUnderstood):
+        if reasons and all(isinstance(reason, alike) for reason in reasons):
+            raise reasons[0]
     raise Unknown(
         "no node can tell what the cluster is doing: " + "; ".join(map(str, reasons)),
         remedy="start the cluster on the nodes, or wait until they see each other, and run this again",
@@ -103,8 +105,10 @@ async def _told(node: Node) -> Live:
         raise Unknown("Pacemaker does not run", node=node.name)
     try:
         live = Live(node, Cib.parse(configuration.stdout), monitor.parse(state.stdout, configuration.stdout))
-    except ValueError as error:
+    except monitor.Starting as error:
         raise Unknown(str(error), node=node.name) from error
+    except ValueError as error:
+        raise NotUnderstood(f"what the cluster says ({error})", node=node.name) from error
     if not (live.monitor.quorate and live.cib.quorate):
         raise Unknown("its part of the cluster has no quorum or no coordinator yet", node=node.name)
     return live

@@ -49,11 +49,12 @@ def judge(asked: Asked) -> Iterator[Finding]:
 
 
 def _full(asked: Asked, sentence: str) -> Finding:
+    away = f"`squid-ha switchover {asked.stack}` if this node is the active one; then there: "
     return asked.problem(
         NAME,
         f"{sentence}, so that next to nothing can be written",
-        f"`squid-ha switchover {asked.stack}` if this node is the active one; then there: "
-        "`journalctl --vacuum-size=200M`, `apt-get clean`, /var/log/squid (docs/runbook.md, A disk is full)",
+        f"{away if asked.site.virtual_ip else ''}`journalctl --vacuum-size=200M`, `apt-get clean`, /var/log/squid "
+        "(docs/runbook.md, A disk is full)",
     )
 
 

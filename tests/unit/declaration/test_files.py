@@ -142,8 +142,9 @@ def test_what_is_pulumis_in_the_lab_file_stays(project):
         (lambda _text: b"- encryptionsalt: v1:salt\n", "is no stack file"),
         (lambda text: text + b"# \xff\n", "cannot be read: it is not text in UTF-8"),
         (lambda text: text + b"\x07\n", "is not YAML: "),
+        (lambda text: text + b"until: 2024-99-99\n", "is not YAML: month must be in 1..12"),
     ],
-    ids=["a tab", "a key twice", "a list", "no text", "no character"],
+    ids=["a tab", "a key twice", "a list", "no text", "no character", "no date"],
 )
 def test_a_lab_file_that_cannot_be_read_keeps_pulumis_keys(project, edit, said, capsys, monkeypatch):
     stacks.write_lab(project)

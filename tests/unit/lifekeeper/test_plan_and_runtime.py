@@ -5,6 +5,7 @@ import inspect
 import json
 import shlex
 import subprocess
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -322,6 +323,24 @@ def test_a_cleanup_starts_nothing_and_says_what_is_still_failed():
         asyncio.run(runtime.cleanup(pair.cluster()))
     assert "`squid-ha switchover STACK --to NODE`" in (caught.value.remedy or "")
     assert pair.said == []
+
+
+def test_after_maintenance_a_service_that_lifekeeper_finds_part_by_part_is_waited_for(monkeypatch):
+    pair = fresh()
+    up(pair, members(2))
+    asyncio.run(runtime.maintenance(pair.cluster(), on=True))
+    squid = pair.lcds["proxy-a"].instances["qsp-squid"]
+    squid[4], looks = "OSU", list[bool]()
+    judge = actions._found
+
+    def look(seen: Mapping[str, views.View]) -> bool:
+        looks.append(judge(seen))
+        squid[4] = "ISP"
+        return looks[-1]
+
+    monkeypatch.setattr(actions, "_found", look)
+    asyncio.run(runtime.maintenance(pair.cluster(), on=False))
+    assert looks == [False, True]
 
 
 @pytest.mark.parametrize("on", [True, False])

@@ -18,7 +18,7 @@ from declaration.site import Site
 from operations import status as statuses
 from operations.cli import status as cli
 from operations.drift import Case, Finding, Outcome, SiteReport
-from operations.overview import Overview, impatient, page, read, render, unread
+from operations.overview import Overview, Pauses, impatient, page, read, render, unread
 from operations.overview.model import Drill, Scenario
 from operations.overview.read import last_drill
 from operations.states import state_in_words
@@ -422,13 +422,33 @@ class Hanging(FakeNode):
 
 
 async def test_a_node_that_hangs_is_waited_for_once_and_hides_no_other() -> None:
-    cluster = impatient(fake_cluster(FakeNode("qsp-a", lambda _: "well"), hangs := Hanging("qsp-b")), 0.02)
+    pauses = Pauses()
+    nodes = FakeNode("qsp-a", lambda _: "well"), (hangs := Hanging("qsp-b"))
+    cluster = impatient(fake_cluster(*nodes), 0.02, pauses)
     ask = command("true", reads=True)
     for _ in range(2):
         with pytest.raises(Unreachable, match=r"qsp-b: it did not answer within 0\.02 s"):
             await cluster.node("qsp-b").batch([ask])
     assert len(hangs.commands) == 1
     assert (await cluster.node("qsp-a").run(ask)).stdout == "well"
+
+
+async def test_a_node_that_hangs_is_asked_again_with_growing_pauses_until_it_answers() -> None:
+    now = [1000.0]
+    pauses, hangs = Pauses(first=30, longest=100, clock=lambda: now[0]), Hanging("qsp-b")
+    asked: list[float] = []
+    ask = command("true", reads=True)
+    for _ in range(300):
+        with pytest.raises(Unreachable):
+            await impatient(fake_cluster(hangs), 0.001, pauses).node("qsp-b").batch([ask])
+        if len(hangs.commands) > len(asked):
+            asked.append(now[0] - 1000)
+        now[0] += 1
+    assert asked == [0, 30, 90, 190, 290]
+    now[0] += 100
+    well = FakeNode("qsp-b", lambda _: "well")
+    assert (await impatient(fake_cluster(well), 1, pauses).node("qsp-b").run(ask)).stdout == "well"
+    assert pauses.left("qsp-b") <= 0
 
 
 def test_watching_does_not_wait_for_a_node_that_hangs_and_each_block_begins_with_its_time(

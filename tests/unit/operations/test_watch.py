@@ -32,7 +32,7 @@ from operations.overview import Overview
 readings, most, sites = 0, int(sys.argv[1]), sys.argv[3:]
 _watch.SLOW, _watch.TICK = float(sys.argv[2]), 0.2
 
-def read(hosts, told, *, drift):
+def read(hosts, told, pauses, *, drift):
     global readings
     readings += 1
     found = [(None, Overview(stack=site, time=f"t{readings}", message=f"{site} {readings}.")) for site in sites]

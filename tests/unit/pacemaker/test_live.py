@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from providers.connection.answers import NotUnderstood
 from providers.connection.command import Command, Result
 from providers.connection.errors import NotVerified, Refused, SudoRefused, TimedOut, Unknown, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
@@ -66,6 +67,12 @@ def starting(command: Command) -> str:
 async def test_where_nobody_can_tell_nothing_is_said_to_be_absent(answer):
     with pytest.raises(Unknown, match="no node can tell"):
         await live.read(fake_cluster(FakeNode("qsp-a", answer), FakeNode("qsp-b", stopped)))
+
+
+async def test_where_all_nodes_print_what_is_not_understood_that_is_told_and_no_start_is_advised():
+    with pytest.raises(NotUnderstood, match=r"qsp-a: what the cluster says .* is not understood") as told:
+        await live.read(fake_cluster(FakeNode("qsp-a", garbled), FakeNode("qsp-b", garbled)))
+    assert "start" not in told.value.remedy
 
 
 async def test_where_no_node_lets_anybody_be_root_that_is_told():
