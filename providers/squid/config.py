@@ -29,7 +29,7 @@ from providers.host.settings import (
 from providers.host.settings_kind import any_there, read_all
 from providers.host.systemd import act
 from providers.squid import accepted, admission, conf, handover, kernel, loading, probe, reading, rollback
-from providers.squid.change import PENDING, RESTART, admitted, left_running, to_take_back
+from providers.squid.change import PENDING, RESTART, Change, admitted, left_running, to_take_back
 from providers.squid.includes import Included
 from providers.squid.rollback import Serving
 from providers.squid.wanted import Wanted
@@ -68,7 +68,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
 
     Raises `CommandFailed` when a node's Squid does not accept a file (nothing is changed then), `NotVerified` when
     Squid did not serve with the new files (the old ones are back then), `NotSeen` when it does on the active node and
-    another node was lost meanwhile (the new ones stay).
+    another node was lost meanwhile (the new ones stay, pending on nodes whose Squid was not seen to serve with them).
     """
     change = await admitted(cluster, wanted)
     active = await left_running(cluster, wanted, change)
@@ -78,6 +78,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
         Serving(cluster.node(name), await probe.listeners(cluster.node(name), wanted.port), restart[name])
         for name in active
     ]
+    readers = [one for one in serving if begun[one.node.name]]
     entries, included = change.entries, change.included
     before = await cluster.each(
         lambda node: rollback.read(node, wanted.nodes[node.name], wanted.kernel.get(node.name, {}), entries[node.name]),
@@ -86,20 +87,16 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
     try:
         for name in sorted(wanted.nodes, key=lambda name: name in active):
             await _write(cluster, cluster.node(name), wanted, change.found[name], sorted(begun[name]))
-        readers = [one for one in serving if begun[one.node.name]]
         read_before = {name for name in active if not begun[name]}
         read_now = {name: its for name, its in included.items() if name not in read_before}
         await loading.load(cluster, wanted, readers, read_now)
     except loading.NotSeen:
+        await _settle(cluster, wanted, change, begun, [one.node.name for one in readers])
         raise
     except HostError as failure:
         whole = to_take_back(wanted, change, failure)
         await rollback.roll_back(cluster, wanted.unit, wanted.port, wanted.probe_url, before, serving, whole)
-    await cluster.each(
-        lambda node: _accept(cluster, node, wanted, entries[node.name], included[node.name]), list(included)
-    )
-    done = [name for name in begun if begun[name] or not {PENDING, RESTART}.isdisjoint(entries[name])]
-    await cluster.each(lambda node: cluster.journal(node).drop([PENDING, RESTART]), done)
+    await _settle(cluster, wanted, change, begun, list(included))
 
 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
@@ -122,6 +119,16 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
     await cluster.each(lambda node: kernel.restore(cluster, node), list(wanted.nodes))
     left = [PENDING, RESTART, accepted.ENTRY]
     await cluster.each(lambda node: cluster.journal(node).drop(left), list(wanted.nodes))
+
+
+async def _settle(
+    cluster: Cluster, wanted: Wanted, change: Change, begun: Mapping[str, set[str]], names: Sequence[str]
+) -> None:
+    """Accept what is included on these nodes; nothing of the change is pending there any more."""
+    entries, included = change.entries, change.included
+    await cluster.each(lambda node: _accept(cluster, node, wanted, entries[node.name], included[node.name]), names)
+    done = [name for name in names if begun[name] or not {PENDING, RESTART}.isdisjoint(entries[name])]
+    await cluster.each(lambda node: cluster.journal(node).drop([PENDING, RESTART]), done)
 
 
 async def _accept(cluster: Cluster, node: Node, wanted: Wanted, entries: Mapping[str, str], included: Included) -> None:

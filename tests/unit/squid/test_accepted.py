@@ -8,11 +8,11 @@ import pytest
 
 from providers import applied, reconcile
 from providers.connection.command import Command, Result
-from providers.connection.errors import CommandFailed, NotVerified, Refused
+from providers.connection.errors import CommandFailed, NotVerified, Refused, Unreachable
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.contract import Present
 from providers.host.settings import FileState, NodeSettings
-from providers.squid import accepted, config, includes
+from providers.squid import accepted, config, includes, loading
 
 CONF = "/etc/squid/squid.conf"
 SITE, MORE, KEEP = (f"/etc/squid/conf.d/{name}.conf" for name in ("site", "more", "keep"))
@@ -393,6 +393,26 @@ async def test_a_run_cut_off_before_an_edited_include_was_read_is_finished_by_th
     await pair.journals.opened["a", "squid"].put({config.PENDING: SITE})
     await pair.up(wanted())
     assert pair.acts == ["reload"]
+
+
+async def test_an_include_that_the_active_squid_has_started_with_is_accepted_there_though_the_standby_was_lost():
+    pair = await deployed()
+    pair.edit(CACHE)
+    standby = pair.machines["b"]
+
+    def lost(command: Command) -> Result | str:
+        if pair.acts:
+            raise Unreachable("no answer", node="b")
+        return standby(command)
+
+    pair.nodes[1].answer = lost
+    with pytest.raises(loading.NotSeen):
+        await pair.up(wanted())
+    pair.nodes[1].answer = standby
+    assert pair.acts == ["restart"]
+    await pair.up(wanted())
+    assert pair.acts == ["restart"]
+    assert await pair.drift(wanted()) == {}
 
 
 async def test_a_port_of_an_include_that_does_not_open_is_told_and_not_accepted():

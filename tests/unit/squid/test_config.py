@@ -180,7 +180,21 @@ async def test_a_standby_lost_while_the_active_one_reads_takes_nothing_back_from
         await pair.converge("new")
     assert pair.contents == ["new", "new"]
     assert pair.machines["a"].serving == "new"
-    assert pair.pending == ["a", "b"], "the next run looks again"
+    assert pair.pending == ["b"], "the next run looks again"
+
+
+async def test_a_start_of_the_active_one_is_not_made_again_for_a_standby_that_was_lost_meanwhile():
+    pair = Pair()
+    lost(pair, "b", once=lambda command: str(command).startswith("systemctl restart"))
+    with pytest.raises(loading.NotSeen):
+        await pair.converge(CACHES["mirror"])
+    assert pair.story[-1] == f"a restart {CACHES['mirror']}"
+    for node in pair.nodes:
+        node.answer = pair.machines[node.name]
+    pair.story.clear()
+    await pair.converge(CACHES["mirror"])
+    assert pair.story == []
+    assert pair.pending == []
 
 
 async def test_a_standby_lost_meanwhile_keeps_no_old_file_from_an_active_one_that_does_not_serve():
