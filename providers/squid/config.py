@@ -95,7 +95,7 @@ async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted])
         raise
     except HostError as failure:
         whole = to_take_back(wanted, change, failure)
-        await rollback.roll_back(cluster, wanted.unit, wanted.port, wanted.probe_url, before, serving, whole)
+        await rollback.roll_back(cluster, wanted.unit, wanted.port, wanted.probe_url, before, serving, restart, whole)
     await _settle(cluster, wanted, change, begun, list(included))
 
 

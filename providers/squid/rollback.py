@@ -22,7 +22,7 @@ _UNIT_FILES = "/etc/systemd/system/"
 
 @dataclass(frozen=True)
 class Serving:
-    """An active node before the change: the sockets that its Squid listened on ('' if it did not listen).
+    """An active node before the change, or one since: the sockets that its Squid listened on before ('' for none).
 
     ``restart``: the change is one that its Squid does not take over while it runs.
     """
@@ -66,11 +66,15 @@ async def roll_back(
     probe_url: str,
     before: Mapping[str, Before],
     serving: Sequence[Serving],
+    restart: Mapping[str, bool],
     failure: HostError,
 ) -> None:
-    """Bring the old files back on all nodes, have Squid read them, and raise what happened. Never returns."""
+    """Bring the old files back on all nodes, have Squid read them, and raise what happened. Never returns.
+
+    ``restart``: whether a node's Squid does not take the change over while it runs.
+    """
     cluster.progress("the old configuration comes back on all nodes")
-    failed = await _bring_back(cluster, unit, port, probe_url, before, serving)
+    failed = await _bring_back(cluster, unit, port, probe_url, before, serving, restart)
     back = sorted(before.keys() - failed.keys())
     again = " and Squid serves with it again" if any(one.node.name in back for one in serving) else ""
     text = f"the old configuration is back on {', '.join(back)}{again}"
@@ -87,9 +91,18 @@ async def roll_back(
 
 
 async def _bring_back(
-    cluster: Cluster, unit: str, port: str, probe_url: str, before: Mapping[str, Before], serving: Sequence[Serving]
+    cluster: Cluster,
+    unit: str,
+    port: str,
+    probe_url: str,
+    before: Mapping[str, Before],
+    serving: Sequence[Serving],
+    restart: Mapping[str, bool],
 ) -> dict[str, HostError]:
-    """Node → why that failed there. It stops on no other one: what is on a disk and what Squid has read shall agree."""
+    """Node → why that failed there. It stops on no other one: what is on a disk and what Squid has read shall agree.
+
+    That holds where the cluster has started Squid meanwhile, too: it may have read what was there in between.
+    """
     failed: dict[str, HostError] = {}
 
     async def restore(node: Node) -> bool:
@@ -100,13 +113,20 @@ async def _bring_back(
             return False
 
     came_back = await cluster.each(restore, list(before))
-    for one in serving:
+    others = came_back.keys() - failed.keys() - {one.node.name for one in serving}
+    meanwhile = [Serving(cluster.node(name), "", restart[name]) for name in sorted(others) if came_back[name]]
+    for one in [*serving, *meanwhile]:
         if one.node.name not in failed:
             try:
-                await _serve_again(unit, port, probe_url, one, came_back=came_back[one.node.name])
+                if one in serving or await _runs(one.node, unit):
+                    await _serve_again(unit, port, probe_url, one, came_back=came_back[one.node.name])
             except HostError as error:
                 failed[one.node.name] = error
     return failed
+
+
+async def _runs(node: Node, unit: str) -> bool:
+    return (await read_units(node, [unit]))[unit].state == "active"
 
 
 async def _restore(cluster: Cluster, node: Node, before: Before) -> bool:
@@ -133,7 +153,7 @@ async def _serve_again(unit: str, port: str, probe_url: str, one: Serving, *, ca
     """See Squid serve with the old files; one that has read no others, as it runs, is left alone."""
     node = one.node
     before = await probe.listeners(node, port)
-    running = (await read_units(node, [unit]))[unit].state == "active"
+    running = await _runs(node, unit)
     untouched = running and before == one.listeners and not came_back
     if not untouched:
         await act(node, one.act if running else "start", unit)

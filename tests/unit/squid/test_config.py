@@ -15,6 +15,13 @@ from providers.squid import config, loading
 
 CONF = "/etc/squid/squid.conf"
 
+CACHES = {
+    "none": "none",
+    "local": "cache_dir aufs /var/spool/squid 64 16 256",
+    "mirror": "cache_dir aufs /mnt/mirror/cache 64 16 256",
+    "larger": "cache_dir aufs /mnt/mirror/cache 128 16 256",
+}
+
 
 @dataclass
 class Machine:
@@ -226,6 +233,40 @@ async def test_a_standby_lost_before_the_active_one_is_touched_disturbs_its_squi
     assert not any(line.startswith("a re") for line in pair.story)
 
 
+def taken_over(pair: Pair) -> None:
+    """Squid on ``a`` ends when it reads what is new, and the cluster starts it on ``b`` with what is there."""
+    first, second = pair.machines.values()
+
+    def answer(command: Command) -> Result | str:
+        if str(command).startswith(("systemctl reload", "systemctl restart")):
+            first.active, second.active, second.serving = False, True, second.content or ""
+            return Result(command, 1, "", "")
+        return first(command)
+
+    pair.nodes[0].answer = answer
+
+
+@pytest.mark.parametrize(("content", "act"), [("new", "reload"), (CACHES["mirror"], "restart")])
+async def test_a_node_that_took_the_service_over_meanwhile_reads_its_old_file_again(content, act):
+    pair = Pair()
+    taken_over(pair)
+    with pytest.raises(NotVerified, match=r"the old configuration is back on b"):
+        await pair.converge(content)
+    assert pair.contents == ["old", "old"]
+    assert [line for line in pair.story if line.startswith("b re")] == [f"b {act} old"]
+    assert pair.machines["b"].serving == "old"
+
+
+async def test_a_node_that_took_the_service_over_and_does_not_serve_with_its_old_file_is_told():
+    pair = Pair()
+    pair.machines["b"].content = "silent before"
+    taken_over(pair)
+    with pytest.raises(
+        NotVerified, match=r"(?s)failed as well: .*b: Squid does not serve with its old conf.*nobody listens"
+    ):
+        await pair.converge("new")
+
+
 async def test_no_squid_runs_so_files_only():
     pair = Pair(active="neither")
     await pair.converge("silent")
@@ -241,14 +282,6 @@ async def test_a_run_cut_off_before_the_reload_reloads_in_the_next():
     await pair.converge("new")
     assert pair.story == ["a reload new"]
     assert pair.pending == []
-
-
-CACHES = {
-    "none": "none",
-    "local": "cache_dir aufs /var/spool/squid 64 16 256",
-    "mirror": "cache_dir aufs /mnt/mirror/cache 64 16 256",
-    "larger": "cache_dir aufs /mnt/mirror/cache 128 16 256",
-}
 
 
 @pytest.mark.parametrize("before", CACHES)

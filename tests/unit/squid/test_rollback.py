@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from providers.connection.cluster import Node
 from providers.connection.errors import NotVerified
 from providers.connection.fake import FakeJournals, fake_cluster
 from providers.host.settings import FileState, NodeSettings, converge_settings, prune_settings, remove_settings
@@ -42,9 +43,15 @@ async def test_what_the_new_declaration_no_longer_named_is_there_again(tmp_path:
     assert not Path(users).exists()
     assert Path(bind).read_text() == "0\n"
 
+    async def at_rest(_node: Node, _unit: str) -> bool:
+        return False
+
+    monkeypatch.setattr(rollback, "_runs", at_rest)
     failure = NotVerified("Squid does not serve", node=node.name)
     with pytest.raises(NotVerified, match="the old configuration is back on qsp-a"):
-        await rollback.roll_back(cluster, "squid.service", "3128", "http://x/", {node.name: before}, [], failure)
+        await rollback.roll_back(
+            cluster, "squid.service", "3128", "http://x/", {node.name: before}, [], {node.name: False}, failure
+        )
     assert (Path(conf).read_text(), Path(users).read_text(), Path(bind).read_text()) == ("old", "secret", "1\n")
     assert Path(users).stat().st_mode & 0o777 == 0o640
 
