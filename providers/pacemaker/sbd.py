@@ -223,13 +223,14 @@ async def _converge_header(cluster: Cluster, wanted: Wanted, *, watched: bool) -
     # Without a header it may be another disk under the same path, or somebody has made something else of it.
     if header is None or found != "blank":
         await _require_blank(first, wanted.device)
-        await _note(cluster, "blank", wanted.device)
     elif await _running(cluster):
         raise Refused(
             f"the timeouts in the header of {wanted.device} cannot be changed while SBD runs on it",
             remedy=_WITH_THE_CLUSTER_STOPPED,
         )
-    # Each header has a UUID of its own: one that is written, and not noted because this was cut off, is ours too.
+    # Each header has a UUID of its own: one that is written, and not noted because this was cut off, is ours too. The
+    # path comes first, for without a UUID it tells the disk.
+    await _note(cluster, "blank", wanted.device)
     await cluster.each(lambda node: cluster.journal(node).drop([_UUID]))
     watchdog, message = wanted.watchdog_timeout or "", wanted.message_timeout or ""
     await first.run(command("sbd", "-d", wanted.device, "-1", watchdog, "-4", message, "create"))
@@ -244,13 +245,16 @@ async def _noted(cluster: Cluster) -> list[Mapping[str, str]]:
 def _found(noted: Sequence[Mapping[str, str]], device: str, header: Header | None) -> str | None:
     """How this very disk was found, "blank" or "there"; None for one that is not known yet, or bears another header.
 
-    What a release before wrote names no disk: it is taken for this one's where that bears a header.
+    The header's UUID tells the disk, which may have several paths; the path does where no UUID was noted. What a
+    release before wrote names neither: it is taken for this one's where that bears a header.
     """
     if header and _replaced(noted, device, header):
         return None
     # A node that was away meanwhile has what was so before.
-    own = [each for each in noted if header and each.get(_UUID) == header.uuid] or noted
-    known = {name: value for each in own for name, value in each.items()}
+    own = [each for each in noted if header and each.get(_UUID) == header.uuid]
+    known = {name: value for each in own or noted for name, value in each.items()}
+    if own:
+        return known.get(_HEADER)
     if _DISK not in known:
         return known.get(_HEADER) if header else None
     return known.get(_HEADER) if known[_DISK] == device else None
@@ -258,8 +262,8 @@ def _found(noted: Sequence[Mapping[str, str]], device: str, header: Header | Non
 
 def _replaced(noted: Sequence[Mapping[str, str]], device: str, header: Header) -> bool:
     """Whether somebody else has made this header since. A journal without a UUID does not tell."""
-    told = {each[_UUID] for each in noted if each.get(_DISK) == device and _UUID in each}
-    return bool(told) and header.uuid not in told
+    told = any(each.get(_DISK) == device and _UUID in each for each in noted)
+    return told and all(each.get(_UUID) != header.uuid for each in noted)
 
 
 async def _note(cluster: Cluster, found: str, device: str, uuid: str | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import cast
 
@@ -189,6 +189,59 @@ async def test_a_header_is_ours_where_the_journal_of_a_node_that_was_away_meanwh
     await up(disks, journals, "/dev/one", "40")
     await down(disks, journals, "/dev/one")
     assert disks.found["/dev/one"] == ""
+
+
+@dataclass
+class TwoPaths(Disks):
+    """/dev/one is /dev/also-one too."""
+
+    def answer(self, command: Command) -> Result:
+        argv = tuple("/dev/one" if word == "/dev/also-one" else word for word in command.argv)
+        return super().answer(replace(command, argv=argv))
+
+
+@pytest.mark.usefixtures("disks")
+async def test_a_header_that_was_written_here_is_ours_by_another_path_of_the_same_disk(journals: FakeJournals):
+    both = TwoPaths({"/dev/one": ""})
+    await up(both, journals, "/dev/one")
+    await up(both, journals, "/dev/also-one")
+    await up(both, journals, "/dev/also-one", "30")
+    await down(both, journals, "/dev/also-one")
+    assert (both.made, both.found) == (["/dev/one", "/dev/one"], {"/dev/one": ""})
+
+
+@pytest.mark.usefixtures("disks")
+async def test_so_it_is_where_path_and_timeouts_change_in_a_run_that_is_cut_off(journals: FakeJournals):
+    both = TwoPaths({"/dev/one": ""})
+    await up(both, journals, "/dev/one")
+
+    def cut(command: Command) -> Result:
+        done = both.answer(command)
+        if "create" in command.argv:
+            raise ConnectionError
+        return done
+
+    broken = fake_cluster(FakeNode("a", cut), FakeNode("b", cut), thing="sbd", journals=journals)
+    with pytest.raises(ConnectionError):
+        await sbd.converge(broken, wanted("/dev/also-one", "30"), Absent())
+    await up(both, journals, "/dev/also-one", "40")
+    await down(both, journals, "/dev/also-one")
+    assert both.found == {"/dev/one": ""}
+
+
+@pytest.mark.usefixtures("disks")
+async def test_a_node_that_was_away_meanwhile_and_names_the_path_declared_now_makes_it_nobody_elses(
+    journals: FakeJournals,
+):
+    both = TwoPaths({"/dev/one": ""})
+    await up(both, journals, "/dev/one")
+    away = dict(journals.opened["b", "sbd"].values)
+    await up(both, journals, "/dev/also-one")
+    await up(both, journals, "/dev/also-one", "30")
+    journals.opened["b", "sbd"].values = away
+    await up(both, journals, "/dev/one", "40")
+    await down(both, journals, "/dev/one")
+    assert both.found == {"/dev/one": ""}
 
 
 async def test_what_a_release_before_noted_tells_no_header_so_what_is_there_is_ours_from_then_on(
