@@ -212,7 +212,8 @@ async def _converge_header(cluster: Cluster, wanted: Wanted, *, watched: bool) -
             f"somebody has made another SBD header on {wanted.device} (UUID {header.uuid}), with timeouts that are not "
             "those declared, so it is not written over",
             remedy=f"see who uses that disk; where it is this cluster's, declare `watchdog_timeout: "
-            f"{header.watchdog_timeout}s` and `message_timeout: {header.message_timeout}s`, else another disk",
+            f"{header.watchdog_timeout}s` and `message_timeout: {header.message_timeout}s`, or {_by_hand(wanted)}; "
+            "else declare another disk",
         )
     first = next(iter(cluster.nodes.values()))
     if header is None and watched:
@@ -222,7 +223,8 @@ async def _converge_header(cluster: Cluster, wanted: Wanted, *, watched: bool) -
         )
     # Without a header it may be another disk under the same path, or somebody has made something else of it.
     if header is None or found != "blank":
-        await _require_blank(first, wanted.device)
+        otherwise = f"where that header is this cluster's, {_by_hand(wanted)}" if header else ""
+        await _require_blank(first, wanted.device, otherwise)
     elif await _running(cluster):
         raise Refused(
             f"the timeouts in the header of {wanted.device} cannot be changed while SBD runs on it",
@@ -278,14 +280,25 @@ async def _written(cluster: Cluster, wanted: Wanted) -> Header:
     return header
 
 
-async def _require_blank(node: Node, device: str) -> None:
+def _by_hand(wanted: Wanted) -> str:
+    """How a header that was not written here gets the timeouts that are declared: it is used as found then."""
+    return (
+        "stop the cluster on both nodes (pacemaker first, then corosync), type on one of them "
+        f"`sbd -d {wanted.device} -1 {wanted.watchdog_timeout} -4 {wanted.message_timeout} create`, "
+        "`systemctl start corosync pacemaker` on both at once, and run this again"
+    )
+
+
+async def _require_blank(node: Node, device: str, otherwise: str = "") -> None:
+    """``otherwise``: the way where the disk is not to be emptied."""
     look = script(_BLANK, device, str(AREA), reads=True, label=f"see whether {device} is blank")
     found = (await node.run(look)).stdout.strip()
     if found:
         raise Refused(
             f"{device} is not blank, so no SBD header is written to it: {'; '.join(found.splitlines())}",
             node=node.name,
-            remedy="declare the right device, or empty it by hand if nothing on it is needed (wipefs -a, dd)",
+            remedy="declare the right device, or empty it by hand if nothing on it is needed (wipefs -a, dd)"
+            + (f"; {otherwise}" if otherwise else ""),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from providers.connection.command import Command, Result
+from providers.connection.command import Command, Result, command
 from providers.connection.errors import NotVerified, Refused
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.contract import Absent
@@ -149,6 +150,32 @@ async def test_one_with_the_timeouts_that_are_declared_is_used_as_found(disks: D
         await up(disks, journals, "/dev/one", "30")
     await down(disks, journals, "/dev/one")
     assert disks.found["/dev/one"] == "by hand"
+
+
+@pytest.mark.parametrize("used_first", [False, True])
+async def test_a_header_made_by_hand_gets_the_declared_timeouts_by_what_the_refusal_says(
+    disks: Disks, journals: FakeJournals, used_first: bool
+):
+    """Made with `sbd create` and its defaults, refused as it is, or used for a time because these were declared."""
+    await up(disks, journals, "/dev/one", "30")
+    disks.found["/dev/one"], disks.message["/dev/one"] = "by hand", "20"
+    if used_first:
+        await up(disks, journals, "/dev/one", "20")
+    with pytest.raises(Refused) as refused:
+        await up(disks, journals, "/dev/one", "30")
+    assert "stop the cluster on both nodes" in refused.value.remedy
+    (typed,) = re.findall(r"`(sbd [^`]* create)`", refused.value.remedy)
+    assert typed == "sbd -d /dev/one -1 10 -4 30 create"
+    disks.answer(command(*typed.split()))
+    disks.running = True
+    await up(disks, journals, "/dev/one", "30")
+    assert {each.values["found header"] for each in journals.opened.values()} == {"there"}
+
+
+async def test_a_disk_without_a_header_is_not_said_to_be_the_clusters(disks: Disks, journals: FakeJournals):
+    with pytest.raises(Refused) as refused:
+        await up(disks, journals, "/dev/two")
+    assert "create" not in refused.value.remedy
 
 
 async def test_the_header_that_was_written_here_gets_other_timeouts_and_is_emptied_at_the_end(
