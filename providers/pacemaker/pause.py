@@ -11,7 +11,7 @@ Facts: crm_attribute(8), crm_mon(8).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from providers.connection.cluster import Cluster, Node
@@ -74,42 +74,57 @@ async def enter(cluster: Cluster, names: Sequence[str]) -> Leave:
 async def leave(cluster: Cluster, whole: Monitor | None = None) -> None:
     """Bring maintenance mode back to what the journals say it was, once the cluster is as complete as ``whole``.
 
-    One that was on before is left to whom it belongs, who may have ended it since. Raises `TimedOut` when the cluster
-    does not come back; it is in maintenance mode then.
+    Also every node with a mark has to be back: it was in the cluster when the mode was entered, and what runs there may
+    run on where Pacemaker is stopped, while another node that manages again would start it once more. One that was on
+    before is left to whom it belongs, who may have ended it since. Raises `TimedOut` when the cluster does not come
+    back; it is in maintenance mode then.
     """
     entries = await cluster.each(lambda node: cluster.journal(node).entries())
     marked = [name for name, known in entries.items() if MARK in known]
     if not marked:
         return
     node = cluster.node(marked[0])
-    wanted, attributes = set(whole.online() if whole else marked), _attributes(whole)
-
-    def all_online(now: Monitor | None) -> bool:
-        return now is not None and wanted <= set(now.online())
+    wanted, attributes = {*marked, *(whole.online() if whole else ())}, _attributes(whole)
 
     def all_back(now: Monitor | None) -> bool:
         return attributes <= _attributes(now)
 
-    now, complete = await until(
-        lambda: _view(node),
-        all_online,
+    seen, complete = await until(
+        lambda: cluster.each(_view, marked),
+        lambda seen: not _missing(seen, wanted),
         BACK_WITHIN,
         pause=2.0,
         report=lambda _, seconds: cluster.progress(f"{node.name}: waiting for the cluster ({seconds:.0f} s)"),
     )
     if not complete:
-        missing = sorted(wanted - set(now.online() if now else ()))
-        raise TimedOut(
-            f"after the packages changed not all nodes are back in the cluster after {BACK_WITHIN:.0f} s, "
-            f"which stays in maintenance mode; missing: {', '.join(missing)}",
-            node=node.name,
-            remedy="see `systemctl status corosync pacemaker` there, then run again",
-        )
+        raise _not_back(seen, _missing(seen, wanted))
     await until(lambda: _view(node), all_back, ATTRIBUTES_WITHIN, pause=2.0)
     value = mode.recorded(entries, MARK)
     if value != mode.ON:
         await node.run(command(*_PROPERTY, *(("--update", value) if value else ("--delete",))))
     await cluster.each(lambda each: cluster.journal(each).drop([MARK]), marked)
+
+
+def _missing(seen: Mapping[str, Monitor | None], wanted: Collection[str]) -> list[str]:
+    """Those wanted that give no view though they are asked, or that any view does not count in.
+
+    A node that has just been lost is counted in by the others until they notice.
+    """
+    views = [view.online() for view in seen.values() if view is not None]
+    silent = wanted if not views else [name for name, view in seen.items() if view is None]
+    return sorted(name for name in wanted if name in silent or any(name not in online for online in views))
+
+
+def _not_back(seen: Mapping[str, Monitor | None], missing: Sequence[str]) -> TimedOut:
+    stopped = [name for name in missing if name in seen and seen[name] is None]
+    start = f"`systemctl start corosync pacemaker` on {', '.join(stopped)}" if stopped else ""
+    look = f"see `systemctl status corosync pacemaker` on {', '.join(missing)}"
+    return TimedOut(
+        f"after the packages changed not all nodes are back in the cluster after {BACK_WITHIN:.0f} s, "
+        f"which stays in maintenance mode; missing: {', '.join(missing)}"
+        + (f"; Pacemaker does not answer on {', '.join(stopped)}" if stopped else ""),
+        remedy=f"{look}{f', {start}' if start else ''}, then run again",
+    )
 
 
 async def give_up(cluster: Cluster) -> None:

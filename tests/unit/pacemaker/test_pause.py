@@ -190,6 +190,57 @@ async def test_while_a_node_is_missing_it_stays_and_says_so(missing):
     assert (pair.mode, marks(journals)) == ("true", {"a", "b"})
 
 
+def with_stopped(pair: Pair, stopped: str):
+    """Marked by a run that was cut off; Pacemaker is ``stopped`` on one node, of which the other can tell."""
+    pair.gone.add(stopped)
+
+    def off(command: Command) -> Result | str:
+        return "" if str(command).startswith("crm_mon") else pair(command)
+
+    journals = FakeJournals()
+    nodes = [FakeNode(name, off if name == stopped else pair) for name in "ab"]
+    return fake_cluster(*nodes, journals=journals, thing="packages"), journals
+
+
+@pytest.mark.parametrize("leaves", ["no change", "change on both", "change on the other", "give up"])
+@pytest.mark.parametrize("stopped", ["a", "b"])
+async def test_a_marked_node_whose_pacemaker_is_stopped_is_named_with_how_to_start_it(stopped, leaves):
+    """It stays in maintenance mode: what was left running there would be started on the other node once more."""
+    (other,) = {"a", "b"} - {stopped}
+    pair = Pair("true")
+    cluster, journals = with_stopped(pair, stopped)
+    for name in "ab":
+        await cluster.journal(name).record({MARK: ""})
+    names = {"no change": [], "change on both": ["a", "b"], "change on the other": [other]}
+    with pytest.raises(TimedOut, match=rf"missing: {stopped}; Pacemaker does not answer on {stopped}\n") as timed_out:
+        await (maintenance.held(cluster, names[leaves], nothing) if leaves in names else maintenance.give_up(cluster))
+    assert f"`systemctl start corosync pacemaker` on {stopped}, then run again" in timed_out.value.remedy
+    assert (pair.mode, marks(journals)) == ("true", {"a", "b"})
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+async def test_a_node_that_the_other_has_not_missed_yet_is_not_back(first, monkeypatch):
+    """Its Pacemaker is being restarted: it gives no view for a moment, while the other still counts it in."""
+    monkeypatch.setattr(pause, "BACK_WITHIN", 5.0)
+    pair = Pair("true")
+    asked: list[str] = []
+
+    def starting(command: Command) -> Result | str:
+        if str(command).startswith("crm_mon"):
+            asked.append(pair.mode or "")
+            return "" if len(asked) < 2 else pair(command)
+        return pair(command)
+
+    journals = FakeJournals()
+    nodes = [FakeNode(name, starting if name == first else pair) for name in "ab"]
+    cluster = fake_cluster(*nodes, journals=journals, thing="packages")
+    for name in "ab":
+        await cluster.journal(name).record({MARK: ""})
+    await maintenance.held(cluster, [], nothing)
+    assert asked[:2] == ["true", "true"]
+    assert (pair.mode, marks(journals)) == (None, set())
+
+
 async def test_where_pacemaker_is_gone_only_the_mark_is_dropped():
     pair = Pair(runs=False)
     cluster, journals = at_work(pair)
