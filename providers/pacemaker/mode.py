@@ -17,6 +17,21 @@ def recorded(entries: Mapping[str, Mapping[str, str]], mark: str) -> str | None:
     return next((value for value in values if value != ON), ON if values else None)
 
 
+def owed(found: str, entries: Mapping[str, Mapping[str, str]], mark: str) -> str:
+    """What is told to a person before a mode that is ``found`` on is ended because of an earlier run's record; or "".
+
+    A node that was away while its mark was struck off elsewhere still has it: the mode may be a person's.
+    """
+    value = recorded(entries, mark)
+    if found != ON or value in (None, ON):
+        return ""
+    names = sorted(name for name, known in entries.items() if known.get(mark) == value)
+    return (
+        f"{', '.join(names)}: a run that was cut off has noted here that maintenance mode was off before it, so this "
+        "one ends it. If a person has switched it on since: `squid-ha maintenance on` again"
+    )
+
+
 def before(found: str, entries: Mapping[str, Mapping[str, str]], mark: str) -> str:
     """What is to be recorded on every node, with the mode as it is ``found`` now.
 

@@ -61,14 +61,22 @@ async def enter(cluster: Cluster, names: Sequence[str]) -> Leave:
     entries = await cluster.each(lambda node: cluster.journal(node).entries())
     name, view = next(iter(running.items()))
     node, online = cluster.node(name), view.online()
-    found = await node.run(command(*_PROPERTY, "--query", "--quiet", ok=None, reads=True))
-    mark = {MARK: mode.before(found.stdout.strip() if found.exit_code == 0 else "", entries, MARK)}
+    found = await _found(node)
+    if told := mode.owed(found, entries, MARK):
+        cluster.progress(told)
+    mark = {MARK: mode.before(found, entries, MARK)}
     members = [each for each in entries if each in running or each in online or MARK in entries[each]]
     await cluster.each(lambda each: cluster.journal(each).put(mark), members)
     cluster.progress(f"{node.name}: maintenance mode while packages change; the service runs on")
     await node.run(command(*_PROPERTY, "--update", mode.ON))
     await node.run(command("crm_resource", "--wait", "--timeout=60", ok=None, timeout=90, reads=True))
     return partial(leave, cluster, view)
+
+
+async def _found(node: Node) -> str:
+    """The property as it is; "" where it is not set."""
+    result = await node.run(command(*_PROPERTY, "--query", "--quiet", ok=None, reads=True))
+    return result.stdout.strip() if result.exit_code == 0 else ""
 
 
 async def leave(cluster: Cluster, whole: Monitor | None = None) -> None:
@@ -99,6 +107,9 @@ async def leave(cluster: Cluster, whole: Monitor | None = None) -> None:
     if not complete:
         raise _not_back(seen, _missing(seen, wanted))
     await until(lambda: _view(node), all_back, ATTRIBUTES_WITHIN, pause=2.0)
+    # With ``whole`` this run has entered it, and told of an earlier one then.
+    if whole is None and (told := mode.owed(await _found(node), entries, MARK)):
+        cluster.progress(told)
     value = mode.recorded(entries, MARK)
     if value != mode.ON:
         await node.run(command(*_PROPERTY, *(("--update", value) if value else ("--delete",))))

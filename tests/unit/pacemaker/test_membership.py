@@ -166,6 +166,17 @@ async def test_a_restart_gone_on_with_ends_the_mode_that_it_had_entered_also_wit
     assert not await stack.interrupted(cluster)
 
 
+@pytest.mark.parametrize(("noted", "told"), [("", ["qsp-b"]), ("true", []), (None, [])])
+async def test_a_restart_that_ends_a_mode_by_an_earlier_ones_mark_tells_whose_mark(noted, told):
+    acting, lines = Acting(), list[str]()
+    cluster = fake_cluster(*acting.nodes(), thing="membership", journals=FakeJournals(), progress=lines.append)
+    await live.change(cluster, lambda now: stack._maintenance(now.cib, "true"))
+    if noted is not None:
+        await cluster.journal("qsp-b").record({stack._MARK: noted})
+    await stack.restart(cluster)
+    assert [line.split(":")[0] for line in lines if "cut off" in line] == told
+
+
 @pytest.mark.parametrize("ended", [False, True])
 async def test_a_restart_leaves_a_persons_mode_on_and_does_not_enter_one_that_a_person_has_ended(ended):
     acting = Acting()

@@ -150,6 +150,27 @@ async def test_a_cut_on_a_node_that_is_away_next_is_made_good_by_what_the_other_
 
 
 @pytest.mark.parametrize("names", [[], ["a"]])
+@pytest.mark.parametrize(("mode", "noted", "told"), [("true", "", 1), ("true", "true", 0), (None, "", 0)])
+async def test_where_an_earlier_runs_mark_ends_the_mode_it_is_told_whose_mark(mode, noted, told, names):
+    """A node that was away while the mark was struck off has it still, and the mode may be a person's."""
+    cluster, _ = at_work(Pair(mode))
+    lines: list[str] = []
+    cluster = replace(cluster, progress=lines.append)
+    await cluster.journal("b").record({MARK: noted})
+    await maintenance.held(cluster, names, nothing)
+    lines = [line for line in lines if "cut off" in line]
+    assert len(lines) == told
+    assert all(line.startswith("b: ") and "`squid-ha maintenance on` again" in line for line in lines)
+
+
+async def test_of_its_own_mark_a_run_tells_nothing():
+    cluster, _ = at_work(Pair())
+    lines: list[str] = []
+    await maintenance.held(replace(cluster, progress=lines.append), ["a"], nothing)
+    assert not any("cut off" in line for line in lines)
+
+
+@pytest.mark.parametrize("names", [[], ["a"]])
 async def test_a_mode_that_a_person_has_ended_since_a_cut_is_not_entered_for_good(names):
     pair = Pair("true")
     cluster, journals = at_work(pair)
