@@ -25,6 +25,9 @@ CLOSE_WITHIN = 4.0
 UNDONE_WITHIN = 15.0
 """Seconds that one who interrupts waits for what was begun to be taken back on the nodes."""
 
+NOTICED_WITHIN = 0.5
+"""Seconds until an interrupt is noticed at the latest."""
+
 _guard = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _closers: list[Callable[[], Awaitable[None]]] = []
@@ -59,6 +62,9 @@ class Work(Generic[T]):
     def result(self) -> T:
         """Begin it and wait for its end. An interrupt of this may come when it has begun, or before."""
         asyncio.run_coroutine_threadsafe(self._run(), the_loop())
+        # Python notices a signal that comes just before a wait begins only when that wait is over.
+        while not self.outcome.done():
+            concurrent.futures.wait([self.outcome], NOTICED_WITHIN)
         return self.outcome.result()
 
     def call_off(self) -> None:

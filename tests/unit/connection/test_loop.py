@@ -1,4 +1,5 @@
 import asyncio
+import concurrent.futures
 import signal
 import threading
 
@@ -35,6 +36,23 @@ def test_an_interrupt_is_raised_when_what_was_begun_is_taken_back():
     with pytest.raises(KeyboardInterrupt):
         run_sync(work())
     assert told == ["taken back"]
+
+
+def test_an_interrupt_that_comes_just_before_the_wait_begins_is_noticed(monkeypatch: pytest.MonkeyPatch):
+    """As one does that the main thread is told of, and gets to only after a wait that nothing else ends."""
+    waits, wait = list[float](), concurrent.futures.wait
+
+    def late(those: list[concurrent.futures.Future[None]], timeout: float) -> None:
+        waits.append(timeout)
+        if len(waits) == 2:
+            raise KeyboardInterrupt
+        wait(those, timeout)
+
+    monkeypatch.setattr(loop, "NOTICED_WITHIN", 0.05)
+    monkeypatch.setattr(concurrent.futures, "wait", late)
+    with pytest.raises(KeyboardInterrupt):
+        run_sync(asyncio.sleep(60))
+    assert waits == [0.05, 0.05]
 
 
 def test_what_could_not_be_taken_back_is_the_cause_of_the_interrupt():
