@@ -55,7 +55,7 @@ def run_in_order(
             running.call_off()
             tell(f"interrupted; ending what is under way, and undoing what is broken (again: do not wait, {otherwise})")
         try:
-            running.outcome.result()
+            running.wait()
         except CancelledError as ended:
             raise Interrupted("the drill was interrupted; what it had broken is undone") from ended
         except NotVerified as ended:

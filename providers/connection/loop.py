@@ -62,7 +62,11 @@ class Work(Generic[T]):
     def result(self) -> T:
         """Begin it and wait for its end. An interrupt of this may come when it has begun, or before."""
         asyncio.run_coroutine_threadsafe(self._run(), the_loop())
-        # Python notices a signal that comes just before a wait begins only when that wait is over.
+        return self.wait()
+
+    def wait(self) -> T:
+        """Wait for its end. An interrupt may come at any moment, and is noticed within `NOTICED_WITHIN`."""
+        # Python gets to a signal that comes just before a wait begins only when that wait is over.
         while not self.outcome.done():
             concurrent.futures.wait([self.outcome], NOTICED_WITHIN)
         return self.outcome.result()
