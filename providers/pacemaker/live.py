@@ -23,6 +23,7 @@ from providers.connection.errors import (
     TimedOut,
     Unknown,
     Unreachable,
+    in_a_line,
 )
 from providers.pacemaker import monitor
 from providers.pacemaker.cib import Cib
@@ -92,9 +93,13 @@ async def read(cluster: Cluster) -> Live:
     for alike in (SudoRefused, NotUnderstood):
         if reasons and all(isinstance(reason, alike) for reason in reasons):
             raise reasons[0]
+    answered = any(not isinstance(reason, SILENT) for reason in reasons)
     raise Unknown(
-        "no node can tell what the cluster is doing: " + "; ".join(map(str, reasons)),
-        remedy="start the cluster on the nodes, or wait until they see each other, and run this again",
+        "no node can tell what the cluster is doing: " + "; ".join(map(in_a_line, reasons)),
+        # Why a node could not be asked says itself what to do.
+        remedy="start the cluster on the nodes, or wait until they see each other, and run this again"
+        if answered
+        else "",
     )
 
 

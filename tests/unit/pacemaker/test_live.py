@@ -6,7 +6,15 @@ import pytest
 
 from providers.connection.answers import NotUnderstood
 from providers.connection.command import Command, Result
-from providers.connection.errors import NotVerified, Refused, SudoRefused, TimedOut, Unknown, Unreachable
+from providers.connection.errors import (
+    HostKeyRefused,
+    NotVerified,
+    Refused,
+    SudoRefused,
+    TimedOut,
+    Unknown,
+    Unreachable,
+)
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.pacemaker import live, runtime, stack
 from providers.pacemaker.cib import Cib
@@ -67,6 +75,15 @@ def starting(command: Command) -> str:
 async def test_where_nobody_can_tell_nothing_is_said_to_be_absent(answer):
     with pytest.raises(Unknown, match="no node can tell"):
         await live.read(fake_cluster(FakeNode("qsp-a", answer), FakeNode("qsp-b", stopped)))
+
+
+async def test_where_no_node_answers_each_reason_says_what_to_do_and_no_start_is_advised():
+    def refused(command: Command) -> Result:
+        raise HostKeyRefused("the host key has changed", node="qsp-b", remedy="`ssh-keygen -R qsp-b`")
+
+    with pytest.raises(Unknown) as told:
+        await live.read(fake_cluster(FakeNode("qsp-a", gone), FakeNode("qsp-b", refused)))
+    assert str(told.value).endswith("qsp-a: no route to host; qsp-b: the host key has changed → `ssh-keygen -R qsp-b`")
 
 
 async def test_where_all_nodes_print_what_is_not_understood_that_is_told_and_no_start_is_advised():
