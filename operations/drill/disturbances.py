@@ -143,6 +143,9 @@ def squid_hung(site: Site, node: str, lasts: float) -> OnNode:
 
 # Networks
 
+CUTS_BY = {"nft": "nftables"}
+"""The command by which a network is cut, and its package."""
+
 # $1: the interface. Not `ip link set down`: Corosync takes that for something else.
 _CAN_CUT = r"""
 set -eu

@@ -31,7 +31,7 @@ from operations.stacks import Misused
 from operations.verify.requests import HERE, Target
 from operations.verify.site import default_url
 from providers.connection.cluster import Cluster
-from providers.connection.command import command
+from providers.connection.command import command, script
 from providers.connection.errors import HostError, Refused, TimedOut, Unreachable, in_a_line
 from providers.host.waiting import until
 
@@ -39,6 +39,7 @@ RECORDED_WITHIN = 10.0
 """Seconds until a record has to be in the log: Squid writes it when the request ends, after the client's last byte."""
 BEFORE = 20
 """Answers that clients get before anything is disturbed."""
+_MISSING = 'for tool in "$@"; do command -v "$tool" >/dev/null || printf "%s\\n" "$tool"; done'
 ARM = 60.0
 """Seconds beyond the stated gap after which a cut network comes back by itself."""
 
@@ -85,7 +86,10 @@ async def drill(
     # for `readiness` to name.
     await cluster.hold(without_lost=True)
     ready = await readiness(cluster, site)
-    doable, left_out = sorted_out(chosen, _view(site, ready, options), options)
+    view = _view(site, ready, options)
+    lacking = {each.name: why for each in chosen if (why := each.lacks(view))}
+    lacking |= await without_tools(cluster, [each for each in chosen if each.name not in lacking], view)
+    doable, left_out = sorted_out(chosen, lacking, options)
     machine = await _machine(options, cluster.progress)
     done = _Drill(cluster, site, stack, options, machine, doable, left_out)
     try:
@@ -205,9 +209,30 @@ def _refuse_breaking(chosen: Sequence[Scenario], options: Options) -> None:
         )
 
 
-def sorted_out(chosen: Sequence[Scenario], view: View, options: Options) -> tuple[list[Scenario], dict[str, str]]:
+async def without_tools(cluster: Cluster, chosen: Sequence[Scenario], view: View) -> dict[str, str]:
+    """Scenario → which of the commands that it needs are not on which node, and the package that has them."""
+    needs = {each.name: each.tools(view) for each in chosen}
+    wanted = sorted({tool for tools in needs.values() for tool in tools})
+    if not wanted:
+        return {}
+    asking = script(_MISSING, *wanted, reads=True, label=f"look for {', '.join(wanted)}")
+    told = await cluster.each(lambda node: node.run(asking))
+    missing = {tool: [name for name, answer in told.items() if tool in answer.stdout.split()] for tool in wanted}
+    return {
+        name: "; ".join(
+            f"`{tool}` is not on {' and '.join(missing[tool])}: install {package} there"
+            for tool, package in tools.items()
+            if missing[tool]
+        )
+        for name, tools in needs.items()
+        if any(missing[tool] for tool in tools)
+    }
+
+
+def sorted_out(
+    chosen: Sequence[Scenario], lacking: dict[str, str], options: Options
+) -> tuple[list[Scenario], dict[str, str]]:
     """Those that can be done, and of the others why not. Raises `Refused` for one that was asked for by name."""
-    lacking = {each.name: why for each in chosen if (why := each.lacks(view))}
     if lacking and options.names:
         name, why = next(iter(lacking.items()))
         raise Refused(f"{name} cannot be done here: {why}", remedy="`squid-ha drill --list STACK` tells what can")

@@ -4,6 +4,7 @@ A module has a docstring whose first line is its title, and
 
 - ``PLANNED``: whether it does only what an operator does on any day, so that a production site may be asked for it;
 - ``lacks(view)``: why it cannot be done on this site or with what is at hand; empty if it can;
+- ``tools(view)`` (optional): commands that have to be on the nodes for it, each with the package that it is in;
 - ``may_lose(site)`` (optional): seconds of records before a crash that may be missing, ``inf``: all while it is broken;
 - ``local_suffices(site)`` (optional): whether, while it is broken, a record in a node's local log will do;
 - ``sender(view)`` (optional): the node that requests come from where there is no other place; else the standby, which
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -31,6 +32,7 @@ class Scenario:
     title: str
     planned: bool
     lacks: Callable[[View], str]
+    tools: Callable[[View], Mapping[str, str]]
     may_lose: Callable[[Site], float]
     local_suffices: Callable[[Site], bool]
     sender: Callable[[View], str]
@@ -50,6 +52,7 @@ def _scenario(module_name: str) -> Scenario:
         _title(module),
         module.PLANNED,
         module.lacks,
+        getattr(module, "tools", _none),
         getattr(module, "may_lose", _nothing),
         getattr(module, "local_suffices", _never),
         getattr(module, "sender", _standby),
@@ -59,6 +62,10 @@ def _scenario(module_name: str) -> Scenario:
 
 def _title(module: ModuleType) -> str:
     return (module.__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+
+def _none(_view: View) -> Mapping[str, str]:
+    return {}
 
 
 def _never(_site: Site) -> bool:

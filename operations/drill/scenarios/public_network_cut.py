@@ -6,8 +6,10 @@ to the node that does, in order and without a lost record, and stays there when 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from blueprint.traits import traits
-from operations.drill.disturbances import ByPlug, network_cut
+from operations.drill.disturbances import CUTS_BY, ByPlug, network_cut
 from operations.drill.steps import Disturb, Served, Stays, Steps, Undo, View, WaitFor
 
 PLANNED = False
@@ -16,6 +18,11 @@ PLANNED = False
 def lacks(view: View) -> str:
     """What watches the network has to be declared, or nothing is promised."""
     return traits(view.site).unwatched(view.site)
+
+
+def tools(view: View) -> Mapping[str, str]:
+    """What drops the packets, where no plug pulls the cable."""
+    return {} if "public network" in view.can else CUTS_BY
 
 
 def steps(view: View) -> Steps:

@@ -6,7 +6,9 @@ with one half of the mirror, and the other half is brought up to date when the n
 
 from __future__ import annotations
 
-from operations.drill.disturbances import ByPlug, network_cut
+from collections.abc import Mapping
+
+from operations.drill.disturbances import CUTS_BY, ByPlug, network_cut
 from operations.drill.steps import Disturb, Served, Stays, Steps, Undo, View, WaitFor
 
 PLANNED = False
@@ -17,6 +19,11 @@ def lacks(view: View) -> str:
     if view.site.network.replication is None:
         return "the site has no replication network"
     return ""
+
+
+def tools(view: View) -> Mapping[str, str]:
+    """What drops the packets, where no plug pulls the cable."""
+    return {} if "replication network" in view.can else CUTS_BY
 
 
 def steps(view: View) -> Steps:

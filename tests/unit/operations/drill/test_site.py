@@ -24,7 +24,7 @@ from operations.drill.model import DrillReport
 from operations.drill.plug import NoPlug
 from operations.drill.scenarios import scenarios
 from operations.drill.show import render
-from operations.drill.site import Options, clients_for, drill, hints_of, named
+from operations.drill.site import Options, clients_for, drill, hints_of, named, without_tools
 from operations.drill.steps import Stand, View
 from operations.proof.model import Logs
 from operations.stacks import Misused
@@ -216,6 +216,25 @@ async def test_what_does_not_exist_or_cannot_be_done_is_refused(
     with pytest.raises(error):
         await drill(cluster(), site, "lab", options)
     assert world.did == []
+
+
+async def test_a_scenario_whose_command_is_not_on_a_node_is_left_out_before_anything_is_broken(
+    site: Site, world: World
+) -> None:
+    def bare(command: Command) -> str:
+        return "nft\n" if str(command) == "look for nft" else ""
+
+    pair = fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b", bare))
+    with pytest.raises(
+        Refused, match="public-network-cut cannot be done here: `nft` is not on qsp-b: install nftables"
+    ):
+        await drill(pair, site, "lab", Options(["public-network-cut"], knows=True))
+    assert world.did == []
+    chosen = list(scenarios().values())
+    view = View(site, "qsp-a", "qsp-b", frozenset())
+    left = await without_tools(pair, chosen, view)
+    assert set(left) == {"public-network-cut", "replication-network-cut"}
+    assert await without_tools(pair, chosen, replace(view, can=plug.plug.can)) == {}
 
 
 async def test_a_single_node_has_nowhere_to_go(site: Site, world: World) -> None:
