@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, command, script
 from providers.connection.errors import HostError, NotVerified, Refused, TimedOut
-from providers.pacemaker import fences, live, times
+from providers.pacemaker import fences, live, mode, times
 from providers.pacemaker.cib import PROPERTIES, Cib
 from providers.pacemaker.live import Live
 from providers.pacemaker.model import Primitive
@@ -20,7 +20,6 @@ from providers.pacemaker.move import end_what_arrived, switchover
 from providers.pacemaker.notices import FENCE
 from providers.pacemaker.service import active, arrived, ids, promotable, service
 
-MODE = "maintenance-mode"
 SLACK = 60.0
 _UNTIL_BOOT = ("--lifetime", "reboot")
 
@@ -194,7 +193,7 @@ async def maintenance(cluster: Cluster, on: bool) -> None:
         return
 
     def edit(now: Live) -> Cib:
-        put, drop = ({MODE: "true"}, []) if on else ({}, [MODE])
+        put, drop = ({mode.NAME: mode.ON}, []) if on else ({}, [mode.NAME])
         return now.cib.with_options("crm_config", PROPERTIES, put, drop)
 
     await live.change(cluster, edit, live=current, verify=False)
