@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from blueprint.alerts import PROGRAM
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command
-from providers.connection.errors import SudoRefused, TimedOut, Unreachable
+from providers.connection.errors import SILENT
 
 LIMIT = 120
 """Seconds for all channels of a node; each of them gives up after some 30."""
@@ -34,7 +34,7 @@ async def test(cluster: Cluster) -> list[Try]:
 async def _of_node(node: Node) -> list[Try]:
     try:
         done = await node.run(command(PROGRAM, "test", ok=None, timeout=LIMIT))
-    except (Unreachable, TimedOut, SudoRefused) as error:
+    except SILENT as error:
         return [Try(node=node.name, channel="", delivered=False, said=str(error), reached=False)]
     tries = parse(node.name, done.stdout)
     if tries:

@@ -16,7 +16,7 @@ from operations.logs import ask
 from operations.logs.cursor import CHUNK, HEAD, Check, Cursor, File, Idle, Lost, before, begun, finished, ordered
 from operations.mounted import NOT_MOUNTED
 from providers.connection.cluster import Cluster, Node
-from providers.connection.errors import HostError, SudoRefused, TimedOut, Unknown, Unreachable, in_a_line
+from providers.connection.errors import SILENT, HostError, SudoRefused, TimedOut, Unknown, Unreachable, in_a_line
 
 PAUSE = 1.0
 """Seconds between looks while there is nothing new."""
@@ -74,7 +74,7 @@ class Source:
             try:
                 if (await node.run(ask.mounted(self.mount_point))).stdout.strip() == "yes":
                     there.append(node.name)
-            except (Unreachable, TimedOut, SudoRefused) as error:
+            except SILENT as error:
                 silent[node.name] = error
 
         await self.cluster.each(look)
@@ -206,7 +206,7 @@ class Follower:
             except Gone:
                 self._wait(f"{self.node} has the log no more; waiting for where it comes up")
                 self.node, found, busy = "", [], False
-            except (Unreachable, TimedOut, Unknown, SudoRefused) as error:
+            except (*SILENT, Unknown) as error:
                 if isinstance(error, SudoRefused) and (self.source.only or not self.node):
                     raise
                 self._wait_for(error)

@@ -122,6 +122,10 @@ class NotVerified(HostError):
     """What was just made true does not read back as wanted."""
 
 
+SILENT = (Unreachable, TimedOut, SudoRefused)
+"""What keeps a node from telling anything at all."""
+
+
 def in_a_line(error: Exception | str, where: str = "") -> str:
     """An error with its remedy, or a part of what it says, in one line: for what has no room for more.
 

@@ -8,7 +8,7 @@ step, and the node could never take the service over.
 from __future__ import annotations
 
 from providers.connection.cluster import Cluster
-from providers.connection.errors import Refused
+from providers.connection.errors import SILENT, Refused
 from providers.pacemaker import live
 from providers.pacemaker.live import Live
 from providers.pacemaker.notices import FENCE
@@ -47,5 +47,5 @@ async def _in_step(cluster: Cluster, current: Live) -> bool:
     """Whether both halves say so: one whose node does not answer may be behind."""
     try:
         return await behind(cluster, current) is None
-    except live.SILENT:
+    except SILENT:
         return False

@@ -15,6 +15,7 @@ from providers.connection.answers import NotUnderstood
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, command, script
 from providers.connection.errors import (
+    SILENT,
     CommandFailed,
     HostError,
     NotVerified,
@@ -22,7 +23,6 @@ from providers.connection.errors import (
     SudoRefused,
     TimedOut,
     Unknown,
-    Unreachable,
     in_a_line,
 )
 from providers.pacemaker import monitor
@@ -32,8 +32,6 @@ from providers.pacemaker.monitor import Monitor
 ATTEMPTS = 4
 NOT_CONNECTED = frozenset({102, 107, 111})
 """Exit codes of Pacemaker's tools where the cluster does not run on a node (crm_error(8): "Not connected")."""
-SILENT = (Unreachable, TimedOut, SudoRefused)
-"""What keeps a node from telling anything at all."""
 _UNFIT = 91
 _INVALID = 92
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, command, script
-from providers.connection.errors import CommandFailed, HostError, NotVerified, Refused
+from providers.connection.errors import SILENT, CommandFailed, HostError, NotVerified, Refused
 from providers.pacemaker import fences, live, times
 from providers.pacemaker.cib import Cib
 from providers.pacemaker.live import Live
@@ -167,7 +167,7 @@ async def under_way(cluster: Cluster) -> list[str]:
     async def ask(node: Node) -> bool:
         try:
             return (await node.run(asking)).stdout.strip() in {"active", "activating", "deactivating"}
-        except live.SILENT:
+        except SILENT:
             return False
 
     return [name for name, runs in (await cluster.each(ask)).items() if runs]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from providers.connection.command import Command, Result
+from providers.connection.errors import Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.pacemaker import alone, live, monitor, move, runtime, service
 from providers.pacemaker.cib import Cib, Tie
@@ -314,7 +315,7 @@ async def test_the_mirror_is_asked_for_by_the_name_that_the_cluster_has_for_it(r
 
 async def test_a_node_that_does_not_answer_hides_nothing_of_the_mirror_on_the_other() -> None:
     def silent(command: Command) -> str:
-        raise live.Unreachable("no answer", node="qsp-b")
+        raise Unreachable("no answer", node="qsp-b")
 
     cluster = fake_cluster(FakeNode("qsp-a", Named(running=False).answer), FakeNode("qsp-b", silent))
     views = await runtime.mirror(cluster)
