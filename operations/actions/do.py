@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -80,31 +81,16 @@ async def act(
         await refuse_aside(cluster, stack)
     await work()
     seconds = round(time.monotonic() - begun, 1)
+    outcome = partial(Outcome, action=action, stack=stack, node=node or None, seconds=seconds)
     try:
         active, whole, notices = await _afterwards(cluster, engine_of(site).runtime)
     except HostError as error:
         # The action itself was verified by what did it; this is only for the report.
-        return Outcome(
-            action=action,
-            stack=stack,
-            node=node or None,
-            seconds=seconds,
-            active=None,
-            told=False,
-            notices=[str(error)],
-        )
+        return outcome(active=None, told=False, notices=[str(error)])
     # The one that was brought back may not be the one that the drill has put aside.
     if drills_timer == "is over" and not any(notice.kind == "standby" for notice in notices):
         await disarm_aside(cluster)
-    return Outcome(
-        action=action,
-        stack=stack,
-        node=node or None,
-        seconds=seconds,
-        active=active,
-        whole=whole,
-        notices=[notice.text for notice in notices],
-    )
+    return outcome(active=active, whole=whole, notices=[notice.text for notice in notices])
 
 
 async def _afterwards(cluster: Cluster, runtime: Runtime) -> tuple[str | None, bool, Sequence[Notice]]:
