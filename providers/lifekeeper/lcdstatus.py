@@ -50,12 +50,20 @@ _PATH = re.compile(r'.*to machine=(\S+) type=\S+ addresses=(\S+)(?:\s+state="?(\
 _PATH_STATE = re.compile(r'\s+state="?(\w+)"? priority=(\d+)')
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of what LifeKeeper prints, each ended by a line feed.
+
+    `str.splitlines` breaks at other bytes too, and an unprintable one that nobody published joins a mirror's info.
+    """
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
 def parse_status(text: str) -> Status:
     """The long form, of which only the documented lines are looked at."""
     found = Status()
     tag = ""
     path: tuple[str, str] | None = None
-    for line in text.splitlines():
+    for line in lines_of(text):
         if match := _RESOURCE.match(line):
             tag = match[1]
             found.tags.add(tag)

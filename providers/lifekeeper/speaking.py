@@ -18,6 +18,7 @@ from providers.connection.errors import CommandFailed, HostError, Refused, Timed
 from providers.host.waiting import until
 from providers.lifekeeper import defaults, grammar
 from providers.lifekeeper.grammar.models import Setting, SystemLine, Unit
+from providers.lifekeeper.lcdstatus import lines_of
 from providers.lifekeeper.views import ACTION, asks, refuse_failed
 
 Certainty = Literal["confirmed", "documented", "assumed", "system"]
@@ -371,7 +372,7 @@ async def wait_idle(cluster: Cluster, node: Node) -> None:
 async def _flag(node: Node) -> str:
     told = await node.run(asks("flg_list"))
     refuse_failed(node.name, told)
-    return next((line.strip() for line in told.stdout.splitlines() if line.strip().startswith(ACTION)), "")
+    return next((line.strip() for line in lines_of(told.stdout) if line.strip().startswith(ACTION)), "")
 
 
 async def _flag_beside(cluster: Cluster, node: Node) -> str:

@@ -20,7 +20,7 @@ from providers.connection.command import Command, Result, command, script
 from providers.connection.errors import Unknown
 from providers.host import waiting
 from providers.lifekeeper import grammar
-from providers.lifekeeper.lcdstatus import Path, Status, parse_status
+from providers.lifekeeper.lcdstatus import Path, Status, lines_of, parse_status
 
 SEPARATOR = "|"
 ACTION = "!action!"
@@ -211,7 +211,7 @@ def parse(node: str, results: Sequence[Result]) -> View:
     for result in results[1:-1]:
         refuse_failed(node, result)
     told = parse_status(status.stdout)
-    named = {words[0]: frozenset(words) for line in disks.stdout.splitlines() if (words := line.split())}
+    named = {words[0]: frozenset(words) for line in lines_of(disks.stdout) if (words := line.split())}
     found = {each.tag: each for each in (_instance(row, named) for row in _records(instances.stdout, 5))}
 
     # What lcdstatus shows below a resource it cannot show of one that is gone, and need not of one that is no kind of
@@ -233,7 +233,7 @@ def parse(node: str, results: Sequence[Result]) -> View:
         dependencies=frozenset(told.dependencies),
         paths={**told.paths, **{(row[0], row[1]): Path(row[0], row[1]) for row in serial}},
         systems=tuple(systems.stdout.split()),
-        flags=tuple(line.strip() for line in flags.stdout.splitlines() if line.strip()),
+        flags=tuple(line.strip() for line in lines_of(flags.stdout) if line.strip()),
         priorities=told.priorities,
         peer_priorities=told.peer_priorities,
         initial=told.initial,
@@ -259,7 +259,7 @@ def refuse_failed(node: str, result: Result) -> None:
 
 
 def _records(text: str, fields: int) -> list[list[str]]:
-    rows = (line.split(SEPARATOR) for line in text.splitlines() if line.strip())
+    rows = (line.split(SEPARATOR) for line in lines_of(text) if line.strip())
     return [row for row in rows if len(row) >= fields]
 
 

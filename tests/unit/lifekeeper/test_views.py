@@ -155,6 +155,31 @@ def test_what_a_list_and_the_status_do_not_both_say_is_unknown_and_told_with_bot
     assert "report" in caught.value.remedy
 
 
+# An info string has bytes in it that are no printable letters
+
+UNPRINTABLE = [chr(each) for each in (*range(1, 10), *range(11, 32), 0x85)] + ["\u2028"]
+
+
+@pytest.mark.parametrize("byte", UNPRINTABLE, ids=ascii)
+def test_whatever_byte_joins_a_mirrors_info_its_state_and_all_around_it_is_read(byte):
+    info = byte.join(["0", "/dev/sdb", "10.0.0.2", "        Local priority = 99", "/opt/LifeKeeper/bitmap_data"])
+    row = f"node1|scsi|netraid|datarep|/dev/sdb|{info}|ISP|INTELLIGENT\n"
+    below = ANSWERS["ins_list"]
+    shown = STATUS.replace("/home/fred /usr/sbin/httpd", info)
+    seen = parsed(ins_list=row + below, lcdstatus=shown, flg_list=f"a{byte}flag\n{views.ACTION}{byte}lock\n")
+    assert (seen.state("datarep"), seen.instances["datarep"].info) == ("ISP", info)
+    assert [tag for tag, each in seen.instances.items() if each.state == "ISP"] == [
+        "datarep", "apache-home.fred", "ip-a", "ip-b",
+    ]  # fmt: skip
+    assert seen.priorities == {"apache-home.fred": "1"}
+    assert (len(seen.flags), seen.busy) == (2, f"{views.ACTION}{byte}lock")
+
+
+def test_a_list_whose_lines_end_with_a_carriage_return_is_read_as_any_other():
+    told = {name: text.replace("\n", "\r\n") for name, text in ANSWERS.items()}
+    assert parsed(**told) == parsed()
+
+
 # How a resource starts, and the other node's priority
 
 
