@@ -39,15 +39,19 @@ class Status:
 
 INITIAL = ("AUTORES_ISP", "INIT_ISP", "INIT_OSU")
 # Whatever follows: what stands below a resource must not be taken for that of the one before. Details are `word=...`.
-_RESOURCE = re.compile(r"\s*(?!\w+=)(\S+): id=")
-_INITIAL = re.compile(rf"\s+initialize=\(({'|'.join(INITIAL)})\)")
-_PRIORITY = re.compile(r"\s+Local priority = (\d+)")
-_CHILDREN = re.compile(r"\s+depends on resources:(.*)")
-_PARENTS = re.compile(r"\s+these resources are dependent:(.*)")
-_EQUIVALENCY = re.compile(r'\s+SHARED equivalency with "([^"]+)" on "([^"]+)"(?:, priority = (\d+))?')
-_MACHINE = re.compile(r"\s+machine=(\S+) state=(\w+)")
-_PATH = re.compile(r'.*to machine=(\S+) type=\S+ addresses=(\S+)(?:\s+state="?(\w+)"? priority=(\d+))?')
-_PATH_STATE = re.compile(r'\s+state="?(\w+)"? priority=(\d+)')
+# How many blanks stand between words, and around a sign, is not documented.
+_RESOURCE = re.compile(r"\s*(?!\w+\s*=)(\S+):\s+id\s*=")
+_INITIAL = re.compile(rf"\s+initialize\s*=\s*\(({'|'.join(INITIAL)})\)")
+_PRIORITY = re.compile(r"\s+Local\s+priority\s*=\s*(\d+)")
+_CHILDREN = re.compile(r"\s+depends\s+on\s+resources\s*:(.*)")
+_PARENTS = re.compile(r"\s+these\s+resources\s+are\s+dependent\s*:(.*)")
+_EQUIVALENCY = re.compile(
+    r'\s+SHARED\s+equivalency\s+with\s+"([^"]+)"\s+on\s+"([^"]+)"(?:\s*,\s*priority\s*=\s*(\d+))?'
+)
+_MACHINE = re.compile(r"\s+machine\s*=\s*(\S+)\s+state\s*=\s*(\w+)")
+_STATE = r'\s+state\s*=\s*"?(\w+)"?\s+priority\s*=\s*(\d+)'
+_PATH = re.compile(rf".*to\s+machine\s*=\s*(\S+)\s+type\s*=\s*\S+\s+addresses\s*=\s*(\S+)(?:{_STATE})?")
+_PATH_STATE = re.compile(_STATE)
 
 
 def lines_of(text: str) -> list[str]:

@@ -224,7 +224,8 @@ def parse(node: str, results: Sequence[Result]) -> View:
     tied, _ = _parted(_records(dependencies.stdout, 2), of_resource)
     same, left = _parted(_records(equivalents.stdout, 4), of_resource)
     between, serial = _parted(_records(paths.stdout, 2), lambda row: _ADDRESSES.fullmatch(row[1]) is not None)
-    _refuse_contradicting(node, told, tied, same, between)
+    names = tuple(systems.stdout.split())
+    _refuse_contradicting(node, told, tied, same, between, [each for each in names if each != node])
     return View(
         installed=True,
         running=True,
@@ -232,7 +233,7 @@ def parse(node: str, results: Sequence[Result]) -> View:
         equivalents=frozenset({*told.equivalents, *((row[1], row[2], row[3]) for row in left)}),
         dependencies=frozenset(told.dependencies),
         paths={**told.paths, **{(row[0], row[1]): Path(row[0], row[1]) for row in serial}},
-        systems=tuple(systems.stdout.split()),
+        systems=names,
         flags=tuple(line.strip() for line in lines_of(flags.stdout) if line.strip()),
         priorities=told.priorities,
         peer_priorities=told.peer_priorities,
@@ -290,12 +291,18 @@ def _instance(row: list[str], named: Mapping[str, frozenset[str]]) -> Instance:
 
 
 def _refuse_contradicting(
-    node: str, told: Status, dependencies: list[list[str]], equivalents: list[list[str]], paths: list[list[str]]
+    node: str,
+    told: Status,
+    dependencies: list[list[str]],
+    equivalents: list[list[str]],
+    paths: list[list[str]],
+    others: Sequence[str],
 ) -> None:
     """Raises `Contradicting` unless each list has what lcdstatus says, and nothing else.
 
     Only what is known of the fields counts: not which of two resources depends on the other, nor where in an
-    equivalency the own tag stands, nor what names a path beside its addresses.
+    equivalency the own tag stands, nor what names a path beside its addresses. Of ``others``, the systems beside this
+    one, it has to say whether they are alive: one whose state was not read is not off.
     """
     pairs = {_either_way(pair): line for pair, line in told.dependencies.items()}
     differing = [
@@ -304,6 +311,7 @@ def _refuse_contradicting(
         *_differing(
             "net_list", {(row[1],): row for row in paths}, {(key,): each for key, each in told.connections.items()}
         ),
+        *_differing("sys_list", {(f"machine={each}",): [each] for each in others if each not in told.machines}, {}),
     ]
     if differing:
         raise Contradicting(

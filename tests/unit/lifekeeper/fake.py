@@ -100,6 +100,8 @@ class Pair:
         """Help of a command, by its name or by that of a node and its own."""
         self.help_codes: dict[str, int] = {}
         self.progress: list[str] = []
+        self.witnesses: set[str] = set()
+        """Systems beside the pair that both nodes hear, where they know them."""
         self.silent = False
         """Whether the other node hears nothing of a priority that is set."""
 
@@ -285,7 +287,10 @@ class Pair:
                 text += f'        SHARED equivalency with "{tag}" on "{other}", priority = {self.told(name, tag)}\n'
         text += "The following LifeKeeper machines are known:\n"
         heard = any(self.alive(name, *each) for each in lcd.paths)
-        text += f"        machine={name} state=ALIVE\n        machine={other} state={'ALIVE' if heard else 'DEAD'}\n"
+        text += f"        machine={lcd.uname or name} state=ALIVE\n"
+        for system in dict.fromkeys((other, *lcd.systems)):
+            alive = heard if system == other else system in self.witnesses
+            text += f"        machine={system} state={'ALIVE' if alive else 'DEAD'}\n"
         for (system, addresses), priority in lcd.paths.items():
             state = "ALIVE" if self.alive(name, system, addresses) else "DEAD"
             text += f"        to machine={system} type=TCP addresses={addresses}\n"

@@ -1,6 +1,7 @@
 """LifeKeeper's own lists beside its long status: what is documented decides, what contradicts it is nobody's guess."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,10 @@ CONTRADICTIONS = {
         {"eqv_list": ""},
         '`lcdstatus` has `apache-home.fred: SHARED equivalency with "apache-far" on "node2", priority = 10`, and `eqv',
     ),
+    "a system of which the status does not say whether it is alive": (
+        {"lcdstatus": STATUS.replace("        machine=node2 state=ALIVE", "        machine: node2, ALIVE")},
+        "`sys_list` has `node2`, and `lcdstatus` no line of machine=node2",
+    ),
     "a path that only the list has": (
         {"net_list": f"{ANSWERS['net_list']}node2|10.0.0.1/10.0.0.2|TCP\n"},
         "`net_list` has `node2|10.0.0.1/10.0.0.2|TCP`, and `lcdstatus` no line of 10.0.0.1/10.0.0.2",
@@ -153,6 +158,23 @@ def test_what_a_list_and_the_status_do_not_both_say_is_unknown_and_told_with_bot
     assert told in caught.value.message
     assert caught.value.node == "node1"
     assert "report" in caught.value.remedy
+
+
+# How many blanks stand between words is not documented
+
+
+def test_the_status_reads_the_same_however_many_blanks_stand_between_its_words():
+    wide = re.sub(r"(?<=\S) (?=\S)", "  ", STATUS)
+    around = re.sub(r"(?<=\w)=(?=[\w(\"])", " = ", wide)
+    for status in (wide, around, around.replace("  ", " \t ")):
+        assert status != STATUS
+        assert lcdstatus.parse_status(status).machines == {"node1": "ALIVE", "node2": "ALIVE"}
+        assert parsed(lcdstatus=status) == parsed()
+
+
+def test_the_own_system_needs_no_line_of_its_own_in_the_status():
+    without = STATUS.replace("        machine=node1 state=ALIVE\n", "")
+    assert parsed(lcdstatus=without).machines == {"node2": "ALIVE"}
 
 
 # An info string has bytes in it that are no printable letters
