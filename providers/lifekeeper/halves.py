@@ -8,7 +8,7 @@ from providers.connection.cluster import Cluster, Node
 from providers.connection.command import script
 from providers.connection.errors import HostError, Refused
 from providers.lifekeeper import mirror_view, views
-from providers.lifekeeper.hierarchy import service, squid
+from providers.lifekeeper.hierarchy import partners, service, squid
 from providers.lifekeeper.views import ALIVE, IN_SERVICE, Instance, View
 from providers.roles import MirrorView
 
@@ -21,26 +21,26 @@ async def mirror(cluster: Cluster) -> Mapping[str, MirrorView]:
     async def look(node: Node) -> MirrorView:
         try:
             view = (await views.read(cluster, [node.name]))[node.name]
-            return mirror_view.unless_unheard(await _half(node, view), _unheard(cluster, node, view))
+            if not view.running:
+                return MirrorView(trouble="LifeKeeper does not run")
+            found = volume(node.name, view)
+            if found is None:
+                return MirrorView()
+            return mirror_view.unless_unheard(await _half(node, *found), _unheard(cluster, node, view, found[1].tag))
         except HostError as error:
             return MirrorView(trouble=error.message.splitlines()[0])
 
     return mirror_view.seen_from_both(await cluster.each(look))
 
 
-def _unheard(cluster: Cluster, node: Node, view: View) -> list[str]:
-    """The other nodes that LifeKeeper has no living path to, as this node tells; also one that is declared away."""
-    known = sorted({*cluster.nodes, *view.machines} - {node.name})
-    return [name for name in known if view.machines.get(name) != ALIVE]
+def _unheard(cluster: Cluster, node: Node, view: View, tag: str) -> list[str]:
+    """The nodes with the other half that LifeKeeper has no living path to, as this node tells; also one that is
+    declared away."""
+    sharing = partners(view, [tag]) | set(cluster.nodes)
+    return [name for name in sorted(sharing - {node.name}) if view.machines.get(name) != ALIVE]
 
 
-async def _half(node: Node, view: View) -> MirrorView:
-    if not view.running:
-        return MirrorView(trouble="LifeKeeper does not run")
-    found = volume(node.name, view)
-    if found is None:
-        return MirrorView()
-    filesystem, half = found
+async def _half(node: Node, filesystem: Instance | None, half: Instance) -> MirrorView:
     if half.state not in IN_SERVICE:
         # Only the source knows how far its target is.
         return MirrorView("target", connection=half.state, data="Target", peer_data="-")

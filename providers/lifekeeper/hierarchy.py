@@ -167,6 +167,14 @@ def roots(seen: Mapping[str, View], tags: Sequence[str]) -> list[str]:
     return [tag for tag in tags if tag not in children]
 
 
+def partners(view: View, tags: Sequence[str]) -> set[str]:
+    """The systems that any of these members is extended to, as this node tells.
+
+    LifeKeeper may know more of them: a witness of its quorum, the nodes of another hierarchy.
+    """
+    return {system for tag, system, _ in view.equivalents if tag in tags}
+
+
 def arrived(seen: Mapping[str, View], tags: Sequence[str], to: str) -> bool:
     """All of the service is in service on ``to``, and nothing of it elsewhere."""
     return to in seen and all((view.state(tag) == "ISP") == (name == to) for name, view in seen.items() for tag in tags)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from providers.connection.errors import Refused
+from providers.connection.fake import FakeNode, fake_cluster
 from providers.lifekeeper import runtime
 from tests.unit.lifekeeper.test_plan_and_runtime import IN_SYNC
 from tests.unit.lifekeeper.test_providers import fresh, members, up
@@ -89,3 +90,31 @@ def test_another_services_mounted_filesystem_is_not_saved_for_this_ones():
     cluster = pair.cluster()
     asyncio.run(runtime.save_logs(cluster, "proxy-b", "squid", "/var/saved"))
     assert saved_from(cluster, "proxy-b") == "/mnt/mirror"
+
+
+# Who has to be heard for the other half to be known
+
+
+def known_too(pair, name="witness"):
+    """A system of LifeKeeper's that none of the service's resources is extended to, and nobody hears."""
+    for lcd in pair.lcds.values():
+        lcd.systems.append(name)
+
+
+def test_a_system_that_the_mirror_is_not_extended_to_need_not_be_heard():
+    pair = pair_up()
+    known_too(pair)
+    found = asyncio.run(runtime.mirror(pair.cluster()))
+    assert {view.connection for view in found.values()} == {"connected"}
+    assert all(view.whole for view in found.values())
+    asyncio.run(runtime.switchover(pair.cluster(), "proxy-b"))
+    assert asyncio.run(runtime.active_node(pair.cluster())) == "proxy-b"
+
+
+def test_a_node_that_the_mirror_is_extended_to_has_to_be_heard_though_it_is_declared_away():
+    pair = pair_up()
+    known_too(pair)
+    pair.lcds["proxy-b"].running = False
+    left = fake_cluster(FakeNode("proxy-a", lambda command: pair.answer("proxy-a", command)))
+    (found,) = asyncio.run(runtime.mirror(left)).values()
+    assert (found.connected, found.connection) == (False, "connected, but proxy-b is not heard")
