@@ -15,7 +15,7 @@ from providers.connection.command import script
 from providers.connection.errors import NotVerified, Refused, TimedOut, Unknown
 from providers.host.waiting import reporting, until
 from providers.lifekeeper import live, planned, speaking, split, views
-from providers.lifekeeper.hierarchy import arrived, role, roots, service
+from providers.lifekeeper.hierarchy import arrived, partners, role, roots, service
 from providers.lifekeeper.move import MOVE_LIMIT
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.up import UP_LIMIT, wait_until_up
@@ -43,11 +43,12 @@ async def start_alone(cluster: Cluster, node: str) -> None:
     not come.
     """
     seen = await _looked_around(cluster, node)
-    # All that LifeKeeper knows: a node that is declared away is none of the cluster's here.
-    heard = [name for name, state in seen[node].machines.items() if name != node and state == ALIVE]
+    own = {node: seen[node]}
+    # Also a node that is declared away, which is none of the cluster's here.
+    others = partners(seen[node], service(own)) | set(cluster.nodes) - {node}
+    heard = [name for name in sorted(others) if seen[node].machines.get(name) == ALIVE]
     if heard:
         raise Refused(f"{', '.join(heard)} is alive to LifeKeeper here", node=node, remedy="`squid-ha switchover`")
-    own = {node: seen[node]}
     await split.refuse_victim(cluster, seen, node)
     mirrors = [tag for tag in split.mirrors_of(own) if not split.sources(own, tag)]
     barred = await _barred(cluster.node(node), mirrors)

@@ -97,6 +97,14 @@ def test_a_node_that_is_alive_to_lifekeeper_is_not_off_though_it_is_declared_awa
         asyncio.run(runtime.start_alone(alone, "proxy-b"))
 
 
+def test_a_system_that_the_service_is_not_extended_to_keeps_nobody_from_starting_it_alone():
+    pair = both_were_down("last_owner")
+    pair.lcds[B].systems.append("witness")
+    pair.witnesses = {"witness"}
+    asyncio.run(runtime.start_alone(alone(pair), B))
+    assert lines(pair) == [RESTORE]
+
+
 @pytest.mark.parametrize("silent", [False, True])
 def test_a_service_started_alone_is_waited_for_also_while_lifekeeper_there_does_not_tell(monkeypatch, silent):
     pair = fresh()
