@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import NotVerified, Refused, Unknown, Unreachable
+from providers.host.waiting import until
 from providers.lifekeeper import live, speaking, stopping, views
 from providers.lifekeeper.hierarchy import active, role, service
 from providers.lifekeeper.move import MOVE_LIMIT, switchover
 from providers.lifekeeper.speaking import Line
+from providers.lifekeeper.up import runs, wait_until_up
 from providers.lifekeeper.views import IN_SERVICE, View
 
 _STAYS = {"running": True}
@@ -104,16 +105,18 @@ async def _found_again(cluster: Cluster) -> None:
     """Wait until LifeKeeper, which has just started, sees all of the service run, or a part of it failed, at most
     `FOUND_WITHIN`: in which order it finds what it had left running is not published.
 
-    Where it tells nothing of the service it runs all the same, and whoever asks what runs where is told why.
+    Where it tells nothing of the service by then, it runs all the same, and whoever asks what runs where is told why.
     """
     cluster.progress("Waiting until LifeKeeper has found what runs")
-    with contextlib.suppress(Unknown):
-        await views.until(lambda: live.read(cluster), _found, FOUND_WITHIN)
+    await until(lambda: live.so_far(cluster), _found, FOUND_WITHIN)
 
 
 def _found(seen: Mapping[str, View]) -> bool:
-    """Whether there is nothing to wait for any more."""
-    here = active(seen)
+    """Whether there is nothing to wait for any more; not while no node tells of the service."""
+    try:
+        here = active(seen)
+    except Unknown:
+        return False
     states = {role(seen.get(name), tag) for name in here for tag in service(seen)}
     return len(here) > 1 or (bool(states) and states.isdisjoint(_COMING))
 
@@ -136,8 +139,11 @@ async def _resume(cluster: Cluster, names: Sequence[str]) -> None:
 
 
 async def _start(cluster: Cluster, name: str) -> None:
-    if not (await views.read(cluster, [name]))[name].running:
+    node = cluster.node(name)
+    if not await runs(node):
         await speaking.say_plainly(cluster, Line(name, "lkcli start", "Start LifeKeeper"))
+    # Until then its lists may fail, or be empty.
+    await wait_until_up(cluster, node)
     _, up = await views.until(
         lambda: views.read(cluster, [name]),
         lambda seen: seen[name].running and not seen[name].starting,

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import script
-from providers.connection.errors import NotVerified, Refused, TimedOut, Unknown
+from providers.connection.errors import NotVerified, Refused, TimedOut
 from providers.host.waiting import reporting, until
 from providers.lifekeeper import live, planned, speaking, split, views
 from providers.lifekeeper.hierarchy import arrived, partners, role, roots, service
@@ -110,15 +110,9 @@ async def _barred(node: Node, mirrors: Sequence[str]) -> list[str]:
 
 
 async def _wait_in_service(cluster: Cluster, node: str, tags: Sequence[str]) -> None:
-    async def look() -> Mapping[str, View]:
-        try:
-            return await live.read(cluster)
-        except Unknown:
-            # Nobody else is left to tell, and this one cannot while its hierarchy changes under the reading.
-            return {}
-
     now, there = await until(
-        look,
+        # Nobody else is left to tell, and this one cannot while its hierarchy changes under the reading.
+        lambda: live.so_far(cluster),
         lambda told: arrived(told, tags, node),
         MOVE_LIMIT,
         report=lambda _, seconds: _tell_waiting(cluster, node, seconds),

@@ -43,6 +43,14 @@ async def read(cluster: Cluster) -> dict[str, View]:
     return seen
 
 
+async def so_far(cluster: Cluster) -> dict[str, View]:
+    """The same while LifeKeeper comes up or changes its hierarchy: none where nobody can tell yet."""
+    try:
+        return await read(cluster)
+    except Unknown:
+        return {}
+
+
 def _why(name: str, told: View | str) -> str:
     """Why this node cannot tell, in a line."""
     if isinstance(told, str):

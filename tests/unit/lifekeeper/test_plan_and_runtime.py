@@ -5,7 +5,7 @@ import inspect
 import json
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -341,6 +341,100 @@ def test_after_maintenance_a_service_that_lifekeeper_finds_part_by_part_is_waite
     monkeypatch.setattr(actions, "_found", look)
     asyncio.run(runtime.maintenance(pair.cluster(), on=False))
     assert looks == [False, True]
+
+
+def sleeping(monkeypatch, waking: Callable[[], None]) -> list[float]:
+    """Instead of each wait ``waking`` is called; the seconds of all waits."""
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        waking()
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    return waited
+
+
+def coming_up(monkeypatch, pair: Pair) -> list[float]:
+    """Where LifeKeeper runs its lists fail until it has come up (LK_INITDONE), two waits later."""
+    down, listed = list(pair.lcds), pair.ins_list
+    left = 2
+
+    def waking() -> None:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            down.clear()
+
+    def run(name: str, command: Command) -> Result:
+        if command.argv[:2] == ("test", "-e") and name in down:
+            return Result(command, 1, "", "")
+        return Pair.run(pair, name, command)
+
+    monkeypatch.setattr(pair, "run", run)
+    monkeypatch.setattr(pair, "ins_list", lambda name, values: (2, "", "?") if name in down else listed(name, values))
+    return sleeping(monkeypatch, waking)
+
+
+def test_a_node_is_back_once_lifekeeper_there_has_come_up(monkeypatch):
+    pair = fresh()
+    up(pair, members(2))
+    asyncio.run(runtime.aside(pair.cluster(), A))
+    waited = coming_up(monkeypatch, pair)
+    asyncio.run(runtime.back(pair.cluster(), A))
+    assert len(waited) == 2
+    assert asyncio.run(runtime.notices(pair.cluster())) == []
+
+
+def test_a_node_on_which_lifekeeper_comes_up_after_a_boot_is_waited_for_and_not_started_again(monkeypatch):
+    pair = fresh()
+    up(pair, members(2))
+    pair.said.clear()
+    coming_up(monkeypatch, pair)
+    asyncio.run(runtime.back(pair.cluster(), A))
+    assert pair.said == []
+
+
+def test_maintenance_mode_ends_once_lifekeeper_has_come_up(monkeypatch):
+    pair = fresh()
+    up(pair, members(2))
+    asyncio.run(runtime.maintenance(pair.cluster(), on=True))
+    coming_up(monkeypatch, pair)
+    asyncio.run(runtime.maintenance(pair.cluster(), on=False))
+    assert asyncio.run(runtime.active_node(pair.cluster())) == A
+
+
+def without_lists(pair: Pair) -> Callable[[], None]:
+    """LifeKeeper's lists are empty; what puts back what was in them."""
+    had = {name: (lcd.instances, lcd.ties) for name, lcd in pair.lcds.items()}
+    for lcd in pair.lcds.values():
+        lcd.instances, lcd.ties = {}, []
+
+    def put_back() -> None:
+        for name, lcd in pair.lcds.items():
+            lcd.instances, lcd.ties = had[name]
+
+    return put_back
+
+
+def test_after_maintenance_a_service_that_lifekeeper_does_not_know_of_yet_is_waited_for(monkeypatch):
+    pair = fresh()
+    up(pair, members(2))
+    asyncio.run(runtime.maintenance(pair.cluster(), on=True))
+    waited = sleeping(monkeypatch, without_lists(pair))
+    asyncio.run(runtime.maintenance(pair.cluster(), on=False))
+    assert len(waited) == 1
+    assert asyncio.run(runtime.active_node(pair.cluster())) == A
+
+
+def test_after_maintenance_a_service_that_lifekeeper_never_tells_of_is_no_failure(monkeypatch):
+    monkeypatch.setattr(actions, "FOUND_WITHIN", 0.0)
+    pair = fresh()
+    up(pair, members(2))
+    asyncio.run(runtime.maintenance(pair.cluster(), on=True))
+    without_lists(pair)
+    asyncio.run(runtime.maintenance(pair.cluster(), on=False))
+    assert all(lcd.running for lcd in pair.lcds.values())
 
 
 @pytest.mark.parametrize("on", [True, False])
