@@ -1,9 +1,8 @@
 """Starting the service on one node of a pair whose other one is off, which only a person can know.
 
 After both were down DataKeeper brings a mirror into service only once both are back: the half that came first may be
-the older one. The last source bears a file that says so, and a second one that bars it while it has not heard its
-target; a person who knows that it was the last source has it forced. Facts: SteelEye Protection Suite for Linux,
-technical documentation, DataKeeper, Failover Scenarios and Server Failure; the grammar's `files` and `mirror_action`.
+the older one. The last source bears files that say so and bar it (`providers.lifekeeper.last`); a person who knows that
+it was the last source has it forced, by the grammar's `mirror_action`.
 """
 
 from __future__ import annotations
@@ -11,28 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from providers.connection.cluster import Cluster, Node
-from providers.connection.command import script
 from providers.connection.errors import NotVerified, Refused, TimedOut
 from providers.host.waiting import reporting, until
-from providers.lifekeeper import live, planned, speaking, split, views
+from providers.lifekeeper import last, live, planned, speaking, split, views
 from providers.lifekeeper.hierarchy import arrived, partners, role, roots, service
 from providers.lifekeeper.move import MOVE_LIMIT
 from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.up import UP_LIMIT, wait_until_up
 from providers.lifekeeper.views import ALIVE, View
-
-NETRAID = "/opt/LifeKeeper/subsys/scsi/resources/netraid"
-LAST_OWNER, DATA_CORRUPT = "last_owner", "data_corrupt"
-# $1 folder, then tags: those of the two files that are there, a line each.
-_NOTES = r"""
-folder=$1
-shift
-for tag do
-    for note in last_owner data_corrupt; do
-        if [ -e "$folder/${tag}_$note" ]; then printf '%s %s\n' "$note" "$tag"; fi
-    done
-done
-"""
 
 
 async def start_alone(cluster: Cluster, node: str) -> None:
@@ -95,18 +80,16 @@ async def _barred(node: Node, mirrors: Sequence[str]) -> list[str]:
     """
     if not mirrors:
         return []
-    asking = script(_NOTES, NETRAID, *mirrors, label="look for the last source of the mirror", reads=True)
-    found = [line.split(" ", 1) for line in (await node.run(asking)).stdout.splitlines()]
-    owned = {tag for note, tag in found if note == LAST_OWNER}
+    noted = await last.notes(node, mirrors)
     for tag in mirrors:
-        if tag not in owned:
+        if (last.LAST_OWNER, tag) not in noted:
             raise Refused(
-                f"{tag} was not in service here last ({NETRAID}/{tag}_{LAST_OWNER} is missing), so nothing is started",
+                f"{tag} was not in service here last ({last.file(tag)} is missing), so nothing is started",
                 node=node.name,
                 remedy="switch the other node on, which may have newer data. Where that is lost for good: "
                 f"`/opt/LifeKeeper/bin/mirror_action {tag} force` here takes this half as it is, then run this again",
             )
-    return [tag for note, tag in found if note == DATA_CORRUPT]
+    return [tag for tag in mirrors if (last.DATA_CORRUPT, tag) in noted]
 
 
 async def _wait_in_service(cluster: Cluster, node: str, tags: Sequence[str]) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from providers.connection.cluster import Cluster
 from providers.connection.errors import HostError, NotVerified, Refused
+from providers.connection.together import both
 from providers.host.waiting import reporting
-from providers.lifekeeper import live, planned, speaking, split, views
+from providers.lifekeeper import last, live, planned, speaking, split, views
 from providers.lifekeeper.halves import mirror, volume
 from providers.lifekeeper.hierarchy import arrived, role, roots, service
 from providers.lifekeeper.speaking import Line
@@ -26,8 +27,8 @@ async def switchover(cluster: Cluster, to: str) -> None:
     if arrived(seen, tags, to):
         return
     _refuse_unfit(cluster, seen, tags, to)
-    await _refuse_stale_mirror(cluster, to, seen[to])
     await split.refuse_victim(cluster, seen, to)
+    await _refuse_stale_mirror(cluster, seen, to)
     await split.forget_void(cluster, seen, to)
     async with planned.noted(cluster, to):
         cluster.progress(f"Moving {', '.join(tags)} to {to}")
@@ -67,10 +68,11 @@ def _refuse_unfit(cluster: Cluster, seen: Mapping[str, View], tags: Sequence[str
         )
 
 
-async def _refuse_stale_mirror(cluster: Cluster, to: str, there: View) -> None:
-    found = volume(to, there)  # raises where nobody can tell which mirror has to be whole
+async def _refuse_stale_mirror(cluster: Cluster, seen: Mapping[str, View], to: str) -> None:
+    found = volume(to, seen[to])  # raises where nobody can tell which mirror has to be whole
     moves = found is not None and found[1].state not in IN_SERVICE
-    for name, view in (await mirror(cluster)).items():
+    halves = await mirror(cluster)
+    for name, view in halves.items():
         # Where the newest half is already, nothing moves.
         if view.role == "source" and name != to and not view.whole:
             percent = "" if view.percent is None else f", {view.percent:.0f} %"
@@ -87,6 +89,40 @@ async def _refuse_stale_mirror(cluster: Cluster, to: str, there: View) -> None:
                 remedy="run this again once `squid-ha status` shows the mirror there; where this node is lost, switch "
                 "it off, and where LifeKeeper does not take over by itself then, `squid-ha start --alone`",
             )
+    if moves and all(view.role != "source" for view in halves.values()):
+        await _refuse_older_half(cluster, seen, to)
+
+
+async def _refuse_older_half(cluster: Cluster, seen: Mapping[str, View], to: str) -> None:
+    """Where no node has the mirror in service none tells how far the other half is: only the last source may come up.
+
+    Raises `Refused` for a node that was not it, and where the nodes do not tell which one was. A half that a person has
+    given up after a split brain, in which both were sources, is none.
+    """
+    tags = service(seen)
+    mirrors = [tag for tag in split.mirrors_of(seen) if to not in split.sources(seen, tag)]
+    asking = cluster.each(lambda node: last.notes(node, mirrors))
+    noted, given_up = await both(asking, split.victims(cluster, seen))
+    restoring = f"`/opt/LifeKeeper/bin/perform_action -t {' '.join(roots(seen, tags))} -a restore`"
+    for tag in mirrors:
+        bearing = [name for name, notes in noted.items() if name not in given_up and (last.LAST_OWNER, tag) in notes]
+        if bearing == [to]:
+            continue
+        if len(bearing) == 1:
+            raise Refused(
+                f"LifeKeeper has {tag} in service on no node, and had it last on {bearing[0]}, not here "
+                f"({last.file(tag)} is missing)",
+                node=to,
+                remedy=f"`squid-ha switchover STACK --to {bearing[0]}`; where its half is lost for good: {restoring} "
+                "here takes this one and overwrites that",
+            )
+        raise Refused(
+            f"LifeKeeper has {tag} in service on no node, and nobody knows which half is the newer one: "
+            f"{last.file(tag)} lies on {' and '.join(bearing) or 'no node'}",
+            node=to,
+            remedy=f"/var/log/lifekeeper.log on both nodes tells where it was in service last: {restoring} on that "
+            "node takes its half and overwrites the other",
+        )
 
 
 async def _may_be_source(cluster: Cluster, name: str) -> bool:

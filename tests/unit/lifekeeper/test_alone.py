@@ -7,7 +7,7 @@ import pytest
 from providers.connection.errors import NotVerified, Refused, TimedOut
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.lifekeeper import alone as starting
-from providers.lifekeeper import grammar, runtime
+from providers.lifekeeper import grammar, last, runtime
 from tests.unit.lifekeeper.fake import Pair
 from tests.unit.lifekeeper.test_plan_and_runtime import alone
 from tests.unit.lifekeeper.test_providers import fresh, members, up
@@ -84,9 +84,9 @@ def test_what_lifekeeper_has_not_looked_at_yet_is_waited_for(monkeypatch):
 
 def test_the_files_that_are_read_are_the_grammars():
     known = {each.path for each in grammar.load().files}
-    for note in (starting.LAST_OWNER, starting.DATA_CORRUPT):
-        assert f"{starting.NETRAID}/{{tag}}_{note}" in known
-        assert note in starting._NOTES
+    for note in (last.LAST_OWNER, last.DATA_CORRUPT):
+        assert f"{last.NETRAID}/{{tag}}_{note}" in known
+        assert note in last._NOTES
 
 
 def test_a_node_that_is_alive_to_lifekeeper_is_not_off_though_it_is_declared_away():

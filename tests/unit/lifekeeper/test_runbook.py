@@ -58,7 +58,7 @@ def test_out_of_service_on_both_nodes_is_what_in_service_nowhere_looks_like() ->
 
 def test_the_lines_that_bring_a_half_back_are_lifekeepers() -> None:
     assert [(each.command, each.values.get("action")) for each in lines(OUT_OF_SYNC)] == [
-        ("mirror_action", "resume"), ("mirror_action", "fullresync"),
+        ("perform_action", "restore"), ("mirror_action", "resume"), ("mirror_action", "fullresync"),
     ]  # fmt: skip
 
 
