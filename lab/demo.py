@@ -25,6 +25,7 @@ from lab.errors import LabError
 from lab.image import ImageError
 from lab.narrate import Narrator
 from lab.paths import PROJECT, run_directory
+from operations.credentials import without_passwords
 from operations.engines import ENGINES, engine_of
 from operations.proof import Move, Proof, Request, prove, read_logs, render
 from operations.site import Hosts, hosts_of
@@ -105,7 +106,7 @@ def up(narrator: Narrator) -> dict[str, int]:
     ) as process:
         assert process.stdout is not None  # noqa: S101 it is a pipe
         for line in process.stdout:
-            for text in reader.read(line.rstrip("\n")):
+            for text in reader.read(without_passwords(line.rstrip("\n"))):
                 narrator.say(text)
             if found := pulumi_output.count(line):
                 counts[found[0]] = found[1]

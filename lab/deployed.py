@@ -14,6 +14,7 @@ from pathlib import Path
 from lab import snapshot
 from lab.errors import LabError
 from lab.paths import PROJECT
+from operations.credentials import without_passwords
 
 NAME = "deployed"
 PREPARED = "prepared"
@@ -100,7 +101,7 @@ def deploy(timeout: float = 1500.0, things: Sequence[str] = ()) -> str:
     except subprocess.TimeoutExpired:
         raise LabError(f"`pulumi up` of the lab's stack took longer than {timeout:g} s") from None
     if done.returncode != 0:
-        said = (done.stdout + done.stderr).strip()
+        said = without_passwords(done.stdout + done.stderr).strip()
         # What went wrong stands under this heading, the outputs after it.
         about = said[said.rfind("Diagnostics:") :] if "Diagnostics:" in said else said
         last = "\n".join(about.splitlines()[-60:])

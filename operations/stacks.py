@@ -23,6 +23,7 @@ from ruamel.yaml.error import YAMLError
 
 from declaration.load import CONFIG_KEY, read
 from declaration.site import Site
+from operations.credentials import without_passwords
 from operations.files import write_whole
 from operations.trouble import Misused, StackTrouble
 
@@ -200,7 +201,7 @@ def ensure_stack(name: str, root: Path | None = None) -> bool:
 
 
 def pulumi(arguments: Sequence[str], root: Path) -> str:
-    """Run `pulumi` and return its output. Raises `StackTrouble` with its last lines."""
+    """Run `pulumi` and return its output. Raises `StackTrouble` with its last lines, without the backend's password."""
     launcher = root / ".venv" / "bin" / "pulumi"
     command = [str(launcher) if launcher.exists() else "pulumi", *arguments, "--non-interactive"]
     try:
@@ -218,7 +219,7 @@ def pulumi(arguments: Sequence[str], root: Path) -> str:
     except subprocess.TimeoutExpired:
         raise StackTrouble(f"`{' '.join(command)}` did not end within {_PULUMI_SECONDS} s.") from None
     if done.returncode:
-        last = " ".join(line.strip() for line in done.stderr.strip().splitlines()[-3:])
+        last = " ".join(line.strip() for line in without_passwords(done.stderr).strip().splitlines()[-3:])
         raise StackTrouble(f"`pulumi {' '.join(arguments)}` ended with exit code {done.returncode}: {last}")
     return done.stdout
 

@@ -8,8 +8,8 @@ from typing import cast
 from pydantic import BaseModel
 
 from declaration.types import Secret
+from operations.credentials import MASK
 
-MASK = "[secret]"
 _SHORTEST = 4
 """Characters; a shorter word would be found in texts that have nothing to do with it."""
 

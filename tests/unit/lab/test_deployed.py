@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from lab import deployed
 from lab.deployed import key
+from lab.errors import LabError
+from operations.credentials import MASK
+from tests.unit.operations.test_credentials import pulumi_that_says
 
 
 @pytest.fixture
@@ -37,3 +41,14 @@ def test_a_file_that_moved_is_another_program(project: Path) -> None:
     before = key(project)
     (project / "providers/a.py").rename(project / "providers/z.py")
     assert key(project) != before
+
+
+def test_what_pulumi_says_is_quoted_without_the_backends_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = 'error: unable to open state database "postgres://pulumi:geheim@127.0.0.1:1/pulumi": refused'
+    monkeypatch.setattr(deployed, "PROJECT", pulumi_that_says(tmp_path, said))
+    with pytest.raises(LabError) as raised:
+        deployed.deploy()
+    assert "geheim" not in str(raised.value)
+    assert f"postgres://pulumi:{MASK}@127.0.0.1:1" in str(raised.value)
