@@ -13,8 +13,8 @@ help: ## this list
 doctor: ## what this machine lacks, and how many minutes things take
 	@$(SYSTEM_PY) -m setup doctor
 
-setup: ## all that is needed: system packages, Python, Pulumi (again: only what is missing)
-	@$(SYSTEM_PY) --install -m setup
+setup: ## all that is needed: system packages, Python, Pulumi (again: only what is missing); LAB=no without the lab
+	@$(SYSTEM_PY) --install -m setup $(if $(LAB),--lab '$(LAB)')
 
 demo: setup ## everything at once: lab, `pulumi up`, moves under load, proof; ENGINE=lifekeeper with that engine's stand-in
 	@$(PY) -m setup.packages && $(PY) -m lab.demo $(if $(ENGINE),--engine '$(ENGINE)')

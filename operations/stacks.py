@@ -193,11 +193,21 @@ def _section(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def ensure_stack(name: str, root: Path | None = None) -> bool:
     """Let Pulumi know the stack ``name``. Says whether it is new. Raises `StackTrouble` with Pulumi's own words."""
     root = root or project_root()
-    known = json.loads(pulumi(["stack", "ls", "--json"], root) or "[]")
-    if any(stack["name"].rsplit("/", 1)[-1] == name for stack in known):
+    if _known(name, root):
         return False
-    pulumi(["stack", "init", name, "--no-select"], root)
+    try:
+        pulumi(["stack", "init", name, "--no-select"], root)
+    except StackTrouble:
+        # In a backend that others use too, somebody may have been faster.
+        if not _known(name, root):
+            raise
+        return False
     return True
+
+
+def _known(name: str, root: Path) -> bool:
+    stacks = json.loads(pulumi(["stack", "ls", "--json"], root) or "[]")
+    return any(stack["name"].rsplit("/", 1)[-1] == name for stack in stacks)
 
 
 def pulumi(arguments: Sequence[str], root: Path) -> str:

@@ -60,9 +60,12 @@ def privilege() -> list[str] | None:
     return None
 
 
-def install(current: Step) -> None:
-    """Install what is missing. Raises SetupError where it cannot be installed here and setup needs it."""
-    wanted = missing(read_list())
+def install(current: Step, *, lab: bool = True) -> None:
+    """Install what is missing, without ``lab`` but the lab's.
+
+    Raises SetupError where it cannot be installed here and setup needs it.
+    """
+    wanted = missing([package for package in read_list() if lab or package.purpose != "lab"])
     if not wanted:
         current.result = "all there"
         return

@@ -92,13 +92,14 @@ def lab_is_ready(own_backend: bool) -> bool:
     return own_backend or (places.STATE / ".pulumi" / "stacks" / "squid-ha" / f"{LAB}.json").exists()
 
 
-def provide(current: Step) -> None:
-    """Do what is still to be done of it."""
+def provide(current: Step, *, lab: bool = True) -> None:
+    """Do what is still to be done of it. Without ``lab`` no backend is asked, and none gets the lab's stack."""
     write_launcher()
     notes = ["new passphrase"] if write_passphrase() else []
     warn_of_empty(places.STATE / "passphrase", current)
-    if not lab_is_ready(launcher.own_backend(os.environ, launcher.home_folder(), places.PROJECT)):
-        said = run([places.VENV / "bin" / "python", "-m", "operations.stacks", LAB], cwd=places.PROJECT)
+    if lab and not lab_is_ready(launcher.own_backend(os.environ, launcher.home_folder(), places.PROJECT)):
+        command = [places.VENV / "bin" / "python", "-m", "operations.stacks", LAB]
+        said = run(command, cwd=places.PROJECT, remedy="Where no lab is to run: make setup LAB=no.")
         # Not written where it said the right thing already: then this is what makes it as new as the template.
         (places.PROJECT / "stacks" / f"Pulumi.{LAB}.yaml").touch()
         notes.append(said.strip())

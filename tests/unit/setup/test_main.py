@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import errno
+import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from setup import __main__ as program
 from setup import places
-from setup.steps import trouble
+from setup.steps import Step, trouble
+
+MAKEFILE = Path(__file__).parents[3] / "Makefile"
 
 
 @pytest.fixture(autouse=True)
@@ -45,3 +50,50 @@ def test_a_full_disk_is_told_even_where_no_file_is_named() -> None:
 
 def test_other_troubles_name_the_file() -> None:
     assert str(trouble(OSError(errno.EROFS, "Read-only file system", "/x"))) == "/x: Read-only file system."
+
+
+@pytest.mark.parametrize(("arguments", "lab"), [([], True), (["--lab", "yes"], True), (["--lab", "no"], False)])
+def test_without_the_lab_neither_its_packages_nor_its_stack_are_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], lab: bool
+) -> None:
+    told: dict[str, bool] = {}
+
+    def remember(what: str) -> Callable[..., None]:
+        def provide(current: Step, *, lab: bool) -> None:
+            told[what] = lab
+
+        return provide
+
+    monkeypatch.setattr(program, "alone", lambda: None)
+    monkeypatch.setattr(program.packages, "install", remember("packages"))
+    monkeypatch.setattr(program.stack, "provide", remember("stack"))
+    monkeypatch.setattr(program.python_env, "provide_uv", lambda current: tmp_path)
+    monkeypatch.setattr(program.python_env, "provide_environment", lambda uv, current: None)
+    monkeypatch.setattr(program.pulumi_cli, "provide", lambda uv, current: None)
+    assert program.main(arguments) == 0
+    assert told == {"packages": lab, "stack": lab}
+
+
+def test_anything_else_than_yes_or_no_is_refused_before_anything_is_made(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(program, "setup", lambda *, lab: pytest.fail("it has begun"))
+    with pytest.raises(SystemExit):
+        program.main(["--lab", "No"])
+    assert "--lab: invalid choice: 'No'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        ((), "sh setup/python.sh --install -m setup"),
+        (("LAB=no",), "sh setup/python.sh --install -m setup --lab 'no'"),
+    ],
+)
+def test_make_says_whether_the_lab_is_to_run(words: tuple[str, ...], command: str) -> None:
+    said = subprocess.run(
+        ["make", "--file", MAKEFILE, "--dry-run", "setup", *words],
+        capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin"},
+    ).stdout  # fmt: skip
+    assert said.strip() == command

@@ -85,7 +85,10 @@ def test_without_root_setup_goes_on_without_what_only_lab_and_tests_need(
 
 
 @pytest.mark.usefixtures("something_missing")
-def test_with_root_those_are_installed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("lab", "installed"), [(True, ["foo", "qemu", "git"]), (False, ["foo", "git"])])
+def test_with_root_those_are_installed_too_the_labs_unless_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, lab: bool, installed: list[str]
+) -> None:
     missing(monkeypatch, setup=["foo"], lab=["qemu"], check=["git"])
     asked: list[str] = []
 
@@ -96,8 +99,8 @@ def test_with_root_those_are_installed_too(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(packages, "privilege", list[str])
     monkeypatch.setattr(packages, "apt_install", install)
-    packages.install(Step("packages"))
-    assert asked == ["foo", "qemu", "git"]
+    packages.install(Step("packages"), lab=lab)
+    assert asked == installed
 
 
 @pytest.mark.usefixtures("something_missing")

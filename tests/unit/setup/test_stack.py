@@ -81,3 +81,17 @@ def test_a_new_template_or_a_stack_that_pulumi_lost_is_seen(project: Path) -> No
     assert stack.lab_is_ready(own_backend=False)
     os.utime(file, (1, 1))
     assert not stack.lab_is_ready(own_backend=False)
+
+
+@pytest.mark.parametrize("lab", [True, False])
+def test_without_the_lab_no_backend_is_asked_and_no_stack_made(
+    project: Path, monkeypatch: pytest.MonkeyPatch, lab: bool
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(stack, "run", lambda argv, *, cwd, remedy: asked.append(argv[-1]) or "")
+    (project / ".venv" / "bin").mkdir(parents=True)
+    stack.provide(Step("state"), lab=lab)
+    assert asked == (["lab"] if lab else [])
+    assert (project / "stacks" / "Pulumi.lab.yaml").exists() is lab
+    assert (project / ".venv" / "bin" / "pulumi").exists()
+    assert (project / ".state" / "passphrase").exists()
