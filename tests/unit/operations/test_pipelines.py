@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
 import json
 import os
@@ -267,7 +268,9 @@ def test_no_step_prints_a_secret_or_takes_any_host_key():
     never = rf"{prints}|ssh-keyscan|StrictHostKeyChecking"
     assert [where for where, text in all_shell().items() if re.search(never, text)] == []
     to_curl = '"$COMMENT_TOKEN" | curl --config - --silent --show-error --fail "$@"'
+    to_git = 'printf "username=x-access-token\\npassword=%s\\n" "$GH_TOKEN"'
     allowed = {
+        f"helper='!f() {{ {to_git}; }}; f'",
         "printf '%s\\n' " + '"$SSH_KEY" >"$RUNNER_TEMP/home/.ssh/squid-ha"',
         'install -m 0600 "$SSH_KEY" "$HOME/.ssh/squid-ha"',
         "printf 'header = \"PRIVATE-TOKEN: %s\"\\n' " + to_curl,
@@ -328,6 +331,83 @@ def assert_private(home: Path) -> None:
     assert (home / ".ssh/squid-ha").read_text() == f"{KEY}\n"
     assert (home / ".ssh/squid-ha.known_hosts").read_text() == "lyon-a ssh-ed25519 AAAA\n"
     assert {oct(each.stat().st_mode)[-2:] for each in (home, *home.rglob("*"))} == {"00"}
+
+
+# The approval
+
+
+def test_the_next_commit_ends_the_wait_for_an_approval():
+    assert GITHUB["approval"]["concurrency"] == {"group": "squid-ha-approval", "cancel-in-progress": True}
+    assert "concurrency" not in GITHUB["sites"]
+
+
+def test_whether_a_commit_is_still_the_last_one_is_asked_before_anything_else():
+    assert GITHUB["up"]["steps"][0]["name"] == "still the last commit of main"
+
+
+THIS, LATER = "1" * 40, "2" * 40
+
+
+@pytest.fixture
+def host() -> Iterator[tuple[str, list[str]]]:
+    """A host of a private repository, whose address ends with the last commit of main; and who asked, with what."""
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            given = self.headers.get("Authorization", "")
+            _, last, *rest = urlsplit(self.path).path.split("/")
+            asked.append(base64.b64decode(given.removeprefix("Basic ")).decode())
+            data = f"{last}\trefs/heads/main\n{THIS}\trefs/heads/other\n".encode() * (rest[-1] == "refs")
+            self.send_response(200 if given else 401)
+            self.send_header("WWW-Authenticate", 'Basic realm="GitHub"')
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Says nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+def still_last(folder: Path, url: str) -> subprocess.CompletedProcess[str]:
+    if not shutil.which("git"):
+        pytest.skip("needs git, as the runner does")
+    return run(
+        github_steps("up")["still the last commit of main"],
+        folder,
+        GH_TOKEN="ghs-secret",
+        GITHUB_SERVER_URL=url,
+        GITHUB_REPOSITORY="o/r",
+        GITHUB_REF="refs/heads/main",
+        GITHUB_SHA=THIS,
+        GIT_TERMINAL_PROMPT="0",
+        no_proxy="127.0.0.1",
+    )
+
+
+def test_the_last_commit_of_main_is_deployed(host, tmp_path):
+    url, asked = host
+    done = still_last(tmp_path, f"{url}/{THIS}")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert set(asked) == {"", "x-access-token:ghs-secret"}
+
+
+def test_an_approval_that_comes_late_deploys_nothing(host, tmp_path):
+    url, _ = host
+    done = still_last(tmp_path, f"{url}/{LATER}")
+    assert done.returncode == 1
+    assert f"main is at {LATER}, and this run is of {THIS}: nothing is deployed" in done.stdout
+
+
+def test_where_nobody_tells_the_last_commit_nothing_is_deployed(tmp_path):
+    done = still_last(tmp_path, (tmp_path / "none").as_uri())
+    assert done.returncode != 0
+    assert "ghs-secret" not in done.stdout + done.stderr
 
 
 # The comment
