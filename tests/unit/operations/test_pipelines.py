@@ -31,6 +31,7 @@ SHELLCHECK = shutil.which("shellcheck") or str(Path(sys.executable).parent / "sh
 SECRETS = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "SSH_KEY")
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----"
 BY_NIGHT = ("drift", "refresh")
+WITH_KEY = ("preview-on-main", "up", *BY_NIGHT)
 
 
 def flat(value: Any) -> Iterator[str]:
@@ -296,7 +297,7 @@ def test_a_checkout_leaves_no_token_behind():
     assert all(each["with"] == {"persist-credentials": False} for each in checkouts)
 
 
-@pytest.mark.parametrize("job", ["up", *BY_NIGHT])
+@pytest.mark.parametrize("job", WITH_KEY)
 def test_the_ssh_key_is_the_jobs_users_alone_and_gone_after_the_job_on_github(job, tmp_path):
     steps = github_steps(job)
     variables = {"RUNNER_TEMP": str(tmp_path / "temp"), "GITHUB_ENV": str(tmp_path / "env")}
@@ -311,7 +312,7 @@ def test_the_ssh_key_is_the_jobs_users_alone_and_gone_after_the_job_on_github(jo
     assert list((tmp_path / "temp").iterdir()) == []
 
 
-@pytest.mark.parametrize("job", ["up", *BY_NIGHT])
+@pytest.mark.parametrize("job", WITH_KEY)
 def test_the_ssh_key_is_the_jobs_users_alone_and_gone_after_the_job_on_gitlab(job, tmp_path):
     (tmp_path / "key").write_text(f"{KEY}\n")
     (tmp_path / "known_hosts").write_text("lyon-a ssh-ed25519 AAAA\n")
@@ -334,6 +335,34 @@ def assert_private(home: Path) -> None:
 
 
 # The approval
+
+
+def test_whoever_approves_has_a_preview_of_that_commit_on_github():
+    job = GITHUB["preview-on-main"]
+    assert job["if"] == GITHUB["approval"]["if"] == "github.event_name == 'push'"
+    assert set(GITHUB["approval"]["needs"]) == {"sites", "preview-on-main"}
+    assert job["strategy"]["fail-fast"] is False
+    assert (job["runs-on"], job["environment"]) == (GITHUB["drift"]["runs-on"], "drift")
+    assert github_steps("preview-on-main")["pulumi preview"] == github_steps("preview")["pulumi preview"]
+
+
+def test_whoever_approves_has_a_preview_of_that_commit_on_gitlab():
+    job, up = GITLAB["preview-on-main"], GITLAB["up"]
+    assert [each["if"] for each in job["rules"]] == [each["if"] for each in up["rules"]]
+    assert GITLAB["stages"].index(job["stage"]) < GITLAB["stages"].index(up["stage"])
+    assert "needs" not in up, "it would not wait for the preview"
+    assert (job["tags"], job["parallel"]) == (up["tags"], up["parallel"])
+    assert list(flat(job["script"]))[-1].startswith('pulumi preview --stack "$SITE" --diff ')
+
+
+def test_the_diff_of_main_comes_into_the_runs_summary(tmp_path):
+    steps = github_steps("preview-on-main")
+    pretend(tmp_path, "pulumi", "echo '~ squid-config'; exit 1")
+    assert run(steps["pulumi preview"], tmp_path, SITE="lyon").returncode == 1
+    page = tmp_path / "summary.md"
+    done = run(steps["the diff in the run's summary"], tmp_path, SITE="lyon", GITHUB_STEP_SUMMARY=str(page))
+    assert done.returncode == 0
+    assert page.read_text() == "### Preview of `lyon`\n\n````diff\n~ squid-config\n````\n"
 
 
 def test_the_next_commit_ends_the_wait_for_an_approval():
