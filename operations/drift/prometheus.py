@@ -20,7 +20,11 @@ def write(report: Report, path: Path) -> None:
 
 
 def render(report: Report) -> str:
-    """One outcome is 1 per site; findings, silent nodes, seconds; and when it was."""
+    """One outcome is 1 per site; findings, silent nodes, seconds; and when it was.
+
+    Every sample names its site, so that there may be a file for each: where two files have the same series, the
+    exporter reports an error and keeps one of them.
+    """
     lines = _family("outcome", "Outcome of the last scan for drift: 1 for the one that it was.")
     for site in report.sites:
         lines += [_sample("outcome", site.outcome == each, stack=site.stack, outcome=each.value) for each in Outcome]
@@ -38,7 +42,8 @@ def render(report: Report) -> str:
     lines += _family("seconds", "How long looking took.")
     lines += [_sample("seconds", site.seconds, stack=site.stack) for site in report.sites]
     lines += _family("last_scan_timestamp_seconds", "When the last scan began.")
-    lines.append(_sample("last_scan_timestamp_seconds", datetime.fromisoformat(report.started).timestamp()))
+    began = datetime.fromisoformat(report.started).timestamp()
+    lines += [_sample("last_scan_timestamp_seconds", began, stack=site.stack) for site in report.sites]
     return "\n".join(lines) + "\n"
 
 
@@ -46,13 +51,13 @@ def _family(name: str, means: str) -> list[str]:
     return [f"# HELP squid_ha_drift_{name} {means}", f"# TYPE squid_ha_drift_{name} gauge"]
 
 
-def _sample(name: str, value: float, **labels: str) -> str:
-    return f"squid_ha_drift_{name}{_labels(labels.items())} {value:.10g}"
+def _sample(name: str, value: float, *, stack: str, **labels: str) -> str:
+    return f"squid_ha_drift_{name}{_labels({'stack': stack, **labels}.items())} {value:.10g}"
 
 
 def _labels(pairs: Iterable[tuple[str, str]]) -> str:
     given = [f'{name}="{_escaped(text)}"' for name, text in pairs]
-    return f"{{{','.join(given)}}}" if given else ""
+    return f"{{{','.join(given)}}}"
 
 
 def _escaped(text: str) -> str:

@@ -144,7 +144,18 @@ def test_metrics_say_one_outcome_per_site() -> None:
     assert ones == [("oslo", "clean"), ("lyon", "drift"), ("rome", "unreachable"), ("bonn", "error")]
     assert 'squid_ha_drift_findings{stack="lyon",origin="host"} 1' in said
     assert 'squid_ha_drift_nodes_unreachable{stack="rome"} 1' in said, "qsp-a answers, and only cannot tell now"
-    assert "squid_ha_drift_last_scan_timestamp_seconds 1795381200" in said
+    assert 'squid_ha_drift_last_scan_timestamp_seconds{stack="rome"} 1795381200' in said
+
+
+def test_scans_of_different_sites_have_no_series_in_common() -> None:
+    def series(*sites: SiteReport) -> list[str]:
+        lines = prometheus.render(report(*sites)).splitlines()
+        return [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
+
+    each = [set(series(site)) for site in (CLEAN, DRIFT, SILENT, WRONG)]
+    together = series(CLEAN, DRIFT, SILENT, WRONG)
+    assert len(together) == len(set(together)) == sum(map(len, each)), "a series is there twice"
+    assert len({len(site) for site in each}) == 1
 
 
 def test_files_are_replaced_whole(tmp_path: Path) -> None:
