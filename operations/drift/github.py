@@ -2,13 +2,15 @@
 
 Facts: docs.github.com, "Workflow commands for GitHub Actions": `::warning file=...,title=...::message`, in which `%`,
 carriage returns and line feeds are escaped, in properties also `:` and `,`; the summary is Markdown that is appended to
-the file that $GITHUB_STEP_SUMMARY names.
+the file that $GITHUB_STEP_SUMMARY names. Of a step it keeps `KEPT` annotations of each level, and drops others unsaid.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from operations.drift.model import ORIGINS, Finding, Outcome, Report, SiteReport
@@ -16,17 +18,51 @@ from operations.drift.show import CLUSTER, described, summary
 from operations.stacks import StackTrouble
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
+KEPT = 10
+
+
+@dataclass(frozen=True)
+class _Annotation:
+    level: str
+    file: str
+    title: str
+    message: str
+
+    @property
+    def line(self) -> str:
+        return f"::{self.level} file={_property(self.file)},title={_property(self.title)}::{_data(self.message)}"
 
 
 def marks(report: Report) -> Iterator[str]:
-    """A line per finding, and one per node or site that could not be looked at."""
+    """A line per finding, and one per node or site that could not be looked at.
+
+    Where GitHub would drop some of a level, its last line says how many are left out.
+    """
+    found = list(_annotations(report))
+    total = Counter(each.level for each in found)
+    said = Counter[str]()
+    for each in found:
+        said[each.level] += 1
+        if said[each.level] < KEPT or total[each.level] == KEPT:
+            yield each.line
+        elif said[each.level] == KEPT:
+            yield _rest(each, total[each.level] - KEPT + 1).line
+
+
+def _rest(first: _Annotation, count: int) -> _Annotation:
+    """What stands for an annotation and all after it of its level."""
+    message = f"{count} more are left out here: the step's summary has all."
+    return replace(first, title=f"and {count} more", message=message)
+
+
+def _annotations(report: Report) -> Iterator[_Annotation]:
     for site in report.sites:
         file = f"stacks/Pulumi.{site.stack}.yaml"
         for finding in site.findings:
             where = f"{site.stack}: {finding.thing} on {finding.node or CLUSTER}"
-            yield _command("warning", file, where, _sentence(finding))
+            yield _Annotation("warning", file, where, _sentence(finding))
         for node, message in _silent(site):
-            yield _command("error", file, f"{site.stack}: {node}" if node else site.stack, message)
+            yield _Annotation("error", file, f"{site.stack}: {node}" if node else site.stack, message)
 
 
 def page(report: Report) -> str:
@@ -74,10 +110,6 @@ def _silent(site: SiteReport) -> list[tuple[str, str]]:
 def _sentence(finding: Finding) -> str:
     name, declared, live = described(finding)
     return f"{name}: declared {declared}, live {live} ({ORIGINS[finding.origin]})"
-
-
-def _command(level: str, file: str, title: str, message: str) -> str:
-    return f"::{level} file={_property(file)},title={_property(title)}::{_data(message)}"
 
 
 def _data(text: str) -> str:

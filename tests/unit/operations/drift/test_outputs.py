@@ -111,6 +111,46 @@ def test_annotations_name_file_thing_and_node() -> None:
     assert "::error file=stacks/Pulumi.bonn.yaml,title=bonn::stacks/Pulumi.bonn.yaml: 1 mistake" in lines
 
 
+def crowd(findings: int, silent: int) -> Report:
+    """A report of two sites with so many findings and silent nodes each."""
+    return report(
+        *(
+            SiteReport(
+                stack=stack,
+                cases=[
+                    Case(thing="t", kind="k", node="n", outcome=Outcome.DRIFT, findings=[CHANGED] * findings),
+                    *(
+                        Case(thing="t", kind="k", node=f"n{each}", outcome=Outcome.UNREACHABLE, message=f"no {each}")
+                        for each in range(silent)
+                    ),
+                ],
+            )
+            for stack in ("lyon", "oslo")
+        )
+    )
+
+
+@pytest.mark.parametrize(("each", "printed", "left_out"), [(0, 0, 0), (4, 8, 0), (5, 10, 0), (6, 10, 3), (40, 10, 71)])
+def test_github_drops_no_annotation_unsaid(each: int, printed: int, left_out: int) -> None:
+    made = crowd(each, each)
+    lines = list(github.marks(made))
+    for level in ("warning", "error"):
+        told = [line for line in lines if line.startswith(f"::{level} ")]
+        assert len(told) == printed
+        said = [line for line in told if "more are left out" in line]
+        assert said == ([told[-1]] if left_out else [])
+        assert all(f"title=and {left_out} more::{left_out} more are left out " in line for line in said)
+    page = github.page(made)
+    assert page.count("| squid-config |") == 2 * each, "the page has all"
+    assert len(re.findall(r"^- n\d+: no \d+$", page, re.MULTILINE)) == 2 * each
+
+
+def test_what_is_left_out_of_one_level_keeps_the_other_whole() -> None:
+    lines = list(github.marks(crowd(30, 2)))
+    assert [line for line in lines if "more are left out" in line] == [lines[9]]
+    assert len([line for line in lines if line.startswith("::error ")]) == 4
+
+
 @given(st.text())
 def test_no_text_of_a_host_can_add_an_annotation_a_row_or_break_the_files(text: str) -> None:
     finding = CHANGED.model_copy(update={"live": text, "property": text or "x", "note": text})
