@@ -586,3 +586,10 @@ def test_a_variable_that_says_whether_a_job_runs_is_one_of_the_repository():
     assert asked == {"DRIFT_BY"}
     page = (PROJECT / "docs/pipelines.md").read_text()
     assert all(f"| variable `{name}` of the repository" in page for name in asked)
+
+
+def test_the_page_names_the_action_that_enterprise_server_runs_in_the_place_of_ours():
+    """It runs no `actions/upload-artifact` from v4 on."""
+    used = re.findall(r"actions/upload-artifact@v(\d+)", (FOLDER / "github-actions.yml").read_text())
+    page = (PROJECT / "docs/pipelines.md").read_text()
+    assert ("on Enterprise Server take v3 of `actions/upload-artifact`" in page) is (max(map(int, used)) > 3)
