@@ -64,9 +64,11 @@ def describe(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
     draft.site["lifekeeper"] = {}
     squid = hierarchy.squid(seen)
     ties = {tie for view in seen.values() for tie in view.dependencies}
-    _paths(draft, list(seen.values()), _replicating(seen, _mirrored(members, ties)))
+    mirrored = _mirrored(members, ties, squid)
+    _paths(draft, list(seen.values()), _replicating(seen, mirrored))
     addresses = _virtual_ips(draft, members, ties, squid)
-    chosen = _members(draft, nodes, seen, members, {"squid": squid, **({"address": addresses[0]} if addresses else {})})
+    tags = {"squid": squid, **({"address": addresses[0]} if addresses else {})}
+    chosen = _members(draft, nodes, seen, members, tags, mirrored)
     chosen |= _applications(draft, nodes, seen, members, {"squid": squid, "address": next(iter(addresses), "")})
     _order(draft, seen, squid)
     lifekeeper_settings.describe(draft, nodes)
@@ -189,10 +191,22 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _mirrored(members: Mapping[str, Instance], ties: Ties) -> tuple[Instance, Instance] | None:
-    """The filesystem and the mirror that it lies on; a filesystem on something else is none of this program's."""
+def _mirrored(members: Mapping[str, Instance], ties: Ties, squid: str) -> tuple[Instance, Instance] | None:
+    """The filesystem and the mirror that it lies on; a filesystem on something else is none of this program's.
+
+    Of several the one that Squid needs itself, as `providers.lifekeeper.halves` has it. Raises `ValueError` where that
+    does not tell which one is meant.
+    """
     pairs = [(members[over], members[under]) for over, under in sorted(ties) if over in members and under in members]
-    return next((each for each in pairs if _is(each[0], filesystem.KIT) and _is(each[1], mirror.KIT)), None)
+    lying = [each for each in pairs if _is(each[0], filesystem.KIT) and _is(each[1], mirror.KIT)]
+    chosen = [each for each in lying if (squid, each[0].tag) in ties] or lying
+    if len(chosen) > 1:
+        told = " and ".join(f"{over.tag} on {under.tag}" for over, under in chosen)
+        raise ValueError(
+            f"the service has more than one filesystem on a mirror ({told}), and nobody can tell which one is this "
+            f"site's: see `lcdstatus`, have {squid} depend on just one of them, then adopt anew"
+        )
+    return next(iter(chosen), None)
 
 
 def _virtual_ips(draft: Draft, members: Mapping[str, Instance], ties: Ties, squid: str) -> list[str]:
@@ -218,20 +232,21 @@ def _members(
     seen: Mapping[str, View],
     members: Mapping[str, Instance],
     tags: dict[str, str],
+    mirrored: tuple[Instance, Instance] | None,
 ) -> set[str]:
     """The virtual IP, the mirror and its filesystem, and the tags that are not the customary ones; returns all tags.
 
     ``tags``: of Squid and, where there is one, of the virtual IP.
     """
-    told, ties = nodes[0], {tie for view in seen.values() for tie in view.dependencies}
+    told = nodes[0]
     if "address" in tags:
         draft.site["virtual_ip"] = members[tags["address"]].id.removeprefix("IP-")
         if backup := ip.backup_interface(members[tags["address"]]):
             draft.site["lifekeeper"]["address"] = {"backup_interface": backup}
     else:
         draft.note(told.name, "the hierarchy of Squid", "has no IP resource, which `up` would make")
-    if found := _mirrored(members, ties):
-        volume, half = found
+    if mirrored:
+        volume, half = mirrored
         draft.site["mirror"] = {
             "device": _disk(draft, seen, half),
             "mount_point": volume.id,

@@ -222,6 +222,41 @@ def test_the_mirror_is_the_one_that_a_filesystem_of_the_service_lies_on() -> Non
     assert "no words" in told["resource /a-local-disk (gen/filesys, /a-local-disk)"]
 
 
+def with_a_second_mirror(*ties: tuple[str, str]) -> Pair:
+    """Beside this site's an application's filesystem on a mirror of its own, which comes first by name."""
+    pair = fresh()
+    up(pair, members())
+    for lcd in pair.lcds.values():
+        lcd.instances["app1"] = ["gen", "app", "app1", "", "ISP", "intelligent"]
+        lcd.instances["/a-data"] = ["gen", "filesys", "/a-data", "ext4", "ISP", "intelligent"]
+        lcd.instances["datarep-a"] = ["scsi", "netraid", "/dev/sdz", "0\x0210.0.0.9\x02256K", "ISP", "intelligent"]
+        lcd.priorities |= dict.fromkeys(("app1", "/a-data", "datarep-a"), 1)
+        lcd.ties += [("app1", "/a-data"), ("/a-data", "datarep-a"), *ties]
+    first, second = pair.lcds.values()
+    first.paths["proxy-b", "10.0.0.1/10.0.0.9"] = 5
+    second.paths["proxy-a", "10.0.0.9/10.0.0.1"] = 5
+    return pair
+
+
+def test_of_two_mirrors_in_squids_hierarchy_the_one_below_its_own_filesystem_is_this_sites() -> None:
+    declared = site()
+    draft = describe(facts(with_a_second_mirror(("ip-192.0.2.10", "app1")), declared), SSH)
+    assert declared.mirror is not None
+    assert draft.site["mirror"]["mount_point"] == "/mnt/mirror"
+    assert draft.site["mirror"]["device"] == declared.mirror.device
+    assert "mirror" not in draft.site["lifekeeper"].get("tags", {})
+    assert draft.site["nodes"][0]["replication_address"] == "172.16.77.11", "not the other mirror's"
+    told = {note.place: note.what for note in draft.notes}
+    assert "no words" in told["resource datarep-a (scsi/netraid, /dev/sdz)"]
+
+
+def test_two_mirrors_that_squid_needs_itself_are_refused_by_name() -> None:
+    pair = with_a_second_mirror(("qsp-squid", "/a-data"))
+    with pytest.raises(ValueError, match=r"/a-data on datarep-a and /mnt/mirror on datarep-mirror") as refused:
+        describe(facts(pair, site()), SSH)
+    assert "have qsp-squid depend on just one of them" in str(refused.value)
+
+
 def test_a_list_that_failed_is_no_empty_list() -> None:
     pair, declared = fresh(), site()
     up(pair, members())
