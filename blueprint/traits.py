@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from blueprint import paths
 from blueprint.render.nftables import Opening
+from declaration.engines.lifekeeper import CUSTOMARY_PRIORITIES
 from declaration.nodes import Node
 from declaration.probed import is_adopted, is_probed
 from declaration.rules.lifekeeper import MIRROR_PORTS, PATH_PORT, PORTS
@@ -33,6 +34,8 @@ class Traits:
     write waits for both nodes. ``stays`` names the setting by which the service stays where it is when a node comes
     back. ``sits`` is the type of device (lsblk(8)) that the engine's mirror puts on its disk;
     "": the declared volume. ``idle`` is the signature (wipefs(8)) of a half that nothing uses; "": DRBD's metadata.
+    ``source`` names the node whose disk a new mirror is made on, as it takes no smaller one beside it; "" where the
+    smaller of both counts.
     ``units`` are those of systemd whose processes hold the engine's ports, ``made`` how the names of such begin
     that it makes itself (assumed). ``openings`` are what the other node must reach, ``ports`` those that nobody
     else may listen on, and whose they are.
@@ -47,6 +50,7 @@ class Traits:
     stays: str
     sits: str
     idle: str
+    source: Callable[[Site], str]
     units: tuple[str, ...]
     made: tuple[str, ...]
     openings: Openings
@@ -99,6 +103,11 @@ def _asynchronous(site: Site) -> str:
     )
 
 
+def _most_preferred(site: Site) -> str:
+    ranks = site.lifekeeper.priorities if site.lifekeeper else CUSTOMARY_PRIORITIES
+    return min(zip(ranks, site.nodes, strict=True), key=lambda each: each[0])[1].name
+
+
 def _others(site: Site, node: Node) -> list[Node]:
     """The other nodes, those that are away too: one that comes back must get in."""
     return [each for each in site.nodes if each.name != node.name]
@@ -144,6 +153,7 @@ TRAITS: Mapping[str, Traits] = {
         stays="`stickiness`",
         sits="",
         idle="",
+        source=lambda _site: "",
         units=("corosync.service", "pacemaker.service"),
         made=(),
         openings=_corosync,
@@ -159,6 +169,7 @@ TRAITS: Mapping[str, Traits] = {
         stays="`lifekeeper.switchback`, the switchback type of the resources",
         sits="raid1",
         idle="linux_raid_member",
+        source=_most_preferred,
         units=("lifekeeper.service",),
         made=("lifekeeper-",),
         openings=_lifekeeper,

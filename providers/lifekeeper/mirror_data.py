@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import Field
 
 from providers.connection.cluster import Cluster, Node
-from providers.connection.errors import Refused
+from providers.connection.errors import Refused, refuse_all
 from providers.lifekeeper import extending, members, split, steps
 from providers.lifekeeper.resource import Member
 from providers.lifekeeper.steps import Guarded, Views
@@ -104,6 +104,7 @@ def fit(mirror: Wanted, source: str, hierarchy: str) -> steps.Ready:
                 await _refuse_used(cluster, mirror, name, disk)
         if hierarchy == "existing" and not _is_mounted(mirror, disks[source]):
             raise nothing_mounted(mirror, source)
+        refuse_all([each for name in disks for each in _smaller(mirror, source, name, disks)])
         for name, disk in disks.items():
             if disk.identity is not None:
                 await cluster.journal(name).put({marks.DISK: marks.text(disk.identity)})
@@ -134,8 +135,10 @@ def extendable(mirror: Wanted, source: str, target: str) -> Guarded:
 
     async def ready(cluster: Cluster, seen: Views) -> None:
         await alive(cluster, seen)
-        disk = (await read_disks(cluster, mirror))[target]
+        disks = await read_disks(cluster, mirror)
+        disk = disks[target]
         await _refuse_used(cluster, mirror, target, disk)
+        refuse_all(_smaller(mirror, source, target, disks))
         if disk.signatures and _mark(mirror, target) in await marks.kept(cluster, cluster.node(target)).entries():
             raise Refused(
                 f"{mirror.device_on(target)} had the newest data of this site when its mirror was removed, and the "
@@ -148,6 +151,22 @@ def extendable(mirror: Wanted, source: str, target: str) -> Guarded:
             await cluster.journal(target).put({marks.DISK: marks.text(disk.identity)})
 
     return Guarded(extending.untied(mirror, source, target), ready)
+
+
+def _smaller(mirror: Wanted, source: str, name: str, disks: Mapping[str, Disk]) -> list[Refused]:
+    """DataKeeper extends a mirror only to a disk that is not smaller (SIOS's manuals); said before it is made."""
+    here, there = disks[name].identity, disks[source].identity
+    if here is None or there is None or int(here.size) >= int(there.size):
+        return []
+    return [
+        Refused(
+            f"{mirror.device_on(name)} has {here.size} bytes, and {mirror.device_on(source)} on {source} {there.size}: "
+            "DataKeeper extends a mirror only to a disk that is not smaller",
+            node=name,
+            remedy="declare a disk there that is at least as large (`mirror.device`, or `mirror_device` of this node "
+            "under `nodes`), or on both a partition or volume of one size",
+        )
+    ]
 
 
 async def _begun(cluster: Cluster, mirror: Wanted) -> dict[str, str]:

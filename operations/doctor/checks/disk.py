@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from blueprint import paths
 from blueprint.site import things
@@ -84,12 +84,7 @@ def judge(asked: Asked) -> Iterator[Finding]:
     if size < SMALLEST and not adopted:
         yield asked.problem(NAME, f"{path} has only {size} bytes", "declare a larger disk")
     for name, results in asked.others.items():
-        there = mirror.device_on(asked.site.node(name))
-        other = _disk(there, results)
-        if other.identity is not None and asked.node.name < name and int(other.identity.size) != size:
-            which = "" if there == path else f"{there} "
-            sizes = f"{path} has {size} bytes here and {which}{other.identity.size} on {name}"
-            yield asked.note(NAME, f"{sizes}: the smaller counts")
+        yield from _sizes(asked, (path, disk), name, results)
     # DRBD's own configuration names the disk of an adopted one, and nobody here changes that.
     if _BY_DISCOVERY.match(path) and not adopted:
         yield asked.note(
@@ -99,6 +94,43 @@ def judge(asked: Asked) -> Iterator[Finding]:
 
 def _disk(path: str, results: Sequence[Result], volume: str = "") -> Disk:
     return device.parse(path, volume, results[0].stdout, results[1].stdout)
+
+
+def _sizes(asked: Asked, own: tuple[str, Disk], name: str, results: Sequence[Result]) -> Iterator[Finding]:
+    """What the disks' sizes mean for the mirror; ``own`` is this node's path and disk, ``results`` the answers of node
+    ``name``. Said once: by the node whose disk is too small, else by the first one.
+    """
+    assert asked.site.mirror is not None  # noqa: S101 the check has looked
+    (path, disk), there = own, asked.site.mirror.device_on(asked.site.node(name))
+    other = _disk(there, results)
+    if disk.identity is None or other.identity is None or disk.identity.size == other.identity.size:
+        return
+    which = "" if there == path else f"{there} "
+    sizes = f"{path} has {disk.identity.size} bytes here and {which}{other.identity.size} on {name}"
+    larger, disks = int(disk.identity.size) > int(other.identity.size), {asked.node.name: disk, name: other}
+    if _source(asked, disks) != (asked.node.name if larger else name):
+        if asked.node.name < name:
+            yield asked.note(NAME, f"{sizes}: the smaller counts")
+    elif not larger:
+        yield asked.problem(
+            NAME,
+            f"{sizes}, on which the mirror is made: it is extended only to a disk that is not smaller",
+            f"declare a disk here that is at least as large ({_setting(asked.node)}), or on both nodes a partition or "
+            "volume of one size",
+        )
+
+
+def _source(asked: Asked, disks: Mapping[str, Disk]) -> str:
+    """On whose disk the mirror is, or will be made, before the other one is added; "" where any size will do."""
+    engine = traits(asked.site)
+    if not engine.source(asked.site):
+        return ""
+    bearing = [
+        name
+        for name, disk in disks.items()
+        if _sits(asked, disk) or engine.idle in {each.type for each in disk.signatures}
+    ]
+    return "" if len(bearing) == len(disks) else next(iter(bearing), engine.source(asked.site))
 
 
 def _setting(node: Node) -> str:

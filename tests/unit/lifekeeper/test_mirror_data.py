@@ -232,6 +232,50 @@ def test_without_the_node_that_had_the_newest_data_nothing_is_made():
     assert created(pair) == []
 
 
+def sized(monkeypatch, pair, **sizes):
+    """Bytes of the disk on each node, by its name with `_` for `-`."""
+    run = pair.run
+
+    def shown(name, command):
+        result = run(name, command)
+        if command.argv[0] != "lsblk":
+            return result
+        size = sizes[name.replace("-", "_")]
+        return dataclasses.replace(result, stdout=result.stdout.replace('"size": 5', f'"size": {size}'))
+
+    monkeypatch.setattr(pair, "run", shown)
+
+
+def test_a_second_disk_that_is_smaller_is_refused_before_anything_is_formatted(monkeypatch):
+    pair = fresh()
+    sized(monkeypatch, pair, proxy_a=2000, proxy_b=1999)
+    with pytest.raises(Refused, match=f"{DEVICE} has 1999 bytes, and {DEVICE} on {A} 2000") as refused:
+        up(pair, until_mirror(members()))
+    assert refused.value.node == B
+    assert "`mirror_device` of this node" in refused.value.remedy
+    assert created(pair) == []
+    assert "pending create" not in pair.journals.opened[A, "tree-mirror"].values
+
+
+def test_a_second_disk_of_the_same_size_or_larger_is_taken(monkeypatch):
+    for size in (2000, 2001):
+        pair = fresh()
+        sized(monkeypatch, pair, proxy_a=2000, proxy_b=size)
+        up(pair, until_mirror(members()))
+        assert pair.lcds[B].instances.keys() == {MIRROR, FILESYSTEM}
+
+
+def test_a_smaller_disk_of_a_node_that_comes_back_is_refused_by_both_sizes(monkeypatch):
+    pair = fresh()
+    up(pair, until_mirror(without_b()))
+    sized(monkeypatch, pair, proxy_a=2000, proxy_b=1000)
+    pair.said.clear()
+    with pytest.raises(Refused, match=f"{DEVICE} has 1000 bytes, and {DEVICE} on {A} 2000") as refused:
+        up(pair, until_mirror(members()))
+    assert refused.value.node == B
+    assert not any("extend" in line for _, line in pair.said)
+
+
 def test_a_half_with_the_newest_data_is_not_overwritten_by_a_mirror_made_without_it():
     pair = removed_with_data_kept(active=B)
     # A is a blank machine now, and B comes back to what was made meanwhile.

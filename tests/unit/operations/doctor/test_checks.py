@@ -185,6 +185,37 @@ def test_each_node_is_asked_for_the_disk_by_its_own_path(ask: Ask, site: Site) -
     assert "`mirror_device` of qsp-b" in missing.remedy
 
 
+def test_a_mirror_that_takes_no_smaller_disk_has_one_of_that_kind_for_a_problem_of_its_node(ask: Ask) -> None:
+    raw = lab_settings(engine="lifekeeper")
+    there = read(raw, "test")
+    large, small = [disk(), signed()], [disk(size=4_000_000_000), signed()]
+
+    def both(first: list[str], second: list[str], of: Site = there, **more: Any) -> list[list[Finding]]:
+        a = judged("disk", ask(*first, "", others={"qsp-b": [*second, ""]}, of=of, **more))
+        b = judged("disk", ask(*second, "", others={"qsp-a": [*first, ""]}, of=of, node="qsp-b", **more))
+        return [a, b]
+
+    at_a, at_b = both(large, small)
+    clean(at_a)
+    only(at_b, "problem", "4000000000 bytes here and 5000000000 on qsp-a", "not smaller")
+    at_a, at_b = both(small, large)
+    only(at_a, "note", "the smaller counts")
+    clean(at_b)
+    raw["lifekeeper"]["priorities"] = [10, 1]
+    at_a, at_b = both(small, large, of=read(raw, "test"))
+    only(at_a, "problem", "4000000000 bytes here", "5000000000 on qsp-b")
+    clean(at_b)
+    # Where a mirror is, that node is what it is extended from, or nothing is extended any more.
+    bears = [disk(size=4_000_000_000, children=[{"name": "/dev/md0", "type": "raid1"}]), signed("linux_raid_member")]
+    at_a, at_b = both(large, bears, ours=True)
+    only(at_a, "note", "the smaller counts")
+    clean(at_b)
+    only(both(bears, [disk(size=3_000_000_000), signed()], ours=True)[1], "problem", "3000000000 bytes here")
+    half = [disk(), signed("linux_raid_member", "ext3")]
+    only(both(half, bears)[0], "note", "the smaller counts")
+    only(judged("disk", ask(*large, others={"qsp-b": small})), "note", "the smaller counts")
+
+
 def test_the_disk_of_a_mirror_by_lifekeeper_is_never_to_be_freed(ask: Ask) -> None:
     there = read(lab_settings(engine="lifekeeper"), "test")
     bears = disk(children=[{"name": "/dev/md0", "type": "raid1"}])
