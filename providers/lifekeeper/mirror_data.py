@@ -19,7 +19,7 @@ from providers.lifekeeper import extending, members, split, steps
 from providers.lifekeeper.resource import Member
 from providers.lifekeeper.steps import Guarded, Views
 from providers.lifekeeper.views import IN_SERVICE
-from providers.storage import device, marks
+from providers.storage import device, fstab, marks
 from providers.storage.device import Disk
 from providers.storage.filesystem_types import TYPES
 
@@ -104,6 +104,8 @@ def fit(mirror: Wanted, source: str, hierarchy: str) -> steps.Ready:
                 await _refuse_used(cluster, mirror, name, disk)
         if hierarchy == "existing" and not _is_mounted(mirror, disks[source]):
             raise nothing_mounted(mirror, source)
+        if hierarchy == "existing":
+            refuse_all(await _mounted_at_boot(cluster, mirror))
         refuse_all([each for name in disks for each in _smaller(mirror, source, name, disks)])
         for name, disk in disks.items():
             if disk.identity is not None:
@@ -151,6 +153,29 @@ def extendable(mirror: Wanted, source: str, target: str) -> Guarded:
             await cluster.journal(target).put({marks.DISK: marks.text(disk.identity)})
 
     return Guarded(extending.untied(mirror, source, target), ready)
+
+
+async def _mounted_at_boot(cluster: Cluster, mirror: Wanted) -> list[Refused]:
+    """What is mounted by hand today may stand in fstab(5) too; a boot would mount it then before LifeKeeper starts, and
+    writes would go past the mirror, or LifeKeeper find the disk or the mount point taken.
+    """
+
+    async def look(node: Node) -> list[fstab.Line]:
+        answer = await node.run(fstab.read(mirror.device_on(node.name), mirror.mount_point))
+        return [line for line in fstab.parse(answer.stdout) if line.at_boot]
+
+    found = await cluster.each(look, list(mirror.nodes))
+    return [
+        Refused(
+            f"{fstab.PATH} has {line.source} mounted at {line.target}: a boot would do that before LifeKeeper starts, "
+            f"whose the mirror on {mirror.device_on(name)} and {mirror.mount_point} are to be",
+            node=name,
+            remedy="take that line out, or give it the option `noauto` and not `x-systemd.automount`; then "
+            "`systemctl daemon-reload`",
+        )
+        for name, lines in found.items()
+        for line in lines
+    ]
 
 
 def _smaller(mirror: Wanted, source: str, name: str, disks: Mapping[str, Disk]) -> list[Refused]:

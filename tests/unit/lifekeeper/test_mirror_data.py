@@ -345,12 +345,14 @@ ARRAY = '{"name": "/dev/md0", "type": "raid1"}'
 class Existing:
     """A pair whose first node has a filesystem mounted, which the creation unmounts.
 
-    ``assembled``: an array that lsblk shows on the disk; ``sticks``: it cannot be stopped.
+    ``assembled``: an array that lsblk shows on the disk; ``sticks``: it cannot be stopped; ``fstab``: node → what its
+    own fstab says of it.
     """
 
     def __init__(self, monkeypatch, **replication):
         self.pair, self.assembled, self.sticks = fresh(), False, False
         self.listed = until_mirror(members(replication={"hierarchy": "existing", **replication}))
+        self.fstab = {}
         self.lcd.mounted = FILESYSTEM
         self.lcd.signatures = '{"signatures": [{"type": "ext3", "label": ""}]}'
         run = self.pair.run
@@ -364,6 +366,8 @@ class Existing:
     def shown(self, name, command, result):
         if command.label.startswith("take apart") and not self.sticks:
             self.assembled = False
+        if command.label == f"look for {DEVICE} and {FILESYSTEM} in /etc/fstab":
+            result = dataclasses.replace(result, stdout=self.fstab.get(name, ""))
         if command.argv[0] == "lsblk" and name == A and self.assembled:
             result = dataclasses.replace(result, stdout=result.stdout.replace("}]}", f', "children": [{ARRAY}]}}]}}'))
         return result
@@ -433,6 +437,26 @@ def test_without_a_mounted_filesystem_there_is_none_to_take_over(monkeypatch):
     assert created(site.pair) == []
     assert not any(line.startswith(("mount ", "take apart")) for _, line in site.pair.said)
     assert site.begun() is None
+
+
+@pytest.mark.parametrize(("where", "options"), [(A, "defaults"), (B, "rw,nofail")])
+def test_a_filesystem_that_a_boot_would_mount_is_not_taken_over(monkeypatch, where, options):
+    site = Existing(monkeypatch)
+    site.fstab[where] = f"UUID=1-2 {FILESYSTEM} {options}\n"
+    with pytest.raises(Refused, match=f"/etc/fstab has UUID=1-2 mounted at {FILESYSTEM}: a boot would") as refused:
+        up(site.pair, site.listed)
+    assert refused.value.node == where
+    assert "`noauto`" in refused.value.remedy
+    assert "systemctl daemon-reload" in refused.value.remedy
+    assert created(site.pair) == []
+    assert site.begun() is None
+
+
+def test_one_that_a_boot_leaves_alone_is_taken_over(monkeypatch):
+    site = Existing(monkeypatch)
+    site.fstab = dict.fromkeys((A, B), f"{DEVICE} {FILESYSTEM} rw,noauto\n")
+    up(site.pair, site.listed)
+    assert site.whole()
 
 
 @pytest.mark.parametrize(
