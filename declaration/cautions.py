@@ -81,7 +81,9 @@ def _quorum(declared: Quorum | None) -> Iterator[Caution]:
             "nothing",
             "two nodes that lose each other may both run the service, a split brain, unless LifeKeeper's quorum is set "
             f"up by hand; better is its mode `storage`, with its package `{QUORUM_PACKAGE}`: hosts declared here help "
-            "where a node is cut off from them too, not where only the paths between the nodes are cut",
+            "where a node is cut off from them too, not where only the paths between the nodes are cut. Where the "
+            "package is installed and nothing sets a mode, its own is `majority`: the node that is left when the other "
+            "one fails stops, too (`squid-ha doctor` looks for that)",
         )
         return
     yield Caution(

@@ -37,6 +37,7 @@ _MOUNTS = "mounts"
 COMMANDS: Mapping[str, Command] = {
     **_LISTS,
     lifekeeper_scripts.ANSWER: lifekeeper_scripts.COMMAND,
+    lifekeeper_settings.PACKAGES: lifekeeper_settings.COMMAND,
     _MOUNTS: command("findmnt", "--real", "--raw", "--noheadings", "--output", "TARGET,FSTYPE", ok=None, reads=True),
 }
 _CUSTOMARY_TYPE = "ext3"

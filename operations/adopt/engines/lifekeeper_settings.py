@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from operations import lifekeeper_quorum
 from operations.adopt.model import Draft, NodeFacts
 from providers.lifekeeper import defaults, grammar
 
@@ -23,6 +24,8 @@ _NUMBERS = {
 _BEAT, _MISSES = "LCMHBEATTIME", "LCMNUMHBEATS"
 _UNANSWERED, _WAIT = "CONFIRMSODEF", "CONFIRMSOTO"
 _ANSWERS = {"0": "proceed", "1": "block"}
+PACKAGES = "lifekeeper packages"
+COMMAND = lifekeeper_quorum.asks_packages()
 _QUORUM = ("QUORUM_MODE", "QUORUM_HOSTS", "QUORUM_LOSS_ACTION", "QUORUM_TIMEOUT_SECS", "WITNESS_MODE")
 
 
@@ -30,8 +33,9 @@ def describe(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
     """What the first node has; the keys that it says are compared on both, and others are told of each node."""
     found = {each.name: defaults.values(each.files.get(defaults.PATH, "")) for each in nodes}
     said = _declare(draft.site["lifekeeper"], found[nodes[0].name])
-    for name, values in found.items():
-        _note(draft, name, values, said)
+    for each in nodes:
+        _note(draft, each.name, found[each.name], said)
+        _note_quorum(draft, each, found[each.name])
 
 
 def _declare(section: dict[str, Any], found: Mapping[str, str]) -> set[str]:
@@ -83,11 +87,18 @@ def _note(draft: Draft, name: str, values: Mapping[str, str], said: set[str]) ->
     if left:
         listed = ", ".join(f"{key}={text}" for key, text in sorted(left.items()))
         draft.note(name, defaults.PATH, f"{listed}: not in the file, and `up` leaves it as it is")
-    if values.get("QUORUM_MODE", "off") not in ("", "off"):
+
+
+def _note_quorum(draft: Draft, node: NodeFacts, values: Mapping[str, str]) -> None:
+    """The mode that is set; where none is, the package's own, if that is installed."""
+    mode = lifekeeper_quorum.mode(values)
+    if mode not in ("", "off"):
         listed = ", ".join(f"{key}={values[key]}" for key in _QUORUM if key in values)
-        draft.note(
-            name, defaults.PATH, f"the quorum ({listed}) is left by `up` as it is; `lifekeeper.quorum` says it anew"
-        )
+        what = f"the quorum ({listed}) is left by `up` as it is; `lifekeeper.quorum` says it anew"
+        draft.note(node.name, defaults.PATH, what)
+    elif not mode and lifekeeper_quorum.installed(node.said(PACKAGES)):
+        told = f"{lifekeeper_quorum.UNSET}: {lifekeeper_quorum.alone(values)}. `up` leaves that as it is: "
+        draft.note(node.name, "the quorum", f"{told}{lifekeeper_quorum.WAYS}")
 
 
 def _number(text: str) -> int:

@@ -167,6 +167,7 @@ def quorum(number: int) -> dict[str, Any]:
 def test_a_pair_without_quorum_is_warned_of_a_split_brain():
     (told,) = [each for each in cautions_of(site()) if "split brain" in each.advice]
     assert (told.path, told.found) == ("lifekeeper.quorum", "nothing")
+    assert "its own is `majority`" in told.advice
     assert "`storage`" in told.advice, "a third host would be none against a cut between the nodes"
     assert not [each for each in cautions_of(read(SITES[3], "test")) if "lifekeeper" in each.path]
 

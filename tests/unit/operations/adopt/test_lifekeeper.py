@@ -336,6 +336,30 @@ def test_what_the_file_cannot_say_is_told_of_its_node(
     assert any(what in each for each in told), oddly[1].notes
 
 
+@pytest.mark.parametrize(
+    ("packages", "settings", "told"),
+    [
+        ("steeleye-lk\nsteeleye-lkQWK\n", "", True),
+        ("steeleye-lk\nsteeleye-lkQWK\n", "QUORUM_MODE=\n", True),
+        ("steeleye-lk\nsteeleye-lkQWK\n", "QUORUM_MODE=storage\n", False),
+        ("steeleye-lk\n", "", False),
+        ("", "", False),
+    ],
+)
+def test_a_package_for_the_quorum_whose_mode_nobody_sets_is_told_of_its_node(
+    packages: str, settings: str, told: bool
+) -> None:
+    pair, declared = fresh(), site()
+    up(pair, members())
+    pair.lcds["proxy-b"].defaults += settings
+    first, second = facts(pair, declared)
+    said = Result(lifekeeper.COMMANDS["lifekeeper packages"], 0, packages, "")
+    second = replace(second, answers={**second.answers, "lifekeeper packages": said})
+    notes = [note for note in describe([first, second], SSH).notes if "steeleye-lkQWK" in note.what]
+    assert [note.node for note in notes] == ["proxy-b"] * told
+    assert all("`majority`" in each.what and "`lifekeeper.quorum`" in each.what for each in notes)
+
+
 def test_every_note_says_what_the_next_up_does_about_it_and_what_is_customary_is_no_note(
     oddly: tuple[Any, Draft],
 ) -> None:

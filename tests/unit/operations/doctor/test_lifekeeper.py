@@ -13,6 +13,7 @@ import pytest
 from blueprint.site import things
 from declaration.load import read
 from declaration.site import Site
+from operations import lifekeeper_quorum
 from operations.doctor.checks import lifekeeper, quorum
 from operations.doctor.examine import examine
 from operations.doctor.model import Asked, Finding
@@ -220,10 +221,12 @@ def test_what_configures_networks_beside_lifekeeper_is_a_note(ask: Ask) -> None:
     assert levels(judged(ask, {"is-active": ("inactive\ninactive\n", 3)})) == {"ok"}
 
 
-def quorums(ask: Ask, said: str | tuple[str, int]) -> list[Finding]:
-    of = site(quorum={"hosts": [{"host": "witness.lab", "port": 22}]})
-    assert len(quorum.commands(of, of.nodes[0])) == 1
-    return list(quorum.judge(ask(said, of=of)))
+def quorums(
+    ask: Ask, said: str | tuple[str, int], settings: str | tuple[str, int] = "", *, declared: bool = True
+) -> list[Finding]:
+    of = site(quorum={"hosts": [{"host": "witness.lab", "port": 22}]} if declared else None)
+    assert len(quorum.commands(of, of.nodes[0])) == 2
+    return list(quorum.judge(ask(said, settings, of=of)))
 
 
 def test_a_declared_quorum_without_its_package_is_a_problem(ask: Ask) -> None:
@@ -234,13 +237,43 @@ def test_a_declared_quorum_without_its_package_is_a_problem(ask: Ask) -> None:
     only(quorums(ask, ("", 124)), "note", "could not be asked (exit code 124)")
 
 
-def test_without_a_declared_quorum_nobody_looks_for_its_package() -> None:
-    of = site()
-    assert list(quorum.commands(of, of.nodes[0])) == []
+QWK = "steeleye-lk\nsteeleye-lkQWK\n"
+
+
+@pytest.mark.parametrize("settings", ["", "QUORUM_LOSS_ACTION=fastkill\n", "QUORUM_MODE=\n"])
+def test_a_package_for_the_quorum_whose_mode_nobody_sets_is_a_problem(ask: Ask, settings: str) -> None:
+    told = only(quorums(ask, QWK, settings, declared=False), "problem", "`majority`", "fastkill")
+    for way in ("`lifekeeper.quorum`", "`QUORUM_MODE`", "`storage`", "`none`"):
+        assert way in told.remedy
+
+
+def test_what_the_nodes_own_file_says_of_the_quorum_counts_where_none_is_declared(ask: Ask) -> None:
+    only(quorums(ask, QWK, "QUORUM_MODE=storage\nWITNESS_MODE=storage\n", declared=False), "ok", "storage")
+    only(quorums(ask, QWK, "QUORUM_MODE=none\n", declared=False), "ok", "none")
+    only(quorums(ask, QWK, "QUORUM_MODE=majority\nQUORUM_LOSS_ACTION=osu\n", declared=False), "note", "witness", "osu")
+    only(quorums(ask, QWK, ("", 2), declared=False), "note", "exit code 2")
+    only(quorums(ask, ("", 124), declared=False), "note", "exit code 124")
+
+
+@pytest.mark.parametrize("packages", ["", "steeleye-lk\nsteeleye-lkIP\n"])
+def test_without_a_declared_quorum_and_its_package_there_is_nothing_to_tell(ask: Ask, packages: str) -> None:
+    assert quorums(ask, packages, "QUORUM_MODE=majority\n", declared=False) == []
+
+
+def test_a_site_of_another_engine_is_asked_nothing_about_lifekeepers_quorum() -> None:
     pacemaker = lab_settings()
     pacemaker["lifekeeper"]["quorum"] = {"hosts": [{"host": "witness.lab", "port": 22}]}
     other = read(pacemaker, "test")
     assert list(quorum.commands(other, other.nodes[0])) == []
+
+
+def test_the_keys_of_the_quorum_are_read_from_the_nodes_own_file(tmp_path: Path) -> None:
+    file = tmp_path / "LifeKeeper"
+    assert run(lifekeeper_quorum._SETTINGS, str(file)) == ""
+    file.write_text("LKCHECKINTERVAL=60\n")
+    assert run(lifekeeper_quorum._SETTINGS, str(file)) == ""
+    file.write_text("LKCHECKINTERVAL=60\nQUORUM_MODE=storage\n")
+    assert run(lifekeeper_quorum._SETTINGS, str(file)) == "QUORUM_MODE=storage"
 
 
 def test_lifekeepers_packages_are_those_that_dpkg_or_rpm_has_installed(tmp_path: Path) -> None:
@@ -253,8 +286,8 @@ def test_lifekeepers_packages_are_those_that_dpkg_or_rpm_has_installed(tmp_path:
         (tmp_path / name).chmod(0o755)
 
     def installed() -> list[str]:
-        text = f'PATH="{tmp_path}:$PATH"\n{quorum._PACKAGES}'
-        return run(text, quorum._PREFIX).split()
+        text = f'PATH="{tmp_path}:$PATH"\n{lifekeeper_quorum._PACKAGES}'
+        return run(text, lifekeeper_quorum._PREFIX).split()
 
     assert installed() == ["steeleye-lk", "steeleye-lkIP", "steeleye-lkQWK"]
     (tmp_path / "rpm").write_text("#!/bin/sh\nexit 1\n")
