@@ -38,6 +38,10 @@ def questions(site: Site) -> list[Question]:
     made = [_question("how LifeKeeper and its resources are", _EACH, each) for each in views.lists()]
     made.append(_question("which version it is, for `squid-ha doctor`", _EACH, views.asks("lkcli", version=True)))
     made += [_question("whether it takes the line as assumed", _EACH, asks_help(name)) for name in assumed]
+    deletion = asks_help("lkcli resource delete")
+    made.append(
+        _question("whether it takes the line that deletes, for `squid-ha doctor` and removals", _EACH, deletion)
+    )
     for thing in listed:
         if isinstance(thing.inputs, Member):
             kind: Any = load_kind(thing.kind)

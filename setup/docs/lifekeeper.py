@@ -13,12 +13,15 @@ from declaration.load import read
 from declaration.site import Site
 from operations.plan.commands import Row, rows
 from operations.stacks import render
+from providers.connection.command import command
 from providers.lifekeeper import grammar
+from providers.lifekeeper.speaking import Line
 from setup.docs import screens
 from setup.docs.asked import Question, questions
 from setup.docs.pages import anchor_of, page_of
 from setup.docs.screens import Screen, Wizard
 from setup.docs.settings import settings
+from setup.docs.taken_back import removals
 
 _HEADING = """\
 # From the wizards' pages to command lines
@@ -28,8 +31,9 @@ and setup/docs/screens.yaml. -->
 
 Every line by which this program changes something of LifeKeeper's for the reference site in its third phase, on fresh
 nodes, in order; the same is printed for any site by `squid-ha plan STACK --commands`. What it [only
-asks](#what-is-only-asked) stands below them, once; how it looks at the operating system (`lsblk`, `ip` and others) does
-not. Then each command follows [screen by screen](#screen-by-screen). It was written from public sources, for versions
+asks](#what-is-only-asked) stands below them, once, and what it says to [take this
+back](#what-is-said-to-take-it-back); how it looks at the operating system (`lsblk`, `ip` and others) does not. Then
+each command follows [screen by screen](#screen-by-screen). It was written from public sources, for versions
 {versions}; nobody has compared it with a live LifeKeeper yet{corrected}. *Confirmed* lines stand in scripts that SIOS
 published, *documented* ones in its documentation, *assumed* ones nowhere: those of `lkcli` are compared with its own
 `--help` on each node before anything is written, and a difference is reported instead. *System* lines are the operating
@@ -44,6 +48,17 @@ is asked for once in a run, before the first line, where something of a command 
 too. Where a kit has a script for it, it is asked whether its resource can be extended, before that is done.
 
 | to know | on | command line | certainty | source |
+|---|---|---|---|---|
+"""
+_TAKEN_BACK = """
+## What is said to take it back
+
+No plan has these lines either: those of `pulumi destroy` for the same site, where this program made all of it and it
+runs on the preferred node. A part that leaves the file is taken back by its own; what was found is never deleted. What
+is assumed of them is compared with LifeKeeper's help by `squid-ha doctor`, and before the first line of each removal;
+why a resource is deleted by `lkcli` stands in [decision 012](decisions/012-deletion-by-lkcli.md).
+
+| page or step | on | command line | certainty | source |
 |---|---|---|---|---|
 """
 _SCREENS = """
@@ -79,7 +94,9 @@ def page() -> str:
     unknown = "".join(f"| {_cell(each.what)} | {_cell(each.known)} |\n" for each in known.unknown)
     addresses = known.sources | screens.load().sources
     sources = "".join(f"- {name}: {address}\n" for name, address in addresses.items())
-    return "".join([*parts, _ASKED, asked, _SCREENS, by_screen(listed), _UNKNOWN, unknown, "\n## Sources\n\n", sources])
+    back = "".join(map(_taken_back, removals(reference())))
+    parts += [_ASKED, asked, _TAKEN_BACK, back, _SCREENS, by_screen(listed)]
+    return "".join([*parts, _UNKNOWN, unknown, "\n## Sources\n\n", sources])
 
 
 def reference() -> Site:
@@ -103,6 +120,11 @@ def _table(resource: str, listed: Sequence[Row]) -> str:
 def _question(question: Question) -> str:
     shown = f"| {_cell(question.why)} | {question.node} | `{_cell(question.line)}` | {question.certainty} "
     return f"{shown}| {', '.join(question.source) or '-'} |\n"
+
+
+def _taken_back(line: Line) -> str:
+    shown = f"| {_cell(line.page)} | {line.node} | `{_cell(command(*line.words).shell())}` | {line.certainty} "
+    return f"{shown}| {', '.join(line.source) or '-'} |\n"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from providers.lifekeeper import grammar, mirror_data, speaking, views
 from providers.lifekeeper.grammar.models import SystemLine
 from providers.lifekeeper.node import Wanted, unit
 from providers.lifekeeper.paths import MISNAMED
+from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.views import View
 
 NAME = "lifekeeper"
@@ -76,6 +77,7 @@ def judge(asked: Asked) -> Iterator[Finding]:
         yield asked.problem(NAME, f"LifeKeeper knows this node as {told}, not as {asked.node.name}", MISNAMED)
     yield from _licence(asked, wanted, said, view)
     yield from _assumed(asked, wanted, said, view)
+    yield from _removals(asked, said, view)
     yield from _boot(asked, said)
     yield from _beside(asked, said)
 
@@ -102,7 +104,7 @@ def _questions(listed: Sequence[Thing], node: Node) -> dict[str, Command]:
     if wanted.license_file:
         label = f"look at {wanted.license_file}"
         asked["licence"] = script(_LICENCE, wanted.license_file, FEATURE, reads=True, label=label)
-    asked |= {f"help {name}": speaking.asks_help(name) for name in wanted.assumed}
+    asked |= {f"help {name}": speaking.asks_help(name) for name in (*wanted.assumed, *_deletion())}
     if programs := _programs(listed, node):
         asked["programs"] = script(_PROGRAMS, *programs, reads=True, label=f"look for {' '.join(programs)}")
     if any(isinstance(thing.inputs, mirror_data.Wanted) for thing in listed):
@@ -260,21 +262,32 @@ def _assumed(asked: Asked, wanted: Wanted, said: Mapping[str, Result], view: Vie
             "to know before `up`, which compares them too: install it by its own setup, then run this again",
         )
         return
-    differing = False
-    for name, used in wanted.assumed.items():
-        answer = said[f"help {name}"]
-        found = grammar.differences(name, f"{answer.stdout}\n{answer.stderr}", used, answer.exit_code)
-        if not found:
-            continue
-        differing = True
-        lines = "; ".join(f"expected {each.expected}, found {each.found or 'nothing'}" for each in found)
-        yield asked.problem(
-            NAME,
-            f"this LifeKeeper does not take `{name}` as it is assumed here: {lines}",
-            speaking.remedy(answer.command),
-        )
+    differing = {name: told for name, used in wanted.assumed.items() if (told := _difference(said, name, used))}
+    for name, told in differing.items():
+        yield asked.problem(NAME, told, speaking.remedy(said[f"help {name}"].command))
     if not differing:
         yield asked.ok(NAME, f"LifeKeeper's own help confirms what is assumed: {names}")
+
+
+def _removals(asked: Asked, said: Mapping[str, Result], view: View) -> Iterator[Finding]:
+    """Compared by `up` only where it takes something back, so nothing stands in its way before that."""
+    for name, used in _deletion().items() if view.installed else ():
+        if told := _difference(said, name, used):
+            refused = "so that taking a resource back, and `pulumi destroy`, would be refused"
+            yield asked.note(NAME, f"{told}, {refused}", speaking.remedy(said[f"help {name}"].command))
+
+
+def _deletion() -> dict[str, list[str]]:
+    """What removals assume, as `speaking.assumed_of` has it; ``assumed`` of the product has what sets a site up."""
+    return speaking.assumed_of([Line("", "lkcli resource delete", "", {"tag": "TAG"})])
+
+
+def _difference(said: Mapping[str, Result], name: str, used: Sequence[str]) -> str:
+    """In which way the help is not as assumed, '' where it is."""
+    answer = said[f"help {name}"]
+    found = grammar.differences(name, f"{answer.stdout}\n{answer.stderr}", used, answer.exit_code)
+    lines = "; ".join(f"expected {each.expected}, found {each.found or 'nothing'}" for each in found)
+    return f"this LifeKeeper does not take `{name}` as it is assumed here: {lines}" if found else ""
 
 
 # What it needs beside it

@@ -9,7 +9,7 @@ import pytest
 
 from operations.plan.commands import Row, rows
 from providers import reconcile
-from providers.connection.command import Command, Result
+from providers.connection.command import Command, Result, command
 from providers.lifekeeper import grammar
 from setup.docs import lifekeeper, screens
 from setup.docs.asked import questions
@@ -17,9 +17,10 @@ from setup.docs.lifekeeper import Said, by_screen, spoken
 from setup.docs.pages import pages
 from setup.docs.screens import Screen
 from setup.docs.settings import settings
+from setup.docs.taken_back import removals
 from tests.unit.lifekeeper.fake import Pair
 from tests.unit.lifekeeper.sites import site
-from tests.unit.lifekeeper.test_providers import members
+from tests.unit.lifekeeper.test_providers import down, fresh, members, up
 
 OWNER = "squid-ha/reference"
 LISTED = rows(lifekeeper.reference(), OWNER)
@@ -153,3 +154,18 @@ def test_the_page_has_every_line_that_only_asks_and_no_other_but_the_doctors():
     page = lifekeeper.page()
     asked = page[page.index("## What is only asked") : page.index("## Screen by screen")]
     assert all(each.line.replace("|", "\\|") in asked for each in told)
+
+
+def test_the_page_has_every_line_that_takes_the_site_back_with_its_certainty():
+    pair, listed = fresh(), members()
+    up(pair, listed)
+    pair.said.clear()
+    down(pair, listed)
+    told = [(each.node, command(*each.words).shell()) for each in removals(lifekeeper.reference())]
+    assert told == [each for each in pair.said if each[1].startswith("/opt/LifeKeeper/")]
+    page = lifekeeper.page()
+    back = page[page.index("## What is said to take it back") : page.index("## Screen by screen")]
+    rows_ = [[cell.strip() for cell in line.split(" | ")] for line in back.splitlines() if "`/opt" in line]
+    assert [(each[1], each[2].strip("`")) for each in rows_] == told
+    assert {each[3] for each in rows_ if "resource delete" in each[2]} == {"assumed"}
+    assert {each[3] for each in rows_ if "dep_remove" in each[2]} == {"documented"}

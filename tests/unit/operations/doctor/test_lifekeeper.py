@@ -187,7 +187,15 @@ def test_the_comparison_is_that_of_up(ask: Ask) -> None:
     of = site()
     wanted: Any = next(each.inputs for each in things(of, "x/y") if each.name == "lifekeeper")
     helps = [each.argv[1:-1] for each in lifekeeper.commands(of, of.nodes[0]) if each.argv[-1] == "--help"]
-    assert [f"lkcli {' '.join(words)}" for words in helps] == list(wanted.assumed)
+    assert [f"lkcli {' '.join(words)}" for words in helps] == [*wanted.assumed, "lkcli resource delete"]
+
+
+def test_the_line_that_deletes_is_compared_too_and_stands_in_the_way_of_removals_alone(ask: Ask) -> None:
+    other = grammar.help_text("lkcli resource delete").replace("--tag", "--name")
+    told = only(judged(ask, {"resource delete": other}), "note", "`lkcli resource delete`", "--tag", "`pulumi destroy`")
+    assert "grammar.yaml" in told.remedy
+    only(judged(ask, {"resource delete": ("unknown subcommand\n", 2)}), "note", "exit code 2")
+    only(judged(ask, NOT_INSTALLED), "note", "only an installed LifeKeeper")
 
 
 def test_what_lifekeeper_needs_beside_it_is_a_note(ask: Ask) -> None:
