@@ -11,26 +11,38 @@ from collections.abc import Sequence
 from providers.squid.conf import Directive
 
 HIDDEN = "…"
-_NAME = r"(?:[\w.-]*(?<!by)(?:pass|pw|pwd|passwd|password|passphrase|secret|token))"
-_BEFORE = re.compile(rf"(?-i:-[wy])|(?:.*[^\w./-])?{_NAME}", re.IGNORECASE)
-"""Names and options, without quotes, whose value is the next word."""
-_WITHIN = re.compile(rf"(?P<name>^[\"']*(?-i:-[wy])(?![\"']$)|{_NAME}[\w.-]*[\"']?[=:]|login=[^:]*:).+", re.IGNORECASE)
+_NAME = r"(?:[\w.-]*(?<!by)(?:pass|pw|passwd|password|passphrase|secret|token|bearer|api[_-]?key))"
+_HEADER = r"(?:[\w.-]*(?:authorization|cookie))"
+_BEFORE = re.compile(rf"(?:(?-i:-[wy])|(?:.*[^\w./-])?{_NAME})[ =]", re.IGNORECASE)
+"""Names and options, as `_name` has them, whose value is the next word."""
+_OPTION = re.compile(r"(?:.*[^\w./-])?(?:-[\w.-]*(?:auth|key)[ =]|[\w.-]*(?:auth|key)=)", re.IGNORECASE)
+"""The same, of words that access lists are called as well, and whose value may be a file."""
+_USER = re.compile(r"(?:-U|--user)[ =]")
+"""Options whose value is ``user%password``."""
+_FILE = r"/[\w./@+-]+\.(?:pem|key|crt|cer|der)"
+_WITHIN = re.compile(
+    rf"(?P<name>^[\"']*(?-i:-[wy])(?![\"']$)|(?-i:^[\"']*-U|--user=)[^%]*%|login=[^:]*:"
+    rf"|(?:{_NAME}|{_HEADER})[\w.-]*[\"']?[=:]|(?:auth|key)[\"']?[=:](?!{_FILE}$)).+",
+    re.IGNORECASE,
+)
 _USERINFO = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://|(?<![^\s\"'=,;(])(?=[^\s:@\"'=,;(/]*:))\S*@", re.IGNORECASE)
-_COMMUNITY = "snmp_community"
+_SETS_HEADER = re.compile(r"(?:\w+_)?header_(?:add|replace)")
+_NAMES_HEADER = re.compile(r"(?:\w+_)?header_access")
+_WHOLE = re.compile(rf"snmp_community|(?:.*[^\w./{{-])?{_HEADER}[\"']*(?:[=:].*)?", re.IGNORECASE)
+"""Words behind which all is hidden: of how many words a header's value is, nobody can tell."""
 _QUOTES = "\"'"
 
 
 def shown(each: Directive) -> str:
     """The directive without its passwords."""
     words, made = [each.name, *each.words], list[str]()
-    place = 0
-    while place < len(words):
+    place, rest = 0, _rest(words)
+    while place < rest:
         hidden = _hidden(words, place)
         made.append(hidden or words[place])
         place = _end(words, place) if hidden else place + 1
-    if _COMMUNITY in made:
-        after = made.index(_COMMUNITY) + 1
-        made[after:] = [HIDDEN] * len(made[after:])
+    if rest < len(words):
+        made.append(HIDDEN)
     return without_userinfo(" ".join(made))
 
 
@@ -44,12 +56,36 @@ def without_userinfo(text: str) -> str:
     return _USERINFO.sub(rf"\g<before>{HIDDEN}@", text)
 
 
+def _rest(words: Sequence[str]) -> int:
+    """The place from which on all is hidden."""
+    if _SETS_HEADER.fullmatch(words[0]):
+        return min(2, len(words))
+    if _NAMES_HEADER.fullmatch(words[0]):
+        return len(words)
+    return next((place for place, word in enumerate(words, 1) if _WHOLE.fullmatch(word)), len(words))
+
+
 def _hidden(words: Sequence[str], place: int) -> str:
     """What is shown in the place of a word; '' if there is no password in it."""
-    before = [word for each in words[:place] if (word := each.strip(_QUOTES).rstrip("=:").rstrip(_QUOTES))]
-    if before and _BEFORE.fullmatch(before[-1]) and words[place].strip("=:"):
+    name, word = _name(words[:place]), words[place]
+    if not word.strip("=:"):
+        return ""
+    if _BEFORE.fullmatch(name) or (_OPTION.fullmatch(name) and not re.fullmatch(_FILE, word)):
         return HIDDEN
-    return _masked(words[place])
+    if _USER.fullmatch(name) and "%" in word:
+        return f"{word.partition('%')[0]}%{HIDDEN}"
+    return _masked(word)
+
+
+def _name(words: Sequence[str]) -> str:
+    """What the word behind these may be the value of, without quotes, and `=` or, where no sign is between, a blank."""
+    signed = False
+    for each in reversed(words):
+        word = each.strip(_QUOTES)
+        signed = signed or word.endswith(("=", ":"))
+        if name := word.rstrip("=:").rstrip(_QUOTES):
+            return f"{name}{'=' if signed else ' '}"
+    return ""
 
 
 def _masked(word: str) -> str:
@@ -58,10 +94,21 @@ def _masked(word: str) -> str:
 
 
 def _end(words: Sequence[str], start: int) -> int:
-    """The place behind a value that begins in a word: in quotes, or behind a backslash, it goes on in the next."""
-    text = ""
+    """The place behind a value that begins in a word: in quotes, or behind a backslash, it goes on in the next.
+
+    In quotes that were opened before it, it goes on until these are closed.
+    """
+    before, text = _unescaped(" ".join(words[:start])), ""
     for place in range(start, len(words)):
-        text = re.sub(r"\\.", "", f"{text} {words[place]}")
-        if not text.endswith("\\") and not any(text.count(quote) % 2 for quote in _QUOTES):
+        text = _unescaped(f"{text} {words[place]}")
+        if not text.endswith("\\") and not _in_quotes(text) and not _in_quotes(before + text):
             return place + 1
     return len(words)
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\.", "", text)
+
+
+def _in_quotes(text: str) -> bool:
+    return any(text.count(quote) % 2 for quote in _QUOTES)

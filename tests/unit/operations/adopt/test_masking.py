@@ -14,6 +14,7 @@ from tests.unit.operations.adopt.squid_files import with_lines
 
 HELPER = "auth_param basic program /usr/lib/squid/helper"
 NAMES = ("pass", "pw", "passwd", "password", "secret", "token", "bindpw", "db_password", "PASSWORD", "auth-token")
+KEYS = ("api-key", "ApiKey", "key", "bearer", "proxy-auth")
 SHAPES = (
     f"{HELPER} -b dc=example -w {{}} -f uid=%s",
     f"{HELPER} -w{{}}",
@@ -42,9 +43,25 @@ SHAPES = (
     "cachemgr_passwd {} all",
     "acl readers snmp_community {}",
     "wccp2_service standard 0 password={}",
+    'request_header_add Authorization "Basic {}" all',
+    "request_header_add X-Given {} all",
+    "request_header_replace Authorization Basic {}",
+    'reply_header_add Set-Cookie "id=1; {}" office',
+    "reply_header_replace X-Key {}",
+    "header_replace Cookie a=b; {}",
+    "acl ours req_header Proxy-Authorization ^Basic {}",
+    f'{HELPER} --header "Authorization: Basic {{}}" -R',
+    f"{HELPER} --header Authorization:Basic {{}}",
+    f'{HELPER} -H "Cookie: a=b; c={{}}"',
+    f"{HELPER} -H 'X-Api-Key: two {{}}' -R",
+    f'{HELPER} -U "user%{{}}"',
+    f"{HELPER} -Uuser%{{}}",
+    f'{HELPER} "-U" "OFFICE/user%two {{}}"',
+    f"{HELPER} --user user%{{}}",
+    f"{HELPER} --user=user%{{}}",
     *(
         f"{HELPER} {before}{name}{between}{{}}{behind} -R"
-        for name in NAMES
+        for name in NAMES + KEYS
         for before, between, behind in [
             ("--", "=", ""),
             ("", "=", ""),
@@ -80,6 +97,17 @@ PLAIN = (
     "refresh_pattern -i \\.iso$ 10080 90% 43200 override-expire",
     "acl late time MTWHF 18:00-24:00",
     "http_port [2001:db8::1]:3128 name=inner",
+    "auth_param basic realm office",
+    "acl login proxy_auth REQUIRED",
+    "acl auth proxy_auth REQUIRED",
+    "http_access allow auth office",
+    "request_header_access Authorization allow all",
+    "reply_header_access Set-Cookie deny office",
+    "refresh_pattern -i \\.iso$ 10080 90% 43200 ignore-auth override-expire",
+    "external_acl_type who %>{Authorization} /usr/lib/squid/helper",
+    "https_port 3129 cert=/etc/squid/proxy.pem key=/etc/squid/proxy.key name=inner",
+    "external_acl_type who %LOGIN /usr/bin/who --key /etc/squid/who.pem",
+    "auth_param basic program /usr/lib/squid/basic_ldap_auth -U secondary -u uid",
     "auth_param negotiate program /usr/lib/squid/negotiate_kerberos_auth -s HTTP/proxy.example@EXAMPLE.ORG",
 )
 
@@ -88,6 +116,17 @@ PLAIN = (
 def test_what_is_no_password_is_shown(line: str) -> None:
     (found,) = directives(line)
     assert shown(found) == line
+
+
+def test_what_is_around_a_password_is_shown() -> None:
+    lines = {
+        'request_header_add X-Given "two words" all': "request_header_add X-Given …",
+        f"{HELPER} -U user%word -R": f"{HELPER} -U user%… -R",
+        f"{HELPER} --key=word -R": f"{HELPER} --key=… -R",
+        f'{HELPER} -H "Authorization: Basic word" http://h.example/': f'{HELPER} -H "Authorization: …',
+        "acl readers snmp_community one two": "acl readers snmp_community …",
+    }
+    assert {line: shown(*directives(line)) for line in lines} == lines
 
 
 @pytest.mark.parametrize(
