@@ -20,7 +20,7 @@ from operations.stacks import StackTrouble
 from providers import applied, reconcile
 from providers.connection.batching import BatchingNode
 from providers.connection.cluster import Cluster, Node
-from providers.connection.errors import HostError, Refused, TimedOut, Unforeseen, Unreachable
+from providers.connection.errors import HostError, Refused, TimedOut, Unforeseen, Unreachable, in_a_line
 from providers.connection.journal import journalled
 
 AT_ONCE = 40
@@ -126,6 +126,9 @@ async def _ask(cluster: Cluster) -> Nodes:
             silent[node.name] = Unreachable(error.message, node=error.node, remedy=error.remedy)
         except HostError as error:
             silent[node.name] = error
+        except Exception as error:  # noqa: BLE001 one node that is not understood hides no other
+            fault = Unforeseen.of(error)
+            silent[node.name] = Unforeseen(fault.message, node=node.name, remedy=fault.remedy)
 
     await cluster.each(ask)
     answering = {name: node for name, node in cluster.nodes.items() if name in recorded}
@@ -141,3 +144,5 @@ async def _notices(cluster: Cluster, site: Site) -> list[str]:
         return []
     except HostError as error:
         return [str(error).splitlines()[0]]
+    except Exception as error:  # noqa: BLE001 it hides nothing of what was looked at
+        return [f"what the engine leaves for a while cannot be told: {in_a_line(Unforeseen.of(error))}"]

@@ -13,7 +13,7 @@ from declaration.site import Site
 from operations.drift import Subject, compare, scan
 from providers import applied, reconcile
 from providers.connection.cluster import Cluster
-from providers.connection.errors import HostError, Unreachable
+from providers.connection.errors import Unreachable
 from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
 from providers.connection.loop import run_sync
 from providers.contract import Absent, Present, State
@@ -69,7 +69,7 @@ class World:
     journals: FakeJournals = field(default_factory=FakeJournals)
     begun: dict[str, str] = field(default_factory=dict[str, str])
     """By node: what its journal has, a line `thing/name` each."""
-    notices: Sequence[Notice] | HostError = ()
+    notices: Sequence[Notice] | Exception = ()
     secrets: dict[str, str] = field(default_factory=dict[str, str])
     kinds: dict[str, FakeKind] = field(default_factory=dict[str, FakeKind])
 
@@ -108,7 +108,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
     class Runtime:
         async def notices(self, cluster: Cluster) -> Sequence[Notice]:
-            if isinstance(made.notices, HostError):
+            if isinstance(made.notices, Exception):
                 raise made.notices
             return made.notices
 

@@ -283,6 +283,42 @@ def test_a_node_that_says_nothing_at_all_is_counted_as_silent(world: World, look
     assert 'nodes_unreachable{stack="lab"} 1' in prometheus.render(report)
 
 
+def test_what_of_one_node_is_not_foreseen_hides_nothing_of_the_other(world: World, look, monkeypatch) -> None:
+    """As a journal in which a person has written."""
+
+    async def odd(self: Gone) -> dict[str, str]:
+        raise ValueError("geheim")
+
+    world.deploy()
+    monkeypatch.setattr(Gone, "entries", odd)
+    world.silent = ["qsp-b"]
+    world.live["files"] = lambda wanted: PerNode(nodes={"qsp-a": {"/etc/x": "by hand"}})
+    report = look()
+    assert cases(report) == {
+        **ALL_CLEAN, ("node-2", "qsp-b"): "error", ("files", "qsp-a"): "drift", ("files", "qsp-b"): "error",
+    }  # fmt: skip
+    assert (report.outcome, silent_nodes(report)) == (Outcome.ERROR, set())
+    (case,) = [case for case in report.sites[0].cases if case.thing == "node-2"]
+    assert "ValueError (test_scan.py line" in case.message
+    assert "report it" in case.remedy
+    assert "geheim" not in report.model_dump_json()
+    world.silent = NODES
+    world.things = world.things[-1:]
+    (case,) = look().sites[0].cases
+    assert case.message.startswith("qsp-a: "), "of the cluster as a whole it is said which node's it is"
+
+
+def test_notices_that_are_not_foreseen_hide_nothing(world: World, look) -> None:
+    world.deploy()
+    world.live["files"] = with_file("by hand")
+    world.notices = KeyError("geheim")
+    report = look()
+    assert cases(report) == {**ALL_CLEAN, ("files", "qsp-b"): "drift"}
+    (notice,) = report.sites[0].notices
+    assert "KeyError (conftest.py line" in notice
+    assert "geheim" not in notice
+
+
 def test_what_to_do_about_a_node_that_refuses_is_said_without_secrets(world: World, site, monkeypatch) -> None:
     async def refused(self: Gone) -> dict[str, str]:
         raise HostKeyRefused("the host key has changed", node=self.name, remedy="`ssh-keygen -R of-a-secret`")
