@@ -22,6 +22,7 @@ spool=${SQUID_HA_SPOOL:-/var/spool/squid-ha}
 known='failover node_lost fencing split_brain mirror_unsynced mirror_full clock'
 longest=20       # texts in one message
 oldest=86400     # seconds after which an event that cannot be sent is given up
+slow=5           # seconds after which a channel that does not take an event is not asked again at once
 node=$(uname -n)
 
 log() {
@@ -98,8 +99,9 @@ send_mail() {
     if [ -z "$mail_url" ]; then
         [ -x /usr/sbin/sendmail ] || { echo 'there is no /usr/sbin/sendmail: declare alerts.mail.relay'; return 1; }
         tr -d '\r' <"$work/mail" >"$work/mail.unix" || { no_room; return 1; }
+        # What sendmail leaves behind to deliver must not keep the channel's lock.
         # shellcheck disable=SC2086 # a list of addresses without blanks
-        timeout 30 /usr/sbin/sendmail -oi -f "$mail_from" -- $mail_to <"$work/mail.unix" >"$work/said" 2>&1 && return 0
+        timeout 30 /usr/sbin/sendmail -oi -f "$mail_from" -- $mail_to <"$work/mail.unix" >"$work/said" 2>&1 9>&- && return 0
         tail -n 1 "$work/said"
         return 1
     fi
@@ -188,17 +190,18 @@ send_queue() {
     shift 2
     count=$#
     first=$(sed -n 2p "$1")
-    : >"$work/body"
+    body=$work/body-$channel
+    : >"$body"
     listed=0
     for file; do
         listed=$((listed + 1))
         [ "$listed" -le "$longest" ] || break
-        { sed -n 1p "$file" | tr '\n' ' '; sed -n 2p "$file"; } >>"$work/body"
+        { sed -n 1p "$file" | tr '\n' ' '; sed -n 2p "$file"; } >>"$body"
     done
-    [ "$count" -le "$longest" ] || printf '... and %s more\n' "$((count - longest))" >>"$work/body"
-    printf '\nSent from %s by squid-ha. How the site is now: squid-ha status %s\n' "$node" "$stack" >>"$work/body" \
+    [ "$count" -le "$longest" ] || printf '... and %s more\n' "$((count - longest))" >>"$body"
+    printf '\nSent from %s by squid-ha. How the site is now: squid-ha status %s\n' "$node" "$stack" >>"$body" \
         || { log "$event is not told by $channel yet: $(no_room)"; return 1; }
-    if reason=$(send "$channel" "$event" "$work/body" "$first"); then
+    if reason=$(send "$channel" "$event" "$body" "$first"); then
         rm -f "$@"
         : >"$spool/state/sent-$channel-$event"
         log "told of $event by $channel ($count)"
@@ -211,16 +214,34 @@ send_queue() {
     return 1
 }
 
+# All that is queued for channel $1. With one that does not answer the next event would take as long: what is left waits
+# for the next look. One that refuses an event at once may take another.
+send_all() {
+    exec 9>"$spool/state/lock-$1"
+    flock -w 120 9 || { log "another delivery by $1 does not end"; return 1; }
+    failed=0
+    for event in $events; do
+        began=$(date +%s)
+        send_queue "$1" "$event" && continue
+        failed=1
+        [ $(($(date +%s) - began)) -lt "$slow" ] || break
+    done
+    return "$failed"
+}
+
+# Each channel in a process of its own, under a lock of its own: one that hangs holds up no other, neither here nor in
+# another delivery.
 deliver() {
     exec 9>"$spool/state/lock"
     flock -w 120 9 || { log 'another delivery does not end'; return 1; }
     take_in
-    failed=0
+    exec 9>&-
+    failed=0 sending=
     for channel in $channels; do
-        for event in $events; do
-            send_queue "$channel" "$event" || failed=1
-        done
+        send_all "$channel" &
+        sending="$sending $!"
     done
+    for process in $sending; do wait "$process" || failed=1; done
     return "$failed"
 }
 

@@ -3,6 +3,9 @@
 import json
 import os
 import subprocess
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,11 +21,11 @@ pytestmark = pytest.mark.thorough
 # writes out last, also after a failure, and without the end of a line.
 CURL = """\
 #!/bin/sh
-n=$(ls "$STUB/sent" | wc -l)
+n=$(/bin/date +%s%N)-$$
 cat >"$STUB/sent/$n.config"
 echo "$*" >"$STUB/sent/$n.argv"
 for file in $(sed -n 's/^\\(upload-file\\|data-binary\\) = "@\\{0,1\\}\\([^"]*\\)"/\\2/p' "$STUB/sent/$n.config"); do
-    cp "$file" "$STUB/sent/$n.body"
+    cp "$file" "$STUB/sent/$n.part" && mv "$STUB/sent/$n.part" "$STUB/sent/$n.body"
 done
 ended() {
     [ -z "$3" ] || printf '%s\n' "$3" >&2
@@ -31,6 +34,8 @@ ended() {
 }
 [ ! -e "$STUB/dies" ] || exit 137
 if grep -q '^mail-from' "$STUB/sent/$n.config"; then kind=mail; else kind=webhook; fi
+while [ -e "$STUB/$kind-hangs" ]; do sleep 0.05; done
+if [ -e "$STUB/$kind-late" ]; then echo 20 >>"$STUB/seconds"; ended 28 000 'curl: (28) Operation timed out'; fi
 if [ -s "$STUB/$kind-fails" ]; then ended 60 000 "$(cat "$STUB/$kind-fails")"; fi
 if [ -e "$STUB/$kind-fails" ]; then ended 7 000 'curl: (7) Failed to connect to mail.example.org port 25'; fi
 answer=$(cat "$STUB/answer" 2>/dev/null || echo 200)
@@ -82,18 +87,39 @@ class Stub:
         wanted = render.Configuration(**{**known, **given})  # pyright: ignore[reportArgumentType]
         (self.folder / "alerts.conf").write_text(render.configuration(wanted))
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
             **os.environ,
             "STUB": str(self.folder),
             "SQUID_HA_ALERTS": str(self.folder / "alerts.conf"),
             "SQUID_HA_SPOOL": str(self.folder / "spool"),
         }
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = ["sh", str(self.script), *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=50)
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=50)
+
+    @contextmanager
+    def delivering(self, times: int = 1) -> Generator[None]:
+        """Deliveries are under way at the same time; at the end they are whole."""
+        command = ["sh", str(self.script), "deliver"]
+        begun = [
+            subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for _ in range(times)
+        ]
+        try:
+            yield
+        finally:
+            for hangs in self.folder.glob("*-hangs"):
+                hangs.unlink()
+            assert [each.wait(50) for each in begun] == [0] * times
 
     def sent(self, what: str = "body") -> list[str]:
         return [path.read_text() for path in sorted((self.folder / "sent").glob(f"*.{what}"))]
+
+    def mails(self) -> list[str]:
+        return [text for text in self.sent() if text.startswith("From:")]
 
     def posted(self) -> list[dict[str, str]]:
         return [json.loads(text) for text in self.sent() if text.startswith("{")]
@@ -215,7 +241,7 @@ def test_a_curl_that_dies_without_a_word_has_told_nobody(stub):
     assert len(stub.waiting()) == 2
 
 
-@pytest.mark.parametrize("full", ["body", "json", "mail"])
+@pytest.mark.parametrize("full", ["body-mail", "body-webhook", "json", "mail"])
 def test_what_a_full_disk_cuts_short_is_not_sent(stub, full: str):
     stub.configure(channels=("mail", "webhook"))
     stub.tool(
@@ -226,7 +252,7 @@ def test_what_a_full_disk_cuts_short_is_not_sent(stub, full: str):
     stub.run("raise", "failover", "x")
     failed = stub.run("deliver")
     assert "is its disk full?" in failed.stderr
-    assert len(stub.waiting()) == (2 if full == "body" else 1)
+    assert len(stub.waiting()) == 1
 
 
 def test_a_channel_that_fails_neither_holds_up_nor_doubles_the_other(stub):
@@ -235,8 +261,55 @@ def test_a_channel_that_fails_neither_holds_up_nor_doubles_the_other(stub):
     stub.run("raise", "failover", "x")
     for _ in range(3):
         stub.run("deliver")
-    mails = [text for text in stub.sent() if text.startswith("From:")]
-    assert len(mails) == 1, "mail was sent again because the webhook failed"
+    assert len(stub.mails()) == 1, "mail was sent again because the webhook failed"
+
+
+def soon(true: Callable[[], object]) -> bool:
+    """Whether it comes true while something else hangs."""
+    until = time.monotonic() + 30
+    while not true() and time.monotonic() < until:
+        time.sleep(0.05)
+    return bool(true())
+
+
+@pytest.mark.parametrize(("hanging", "other"), [("mail", "posted"), ("webhook", "mails")])
+def test_a_channel_that_hangs_holds_up_no_other(stub, hanging: str, other: str):
+    stub.configure(channels=("mail", "webhook"))
+    (stub.folder / f"{hanging}-hangs").touch()
+    for event in ("failover", "clock"):
+        stub.run("raise", event, event)
+    with stub.delivering():
+        assert soon(lambda: len(getattr(stub, other)()) == 2)
+        stub.run("raise", "mirror_full", "meanwhile")
+        with stub.delivering():
+            assert soon(lambda: len(getattr(stub, other)()) == 3), "another delivery waits for it"
+            assert (stub.folder / f"{hanging}-hangs").exists()
+    assert (len(stub.mails()), len(stub.posted()), stub.waiting()) == (3, 3, [])
+
+
+def test_deliveries_at_the_same_time_send_each_event_once(stub):
+    stub.configure(channels=("mail", "webhook"))
+    stub.run("raise", "failover", "x")
+    with stub.delivering(4):
+        pass
+    assert (len(stub.mails()), len(stub.posted()), stub.waiting()) == (1, 1, [])
+
+
+@pytest.mark.parametrize(("trouble", "tried"), [("late", 1), ("fails", 2)])
+def test_a_channel_that_does_not_answer_is_not_asked_for_each_event(stub, trouble: str, tried: int):
+    """One that refuses an event at once may take the next."""
+    seconds = '#!/bin/sh\nn=$(/bin/date "$@")\n[ "$*" != +%s ] || n=$((n + $(cat "$STUB/seconds" | wc -l) * 20))\n'
+    stub.tool("date", f'{seconds}echo "$n"\n')
+    (stub.folder / "seconds").touch()
+    (stub.folder / f"webhook-{trouble}").touch()
+    for event in ("failover", "clock"):
+        stub.run("raise", event, event)
+    assert stub.run("deliver").returncode == 1
+    assert len(stub.sent()) == tried
+    assert len(stub.waiting()) == 2
+    (stub.folder / f"webhook-{trouble}").unlink()
+    assert stub.run("deliver").returncode == 0
+    assert stub.waiting() == []
 
 
 def test_after_a_day_it_is_given_up(stub):
@@ -420,7 +493,7 @@ def full_temporary_files(stub: Stub) -> None:
         "mktemp",
         '#!/bin/sh\n[ "$1" = -d ] || exec /usr/bin/mktemp "$@"\nfolder=$(/usr/bin/mktemp -d) || exit 1\n'
         'mkdir "$folder/mirror" "$folder/engine"\n'
-        'for name in body mail json; do ln -s /dev/full "$folder/$name"; done\necho "$folder"\n',
+        'for name in body-mail body-webhook mail json; do ln -s /dev/full "$folder/$name"; done\necho "$folder"\n',
     )
 
 
