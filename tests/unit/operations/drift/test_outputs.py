@@ -82,6 +82,12 @@ def test_junit_has_a_case_per_thing_and_node_and_what_was_not_looked_at_is_no_su
     assert r'declared "via on\n", live "via off\n" (changed on the host)' in str(failed.text)
 
 
+def test_junit_says_each_reason_as_text_too() -> None:
+    """GitLab shows nothing else."""
+    reasons = [(error.get("message"), error.text) for error in etree.fromstring(junit.render(EVERY)).iter("error")]
+    assert reasons == [(why, why) for why in ("no SSH connection", "not now", "stacks/Pulumi.bonn.yaml: 1 mistake")]
+
+
 def test_what_to_do_is_said_wherever_the_reason_is() -> None:
     """As the commands for a host key that is not the one that was accepted before."""
     case = Case(thing="time", kind="host.time", node="qsp-b", outcome=Outcome.UNREACHABLE,

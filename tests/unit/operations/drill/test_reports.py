@@ -117,7 +117,10 @@ def test_a_drill_that_was_cut_short_is_no_success_for_junit(report: DrillReport)
     error = suite.find("testcase[@name='drill']/error")
     assert error is not None
     assert str(error.get("message")).startswith("the drill was cut short after 1 scenario, ")
-    assert error.text == f"node-off was left out: {why}"
+    assert error.text == f"{error.get('message')}\nnode-off was left out: {why}"
+    skipped = suite.find("testcase[@name='node-off']/skipped")
+    assert skipped is not None
+    assert (skipped.get("message"), skipped.text) == (why, why)
     nothing = etree.fromstring(junit.junit(cut.model_copy(update={"scenarios": []})).encode())
     assert nothing.get("errors") == "1"
     green = cut.model_copy(update={"verdict": "green", "left_out": {}})
