@@ -245,7 +245,10 @@ class Follower:
             await self._check(step.file)
             return [], True
         read = step.read if isinstance(step, Lost) else step
-        data = await self._read(read.file, read.offset, CHUNK) or b""
+        data = await self._read(read.file, read.offset, CHUNK)
+        if data is None:
+            # That tells nothing of its end: the next listing has it under its other name.
+            return [], False
         before = self.cursor
         self.cursor, found = before.took(read, data)
         moved = self.cursor is not before

@@ -313,6 +313,34 @@ async def test_however_many_records_are_asked_for_and_whatever_a_look_brings(
     assert mirror.shown == ["half a record"]
 
 
+@pytest.mark.parametrize("rotations", [1, 2], ids=["plain", "compressed"])
+async def test_a_file_that_gets_another_name_before_it_is_read_is_shown_whole(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch, rotations: int
+) -> None:
+    listing, renamed = Follower._list, list[str]()
+
+    async def renamed_after(follower: Follower) -> list[File]:
+        listed = await listing(follower)
+        for file in mirror.folder.glob("mirror/access.log-1*"):
+            file.rename(file.with_name(file.name.replace("-1", "-0")))
+            renamed.append(file.name)
+        return listed
+
+    mirror.append("1")
+    follower = mirror.follower()
+    assert await follower.last(1) == [b"1"]
+    mirror.append("2", "3")
+    for number in range(rotations):
+        mirror.rotate(str(number + 1))
+        mirror.append(f"after rotation {number}")
+    monkeypatch.setattr(Follower, "_list", renamed_after)
+    async with followed(mirror, follower):
+        await mirror.until(lambda: f"after rotation {rotations - 1}" in mirror.shown)
+    assert mirror.shown == ["2", "3", *(f"after rotation {number}" for number in range(rotations))]
+    assert renamed == ["access.log-1" if rotations == 1 else "access.log-1.gz"]
+    assert mirror.told == []
+
+
 async def test_a_rotation_in_the_middle_of_it_is_looked_at_again(
     mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
