@@ -288,6 +288,16 @@ mirror_problem() {
     }
 }
 
+# Prints how many percent of the mirror's filesystem are full, nothing if it does not say.
+mirror_use() {
+    marked timeout -k 5 30 df --output=pcent "$mount_point" | while IFS= read -r line; do
+        case $line in
+            '= '*) break ;;
+            *[0-9]%) printf '%s\n' "$line" | tr -dc 0-9 ;;
+        esac
+    done
+}
+
 # Only the active node tells of the mirror: it is the one whose data count, and two would say the same.
 check_mirror() {
     [ -n "$mount_point" ] || return 0
@@ -297,7 +307,7 @@ check_mirror() {
     fi
     report mirror_unsynced "$(mirror_problem)" 'the mirror is up to date on both nodes'
     mountpoint -q "$mount_point" || return 0
-    full=$(timeout -k 5 30 df --output=pcent "$mount_point" | tail -n 1 | tr -dc 0-9)
+    full=$(mirror_use)
     # A filesystem that does not answer is neither full nor well again.
     [ -n "$full" ] || return 0
     # Told once, it is well again only some percent below, so that a log around the limit makes no storm.

@@ -527,6 +527,20 @@ def test_a_command_of_the_mirrors_that_hangs_holds_up_no_look(stub):
         (stub.folder / "let-go").touch()
 
 
+def test_a_filesystem_of_the_mirrors_that_hangs_holds_up_no_look(stub):
+    """It is neither full nor well again; what it leaves behind has the pipe open for as long as it hangs."""
+    mirror(stub, active=True, full=90)
+    looks(stub, 2)
+    os.utime(stub.folder / "spool/state/sent-webhook-mirror_full", (0, 0))
+    stub.tool("df", '#!/bin/sh\n(while [ ! -e "$STUB/let-go" ]; do sleep 0.1; done) 2>/dev/null &\nkill -9 $$\n')
+    try:
+        assert len(looks(stub, 2)) == 1
+    finally:
+        (stub.folder / "let-go").touch()
+    mirror(stub, active=True, full=10)
+    assert "well again: /mnt/mirror is 10 % full" in looks(stub)[1]
+
+
 def test_it_is_well_again_only_once_that_could_be_kept(stub):
     mirror(stub, active=True, problem="the mirror is not in sync: WFConnection")
     looks(stub, 2)
