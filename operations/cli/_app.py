@@ -16,7 +16,7 @@ from rich.markup import escape
 from typer.core import TyperCommand
 
 from operations import cli
-from operations.cli._console import err, out
+from operations.cli._console import OutputLost, err, out, prepare
 from operations.cli._errors import expected
 from operations.cli._exit import INTERRUPTED, code_of
 
@@ -46,10 +46,18 @@ class Command(TyperCommand):
             raise
         except Exception as error:
             if ctx.params.get("as_json") and out.documents == before:
-                foreseen = isinstance(error, expected())
-                said = str(error) if foreseen else f"{type(error).__name__}: {error}"
-                out.document(json.dumps({"error": said, "exit_code": code_of(error) if foreseen else _FAULT}))
+                _print_document(error)
             raise
+
+
+def _print_document(error: Exception) -> None:
+    """The document that stands for an error. Where it cannot be printed that is told, and hides not the error."""
+    foreseen = isinstance(error, expected())
+    said = str(error) if foreseen else f"{type(error).__name__}: {error}"
+    try:
+        out.document(json.dumps({"error": said, "exit_code": code_of(error) if foreseen else _FAULT}))
+    except OutputLost as lost:
+        err.print(str(lost), markup=False)
 
 
 _FAULT = 1
@@ -95,6 +103,7 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Run the command line, see `operations.cli` for the exit codes."""
+    prepare()
     try:
         build()()
     except Exception as error:

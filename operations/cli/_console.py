@@ -2,10 +2,52 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
+from typing import TYPE_CHECKING
+
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 WIDE = 200
 """Columns where no terminal tells them: a pipeline's log, a pipe into a pager."""
+
+
+class OutputLost(Exception):
+    """Standard output takes nothing any more; the message says why, and what to do."""
+
+
+class _Standard(io.FileIO):
+    """Standard output as a file whose errors are told from those of all others. Without a reader it ends as ever."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write some of it. Raises `OutputLost`; what comes after goes nowhere, as what is kept back would."""
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            raise OutputLost(
+                f"standard output cannot be written: {error.strerror}\n"
+                "  → what was printed is not whole: see where it goes to, and run this again"
+            ) from error
+
+
+def prepare() -> None:
+    """Have standard output take any text, and raise `OutputLost` where it cannot be written.
+
+    What its encoding has no letter for is escaped, as on standard error.
+    """
+    stream = sys.stdout
+    if isinstance(stream, io.TextIOWrapper) and stream is sys.__stdout__:
+        raw = _Standard(stream.fileno(), "w", closefd=False)
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(raw), stream.encoding, "backslashreplace", line_buffering=stream.line_buffering
+        )
 
 
 class Output(Console):

@@ -1,8 +1,33 @@
-"""What hosts say is printed as they say it."""
+"""What hosts say is printed as they say it, to whatever standard output is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from operations.cli import _console
+from operations.stacks import project_root
+
+MAIN = "from operations.cli import main; main()"
+FULL = Path("/dev/full")
+
+
+def run(program: str, *words: str, out: int = subprocess.PIPE, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A program of Python's, with another standard output."""
+    return subprocess.run(
+        [sys.executable, "-c", program, *words],
+        cwd=project_root(),
+        env={**os.environ, **environment},
+        stdout=out,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
 
 @pytest.mark.parametrize("text", ["ocf:heartbeat:IPaddr2", "root:x:0:0:root:/root:/bin/bash", "fd00:b::1"])
@@ -10,3 +35,47 @@ def test_nothing_becomes_an_emoji(text: str, capsys: pytest.CaptureFixture[str])
     _console.out.print(text, markup=False)
     _console.err.print(text)
     assert capsys.readouterr() == (f"{text}\n", f"{text}\n")
+
+
+def printing(statement: str) -> str:
+    """The program that runs this statement in the place of a command."""
+    return f"from operations.cli import _app, logs; _app.build = lambda: lambda: {statement}; _app.main()"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_what_an_encoding_has_no_letter_for_is_escaped(encoding: str) -> None:
+    done = run(printing("_app.out.print('a → b')"), PYTHONIOENCODING=encoding)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a \\u2192 b\n", "")
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        (MAIN, ["--version"]),
+        (MAIN, ["validate", "--help"]),
+        (printing("_app.out.document('x' * 100_000)"), []),
+        (printing("logs._show([b'x' * 100_000])"), []),
+    ],
+    ids=["a line", "help", "document", "records"],
+)
+def test_a_standard_output_that_is_full_is_told_in_a_sentence(program: str, words: list[str]) -> None:
+    with FULL.open("wb") as full:
+        done = run(program, *words, out=full.fileno())
+    assert done.returncode == 1
+    assert done.stderr.startswith("standard output cannot be written: No space left on device\n  → ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_standard_output_does_not_hide_why_there_is_no_result() -> None:
+    with FULL.open("wb") as full:
+        done = run(MAIN, "plan", "nowhere", "--commands", "--json", out=full.fileno())
+    assert done.returncode == 2
+    assert "there is no stack `nowhere`" in done.stderr
+
+
+def test_a_reader_that_is_gone_ends_the_command_without_a_word() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = run(MAIN, "--version", out=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
