@@ -31,6 +31,7 @@ from operations.trouble import Misused, StackTrouble
 _PULUMIS = ("secretsprovider", "encryptedkey", "encryptionsalt", "environment")
 _STACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _PULUMI_SECONDS = 120
+_NO_STACK = re.compile(r"no stack named '([^']+)' found")
 
 
 def project_root(start: Path | None = None) -> Path:
@@ -230,8 +231,18 @@ def pulumi(arguments: Sequence[str], root: Path) -> str:
         raise StackTrouble(f"`{' '.join(command)}` did not end within {_PULUMI_SECONDS} s.") from None
     if done.returncode:
         last = " ".join(line.strip() for line in without_passwords(done.stderr).strip().splitlines()[-3:])
-        raise StackTrouble(f"`pulumi {' '.join(arguments)}` ended with exit code {done.returncode}: {last}")
+        raise StackTrouble(
+            f"`pulumi {' '.join(arguments)}` ended with exit code {done.returncode}: {last}{_to_do(last)}"
+        )
     return done.stdout
+
+
+def _to_do(said: str) -> str:
+    """What to do about what Pulumi said: a file alone, as a fresh clone has it, makes no stack of a backend."""
+    unknown = _NO_STACK.search(said)
+    if unknown is None:
+        return ""
+    return f"\n  → `pulumi stack init {unknown[1]}`, or `pulumi login` to the backend that has it"
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -104,7 +104,7 @@ def _go_on(path: Path, name: str, *, stack: bool, with_password: bool) -> None:
     """On wish the stack that Pulumi knows; then what comes next."""
     if stack:
         ensure_stack(name)
-    first = [f"pulumi stack init {name}"] if with_password and not stack else []
+    first = [f"pulumi stack init {name}"] if not stack else []
     first += [f"pulumi config set --secret {SUDO_PASSWORD} -s {name}"] if with_password else []
     steps = [*first, f"pulumi preview -s {name}", f"pulumi up -s {name}"]
     err.print(f"{path} written. Next: {', then '.join(f'`{each}`' for each in steps)}.", markup=False)

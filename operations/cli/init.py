@@ -43,4 +43,6 @@ def command(
             out.document(json.dumps(document, indent=2))
     if new is not None:
         tell.print(f"Stack {name} {'initialised' if new else 'was there already'}.", markup=False)
-    tell.print(f"Next: edit it, `squid-ha validate {name}`, `pulumi preview -s {name}`, `pulumi up -s {name}`.")
+    known = [] if stack else [f"pulumi stack init {name}"]
+    steps = [f"squid-ha validate {name}", *known, f"pulumi preview -s {name}", f"pulumi up -s {name}"]
+    tell.print(f"Next: edit it, {', '.join(f'`{each}`' for each in steps)}.", markup=False)

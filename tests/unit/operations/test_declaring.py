@@ -37,6 +37,7 @@ def test_init_as_json_is_one_document_with_the_file_and_whether_the_stack_is_new
     path = project / "stacks" / "Pulumi.lyon.yaml"
     assert json.loads(done.stdout) == {"stack": "lyon", "phase": 2, "written": str(path), "initialised": initialised}
     assert "squid-ha validate lyon" in done.stderr
+    assert ("`pulumi stack init lyon`, `pulumi preview -s lyon`" in done.stderr) == ("--no-stack" in words)
     assert path.exists()
 
 
@@ -60,7 +61,9 @@ def test_adopt_asks_for_sudos_password_and_the_file_names_it_as_a_secret(
     assert from_stack_file(stack_file("office")).ssh.sudo_password == Secret(secret="sudo-password")
     stack_file("office").unlink()
     asked.clear()
-    assert squid_ha(*words).exit_code == 0
+    done = squid_ha(*words)
+    assert done.exit_code == 0
+    assert "Next: `pulumi stack init office`, then `pulumi preview -s office`" in done.stderr
     assert [each.sudo_password for each in asked] == [None, None]
     root = squid_ha("adopt", "other", "--nodes", "qsp-a=192.0.2.11", "--ask-sudo-password", typed="x\n")
     assert isinstance(root.exception, Misused)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +40,25 @@ def test_what_pulumi_refuses_is_told_in_its_words() -> None:
 
     with pytest.raises(StackTrouble, match="no stack named lyon"):
         secrets_of("lyon", run)("sudo")
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        (
+            "no stack named 'lyon' found",
+            "\n  → `pulumi stack init lyon`, or `pulumi login` to the backend that has it",
+        ),
+        ("incorrect passphrase", ""),
+    ],
+)
+def test_a_stack_that_pulumi_does_not_know_is_told_with_what_makes_it_known(
+    empty_project: Path, said: str, remedy: str
+) -> None:
+    program = empty_project / ".venv/bin/pulumi"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\necho "error: {said}" >&2\nexit 6\n')
+    program.chmod(0o755)
+    with pytest.raises(StackTrouble) as caught:
+        secrets_of("lyon")("sudo")
+    assert str(caught.value).endswith(f"ended with exit code 6: error: {said}{remedy}")
