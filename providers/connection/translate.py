@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shlex
 import socket
+from pathlib import Path
 
 from providers.connection.access import ConnectionSettings
 from providers.connection.errors import HostKeyRefused, LoginRefused, Unreachable
@@ -67,6 +68,8 @@ _SAID = {"connection refused": True, "no route to host": False, "host is down": 
 """In its own words, of which RFC 4254 knows none: strerror(3) of what it tried, as OpenSSH says it. A name that it does
 not know it has not tried."""
 
+_OF_KEYS = ("KeyImportError", "KeyEncryptionError")
+
 TRANSIENT = ("ConnectionLost", "DisconnectError", "ChannelOpenError", "ServiceNotAvailable")
 """What a host says while it boots or is crowded (MaxStartups closes connections unasked)."""
 
@@ -110,6 +113,9 @@ def as_host_error(target: ConnectionSettings, error: BaseException, *, known: bo
     home = home_of(type(error)) or Unreachable
     if home is HostKeyRefused:
         return host_key_refused(target, changed=known)
+    if told := _unusable_key(target, error):
+        fault, remedy = told
+        return Unreachable(f"`ssh.identity`: {fault}", node=target.name, remedy=remedy).having(answered=None)
     where, answered = f"{target.user}@{target.address} port {target.port}", has_answered(error)
     if home is LoginRefused:
         return LoginRefused(
@@ -120,6 +126,21 @@ def as_host_error(target: ConnectionSettings, error: BaseException, *, known: bo
     return Unreachable(
         f"no SSH connection to {where}: {_text(error)}", node=target.name, remedy=_remedy(target, error)
     ).having(answered=answered)
+
+
+def _unusable_key(target: ConnectionSettings, error: BaseException) -> tuple[str, str] | None:
+    """What is wrong with the declared private key, and what to do about it; None for any other error."""
+    file = target.identity
+    other = "name the private key's file; without `ssh.identity` your agent and ~/.ssh/id_* are used"
+    if isinstance(error, OSError) and file and error.filename == str(Path(file).expanduser()):
+        missing = isinstance(error, FileNotFoundError)
+        return (f"there is no {file}" if missing else f"{file} cannot be read: {error.strerror}"), other
+    if not file or not any(base.__name__ in _OF_KEYS for base in type(error).__mro__):
+        return None
+    if "passphrase" in str(error).lower():
+        asked = "name a key without one, or leave `ssh.identity` out and have your agent hold this one"
+        return f"{file} has a passphrase, for which nobody is asked here", asked
+    return f"{file} is no private key, perhaps the `.pub` of one: {error}", other
 
 
 def _remedy(target: ConnectionSettings, error: BaseException) -> str:

@@ -99,6 +99,15 @@ def test_what_is_to_be_mended_here_is_said_and_the_node_is_not_to_be_looked_at(e
     assert as_host_error(ConnectionSettings("qsp-a", "qsp-a.example.org"), error).remedy.startswith(remedy)
 
 
+def test_a_key_file_is_known_by_its_path_at_home_and_another_missing_file_is_none_of_it(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ops")
+    settings = ConnectionSettings("qsp-a", "192.0.2.11", identity="~/.ssh/id")
+    key = FileNotFoundError(errno.ENOENT, "No such file or directory", "/home/ops/.ssh/id")
+    assert str(as_host_error(settings, key)).startswith("qsp-a: `ssh.identity`: there is no ~/.ssh/id\n  → name ")
+    program = FileNotFoundError(errno.ENOENT, "No such file or directory", "nc")
+    assert as_host_error(settings, program).remedy.startswith("see that `nc` is there")
+
+
 def test_an_error_is_a_line_with_its_remedy_and_names_its_node_once():
     error = CommandFailed("qsp-a", "x", 1, "one\ntwo", remedy="do this")
     assert in_a_line(error) == "qsp-a: `x` ended with exit code 1 one two → do this"

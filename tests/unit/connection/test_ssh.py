@@ -120,8 +120,30 @@ async def test_a_key_that_is_not_accepted(sshd, tmp_path):
     asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(tmp_path / "other"))
     with pytest.raises(LoginRefused, match=r"login as root@127\.0\.0\.1 port .* was refused"):
         await SshNode(sshd.settings(identity=str(tmp_path / "other"))).run(command("true"))
-    with pytest.raises(Unreachable, match="nowhere"):
-        await SshNode(sshd.settings(identity=str(tmp_path / "nowhere"))).run(command("true"))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nowhere", "there is no FILE"),
+        ("folder", "FILE cannot be read: Is a directory"),
+        ("key.pub", "FILE is no private key, perhaps the `.pub` of one: Invalid private key"),
+        ("closed", "FILE has a passphrase, for which nobody is asked here"),
+    ],
+)
+async def test_a_key_that_cannot_be_used_is_told_as_such_and_no_node_refused_it(sshd, tmp_path, name: str, told: str):
+    (tmp_path / "folder").mkdir()
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    key.write_public_key(str(tmp_path / "key.pub"))
+    key.write_private_key(str(tmp_path / "closed"), "pkcs8-pem", "geheim")
+    settings = sshd.settings(identity=str(tmp_path / name))
+    with pytest.raises(Unreachable) as error:
+        await SshNode(settings).run(command("true"))
+    assert error.value.message == f"`ssh.identity`: {told.replace('FILE', settings.identity)}"
+    assert "`ssh.identity`" in error.value.remedy
+    assert not isinstance(error.value, LoginRefused)
+    assert error.value.answered is None
+    assert sshd.lines == []
 
 
 async def test_a_host_that_boots_is_waited_for_within_the_budget(sshd):
