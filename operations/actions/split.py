@@ -16,9 +16,10 @@ from operations.engines import Runtime, Tree, engine_of
 from operations.health import is_whole
 from operations.logs import ask
 from operations.logs.place import mirror_log
+from operations.silence import heard
 from providers.connection.cluster import Cluster, Node
-from providers.connection.command import script
-from providers.connection.errors import HostError, NotVerified, Refused, TimedOut, in_a_line
+from providers.connection.command import command, script
+from providers.connection.errors import HostError, NotVerified, Refused, TimedOut, all_silent, in_a_line
 from providers.host.waiting import reporting
 
 SHOWN = 5
@@ -26,6 +27,8 @@ SHOWN = 5
 
 SETTLED_WITHIN = 300.0
 """Seconds that the engine may take to come to rest: right after a cut that has healed it stops what runs twice."""
+
+_REACHED = command("true", reads=True, timeout=15)
 
 # $1 what was saved. Prints KiB of it, and KiB that are free beside it.
 _ROOM = r"""
@@ -81,13 +84,14 @@ async def save(cluster: Cluster, site: Site, victim: str) -> list[Saved]:
 
     What is moving is waited for first: until then two nodes may serve, or none. Raises `TimedOut` where it does not
     settle, `Refused` where the halves do not see each other for another reason, or a node has no room for the copy; a
-    victim that serves needs room for another one.
+    victim that serves needs room for another one. Where no node can be asked, it raises why without waiting.
     """
     if site.mirror is None:
         raise Refused("the site has no mirror, so there is no split brain of it")
     if len(cluster.nodes) != len(site.nodes):
         raise Refused("a node is declared away, so nobody can tell what its half has", remedy="bring it back first")
     runtime = engine_of(site).runtime
+    await _refuse_silence(cluster)
     await _settled(cluster, runtime)
     found = await runtime.split_brain(cluster)
     if found is None:
@@ -97,6 +101,13 @@ async def save(cluster: Cluster, site: Site, victim: str) -> list[Saved]:
         told = ", ".join(f"{name}: {view.trouble or view.connection or 'no mirror'}" for name, view in views.items())
         raise Refused(f"this is no split brain, so nothing is thrown away ({told})", remedy="see `squid-ha status`")
     return await _save(cluster, site, victim, found.said)
+
+
+async def _refuse_silence(cluster: Cluster) -> None:
+    """Raises where no node can be asked: then nothing is known to move, and waiting mends no key or address."""
+    _, silent = await heard(cluster, lambda node: node.run(_REACHED))
+    if len(silent) == len(cluster.nodes):
+        raise all_silent([*silent.values()])
 
 
 async def _settled(cluster: Cluster, runtime: Runtime) -> None:

@@ -8,9 +8,11 @@ from blueprint import paths
 from blueprint.platforms import PLATFORMS
 from operations.adopt.engines import ENGINES
 from operations.adopt.model import NodeFacts
+from operations.silence import heard
 from providers.connection.answers import not_understood
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command
+from providers.connection.errors import all_silent
 from providers.connection.files import files_command, parse_files
 from providers.host import facts
 from providers.host.systemd import parse_units, units_command
@@ -33,9 +35,14 @@ def _units() -> list[str]:
 
 
 async def read(cluster: Cluster, reached: dict[str, tuple[str, int]]) -> list[NodeFacts]:
-    """All nodes at once; ``reached``: node → host and port that it was reached by. Raises `HostError`."""
-    found = await cluster.each(lambda node: _one(node, *reached[node.name]))
-    return [found[name] for name in cluster.nodes]
+    """All nodes at once; ``reached``: node → host and port that it was reached by.
+
+    Raises `HostError`, of all nodes that tell nothing in one.
+    """
+    found, silent = await heard(cluster, lambda node: _one(node, *reached[node.name]))
+    if silent:
+        raise all_silent([*silent.values()])
+    return [*found.values()]
 
 
 async def _one(node: Node, host: str, port: int) -> NodeFacts:

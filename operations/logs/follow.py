@@ -15,8 +15,18 @@ from pathlib import PurePosixPath
 from operations.logs import ask
 from operations.logs.cursor import CHUNK, HEAD, Check, Cursor, File, Idle, Lost, before, begun, finished, ordered
 from operations.mounted import NOT_MOUNTED
+from operations.silence import heard
 from providers.connection.cluster import Cluster, Node
-from providers.connection.errors import SILENT, HostError, SudoRefused, TimedOut, Unknown, Unreachable, in_a_line
+from providers.connection.errors import (
+    SILENT,
+    HostError,
+    SudoRefused,
+    TimedOut,
+    Unknown,
+    Unreachable,
+    all_silent,
+    in_a_line,
+)
 
 PAUSE = 1.0
 """Seconds between looks while there is nothing new."""
@@ -67,21 +77,16 @@ class Source:
         """
         if self.only:
             return self.only
-        there: list[str] = []
-        silent: dict[str, HostError] = {}
 
-        async def look(node: Node) -> None:
-            try:
-                if (await node.run(ask.mounted(self.mount_point))).stdout.strip() == "yes":
-                    there.append(node.name)
-            except SILENT as error:
-                silent[node.name] = error
+        async def look(node: Node) -> bool:
+            return (await node.run(ask.mounted(self.mount_point))).stdout.strip() == "yes"
 
-        await self.cluster.each(look)
-        self.silent, self.there = silent, [name for name in self.cluster.nodes if name in there]
-        if len(silent) == len(self.cluster.nodes):
+        found, self.silent = await heard(self.cluster, look)
+        self.there = there = [name for name, mounted in found.items() if mounted]
+        if len(self.silent) == len(self.cluster.nodes):
             # One that does not answer may come back, and goes before what only a person can mend.
-            raise _unheard(min(silent.values(), key=lambda error: isinstance(error, SudoRefused)))
+            reasons = sorted(self.silent.values(), key=lambda error: isinstance(error, SudoRefused))
+            raise all_silent([_unheard(error) for error in reasons])
         if len(there) > 1 and self.choose is not None:
             return await self.choose()
         return there[0] if len(there) == 1 else None
@@ -217,7 +222,8 @@ class Follower:
                 await asyncio.sleep(PAUSE)
 
     def _wait_for(self, error: HostError) -> None:
-        self._wait(f"waiting: {str(error).splitlines()[0]}")
+        reasons = [error] if self.node else [*self.source.silent.values()] or [error]
+        self._wait(f"waiting: {' and '.join(str(each).splitlines()[0] for each in reasons)}")
         self.node = ""
 
     def _wait(self, text: str) -> None:

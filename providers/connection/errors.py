@@ -126,6 +126,18 @@ SILENT = (Unreachable, TimedOut, SudoRefused)
 """What keeps a node from telling anything at all."""
 
 
+def all_silent(reasons: Sequence[HostError]) -> HostError:
+    """Why nothing is told, with what to do about it on each node, as one error of the first one's kind.
+
+    ``reasons``: what each node is kept by (`SILENT`).
+    """
+    first = reasons[0]
+    if len(reasons) == 1:
+        return first
+    told = ";\n".join(map(str, reasons))
+    return Unreachable(told).having(answered=None) if isinstance(first, Unreachable) else type(first)(told)
+
+
 def in_a_line(error: Exception | str, where: str = "") -> str:
     """An error with its remedy, or a part of what it says, in one line: for what has no room for more.
 

@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from providers.connection.errors import HostError, Locked, SudoRefused, Unreachable, in_a_line
+from providers.connection.errors import HostError, Locked, SudoRefused, Unreachable, all_silent, in_a_line
 from providers.connection.ssh import SshNode
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ class ClusterLock:
                     self._refuse_overtaken()
             if lost and not (survivors or (without_lost and taken)):
                 # A refusal says more than silence does.
-                raise min(lost.values(), key=lambda error: isinstance(error, Unreachable))
+                raise all_silent(sorted(lost.values(), key=lambda error: isinstance(error, Unreachable)))
             giving_back.pop_all()
         self._tell_rootless(lost)
         return None

@@ -10,7 +10,18 @@ from asyncssh.constants import OPEN_ADMINISTRATIVELY_PROHIBITED, OPEN_CONNECT_FA
 from providers.connection import errors
 from providers.connection.access import ConnectionSettings
 from providers.connection.answers import not_understood, told_by
-from providers.connection.errors import CommandFailed, HostError, HostKeyRefused, Refused, Unknown, in_a_line
+from providers.connection.errors import (
+    CommandFailed,
+    HostError,
+    HostKeyRefused,
+    Refused,
+    SudoRefused,
+    TimedOut,
+    Unknown,
+    Unreachable,
+    all_silent,
+    in_a_line,
+)
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.files import read_files
 from providers.connection.translate import ANSWERED, HOMES, as_host_error, home_of
@@ -115,6 +126,18 @@ def test_an_error_is_a_line_with_its_remedy_and_names_its_node_once():
     assert in_a_line(error, "qsp-b") == in_a_line(error)
     assert in_a_line(error.message) == "`x` ended with exit code 1 one two"
     assert in_a_line(HostError("no answer")) == "no answer"
+
+
+@pytest.mark.parametrize(
+    ("first", "kind"), [(HostKeyRefused, Unreachable), (Unreachable, Unreachable), (SudoRefused, SudoRefused)]
+)
+def test_what_keeps_several_nodes_is_told_of_each_with_what_to_do(first, kind):
+    reasons = [first("one", node="qsp-a", remedy="do this"), TimedOut("two", node="qsp-b", remedy="do that")]
+    told = all_silent(reasons)
+    assert type(told) is kind
+    assert str(told) == "qsp-a: one\n  → do this;\nqsp-b: two\n  → do that"
+    assert in_a_line(told) == "qsp-a: one → do this; qsp-b: two → do that"
+    assert all_silent(reasons[:1]) is reasons[0]
 
 
 @pytest.mark.parametrize("raised", [not_understood("what `x` says"), Refused("the cluster is torn")])

@@ -147,5 +147,6 @@ async def test_a_node_without_root_does_not_hide_who_holds_the_other() -> None:
 
 @pytest.mark.parametrize("whys", [(SudoRefused, Unreachable), (Unreachable, SudoRefused), (SudoRefused, SudoRefused)])
 async def test_where_no_node_can_be_locked_a_refusal_is_told_before_silence(whys: tuple[type[HostError], ...]) -> None:
-    with pytest.raises(SudoRefused):
+    with pytest.raises(SudoRefused) as error:
         await lock_of(Silent("qsp-a", whys[0]), Silent("qsp-b", whys[1])).hold(without_lost=True)
+    assert all(f"{node}: " in str(error.value) for node in ("qsp-a", "qsp-b")), "each node's reason is told"

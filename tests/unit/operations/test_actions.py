@@ -430,6 +430,24 @@ async def test_a_cluster_that_is_still_moving_is_waited_for_before_anybody_asks_
     assert engine.asked == []
 
 
+async def test_nothing_is_waited_for_where_no_node_can_be_asked(site: Site, engine: Engine) -> None:
+    def unknown(name: str) -> FakeNode:
+        def refuse(_command: Command) -> str:
+            raise HostKeyRefused("its host key is not known", node=name, remedy=f"accept that of {name}")
+
+        return FakeNode(name, refuse)
+
+    engine.moving = [True]
+    with pytest.raises(Unreachable) as error:
+        await save(fake_cluster(unknown("qsp-a"), unknown("qsp-b")), site, "qsp-b")
+    assert engine.moving, "it was waited for"
+    both = [f"{name}: its host key is not known\n  → accept that of {name}" for name in ("qsp-a", "qsp-b")]
+    assert str(error.value) == ";\n".join(both)
+    with pytest.raises(Refused, match="this is no split brain"):
+        await save(fake_cluster(unknown("qsp-a"), FakeNode("qsp-b")), site, "qsp-b")
+    assert engine.moving == [], "one that answers may tell that something moves"
+
+
 @pytest.mark.parametrize("grows", [True, False])
 def test_what_an_active_victim_records_until_the_service_has_left_it_is_saved_too(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, *, grows: bool

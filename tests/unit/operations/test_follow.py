@@ -478,6 +478,17 @@ async def test_where_nobody_can_be_root_on_any_node_following_ends(mirror: Mirro
         await mirror.follower().last(1)
 
 
+async def test_every_node_that_is_waited_for_is_named(mirror: Mirror) -> None:
+    mirror.append("1")
+    follower = mirror.follower()
+    await follower.last(1)
+    for node in mirror.nodes.values():
+        node.off = True
+    said = "waiting: qsp-a: no route to host and qsp-b: no route to host"
+    async with followed(mirror, follower):
+        await mirror.until(lambda: said in mirror.told)
+
+
 async def test_where_nobody_can_be_root_on_the_only_node_following_ends(mirror: Mirror) -> None:
     mirror.append("1")
     follower = Follower(Source(fake_cluster(mirror.nodes["qsp-a"]), str(mirror.log), only="qsp-a"), mirror.told.append)
@@ -504,5 +515,5 @@ async def test_where_no_node_answers_at_the_start_that_is_the_error(mirror: Mirr
         node.off = True
     follower = mirror.follower()
     for looking in (follower.last, follower.begin):
-        with pytest.raises(Unreachable):
+        with pytest.raises(Unreachable, match=r"qsp-a: no route to host;\nqsp-b: no route to host"):
             await looking(1)
