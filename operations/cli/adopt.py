@@ -42,7 +42,12 @@ def _engines() -> list[str]:
 def command(  # noqa: PLR0917 each is an option
     name: Annotated[str, typer.Argument(help="Name of the stack to write; best the name of the cluster that runs.")],
     nodes: Annotated[
-        str, typer.Option(metavar="NODE=USER@HOST,...", help="The nodes, by the names that `uname -n` prints there.")
+        str,
+        typer.Option(
+            # No longer than this, or help at 80 columns has no room for the longest option.
+            metavar="NODE=HOST,...",
+            help="The nodes, by the names that `uname -n` prints there; HOST may be USER@HOST:PORT.",
+        ),
     ],
     identity: Annotated[str, typer.Option(help="Private key; without it the agent and the usual keys.")] = "",
     known_hosts: Annotated[str, typer.Option(help="File with the host keys; without it ~/.ssh/known_hosts.")] = "",

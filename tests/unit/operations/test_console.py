@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from operations.cli import _console
+from operations.cli import _app, _console
 from operations.stacks import project_root
+from tests.support.terminal import squid_ha
 
 MAIN = "from operations.cli import main; main()"
 FULL = Path("/dev/full")
@@ -79,3 +80,22 @@ def test_a_reader_that_is_gone_ends_the_command_without_a_word() -> None:
     done = run(MAIN, "--version", out=writing)
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def every_command() -> list[str]:
+    """All commands, those of groups too."""
+    found: list[str] = []
+    for name, module in _app.commands():
+        group = getattr(module, "app", None)
+        within = [each.name or each.callback.__name__ for each in group.registered_commands] if group else [""]
+        found += [f"{name} {each}".strip() for each in within]
+    return found
+
+
+@pytest.mark.parametrize("command", every_command())
+def test_help_on_a_narrow_terminal_cuts_no_word_short(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
+    shown = squid_ha(*command.split(), "--help").stdout
+    assert f" {command} " in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "…" not in shown
