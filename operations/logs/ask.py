@@ -6,8 +6,8 @@ import base64
 
 from operations.logs.cursor import CHUNK, File
 from operations.mounted import NOT_MOUNTED, ONLY_MOUNTED
+from providers.connection.answers import not_understood
 from providers.connection.command import Command, script
-from providers.connection.errors import Unknown
 
 CHANGED = 44
 """Exit code of `reading` where the file has got another name."""
@@ -55,7 +55,7 @@ def parse_listing(output: str) -> list[File]:
     try:
         return [File(int(inode), int(size), digest, name) for inode, size, digest, name in rows]
     except ValueError:
-        raise Unknown("a node's list of log files is not whole") from None
+        raise not_understood("the list of log files") from None
 
 
 def reading(path: str, inode: int, offset: int, count: int = CHUNK) -> Command:
@@ -66,11 +66,11 @@ def reading(path: str, inode: int, offset: int, count: int = CHUNK) -> Command:
 
 
 def parse_reading(output: str) -> bytes:
-    """What `reading` printed."""
+    """What `reading` printed. Raises `Unknown` where that is cut off, or is something else."""
     try:
         return base64.b64decode(output, validate=True)
-    except ValueError as error:
-        raise Unknown("what a node sent of a log is not whole") from error
+    except ValueError:
+        raise not_understood("what was sent of a log") from None
 
 
 def mounted(mount_point: str) -> Command:

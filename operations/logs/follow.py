@@ -16,6 +16,7 @@ from operations.logs import ask
 from operations.logs.cursor import CHUNK, HEAD, Check, Cursor, File, Idle, Lost, before, begun, finished, ordered
 from operations.mounted import NOT_MOUNTED
 from operations.silence import heard
+from providers.connection.answers import told_by
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import (
     SILENT,
@@ -290,7 +291,8 @@ class Follower:
         result = await source.cluster.node(self.node).run(asking)
         if result.exit_code == NOT_MOUNTED:
             raise Gone
-        return ask.parse_listing(result.stdout)
+        with told_by(self.node):
+            return ask.parse_listing(result.stdout)
 
     async def _read(self, file: File, offset: int, count: int) -> bytes | None:
         """None where the file has got another name since it was listed."""
@@ -298,7 +300,8 @@ class Follower:
             return b""
         asking = ask.reading(self._path(file), file.inode, offset, count)
         result = await self.source.cluster.node(self.node).run(asking)
-        return None if result.exit_code == ask.CHANGED else ask.parse_reading(result.stdout)
+        with told_by(self.node):
+            return None if result.exit_code == ask.CHANGED else ask.parse_reading(result.stdout)
 
 
 async def follow(follower: Follower, show: Callable[[list[bytes], str], None]) -> None:

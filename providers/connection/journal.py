@@ -13,6 +13,7 @@ import base64
 from collections.abc import Collection, Mapping
 from urllib.parse import quote, unquote
 
+from providers.connection.answers import not_understood, told_by
 from providers.connection.cluster import Node
 from providers.connection.command import script
 
@@ -96,9 +97,7 @@ class NodeJournal:
     async def entries(self) -> dict[str, str]:
         """All that is recorded; one round trip."""
         read = script(_ENTRIES, self._directory, reads=True, label=f"read the journal of {self._thing}")
-        lines = (await self._node.run(read)).stdout.splitlines()
-        pairs = (line.partition(" ") for line in lines)
-        return {unquote(name): base64.b64decode(value).decode() for name, _, value in pairs}
+        return dict(self._told((await self._node.run(read)).stdout))
 
     async def elsewhere(self, names: Collection[str]) -> dict[str, list[str]]:
         """What the site's other things have recorded under these names, on this node; one round trip."""
@@ -106,10 +105,15 @@ class NodeJournal:
         label = f"look in other journals for {' '.join(names)}"
         read = script(_ELSEWHERE, self._things, own, *asked, reads=True, label=label)
         found: dict[str, list[str]] = {}
-        for line in (await self._node.run(read)).stdout.splitlines():
-            name, _, value = line.partition(" ")
-            found.setdefault(unquote(name), []).append(base64.b64decode(value).decode())
+        for name, text in self._told((await self._node.run(read)).stdout):
+            found.setdefault(name, []).append(text)
         return found
+
+    def _told(self, output: str) -> list[tuple[str, str]]:
+        """Names and texts of a reading. Raises `Unknown` for a value that no journal holds."""
+        pairs = [line.partition(" ") for line in output.splitlines()]
+        with told_by(self._node.name):
+            return [(unquote(name), _text(unquote(name), value)) for name, _, value in pairs]
 
     async def record(self, values: Mapping[str, str]) -> None:
         """Record what is not recorded yet; one round trip."""
@@ -162,6 +166,13 @@ async def journalled(node: Node, site: str, *, root: str = ROOT) -> dict[str, li
 
 def _things(root: str, site: str) -> str:
     return f"{root}/{encode(site)}/things"
+
+
+def _text(name: str, value: str) -> str:
+    try:
+        return base64.b64decode(value, validate=True).decode()
+    except ValueError:
+        raise not_understood(f"what the journal says of {name}") from None
 
 
 def encode(name: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from providers.connection.answers import NotUnderstood
 from providers.connection.cluster import Cluster
 from providers.connection.command import command
-from providers.connection.errors import Unknown
 from providers.pacemaker import live, monitor
 from providers.pacemaker.moments import seconds
 
@@ -37,7 +37,7 @@ async def fenced(cluster: Cluster, node: str, since: float) -> bool:
     try:
         history = parse(said)
     except ValueError as error:
-        raise Unknown(str(error), node=current.node.name) from error
+        raise NotUnderstood("what crm_mon says of fencing", node=current.node.name) from error
     return any(
         each.node == node and each.status == "success" and each.completed and each.completed >= since - SLACK
         for each in history

@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from providers.connection.answers import not_understood, told_by
 from providers.connection.cluster import Node
 from providers.connection.command import script
 from providers.connection.errors import Refused
@@ -117,7 +118,7 @@ def refusal(text: str, included: Included, *, reserved: Mapping[str, str], may_b
 async def read(node: Node, patterns: Sequence[str]) -> Included:
     """The files that these patterns name, and those that they include; a round trip for each level of them.
 
-    Raises `CommandFailed` where one cannot be read.
+    Raises `CommandFailed` where one cannot be read, `Unknown` where the node's answer is another.
     """
     found: dict[str, list[Directive]] = {}
     files: dict[str, str] = {}
@@ -128,9 +129,10 @@ async def read(node: Node, patterns: Sequence[str]) -> Included:
         if trouble:
             break
         result = await node.run(script(_READ, *todo, reads=True, label=f"read {' '.join(todo)}"))
-        answers = _answers(result.stdout)
+        with told_by(node.name):
+            answers = _answers(result.stdout)
+            new = {file: _text(given) for file, given in answers if file not in found and not given.startswith("!")}
         trouble = _not_read(answers, todo, certain=certain)
-        new = {file: _text(given) for file, given in answers if file not in found and not given.startswith("!")}
         files |= {file: digest(text) for file, text in new.items()}
         read_now = {file: conf.directives(text, file) for file, text in new.items()}
         found |= read_now
@@ -178,7 +180,10 @@ def _answers(output: str) -> list[tuple[str, str]]:
 
 
 def _text(encoded: str) -> str:
-    return base64.b64decode(encoded).decode(errors="backslashreplace")
+    try:
+        return base64.b64decode(encoded, validate=True).decode(errors="backslashreplace")
+    except ValueError:
+        raise not_understood("what is said of the files that squid.conf includes") from None
 
 
 def _includes_by_condition(found: Sequence[Directive]) -> bool:

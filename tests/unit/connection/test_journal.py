@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from providers.connection.errors import CommandFailed
+from providers.connection.errors import CommandFailed, Unknown
 from providers.connection.journal import NodeJournal, journalled
 from tests.unit.local import LocalNode
 
@@ -35,6 +35,17 @@ async def test_it_is_for_root_alone_and_leaves_nothing_behind(journal, tmp_path)
     await other.drop(["a"])
     assert not (tmp_path / "squid-ha").exists()
     assert tmp_path.exists()
+
+
+async def test_a_value_that_no_journal_holds_is_told_with_its_name_and_node(journal, tmp_path):
+    root = tmp_path / "squid-ha"
+    other = NodeJournal(journal._node, "lab", "other", root=str(root))
+    await journal.record({"file /etc/x": "old"})
+    (written,) = root.rglob("file*")
+    written.write_bytes(b"\xe4")
+    for reading in (journal.entries, lambda: other.elsewhere(["file /etc/x"])):
+        with pytest.raises(Unknown, match=r"^qsp-a: what the journal says of file /etc/x is not understood"):
+            await reading()
 
 
 async def test_what_is_journalled_is_listed_by_thing(journal, tmp_path):

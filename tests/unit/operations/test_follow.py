@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gzip
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -398,7 +398,7 @@ def torn_once() -> Callable[[Follower], Awaitable[list[File]]]:
     async def listed(follower: Follower) -> list[File]:
         if torn:
             torn.pop()
-            raise Unknown("a node's list of log files is not whole")
+            raise Unknown("qsp-a: the list of log files is not understood")
         return await listing(follower)
 
     return listed
@@ -414,6 +414,22 @@ async def test_an_answer_that_is_not_whole_is_waited_for(mirror: Mirror, monkeyp
         await mirror.until(lambda: mirror.shown == ["2"])
 
 
+@pytest.mark.parametrize(("asked", "what"), [("list", "the list of log files"), ("read", "what was sent of a log")])
+async def test_an_answer_that_is_not_understood_names_its_node(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch, asked: str, what: str
+) -> None:
+    mirror.append("1")
+    run = Here.run
+
+    async def garbled(node: Here, command: Command) -> Result:
+        said = await run(node, command)
+        return replace(said, stdout="?") if command.label.startswith(asked) else said
+
+    monkeypatch.setattr(Here, "run", garbled)
+    with pytest.raises(Unknown, match=f"^qsp-a: {what} is not understood"):
+        await mirror.follower().last(1)
+
+
 async def test_a_first_answer_that_is_not_whole_is_waited_for_by_one_who_follows(
     mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -421,7 +437,7 @@ async def test_a_first_answer_that_is_not_whole_is_waited_for_by_one_who_follows
     monkeypatch.setattr(Follower, "_list", torn_once())
     follower = mirror.follower()
     assert await follower.begin(2) == []
-    assert mirror.told == ["waiting: a node's list of log files is not whole"]
+    assert mirror.told == ["waiting: qsp-a: the list of log files is not understood"]
     async with followed(mirror, follower):
         await mirror.until(lambda: mirror.shown == ["2", "3"])
         mirror.append("4")

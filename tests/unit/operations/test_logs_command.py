@@ -108,4 +108,4 @@ def test_following_does_not_end_at_a_first_answer_that_is_not_whole(
     monkeypatch.setattr("operations.logs.follow.follow", followed)
     done = alone(logs.command, ["lab", "-f"])
     assert (done.exit_code, done.stdout) == (0, "one\n")
-    assert "not whole" in str(alone(logs.command, ["lab"]).exception)
+    assert "is not understood" in str(alone(logs.command, ["lab"]).exception)

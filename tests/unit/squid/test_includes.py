@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.connection.command import Command
-from providers.connection.errors import CommandFailed, Refused
+from providers.connection.errors import CommandFailed, Refused, Unknown
 from providers.connection.fake import FakeNode
 from providers.squid import conf, includes
 from providers.squid.conf import Endpoint, RequestLog
@@ -302,6 +302,12 @@ async def test_a_file_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_path
     (tmp_path / "x").write_text("via off\n")
     with pytest.raises(CommandFailed):
         await includes.read(LocalNode(), [f"{tmp_path}/x"])
+
+
+@pytest.mark.parametrize("said", ["L3g=\nL\n", "/x\n!special\n"])
+async def test_an_answer_that_is_not_understood_is_told_of_its_node(said):
+    with pytest.raises(Unknown, match=r"^qsp-a: what is said of the files that squid.conf includes is not understood"):
+        await includes.read(FakeNode("qsp-a", lambda _: said), ["/x"])
 
 
 async def test_files_that_are_not_text_differ():
