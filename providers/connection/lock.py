@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from providers.connection.errors import HostError, Locked, SudoRefused, Unreachable, all_silent, in_a_line
 from providers.connection.ssh import SshNode
+from providers.connection.translate import in_words
 
 if TYPE_CHECKING:
     import asyncssh
@@ -122,7 +123,11 @@ class NodeLock:
             answer = (await asyncio.wait_for(process.stdout.readline(), ANSWER_WITHIN)).decode(errors="replace")
             stderr = b"" if answer else await process.stderr.read()
         except (OSError, asyncssh.Error) as error:
-            raise Unreachable(f"no answer when taking the lock: {error}", node=self.node.name) from error
+            raise Unreachable(
+                f"the cluster's lock cannot be taken: {in_words(error)}",
+                node=self.node.name,
+                remedy="see whether the node hangs, then run this again",
+            ) from error
         verdict, _, who = answer.partition(" ")
         if verdict not in ("held", "taken"):
             text = stderr.decode(errors="replace").strip() or "the session ended"

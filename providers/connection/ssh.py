@@ -15,6 +15,7 @@ from providers.connection.errors import CommandFailed, HostError, Refused, Timed
 from providers.connection.sessions import ShellRefused
 from providers.connection.shell import Answer, Request
 from providers.connection.tap import Tap, load_tap
+from providers.connection.translate import in_words
 from providers.connection.transport import Link, open_link
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class SshNode:
         except (OSError, asyncssh.Error) as error:
             self._drop(link)
             effect = "; whether it took effect is not known, run again" if writes else ""
-            broken = Unreachable(f"the connection broke during `{doing}`: {error}{effect}", node=self.name)
+            broken = Unreachable(f"the connection broke during `{doing}`: {in_words(error)}{effect}", node=self.name)
             raise broken.having(answered=True) from error
 
     def _drop(self, link: Link) -> None:

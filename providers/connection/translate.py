@@ -119,12 +119,12 @@ def as_host_error(target: ConnectionSettings, error: BaseException, *, known: bo
     where, answered = f"{target.user}@{target.address} port {target.port}", has_answered(error)
     if home is LoginRefused:
         return LoginRefused(
-            f"SSH login as {where} {'was refused' if answered else 'is not possible'}: {_text(error)}",
+            f"SSH login as {where} {'was refused' if answered else 'is not possible'}: {in_words(error)}",
             node=target.name,
             remedy=f"check that the key {_key(target)} is in that user's authorized_keys and can be read",
         ).having(answered=answered)
     return Unreachable(
-        f"no SSH connection to {where}: {_text(error)}", node=target.name, remedy=_remedy(target, error)
+        f"no SSH connection to {where}: {in_words(error)}", node=target.name, remedy=_remedy(target, error)
     ).having(answered=answered)
 
 
@@ -170,7 +170,8 @@ def host_key_refused(target: ConnectionSettings, *, changed: bool) -> HostKeyRef
     )
 
 
-def _text(error: BaseException) -> str:
+def in_words(error: BaseException) -> str:
+    """What an exception of the SSH library or of the network says, also where it says nothing."""
     if isinstance(error, TimeoutError) and not str(error):
         return "no answer in time"
     return str(error) or type(error).__name__

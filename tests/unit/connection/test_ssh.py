@@ -1,6 +1,7 @@
 import asyncio
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 
 import asyncssh
 import pytest
@@ -190,6 +191,14 @@ async def test_a_broken_connection_reads_again_but_never_writes_again(node, sshd
     assert "not known" in str(write)
     assert (tmp_path / "False").read_text() == "x\n"
     assert (await node.run(command("echo", "again"))).stdout == "again\n"
+
+
+def test_a_connection_that_breaks_without_a_word_is_told_in_one():
+    node = SshNode(ConnectionSettings("qsp-a", "192.0.2.11"))
+    link = SimpleNamespace(abort=lambda: None)
+    broken = pytest.raises(Unreachable, match="broke during `true`: no answer in time")
+    with broken, node._broken(link, "true", writes=False):
+        raise TimeoutError
 
 
 async def sudo_server(tmp_path, **environment):
