@@ -107,7 +107,14 @@ class SshNode:
         return self._link is not None and process.get_extra_info("connection") is self._link.connection
 
     async def close(self) -> None:
-        """Close the connection; the next command opens another."""
+        """Close the connection; the next command opens another.
+
+        One that is being opened is given up, and with it whoever waits for it.
+        """
+        if self._opening is not None:
+            self._opening.cancel()
+            # When it has ended, and `_opened` has taken note: it may have been open already.
+            await asyncio.wait([self._opening])
         link, self._link = self._link, None
         if link is not None:
             await link.close()

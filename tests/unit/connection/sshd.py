@@ -20,7 +20,8 @@ class Session(asyncssh.SSHServer):
         self.asked = 0
         self.sshd.connections.append(conn)
 
-    def begin_auth(self, username):
+    async def begin_auth(self, username):
+        await asyncio.sleep(self.sshd.delay)
         return True
 
     def session_requested(self):
@@ -48,6 +49,8 @@ class Sshd:
     """By no, it refuses as sshd does by AllowTcpForwarding."""
     sessions: int = 100
     """More on one connection are refused, as by sshd's MaxSessions where none of them ends."""
+    delay: float = 0.0
+    """Seconds before it lets anybody in."""
     port: int = 0
     listener: asyncssh.SSHAcceptor | None = None
     host_key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))

@@ -8,6 +8,7 @@ import pytest
 
 from providers.connection import ssh
 from providers.connection.access import ConnectionSettings
+from providers.connection.afresh import answers_afresh
 from providers.connection.command import command, script
 from providers.connection.errors import CommandFailed, HostKeyRefused, LoginRefused, SudoRefused, TimedOut, Unreachable
 from providers.connection.ssh import SshNode
@@ -199,6 +200,38 @@ def test_a_connection_that_breaks_without_a_word_is_told_in_one():
     broken = pytest.raises(Unreachable, match="broke during `true`: no answer in time")
     with broken, node._broken(link, "true", writes=False):
         raise TimeoutError
+
+
+async def test_a_connection_that_is_being_opened_is_given_up_when_nobody_asks_for_it_any_more(node, sshd):
+    sshd.delay = 0.5
+    asking = asyncio.create_task(answers_afresh(node))
+    async with asyncio.timeout(5):
+        while not sshd.connections:  # noqa: ASYNC110 - the server tells nobody of it
+            await asyncio.sleep(0.01)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    async with asyncio.timeout(5):
+        await sshd.connections[0].wait_closed()
+
+
+async def test_a_connection_that_was_opened_in_the_moment_of_closing_is_closed(monkeypatch):
+    closed = asyncio.Event()
+
+    async def close():
+        closed.set()
+
+    async def open_link(_settings, *, budget):
+        return SimpleNamespace(close=close)
+
+    monkeypatch.setattr(ssh, "open_link", open_link)
+    node = SshNode(ConnectionSettings("qsp-a", "192.0.2.11"))
+    asking = asyncio.create_task(node.run(command("true")))
+    while node._opening is None or not node._opening.done():  # noqa: ASYNC110 - step by step
+        await asyncio.sleep(0)
+    asking.cancel()
+    await node.close()
+    assert closed.is_set()
 
 
 async def sudo_server(tmp_path, **environment):
