@@ -22,6 +22,7 @@ from providers.connection.batching import BatchingNode
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import HostError, Refused, TimedOut, Unforeseen, Unreachable, in_a_line
 from providers.connection.journal import journalled
+from providers.connection.together import both
 
 AT_ONCE = 40
 """Sites that are looked at at the same time: two connections each."""
@@ -72,13 +73,13 @@ async def _site(subject: Subject) -> SiteReport:
     except (ValueError, StackTrouble) as error:
         return SiteReport(stack=subject.stack, failed=Outcome.ERROR, message=str(error))
     answering = replace(cluster, nodes=nodes.answering)
-    noticing = asyncio.ensure_future(_notices(answering, subject.site))
-    found = await asyncio.gather(*(look(answering, nodes, thing) for thing in listed))
+    looking = asyncio.gather(*(look(answering, nodes, thing) for thing in listed))
+    found, notices = await both(looking, _notices(answering, subject.site))
     cases = [case for part in found for case in part]
     return SiteReport(
         stack=subject.stack,
         cases=[_masked(case, mask) for case in (*cases, *undeclared(nodes, {thing.name for thing in listed}))],
-        notices=[mask.text(text) for text in await noticing],
+        notices=[mask.text(text) for text in notices],
         seconds=round(time.monotonic() - began, 3),
     )
 
@@ -118,7 +119,7 @@ async def _ask(cluster: Cluster) -> Nodes:
 
     async def ask(node: Node) -> None:
         try:
-            recorded[node.name], names[node.name] = await asyncio.gather(
+            recorded[node.name], names[node.name] = await both(
                 applied.read(cluster, node), journalled(node, cluster.site)
             )
         except TimedOut as error:

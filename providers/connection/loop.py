@@ -11,7 +11,9 @@ import atexit
 import concurrent.futures
 import contextlib
 import logging
+import math
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
@@ -66,9 +68,7 @@ class Work(Generic[T]):
 
     def wait(self) -> T:
         """Wait for its end. An interrupt may come at any moment, and is noticed within `NOTICED_WITHIN`."""
-        # Python gets to a signal that comes just before a wait begins only when that wait is over.
-        while not self.outcome.done():
-            concurrent.futures.wait([self.outcome], NOTICED_WITHIN)
+        _wait(self.outcome)
         return self.outcome.result()
 
     def call_off(self) -> None:
@@ -91,10 +91,18 @@ class Work(Generic[T]):
     def _call_off(self) -> None:
         """On the loop, so that the work has either begun or sees that it need not."""
         self._called_off = True
-        if self._task is None:
-            self.outcome.set_exception(concurrent.futures.CancelledError())
-        else:
+        if self._task is not None:
             self._task.cancel()
+        elif not self.outcome.done():
+            self.outcome.set_exception(concurrent.futures.CancelledError())
+
+
+def _wait(outcome: concurrent.futures.Future[Any], limit: float = math.inf) -> None:
+    """Until it is done, at most ``limit`` seconds; in pieces, so that an interrupt is noticed."""
+    deadline = time.monotonic() + limit
+    # Python gets to a signal that comes just before a wait begins only when that wait is over.
+    while not outcome.done() and (left := deadline - time.monotonic()) > 0:
+        concurrent.futures.wait([outcome], min(left, NOTICED_WITHIN))
 
 
 def run_sync(work: Coroutine[Any, Any, T]) -> T:
@@ -117,17 +125,18 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
 
 def _trouble_of(cancelled: concurrent.futures.Future[Any]) -> Exception | None:
     """Why the work could not take back what it had begun; None where it has."""
-    try:
-        cancelled.result(UNDONE_WITHIN)
-    except concurrent.futures.CancelledError:
-        return None
-    except Exception as error:  # noqa: BLE001 whatever it is, the one who interrupts is told
-        if cancelled.done():
-            return error
+    _wait(cancelled, UNDONE_WITHIN)
+    if not cancelled.done():
         return TimedOut(
             f"taking back what was begun took longer than {UNDONE_WITHIN:.0f} s",
             remedy="run it again, or see `squid-ha status` for what is left of it",
         )
+    try:
+        cancelled.result()
+    except concurrent.futures.CancelledError:
+        return None
+    except Exception as error:  # noqa: BLE001 whatever it is, the one who interrupts is told
+        return error
     return None
 
 

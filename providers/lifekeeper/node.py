@@ -5,7 +5,6 @@ A change of the heartbeat needs LifeKeeper down on all nodes; what it protects r
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Literal
 
@@ -15,6 +14,7 @@ from providers import applied
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, command
 from providers.connection.errors import CommandFailed, Refused, refuse_all
+from providers.connection.together import both
 from providers.contract import Absent, Observed, Present, State
 from providers.host import foreign_file
 from providers.host.foreign_file import ForeignFile
@@ -112,7 +112,7 @@ async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
 
 
 async def _look(cluster: Cluster, node: Node, wanted: Wanted) -> NodeLifeKeeper:
-    seen, enabled = await asyncio.gather(views.read(cluster, [node.name]), node.run(_is_enabled()))
+    seen, enabled = await both(views.read(cluster, [node.name]), node.run(_is_enabled()))
     view = seen[node.name]
     found = defaults.values((await foreign_file.read(node, defaults.PATH)).text)
     licensed = await licence.is_installed(cluster, node, wanted.licence, runs=view.running)

@@ -52,7 +52,41 @@ def test_an_interrupt_that_comes_just_before_the_wait_begins_is_noticed(monkeypa
     monkeypatch.setattr(concurrent.futures, "wait", late)
     with pytest.raises(KeyboardInterrupt):
         run_sync(asyncio.sleep(60))
-    assert waits == [0.05, 0.05]
+    assert waits[:2] == [0.05, 0.05]
+
+
+def test_a_second_interrupt_is_noticed_while_things_are_taken_back(monkeypatch: pytest.MonkeyPatch):
+    waits, wait, begun, let_go = list[float](), concurrent.futures.wait, threading.Event(), threading.Event()
+
+    def late(those: list[concurrent.futures.Future[None]], timeout: float) -> None:
+        begun.wait(10)
+        waits.append(timeout)
+        if len(waits) in (1, 3):
+            raise KeyboardInterrupt
+        wait(those, timeout)
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.to_thread(let_go.wait, 20)
+
+    monkeypatch.setattr(loop, "NOTICED_WITHIN", 0.05)
+    monkeypatch.setattr(loop, "UNDONE_WITHIN", 2.0)
+    monkeypatch.setattr(concurrent.futures, "wait", late)
+    with pytest.raises(KeyboardInterrupt) as ended:
+        run_sync(work())
+    let_go.set()
+    assert (waits, ended.value.__cause__) == ([0.05, 0.05, 0.05], None)
+
+
+def test_work_may_be_called_off_again_before_it_begins():
+    work = loop.Work(asyncio.sleep(60))
+    for _ in range(2):
+        work._call_off()
+    with pytest.raises(concurrent.futures.CancelledError):
+        work.result()
 
 
 def test_what_could_not_be_taken_back_is_the_cause_of_the_interrupt():

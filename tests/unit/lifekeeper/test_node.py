@@ -1,9 +1,12 @@
 """LifeKeeper itself on the nodes: its settings, its start at boot, and all of it as before when the site goes."""
 
+import asyncio
+
 import pytest
 
-from providers.connection.errors import Refused
-from providers.lifekeeper import grammar
+from providers.connection.errors import Refused, Unreachable
+from providers.connection.fake import FakeNode, fake_cluster
+from providers.lifekeeper import grammar, node, views
 from tests.unit.lifekeeper.test_mirror_data import removed_with_data_kept, until_mirror
 from tests.unit.lifekeeper.test_providers import cut_off, down, fresh, members, up
 
@@ -103,6 +106,22 @@ def test_a_masked_unit_is_somebodys_decision_and_refused_with_the_way_out():
         up(pair, members(2))
     assert "systemctl unmask" in str(refused.value)
     assert not pair.lcds["proxy-b"].running
+
+
+async def test_a_node_that_cannot_be_read_is_not_left_while_it_is_still_asked(monkeypatch):
+    ended = []
+
+    async def slow(cluster, names):
+        await asyncio.sleep(0.05)
+        ended.extend(names)
+
+    def broken(command):
+        raise Unreachable("the connection broke", node="qsp-a")
+
+    monkeypatch.setattr(views, "read", slow)
+    with pytest.raises(Unreachable):
+        await node.observe(fake_cluster(FakeNode("qsp-a", broken)), node.Wanted(nodes={"qsp-a": node.NodeLifeKeeper()}))
+    assert ended == ["qsp-a"]
 
 
 def test_what_is_refused_on_both_nodes_is_said_of_both_at_once():

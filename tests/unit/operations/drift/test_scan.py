@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from blueprint.thing import Thing
 from declaration.load import read
 from declaration.types import Secret
 from operations.drift import Outcome, Subject, prometheus, scan, worst
+from providers import applied
 from providers.connection.answers import not_understood
 from providers.connection.cluster import Cluster
 from providers.connection.errors import CommandFailed, HostKeyRefused, TimedOut, Unknown, Unreachable
@@ -456,3 +458,28 @@ def test_the_worst_counts() -> None:
 def test_a_node_that_belongs_to_another_is_drift_of_that_node(world: World, look) -> None:
     world.live["host.node"] = lambda wanted: OfNode(node=wanted.node, owner="squid-ha/other")
     assert [each[:3] for each in found(look())] == [("node-1", "qsp-a", "owner"), ("node-2", "qsp-b", "owner")]
+
+
+@pytest.mark.parametrize(("failing", "slow"), [("look", "_notices"), ("journalled", "applied")])
+def test_a_site_that_cannot_be_read_leaves_nothing_under_way(
+    world: World, look, monkeypatch: pytest.MonkeyPatch, failing: str, slow: str
+) -> None:
+    begun, ended = list[str](), list[str]()
+
+    async def fails(*_given: Any) -> None:
+        raise ValueError("not foreseen")
+
+    async def takes_a_while(*_given: Any) -> dict[str, Any]:
+        begun.append(slow)
+        await asyncio.sleep(0.05)
+        ended.append(slow)
+        return {}
+
+    monkeypatch.setitem(scan.__globals__, failing, fails)
+    if slow == "applied":
+        monkeypatch.setattr(applied, "read", takes_a_while)
+    else:
+        monkeypatch.setitem(scan.__globals__, slow, takes_a_while)
+    world.deploy()
+    assert look().sites[0].failed == "error"
+    assert begun == ended != []
