@@ -16,7 +16,7 @@ from operations.verify import clocks
 from operations.verify.requests import ASK, ERROR, HERE, Target, parse
 from providers.connection.answers import told_by
 from providers.connection.cluster import Node
-from providers.connection.command import command, script
+from providers.connection.command import command, for_systemd, script
 
 TIMEOUT = 3.0
 """Seconds that a request may take in all."""
@@ -180,8 +180,6 @@ class FromNode:
         # Its times are by its own clock.
         self._offset = (await clocks.difference(self.node)).seconds
         base = target.page("")
-        # systemd replaces $name in what it runs; $$ is a plain $ to it.
-        text = _SEND.replace("$", "$$")
         words = [target.address, str(target.port), f"{TIMEOUT:g}", f"{1 / self.rate:.3f}", self.run, base, self._file]
         self._stopped = None
         await self.node.run(
@@ -190,8 +188,7 @@ class FromNode:
                 self._unit,
                 self._file,
                 f"{max(LONGEST, self.longest):.0f}",
-                text,
-                *words,
+                *for_systemd(_SEND, *words),
                 label=f"start {self._unit}",
             )
         )

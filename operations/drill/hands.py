@@ -17,7 +17,7 @@ from operations.engines import engine_of
 from operations.mounted import NOT_MOUNTED
 from operations.proof.model import Move
 from providers.connection.cluster import Cluster
-from providers.connection.command import Command, script
+from providers.connection.command import Command, for_systemd, script
 from providers.connection.errors import CommandFailed, HostError, Locked, NotVerified, Refused, in_a_line
 
 TRY_AGAIN = 1.0
@@ -233,6 +233,5 @@ def _wherever_mounted(undo: str) -> str:
 
 def after(unit: str, seconds: float, text: str, arguments: Sequence[str], what: str) -> Command:
     """The command that has a node run a script of its own accord, some seconds from now."""
-    # systemd replaces $name in what it runs; $$ is a plain $ to it.
-    words = [text.replace("$", "$$"), *(word.replace("$", "$$") for word in arguments)]
+    words = for_systemd(text, *arguments)
     return script(_AFTER, unit, f"{seconds:g}s", *words, label=f"systemd-run --on-active={seconds:g}s ({what})")

@@ -81,6 +81,24 @@ def script(
     return command("sh", "-c", text, "sh", *args, stdin=stdin, ok=ok, timeout=timeout, label=label, reads=reads)
 
 
+def for_systemd(*words: str) -> list[str]:
+    """The words of a command as systemd-run(1) is given them.
+
+    systemd puts variables in the place of ``$NAME`` and ``${NAME}`` in what it runs, and ``$$`` is a plain dollar to it
+    (systemd.service(5), "Command lines"). ``%`` stays as it is: specifiers are those of files, not of transient units.
+    """
+    return [word.replace("$", "$$") for word in words]
+
+
+def systemd_line(*words: str) -> str:
+    """The same as the value of a property that is a command, such as ``ExecStopPost=``.
+
+    systemd-run splits it into words, by quotes and backslashes (systemd.syntax(7), "Quoting").
+    """
+    escaped = (word.replace("\\", "\\\\").replace('"', '\\"') for word in for_systemd(*words))
+    return " ".join(f'"{word}"' for word in escaped)
+
+
 @dataclass(frozen=True)
 class Result:
     """What a command gave back; ``stdout`` and ``stderr`` are decoded as UTF-8 with replacement.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from providers.connection.cluster import Cluster, Node
-from providers.connection.command import Command, command, script
+from providers.connection.command import Command, command, for_systemd, script, systemd_line
 from providers.connection.errors import SILENT, CommandFailed, HostError, NotVerified, Refused
 from providers.pacemaker import fences, live, times
 from providers.pacemaker.cib import Cib
@@ -125,8 +125,7 @@ async def _start_unit(target: Node, cib: Cib, to: str, limit: float) -> None:
     # Against infinite stickiness a preference is not enough: the old node has to be forbidden as well.
     forbid = ["--force"] if _infinitely_sticky(cib) else []
     clear = ["/usr/sbin/crm_resource", "--clear", "--resource", resource, *(() if forbid else ("--node", to)), *role]
-    # systemd replaces $name in what it runs; $$ is a plain $ to it.
-    move = ["/bin/sh", "-c", _MOVE.replace("$", "$$"), "sh", resource, to, str(round(limit)), *role, *forbid]
+    move = for_systemd("/bin/sh", "-c", _MOVE, "sh", resource, to, str(round(limit)), *role, *forbid)
     try:
         await target.run(
             command(
@@ -135,7 +134,7 @@ async def _start_unit(target: Node, cib: Cib, to: str, limit: float) -> None:
                 "--collect",
                 "--description=Moves the proxy service to this node",
                 f"--property=RuntimeMaxSec={round(limit) + 30}",
-                f"--property=ExecStopPost={' '.join(clear)}",
+                f"--property=ExecStopPost={systemd_line(*clear)}",
                 "--",
                 *move,
                 label=f"systemd-run --unit={UNIT} crm_resource --move {resource} --node {to}",

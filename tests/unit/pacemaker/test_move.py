@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from providers.connection.command import Command, Result
 from providers.connection.errors import Refused, Unknown, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
-from providers.pacemaker import runtime
+from providers.pacemaker import move, runtime
+from providers.pacemaker.cib import Cib
 from tests.unit.pacemaker import by_hand
 from tests.unit.pacemaker.acting import Acting
 
@@ -140,3 +142,12 @@ async def test_what_is_left_of_a_switchover_that_moves_nothing_any_more_gives_wa
     await runtime.switchover(fake_cluster(*pair.nodes()), SOURCE)
     stop, begin = "systemctl stop squid-ha-switchover.service", "systemd-run --unit=squid-ha-switchover.service"
     assert [said.partition(" crm_resource")[0] for said in pair.said] == [stop, begin, stop]
+
+
+async def test_names_that_a_cluster_has_reach_what_systemd_runs_as_they_are() -> None:
+    target = FakeNode("q$p b")
+    await move._start_unit(target, Cib.parse(by_hand.GROUPED), target.name, 60)
+    (begin,) = target.commands
+    assert begin.argv[begin.argv.index("sh") + 2] == "q$$p b"
+    (clear,) = (word.partition("ExecStopPost=")[2] for word in begin.argv if "ExecStopPost" in word)
+    assert shlex.split(clear)[-3:] == ["--node", "q$$p b", "--promoted"]

@@ -85,6 +85,12 @@ async def test_on_a_node_they_are_a_unit_that_ends_by_itself_and_is_stopped(long
     assert len(node.commands) == before
 
 
+async def test_an_address_with_a_dollar_is_asked_for_as_it_is() -> None:
+    node = FakeNode("qsp-b", lambda command: f"{time.time()}\n" if command.argv[0] == "date" else "")
+    await FromNode("d1", 5, node).start(Target("127.0.0.1", 3128, "http://$HOME.example.org/"))
+    assert "http://$$HOME.example.org/r/" in node.commands[-1].argv
+
+
 async def test_what_the_node_runs_sends_and_ends_when_it_is_told(tmp_path: Path) -> None:
     server, port = await serve(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
     file = tmp_path / "records"
