@@ -11,11 +11,29 @@ A *kind* is a module (listed in `providers.kinds`) that offers
 - ``async remove(cluster, wanted) -> None``: undoes what this declaration made (the journal tells), never what it
   found, and never data. Finding nothing left to undo is success.
 
-A kind may offer ``refusal(previous, wanted) -> str | None`` as well: why what was wanted before cannot become this in
-place, and what to do instead. Pure, and asked before anything is changed. Likewise ``declared(site, wanted) -> None``:
-told in each run, previews too, what is wanted, also of a thing that is not changed then; it keeps that in memory at
-most. One that has ``CLAIMS = True`` sees to itself what becomes of nodes that another stack owns; all others are kept
-from them (`providers.session`).
+It may offer these as well, which are looked for by their names:
+
+- ``refusal(previous, wanted) -> str | None``: why what was wanted before cannot become this in place, and what to do
+  instead. Pure, and asked before anything is changed;
+- ``declared(site, wanted) -> None``: told in each run, previews too, what is wanted, also of a thing that is not
+  changed then; it keeps that in memory at most;
+- ``sealed(wanted, secret) -> Wanted``: the same with digests of the secrets that it names, so that a changed one shows.
+  ``secret`` is `Cluster.secret`. Raises `ValueError` where one is not set;
+- ``as_found(wanted, changed) -> tuple[str, str]``: of what was adopted as it was found (`providers.host.digest`) and
+  has changed since, a `providers.reconcile.Difference` each, what that is, and what to do. Without it, files are spoken
+  of;
+- ``lines(wanted) -> list[Line]``: the command lines for fresh nodes in their order, for an engine that is spoken to in
+  such (`providers.lifekeeper.speaking`); shown by ``squid-ha plan --commands``;
+- ``CLAIMS = True``: it sees to itself what becomes of nodes that another stack owns. All others are kept from them
+  (`providers.session`).
+
+And it keeps to two ways of saying:
+
+- a change of which a cut-off would leave no difference is journalled before it is begun, under a name that begins with
+  `PENDING`, and that name is dropped when it is complete. While there is one, ``converge`` is called whatever is
+  observed, and drift tells of it;
+- the nodes that a thing belongs to are those that ``Wanted`` names: by a field ``node``, or by fields that map nodes'
+  names to what is wanted there (`providers.places`). One that names none is the cluster's, and journalled on all nodes.
 
 Because ``observe`` answers in the shape of ``wanted``, the difference between the two *is* the drift report, the
 preview and the verification after a change: nothing needs a second description of what it looks like.
@@ -33,6 +51,9 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 if TYPE_CHECKING:
     from providers.connection.cluster import Cluster
 
+
+PENDING = "pending"
+"""How names in a journal begin that mark a change which was begun. Older releases have left some: never rename it."""
 
 MISSING_IS_NONE = "missing is None"
 """Context of a validation in which a missing field does not take its default (`providers.wire.decode`)."""

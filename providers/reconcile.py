@@ -10,15 +10,13 @@ from typing import Any, NamedTuple, TypeVar, cast
 from providers.connection.cluster import Cluster
 from providers.connection.errors import NotVerified, Refused
 from providers.connection.together import both
-from providers.contract import Absent, Kind, Observed, Present, State
+from providers.contract import PENDING, Absent, Kind, Observed, Present, State
 from providers.host.digest import AS_FOUND
 from providers.kinds import load_kind
 from providers.places import noted_on
 
 W = TypeVar("W", bound=State)
 
-PENDING = "pending"
-"""Journal names that begin so mark a change that was begun (`providers.connection.cluster.Journal`)."""
 _SHOWN = 200
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from providers.connection.cluster import Cluster
 from providers.connection.errors import Refused, Unknown, refuse_all
-from providers.contract import Absent, Observed, Present
+from providers.contract import PENDING, Absent, Observed, Present
 from providers.lifekeeper import making, speaking, steps, views
 from providers.lifekeeper.resource import (
     EQUIVALENCY,
@@ -27,7 +27,7 @@ from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.steps import Views
 from providers.lifekeeper.views import IN_SERVICE, View
 
-MADE, PENDING = "made", "pending"
+MADE = "made"
 _TIED = "depends on "
 
 M = TypeVar("M", bound=Member)

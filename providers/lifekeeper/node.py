@@ -15,7 +15,7 @@ from providers.connection.cluster import Cluster, Node
 from providers.connection.command import Command, command
 from providers.connection.errors import CommandFailed, Refused, refuse_all
 from providers.connection.together import both
-from providers.contract import Absent, Observed, Present, State
+from providers.contract import PENDING, Absent, Observed, Present, State
 from providers.host import foreign_file
 from providers.host.foreign_file import ForeignFile
 from providers.host.secret_files import Secrets
@@ -26,7 +26,7 @@ from providers.lifekeeper.speaking import Line
 from providers.lifekeeper.up import runs, wait_until_up
 from providers.lifekeeper.views import View
 
-PENDING, _RAN, _KEY, _ENABLED, _AGAIN = "pending", "ran", "key ", "enabled", "start again"
+_RAN, _KEY, _ENABLED, _AGAIN = "ran", "key ", "enabled", "start again"
 
 
 class NodeLifeKeeper(State):

@@ -8,7 +8,7 @@ from typing import Literal
 
 from providers.connection.cluster import Cluster
 from providers.connection.errors import Refused, TimedOut, refuse_all
-from providers.contract import Absent, Observed, Present, State
+from providers.contract import PENDING, Absent, Observed, Present, State
 from providers.lifekeeper import lcdstatus, speaking, steps, views
 from providers.lifekeeper.resource import Route
 from providers.lifekeeper.speaking import Line
@@ -16,7 +16,7 @@ from providers.lifekeeper.steps import Step
 from providers.lifekeeper.views import ALIVE, View
 
 ALIVE_LIMIT = 180.0
-_MADE_PATH, _MADE_SYSTEM, PENDING = "path ", "system ", "pending"
+_MADE_PATH, _MADE_SYSTEM = "path ", "system "
 _FOUND_PATH = "found path "
 """A path of somebody else's that is made anew with another priority: gone for a moment, and never this site's."""
 

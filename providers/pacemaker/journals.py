@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from providers.connection.cluster import Cluster
-
-PENDING = "pending"
-"""Marks a change that was begun (see `providers.connection.cluster.Journal`)."""
+from providers.contract import PENDING
 
 
 async def entries(cluster: Cluster) -> dict[str, str]:

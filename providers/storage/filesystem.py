@@ -12,14 +12,13 @@ from pydantic import Field
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import HostError, Refused, Unknown
-from providers.contract import Absent, Observed, Present, State
+from providers.contract import PENDING, Absent, Observed, Present, State
 from providers.storage import device, drbd, mount_options, mount_point, promotion, status, volume
 from providers.storage import filesystem_types as types
 from providers.storage.mount_point import MountPoint
 from providers.storage.status import Status
 from providers.storage.volume import Mount
 
-PENDING = "pending"
 MADE = "made"
 
 

@@ -17,7 +17,7 @@ from pydantic import Field
 from providers.connection.cluster import Cluster, Node
 from providers.connection.command import command
 from providers.connection.errors import Refused, Unknown
-from providers.contract import Absent, Observed, Present, State
+from providers.contract import PENDING, Absent, Observed, Present, State
 from providers.host.settings import NodeSettings, converge_settings, remove_settings
 from providers.host.waiting import until
 from providers.storage import configuration, device, drbd, link, marks, others
@@ -25,7 +25,6 @@ from providers.storage.half import Half, plain, read_halves, read_statuses, secr
 from providers.storage.resource_file import of_connection
 from providers.storage.status import Status
 
-PENDING = "pending"
 MODULE = "module"
 MADE = "made"
 
