@@ -20,7 +20,7 @@ from operations.stacks import StackTrouble
 from providers import applied, reconcile
 from providers.connection.batching import BatchingNode
 from providers.connection.cluster import Cluster, Node
-from providers.connection.errors import HostError, Refused, TimedOut, Unforeseen, Unreachable, in_a_line
+from providers.connection.errors import HostError, Refused, Unforeseen, Unreachable, in_a_line, unheard
 from providers.connection.journal import journalled
 from providers.connection.together import both
 
@@ -122,11 +122,8 @@ async def _ask(cluster: Cluster) -> Nodes:
             recorded[node.name], names[node.name] = await both(
                 applied.read(cluster, node), journalled(node, cluster.site)
             )
-        except TimedOut as error:
-            # It hangs as a whole: of what is asked first, nothing can be left out.
-            silent[node.name] = Unreachable(error.message, node=error.node, remedy=error.remedy)
         except HostError as error:
-            silent[node.name] = error
+            silent[node.name] = unheard(error)
         except Exception as error:  # noqa: BLE001 one node that is not understood hides no other
             fault = Unforeseen.of(error)
             silent[node.name] = Unforeseen(fault.message, node=node.name, remedy=fault.remedy)

@@ -22,11 +22,10 @@ from providers.connection.errors import (
     SILENT,
     HostError,
     SudoRefused,
-    TimedOut,
     Unknown,
-    Unreachable,
     all_silent,
     in_a_line,
+    unheard,
 )
 
 PAUSE = 1.0
@@ -87,18 +86,10 @@ class Source:
         if len(self.silent) == len(self.cluster.nodes):
             # One that does not answer may come back, and goes before what only a person can mend.
             reasons = sorted(self.silent.values(), key=lambda error: isinstance(error, SudoRefused))
-            raise all_silent([_unheard(error) for error in reasons])
+            raise all_silent([unheard(error) for error in reasons])
         if len(there) > 1 and self.choose is not None:
             return await self.choose()
         return there[0] if len(there) == 1 else None
-
-
-def _unheard(error: HostError) -> HostError:
-    """Why nobody told anything: of nodes that hang nothing is known either."""
-    if not isinstance(error, TimedOut):
-        return error
-    remedy = error.remedy or "see whether the node hangs, as on a disk that no longer answers"
-    return Unreachable(error.message, node=error.node, remedy=remedy)
 
 
 def _untold(node: str, error: HostError) -> str:

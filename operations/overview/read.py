@@ -28,7 +28,11 @@ from providers.roles import MirrorView, Notice
 T = TypeVar("T")
 
 _SILENT = (Unreachable, SudoRefused)
-"""What keeps a node from telling anything at all."""
+"""What keeps a node from being reached, or from being asked anything as root.
+
+Other than `errors.SILENT` without `TimedOut`: a node that does not tell its clock in time was reached, and what is
+known of the mirror is shown.
+"""
 
 
 @dataclass(frozen=True)

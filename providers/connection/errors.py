@@ -138,6 +138,14 @@ def all_silent(reasons: Sequence[HostError]) -> HostError:
     return Unreachable(told).having(answered=None) if isinstance(first, Unreachable) else type(first)(told)
 
 
+def unheard(error: HostError) -> HostError:
+    """Why a node told nothing of what every reading begins with: of one that hangs nothing is known either."""
+    if not isinstance(error, TimedOut):
+        return error
+    remedy = error.remedy or "see whether the node hangs, as on a disk that no longer answers"
+    return Unreachable(error.message, node=error.node, remedy=remedy)
+
+
 def in_a_line(error: Exception | str, where: str = "") -> str:
     """An error with its remedy, or a part of what it says, in one line: for what has no room for more.
 

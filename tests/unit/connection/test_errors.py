@@ -21,6 +21,7 @@ from providers.connection.errors import (
     Unreachable,
     all_silent,
     in_a_line,
+    unheard,
 )
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.files import read_files
@@ -138,6 +139,15 @@ def test_what_keeps_several_nodes_is_told_of_each_with_what_to_do(first, kind):
     assert str(told) == "qsp-a: one\n  → do this;\nqsp-b: two\n  → do that"
     assert in_a_line(told) == "qsp-a: one → do this; qsp-b: two → do that"
     assert all_silent(reasons[:1]) is reasons[0]
+
+
+def test_of_a_node_that_hangs_no_more_is_known_than_of_one_that_is_gone():
+    hung = unheard(TimedOut("`ls` did not finish within 60 s", node="qsp-a"))
+    assert isinstance(hung, Unreachable)
+    assert str(hung).startswith("qsp-a: `ls` did not finish within 60 s\n  → see whether the node hangs")
+    assert unheard(TimedOut("x", remedy="do this")).remedy == "do this"
+    refused = Refused("no")
+    assert unheard(refused) is refused
 
 
 @pytest.mark.parametrize("raised", [not_understood("what `x` says"), Refused("the cluster is torn")])

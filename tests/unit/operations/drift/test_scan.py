@@ -283,6 +283,8 @@ def test_a_node_that_says_nothing_at_all_is_counted_as_silent(world: World, look
     report = look()
     assert (report.outcome, silent_nodes(report)) == (Outcome.UNREACHABLE, {"qsp-b"})
     assert 'nodes_unreachable{stack="lab"} 1' in prometheus.render(report)
+    remedies = {case.remedy.partition(",")[0] for case in report.sites[0].cases if case.node == "qsp-b"}
+    assert remedies == {"see whether the node hangs" if isinstance(error, TimedOut) else ""}
 
 
 def test_what_of_one_node_is_not_foreseen_hides_nothing_of_the_other(world: World, look, monkeypatch) -> None:
