@@ -96,10 +96,11 @@ def no_secrets(name: str) -> str | None:  # noqa: ARG001
 class Cluster:
     """The nodes of one site, in the declaration's order, without those declared away.
 
-    ``site`` names the journal's directory, ``owner`` is ``project/stack``, ``journal(node, thing)`` opens a journal,
-    ``progress(text)`` shows a line to the person who waits. ``thing`` is the resource being worked on. ``hold()``
-    makes sure that this process is the only writer; it raises `Locked`, and costs nothing when held already. With
-    ``without_lost`` it does so on the nodes that can be reached.
+    ``site`` names the journal's directory, ``owner`` is ``project/stack``, ``open_journal(node, thing)`` opens the
+    journal of a thing on a node, ``progress(text)`` shows a line to the person who waits. ``thing`` is the resource
+    being worked on. ``takeover``: the site says that what it finds there of others may become its own.
+    ``hold()`` makes sure that this process is the only writer; it raises `Locked`, and costs nothing when held already.
+    With ``without_lost`` it does so on the nodes that can be reached.
     ``secret(name)`` is the value of a key of the configuration that was set with ``--secret``, or None.
     """
 

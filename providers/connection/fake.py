@@ -1,10 +1,16 @@
 """Nodes and journals without a host, for unit tests of kinds: a function from command to answer.
 
+>>> import asyncio
 >>> node = FakeNode("qsp-a", lambda command: "active\\n" if "is-active" in str(command) else "")
 >>> journals = FakeJournals()
 >>> cluster = fake_cluster(node, thing="time", journals=journals)
+>>> asyncio.run(cluster.journal("qsp-a").record({"unit chrony": "enabled"}))
+>>> asyncio.run(node.run(Command(("systemctl", "is-active", "chrony"), writes=False))).stdout
+'active\\n'
 >>> journals.opened["qsp-a", "time"].values  # what was journalled
->>> node.commands, node.written              # what was run, and the part of it that writes
+{'unit chrony': 'enabled'}
+>>> node.commands, node.written  # what was run, and the part of it that writes
+([<reads systemctl is-active chrony>], [])
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Digests that stand for what is in a file where the content itself must not be seen.
 
-``sha256:<hex>`` for keys, which nobody can guess; ``as-found:<hex>`` for a file that is left as it was found.
-``scrypt:<salt>:<hex>`` for what people have chosen: to try out a
-word against it costs some 50 ms and 16 MB each time (RFC 7914).
+``sha256:<hex>`` for keys, which nobody can guess; ``as-found:<hex>`` for a file that is left as it was found;
+``scrypt:<salt>:<hex>`` for what people have chosen: to try out a word against it costs some 50 ms and 16 MB each time
+(RFC 7914).
 """
 
 from __future__ import annotations
