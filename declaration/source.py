@@ -8,7 +8,7 @@ mistake.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -67,15 +67,16 @@ def document_of(value: object, *, encrypted: bool = False) -> Document:
 
 def parse(text: str, config_key: str) -> Document:
     """The site in ``text``: below ``config`` and ``config_key`` if it is a stack file, else all of it."""
+    document = Document()
     root = _compose(text)
     config = _child(root, "config")
     if config is not None:
+        document.mistakes += [*_repeated(root, ""), *_repeated(config, "config")]
         root = _child(config, config_key)
         if root is None:
             raise NotYaml(f"holds no site: there is no `{config_key}:` under `config:`; `squid-ha init` writes one.")
     elif root is None or _child(root, "encryptionsalt") is not None:
         raise NotYaml(f"holds no site: `{config_key}:` under `config:` is missing; `squid-ha init` writes one.")
-    document = Document()
     document.value = _build(root, "", document, 0)
     _find_secrets(document.value, "", document)
     return document
@@ -110,6 +111,24 @@ def _child(node: Any, key: str) -> Any:  # noqa: ANN401
     return next((value for name, value in node.value if name.value == key), None)
 
 
+def _repeated(section: Any, path: str) -> Iterator[Mistake]:  # noqa: ANN401
+    """What stands twice in a section around the site; Pulumi refuses such a file."""
+    names: set[str] = set()
+    for key, _ in section.value if _kind(section) == "mapping" else ():
+        name = str(key.value)
+        if name in names:
+            yield _second(_below(path, name), key)
+        names.add(name)
+
+
+def _second(path: str, key: Any) -> Mistake:  # noqa: ANN401
+    return Mistake(path, "a second time", "each setting once in its section", key.start_mark.line + 1)
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
 def _build(node: Any, path: str, document: Document, depth: int) -> object:  # noqa: ANN401
     document.lines.setdefault(path, node.start_mark.line + 1)
     document.size += 1
@@ -133,14 +152,14 @@ def _mapping(node: Any, path: str, document: Document, depth: int) -> dict[str, 
     result: dict[str, object] = {}
     for key, value in node.value:
         name = str(key.value)
-        below = f"{path}.{name}" if path else name
+        below = _below(path, name)
         line = key.start_mark.line + 1
         if _kind(key) != "scalar" or name == "<<":
             document.mistakes.append(
                 Mistake(path, "`<<` or a compound key", "each setting written out: Pulumi expands what it merges", line)
             )
         elif name in result:
-            document.mistakes.append(Mistake(below, "a second time", "each setting once in its section", line))
+            document.mistakes.append(_second(below, key))
         else:
             document.lines[below] = line
             result[name] = _build(value, below, document, depth + 1)
@@ -226,7 +245,7 @@ def _find_secrets(value: object, path: str, document: Document) -> None:
             document.mistakes.append(Mistake(path, "an encrypted value", _NOT_INSIDE))
             return
         for name, below in section.items():
-            _find_secrets(below, f"{path}.{name}" if path else name, document)
+            _find_secrets(below, _below(path, name), document)
     elif isinstance(value, list):
         for index, below in enumerate(cast("list[object]", value)):
             _find_secrets(below, f"{path}[{index}]", document)

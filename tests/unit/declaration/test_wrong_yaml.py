@@ -95,6 +95,24 @@ def test_traps_between_settings_are_refused(old, new, path, sentence):
     assert any(m.path == path and sentence in m.expected for m in caught.value.mistakes), str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "path", "line"),
+    [
+        (f"{SITE}  squid-ha:site: {{}}\n", "config.squid-ha:site", SITE.count("\n") + 1),
+        (f"{SITE}  'squid-ha:site': {{}}\n", "config.squid-ha:site", SITE.count("\n") + 1),
+        (f"{SITE}config: {{}}\n", "config", SITE.count("\n") + 1),
+        (f"encryptionsalt: a\nencryptionsalt: b\n{SITE}", "encryptionsalt", 2),
+        (SITE.replace("config:\n", "config:\n  squid-ha:a: x\n  squid-ha:a: y\n"), "config.squid-ha:a", None),
+    ],
+)
+def test_what_stands_twice_around_the_site_is_refused_as_pulumi_does(text, path, line):
+    with pytest.raises(DeclarationError) as caught:
+        read(text, "x.yaml")
+    (mistake,) = caught.value.mistakes
+    assert (mistake.path, mistake.found) == (path, "a second time")
+    assert mistake.line == (line or next(n for n, each in enumerate(text.splitlines(), 1) if ": y" in each))
+
+
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join(['*' + chr(97 + n)] * 10)}]\n" for n in range(9)
 )
