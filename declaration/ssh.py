@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Annotated
 
 from declaration.paths import LocalFile
@@ -24,6 +25,10 @@ def _command(text: str) -> str:
             raise wrong(f"only %h (host), %p (port), %n (node), %r (user) and %% stand for something, not `%{token}`")
     if not text.strip():
         raise ValueError(text)
+    try:
+        shlex.split(text)
+    except ValueError:
+        raise wrong("words as a shell reads them: a closing quote is missing, or a `\\` ends the command") from None
     return text
 
 
