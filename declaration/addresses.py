@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Annotated
 
 from declaration.types import is_host_name, matching, written, wrong
@@ -11,9 +12,14 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
 def _ip(text: str) -> str:
-    if "/" in text:
-        raise wrong(f"an address without the length of its network, such as `{text.partition('/')[0]}`")
+    alone, slash, _ = text.partition("/")
+    if slash and _is_ip(alone):
+        raise wrong(f"an address without the length of its network, such as `{alone}`")
+    _refuse_url(text, "an address alone", "192.0.2.11")
     if "%" in text:
         raise wrong("an address without a zone, such as `2001:db8::11`")
     address = ipaddress.ip_address(text)
@@ -22,6 +28,19 @@ def _ip(text: str) -> str:
     if address.is_unspecified or address.is_loopback or address.is_multicast or text == "255.255.255.255":
         raise wrong("the address of one host in a network, such as `192.0.2.11`")
     return str(address)
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse_url(text: str, expected: str, example: str) -> None:
+    if scheme := _SCHEME.match(text):
+        raise wrong(f"{expected}, without `{scheme[0]}`, such as `{example}`")
 
 
 def _subnet(text: str) -> str:
@@ -46,6 +65,7 @@ def _host_route(text: str) -> str:
 
 
 def _host(text: str) -> str:
+    _refuse_url(text, "a host's name or address alone", "proxy.example.org")
     return text if is_host_name(text) else _ip(text)
 
 

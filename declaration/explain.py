@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Union, cast, get_args, get_origin
@@ -18,6 +19,11 @@ Location = Sequence[int | str]
 Sentence = Callable[[Location, object, Mapping[str, Any]], str]
 
 _LONGEST_SHOWN = 80
+_BEFORE_HOST = re.compile(r"(:(?://)?).*@")
+"""In the address of a host: the user and the password, or the password alone where no scheme stands in front."""
+_AFTER_USER = re.compile(r":.+", re.DOTALL)
+_LOGINS = {"login", "user", "users"}
+"""Settings in which somebody may have written the password behind the name."""
 
 
 def explain(location: Location, kind: str, context: Mapping[str, Any], found: object, message: str = "") -> Mistake:
@@ -38,10 +44,20 @@ def explain(location: Location, kind: str, context: Mapping[str, Any], found: ob
     }
     sentence = sentences.get(kind)
     expected = sentence(location, found, context) if sentence else message
-    shown = None if kind == "missing" else show(location[-1] if kind == "extra_forbidden" else found)
+    return Mistake(path_of(location), _shown(location, kind, found), expected)
+
+
+def _shown(location: Location, kind: str, found: object) -> str | None:
+    """What stands there, without what may be secret in it."""
+    if kind == "missing":
+        return None
+    if kind == "extra_forbidden":
+        return show(location[-1])
     if isinstance(found, str) and _model_at(location) is Secret:
-        shown = "a text, perhaps the secret itself"
-    return Mistake(path_of(location), shown, expected)
+        return "a text, perhaps the secret itself"
+    if isinstance(found, str) and _LOGINS & set(location):
+        return show(_AFTER_USER.sub(":…", found))
+    return show(found)
 
 
 def path_of(location: Location) -> str:
@@ -55,7 +71,7 @@ def path_of(location: Location) -> str:
 
 
 def show(value: object) -> str:
-    """A value as it might stand in YAML, on one line and not too long."""
+    """A value as it might stand in YAML, on one line, not too long, and without the password of an address in it."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -69,6 +85,7 @@ def show(value: object) -> str:
     text = text.encode("unicode_escape").decode() if not text.isprintable() else text
     if not text.strip():
         return f"'{text}'"
+    text = _BEFORE_HOST.sub(r"\1…@", text)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 

@@ -45,6 +45,10 @@ SETTINGS = [
     ("nodes[0].address", "192.0.2.011", "such as `192.0.2.11`"),
     ("nodes[0].address", "192.0.2", "such as `192.0.2.11`"),
     ("nodes[0].address", "192.0.2.11/24", "such as `192.0.2.11`"),
+    ("nodes[0].address", "http://192.0.2.11/", "an address alone, without `http://`"),
+    ("nodes[0].address", "proxy-a/24", "such as `192.0.2.11`"),
+    ("nodes[0].ssh_host", "ssh://proxy-a", "a host's name or address alone, without `ssh://`"),
+    ("nodes[0].ssh_host", "proxy-a/24", "a host name or an address"),
     ("nodes[0].address", "proxy-a.example.org", "such as `192.0.2.11`"),
     ("nodes[0].address", "0.0.0.0", "one host"),
     ("nodes[0].address", "127.0.0.1", "one host"),
@@ -300,6 +304,28 @@ def test_a_secret_in_clear_is_not_repeated(site):
     put(site, "ssh.user", "ops")
     put(site, "ssh.sudo_password", "geheim")
     assert "geheim" not in "".join(m.render() for m in refused(site))
+
+
+RELAY = {"to": ["ops@example.org"], "sender": "proxy@example.org"}
+PASSWORDS = [
+    ("squid.parents", {"proxies": [{"host": "http://u:pass word@p.example.org:3128"}]}, "http://…@p.example.org:3128"),
+    ("squid.parents", {"proxies": [{"host": "p.example.org", "login": "u:pass@word"}]}, "u:…"),
+    ("squid.access", [{"action": "allow", "users": ["u:password"]}], "u:…"),
+    ("squid.auth", {"ldap": {"uri": "ldap://u:password@l.example.org", "base": "o=x"}}, "ldap://…@l.example.org"),
+    ("alerts", {"mail": RELAY | {"relay": {"host": "smtp://u:pass@word@m.example.org"}}}, "smtp://…@m.example.org"),
+    ("alerts", {"mail": RELAY | {"relay": {"host": "m.example.org", "user": "u:password"}}}, "u:…"),
+    ("alerts", {"webhook": {"url": "https://password@c.example.org/x"}}, "https://…@c.example.org/x"),
+    ("ssh.proxy_jump", "ops:password@b.example.org", "ops:…@b.example.org"),
+    ("ssh.proxy_jump", f"ops:{'password' * 20}@b.example.org", "ops:…@b.example.org"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "found"), PASSWORDS)
+def test_a_password_in_an_address_or_behind_a_name_is_not_repeated(site, path, value, found):
+    put(site, path, value)
+    mistakes = refused(site)
+    assert found in {m.found for m in mistakes}
+    assert "word" not in "".join(f"{m.found} {m.expected}" for m in mistakes)
 
 
 def test_encrypted_values_that_pulumi_opened_are_refused(site):
