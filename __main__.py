@@ -10,7 +10,7 @@ from pulumi.runtime.config import is_config_secret
 from blueprint.outputs import outputs
 from blueprint.site import things
 from components.site import SquidSite
-from declaration.cautions import cautions_of
+from declaration.cautions import cautions_in
 from declaration.errors import DeclarationError
 from declaration.load import read, refuse_misreadings
 
@@ -27,7 +27,7 @@ def main() -> None:
         refuse_misreadings(Path(file))
     except DeclarationError as error:
         raise pulumi.RunError(str(error)) from None
-    for caution in cautions_of(site):
+    for caution in cautions_in(Path(file), site):
         pulumi.log.warn(str(caution))
     owner = f"{pulumi.get_project()}/{stack}"
     deployed = SquidSite(stack, things(site, owner), owner)

@@ -8,16 +8,21 @@ A caution is a function of a `Site` that yields `Caution`s, listed in `_CHECKS`;
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from declaration.alerts import told
 from declaration.engines.lifekeeper import Quorum
+from declaration.load import CONFIG_KEY
 from declaration.probed import looks_for_records
 from declaration.rules.alerts import possible
 from declaration.rules.lifekeeper import QUORUM_PACKAGE
+from declaration.secrets import secret_names
 from declaration.site import Site
+from declaration.source import NotYaml, keys_beside
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,36 @@ class Caution:
 def cautions_of(site: Site) -> list[Caution]:
     """All cautions about a site that is right."""
     return [caution for check in _CHECKS for caution in check(site)]
+
+
+def cautions_in(stack_file: Path, site: Site) -> list[Caution]:
+    """The same, and what stands beside the site in its stack file, if there is one to read."""
+    try:
+        beside = keys_beside(stack_file.read_text(encoding="utf-8"), CONFIG_KEY)
+    except (OSError, UnicodeDecodeError, NotYaml):
+        beside = {}
+    return [*cautions_of(site), *_unread(site, beside)]
+
+
+_PROJECT, _, _SITE = CONFIG_KEY.partition(":")
+
+
+def _unread(site: Site, beside: Mapping[str, int]) -> Iterator[Caution]:
+    """Keys of the configuration that nothing asks for: this program reads the site, and the secrets named in it."""
+    names = set(secret_names(site))
+    for key, line in beside.items():
+        project, _, name = key.partition(":")
+        if project == _PROJECT and name not in names:
+            missing = [each for each in names if f"{_PROJECT}:{each}" not in beside]
+            yield Caution(key, f"a key beside the site, in line {line}", _better(name, [_SITE, *missing]))
+
+
+def _better(name: str, wanted: Sequence[str]) -> str:
+    if name in Site.model_fields:
+        return f"nothing reads it here; `{name}` is a setting of the site and belongs below `{CONFIG_KEY}:`"
+    near = difflib.get_close_matches(name, wanted, n=1)
+    hint = f"perhaps `{_PROJECT}:{near[0]}` is meant" if near else f"`pulumi config rm {name}` takes it out"
+    return f"nothing reads it, because no `{{secret: {name}}}` in the site names it; {hint}"
 
 
 _BY_ORDER = re.compile(r"/dev/((sd|vd|xvd|hd)[a-z]+|nvme[0-9]+n[0-9]+|mmcblk[0-9]+|dm-[0-9]+)(p?[0-9]+)?")

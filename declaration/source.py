@@ -7,6 +7,7 @@ mistake.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from declaration.errors import Mistake
 _DEEPEST = 20
 _MOST = 10_000
 """Settings that a site may have at most; aliases of aliases make billions out of a few lines."""
+_NEAR = 0.86
+"""How much like a name one has to be that may be meant for it: a letter or two of `squid-ha:site`."""
+_INIT = "`squid-ha init` writes one"
 _NOT_INSIDE = (
     "no encrypted value inside the site (Pulumi would keep it in clear in its state): set it as a key of its own"
     " by `pulumi config set --secret NAME` and write `{secret: NAME}` here"
@@ -74,12 +78,51 @@ def parse(text: str, config_key: str) -> Document:
         document.mistakes += [*_repeated(root, ""), *_repeated(config, "config")]
         root = _child(config, config_key)
         if root is None:
-            raise NotYaml(f"holds no site: there is no `{config_key}:` under `config:`; `squid-ha init` writes one.")
-    elif root is None or _child(root, "encryptionsalt") is not None:
-        raise NotYaml(f"holds no site: `{config_key}:` under `config:` is missing; `squid-ha init` writes one.")
+            meant = _nearest(config, config_key)
+            raise NotYaml(f"holds no site: there is no `{config_key}:` under `config:`; {meant or _INIT}.")
+    elif why := _without_config(root, config_key):
+        raise NotYaml(f"holds no site: {why}.")
     document.value = _build(root, "", document, 0)
     _find_secrets(document.value, "", document)
     return document
+
+
+def keys_beside(text: str, config_key: str) -> dict[str, int]:
+    """The other keys of the configuration in a stack file's ``text``, with their lines. Raises `NotYaml`."""
+    config = _child(_compose(text), "config")
+    return {name: line for name, line, _ in _entries(config) if name != config_key}
+
+
+def _without_config(root: Any, config_key: str) -> str:  # noqa: ANN401
+    """Why there is no site where nothing is called `config`; '' where all of it may be one."""
+    for name, line, value in _entries(root):
+        if name == config_key:
+            return f"`config:` is missing above `{name}:` in line {line}, which belongs below it, indented"
+        if _child(value, config_key) is not None:
+            return f"there is no `config:`; {_meant(name, line)}"
+    meant = _nearest(root, "config")
+    if meant:
+        return f"there is no `config:`; {meant}"
+    is_stack_file = root is None or _child(root, "encryptionsalt") is not None
+    return f"`{config_key}:` under `config:` is missing; {_INIT}" if is_stack_file else ""
+
+
+def _nearest(section: Any, key: str) -> str:  # noqa: ANN401
+    """Which section below ``section`` may be meant for ``key``, as half a sentence; '' for none."""
+    lines = {name: line for name, line, value in _entries(section) if _kind(value) == "mapping"}
+    by_letters = {name.lower(): name for name in lines}
+    near = difflib.get_close_matches(key, by_letters, n=1, cutoff=_NEAR)
+    return _meant(by_letters[near[0]], lines[by_letters[near[0]]]) if near else ""
+
+
+def _meant(name: str, line: int) -> str:
+    return f"perhaps it is meant by `{name}:` in line {line}"
+
+
+def _entries(section: Any) -> Iterator[tuple[str, int, Any]]:  # noqa: ANN401
+    """Name, line and value of what stands in a section; nothing for what is none."""
+    for key, value in section.value if section is not None and _kind(section) == "mapping" else ():
+        yield str(key.value), key.start_mark.line + 1, value
 
 
 def _compose(text: str, reader: str = "safe") -> Any:  # noqa: ANN401 ruamel's nodes have no types
@@ -106,23 +149,20 @@ def _kind(node: Any) -> str:  # noqa: ANN401
 
 
 def _child(node: Any, key: str) -> Any:  # noqa: ANN401
-    if node is None or _kind(node) != "mapping":
-        return None
-    return next((value for name, value in node.value if name.value == key), None)
+    return next((value for name, _, value in _entries(node) if name == key), None)
 
 
 def _repeated(section: Any, path: str) -> Iterator[Mistake]:  # noqa: ANN401
     """What stands twice in a section around the site; Pulumi refuses such a file."""
     names: set[str] = set()
-    for key, _ in section.value if _kind(section) == "mapping" else ():
-        name = str(key.value)
+    for name, line, _ in _entries(section):
         if name in names:
-            yield _second(_below(path, name), key)
+            yield _second(_below(path, name), line)
         names.add(name)
 
 
-def _second(path: str, key: Any) -> Mistake:  # noqa: ANN401
-    return Mistake(path, "a second time", "each setting once in its section", key.start_mark.line + 1)
+def _second(path: str, line: int) -> Mistake:
+    return Mistake(path, "a second time", "each setting once in its section", line)
 
 
 def _below(path: str, name: str) -> str:
@@ -159,7 +199,7 @@ def _mapping(node: Any, path: str, document: Document, depth: int) -> dict[str, 
                 Mistake(path, "`<<` or a compound key", "each setting written out: Pulumi expands what it merges", line)
             )
         elif name in result:
-            document.mistakes.append(_second(below, key))
+            document.mistakes.append(_second(below, line))
         else:
             document.lines[below] = line
             result[name] = _build(value, below, document, depth + 1)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from declaration.cautions import cautions_of
+from declaration.cautions import Caution, cautions_in
 from declaration.errors import DeclarationError, StackFileError
 from declaration.load import from_stack_file
 from declaration.site import Site
@@ -20,6 +20,12 @@ from operations.cli._console import err, out
 from operations.cli._exit import FAILED
 from operations.cli._stacks import every_stack
 from operations.stacks import Misused, StackTrouble, stack_file, stack_names
+
+
+@dataclass(frozen=True)
+class _Valid:
+    site: Site
+    cautions: list[Caution]
 
 
 def _stacks() -> list[str]:
@@ -66,24 +72,25 @@ def command(
         raise typer.Exit(FAILED)
 
 
-def _read(path: Path) -> Site | DeclarationError:
+def _read(path: Path) -> _Valid | DeclarationError:
     try:
-        return from_stack_file(path)
+        site = from_stack_file(path)
     except DeclarationError as error:
         return error
+    return _Valid(site, cautions_in(path, site))
 
 
-def _tell(found: Mapping[str, Site | DeclarationError]) -> None:
+def _tell(found: Mapping[str, _Valid | DeclarationError]) -> None:
     for site, declared in found.items():
         if isinstance(declared, DeclarationError):
             err.print(escape(str(declared)) + "\n")
             continue
-        out.print(f"{site}: valid, {_in_words(declared)}", markup=False)
-        for caution in cautions_of(declared):
+        out.print(f"{site}: valid, {_in_words(declared.site)}", markup=False)
+        for caution in declared.cautions:
             err.print(f"{site}: warning: {caution}", markup=False)
 
 
-def _as_data(site: str, declared: Site | DeclarationError) -> dict[str, object]:
+def _as_data(site: str, declared: _Valid | DeclarationError) -> dict[str, object]:
     """``message`` is why there is no declaration to look at, '' where there is one."""
     wrong = declared if isinstance(declared, DeclarationError) else None
     return {
@@ -91,5 +98,5 @@ def _as_data(site: str, declared: Site | DeclarationError) -> dict[str, object]:
         "valid": wrong is None,
         "message": wrong.reason if isinstance(wrong, StackFileError) else "",
         "mistakes": [asdict(mistake) for mistake in wrong.mistakes] if wrong else [],
-        "warnings": [] if isinstance(declared, DeclarationError) else [asdict(each) for each in cautions_of(declared)],
+        "warnings": [] if isinstance(declared, DeclarationError) else [asdict(each) for each in declared.cautions],
     }

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from declaration.cautions import cautions_in
 from declaration.errors import DeclarationError, StackFileError
 from declaration.load import from_stack_file, read
 from declaration.site import Site
 from operations import files, stacks
+from operations.cli import validate
 
 PROJECT = Path(__file__).parents[3]
 SITE = stacks.render("site.yaml.j2", phase=3, stack="x")
@@ -81,6 +83,62 @@ def test_a_file_without_a_site_is_refused(tmp_path, text, sentence):
     path.write_text(text)
     with pytest.raises(StackFileError, match=sentence):
         from_stack_file(path)
+
+
+FIRST = line_of("squid-ha:site:")
+FRAMES = [
+    ("config:\n", "configs:\n", f"there is no `config:`; perhaps it is meant by `configs:` in line {FIRST - 1}."),
+    ("config:\n", "x:\n", f"there is no `config:`; perhaps it is meant by `x:` in line {FIRST - 1}."),
+    ("config:\n", "encryptionsalt: v1:x\nConfg:\n", f"perhaps it is meant by `Confg:` in line {FIRST}."),
+    (
+        "config:\n  squid-ha:site:\n",
+        "squid-ha:site:\n",
+        f"`config:` is missing above `squid-ha:site:` in line {FIRST - 1},",
+    ),
+    ("squid-ha:site:", "squid-ha:sites:", f"perhaps it is meant by `squid-ha:sites:` in line {FIRST}."),
+    ("squid-ha:site:", "squidha:site:", f"perhaps it is meant by `squidha:site:` in line {FIRST}."),
+    ("squid-ha:site:", "Squid-HA:Site:", f"perhaps it is meant by `Squid-HA:Site:` in line {FIRST}."),
+    ("squid-ha:site:", "squid-ha:proxy:", "`squid-ha init` writes one."),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "sentence"), FRAMES)
+def test_a_slip_around_the_site_is_one_sentence(old, new, sentence):
+    assert old in SITE
+    with pytest.raises(StackFileError) as caught:
+        read(SITE.replace(old, new, 1), "x.yaml")
+    assert caught.value.reason.startswith("holds no site: ")
+    assert sentence in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("key", "advice"),
+    [
+        ("squid-ha:sitte: {}", "perhaps `squid-ha:site` is meant"),
+        ("squid-ha:virtual_ip: 192.0.2.10", "`virtual_ip` is a setting of the site and belongs below `squid-ha:site:`"),
+        ("squid-ha:opssudo: {secure: v1:abc}", "perhaps `squid-ha:ops-sudo` is meant"),
+        ("squid-ha:other: {secure: v1:abc}", "no `{secret: other}` in the site names it; `pulumi config rm other`"),
+        ("squid-ha:ops-sudo: {secure: v1:abc}", ""),
+        ("aws:region: x", ""),
+    ],
+)
+def test_a_key_beside_the_site_that_nothing_reads_is_a_warning(tmp_path, key, advice):
+    path = tmp_path / "Pulumi.x.yaml"
+    named = SITE.replace("user: root", "user: ops\n      sudo_password: {secret: ops-sudo}")
+    path.write_text(f"{named}  {key}\n")
+    cautions = cautions_in(path, from_stack_file(path))
+    assert [caution.path for caution in cautions] == ([key.partition(": ")[0]] if advice else [])
+    assert all(
+        advice in caution.advice and caution.found.endswith(f"line {named.count(chr(10)) + 1}") for caution in cautions
+    )
+    assert cautions_in(tmp_path / "none.yaml", from_stack_file(path)) == []
+
+
+def test_a_key_that_nothing_reads_is_told_by_validate(tmp_path, capfd):
+    path = tmp_path / "Pulumi.x.yaml"
+    path.write_text(f"{SITE}  squid-ha:sitte: {{}}\n")
+    validate.command([str(path)])
+    assert "warning: squid-ha:sitte: a key beside the site" in " ".join(capfd.readouterr().err.split())
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
