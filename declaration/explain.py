@@ -166,6 +166,9 @@ def _choice(location: Location, found: object, context: Mapping[str, Any]) -> st
 def _section(location: Location, found: object, context: Mapping[str, Any]) -> str:
     del found, context
     model = _model_at(location)
+    if model is Secret:
+        by_name = f"`{location[-1]}: {{secret: NAME}}`"
+        return f"a section with a secret's name, {by_name}; its value is set by `pulumi config set --secret NAME`"
     return f"a section with {_names(model)}" if model else "a section"
 
 

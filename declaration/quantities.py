@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from declaration.types import Told, matching, quoting_hint, refuse_control, written, wrong
+from declaration.types import Told, matching, refuse_control, unit_hint, written, wrong
 
 _UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(0|[1-9][0-9]{0,14})(ms|s|m|h|d)")
@@ -71,8 +71,7 @@ class Duration(str):
     @classmethod
     def _validate(cls, value: object) -> Duration:
         if not isinstance(value, str):
-            hint = "; a number alone has no unit" if type(value) in {int, float} else quoting_hint(value)
-            raise wrong(_EXPECTED + hint)
+            raise wrong(_EXPECTED + unit_hint(value))
         refuse_control(value)
         if not _DURATION.fullmatch(value):
             raise wrong(_EXPECTED)

@@ -23,6 +23,9 @@ _MOST = 10_000
 """Settings that a site may have at most; aliases of aliases make billions out of a few lines."""
 _NEAR = 0.86
 """How much like a name one has to be that may be meant for it: a letter or two of `squid-ha:site`."""
+_NO_SETTING = re.compile(r"[ \t\r]*(#|$)")
+_UNSEEN = re.compile(r" *\t|(?:(?!#)[^\n])*?\u00a0")
+"""A tab in an indentation; a no-break space anywhere in front of a comment."""
 _INIT = "`squid-ha init` writes one"
 _NOT_INSIDE = (
     "no encrypted value inside the site (Pulumi would keep it in clear in its state): set it as a key of its own"
@@ -134,14 +137,27 @@ def _compose(text: str, reader: str = "safe") -> Any:  # noqa: ANN401 ruamel's n
             return _compose(text, "rt")
         if not isinstance(error, MarkedYAMLError):
             raise NotYaml(f"is not YAML: {str(error).splitlines()[0]}.") from None
-        mark = cast("Any", error).problem_mark
-        where = f" in line {mark.line + 1}" if mark is not None else ""
-        raise NotYaml(f"is not YAML{where}: {cast('Any', error).problem}.") from None
+        raise NotYaml(f"is not YAML{_trouble(text, error)}.") from None
     except RecursionError:
         raise NotYaml("is no site: its sections lie too deep inside each other.") from None
     except (ValueError, OverflowError):
         # What ruamel itself does not expect: `"\\UFFFFFFFF"`, a version with thousands of digits.
         raise NotYaml("is not YAML: it names a character or a version that there is not.") from None
+
+
+def _trouble(text: str, error: MarkedYAMLError) -> str:
+    """Where and what: a character that cannot be told from a blank, or what the reader says."""
+    problem, mark = str(cast("Any", error).problem), cast("Any", error).problem_mark
+    if mark is None:
+        return f": {problem}"
+    last = int(mark.line) + 1
+    lines = [(number, line) for number, line in enumerate(text.split("\n")[:last], 1) if not _NO_SETTING.match(line)]
+    # What looks like a setting and is one text with the next one is noticed only there.
+    for number, line in reversed(lines[-2:]):
+        if found := _UNSEEN.match(line):
+            name = "a tab" if "\t" in found[0] else "a no-break space (U+00A0)"
+            return f" in line {number}: it holds {name}, which looks like a blank and is none"
+    return f" in line {last}: {problem}"
 
 
 def _kind(node: Any) -> str:  # noqa: ANN401

@@ -98,7 +98,7 @@ def written(expected: str, parse: Callable[[str], str], *, unit: str = "") -> Wr
 
     def validate(value: object) -> str:
         if not isinstance(value, str):
-            raise wrong(f"{expected}{quoting_hint(value)}")
+            raise wrong(f"{expected}{unit_hint(value) if unit else quoting_hint(value)}")
         refuse_control(value)
         try:
             return parse(value)
@@ -115,6 +115,11 @@ def quoting_hint(value: object) -> str:
     if value is None:
         return "; nothing is written after the colon"
     return f"; YAML reads this as {kinds[type(value)]}: put it in quotes" if type(value) in kinds else ""
+
+
+def unit_hint(value: object) -> str:
+    """What to say where a number and its unit belong and ``value`` is no text."""
+    return "; a number alone has no unit" if type(value) in {int, float} else quoting_hint(value)
 
 
 class Matching:

@@ -9,7 +9,7 @@ SETTINGS = [
     ("rotation.max_size", "500 M", "such as `500M`"),
     ("rotation.max_size", "500M\n}", "without line breaks"),
     ("rotation.min_size", "0k", "such as `500M`"),
-    ("rotation.min_size", 1.5, "in quotes"),
+    ("rotation.min_size", 1.5, "a number alone has no unit"),
     ("rotation.size", "1T", "such as `500M`"),
     ("rotation.size", True, "in quotes"),
     ("rotation.keep", 10_001, "at most 10000"),

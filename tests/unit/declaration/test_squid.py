@@ -155,7 +155,7 @@ WRONG = [
     # login
     (squid(auth={}), "squid.auth", "`basic`, `ldap` or `kerberos`"),
     (squid(auth={**AUTH, "ldap": LDAP}), "squid.auth.ldap", "in one place"),
-    (squid(auth={"basic": {"password_file": "anna:$apr1$x"}}), "squid.auth.basic.password_file", "with `secret`"),
+    (squid(auth={"basic": {"password_file": "anna:$apr1$x"}}), "squid.auth.basic.password_file", "{secret: NAME}"),
     (squid(auth={"basic": {"password_file": {"secret": "a b"}}}), "squid.auth.basic.password_file.secret", "--secret"),
     (squid(auth={**AUTH, "realm": 'x" y'}), "squid.auth.realm", "a text for the login window"),
     (squid(auth={**AUTH, "realm": "x\nhttp_access allow all"}), "squid.auth.realm", "line breaks"),
@@ -206,7 +206,7 @@ WRONG = [
     (squid(timeouts={"connect": 60}), "squid.timeouts.connect", "has no unit"),
     (squid(timeouts={"connect": "0s"}), "squid.timeouts.connect", "at least `1s`"),
     (squid(timeouts={"idle": "1m"}), "squid.timeouts.idle", "known here: `connect`"),
-    (squid(cache={"memory": 256}), "squid.cache.memory", "in quotes"),
+    (squid(cache={"memory": 256}), "squid.cache.memory", "a number alone has no unit"),
     (squid(cache={"memory": "512k"}), "squid.cache.memory", "at least `1M`"),
     (squid(cache={"max_object_in_memory": "1G"}), "squid.cache.max_object_in_memory", "at most `memory`"),
     (squid(cache={"disk": {}}), "squid.cache.disk.size", "required"),

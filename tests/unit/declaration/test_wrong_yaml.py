@@ -134,6 +134,29 @@ def test_what_is_no_usable_yaml_is_refused(text, sentence):
         read(text, "x.yaml")
 
 
+PORT = "      port: 3128\n"
+AT_PORT = SITE[: SITE.index(PORT)].count("\n") + 1
+BLANK, TAB = "it holds a no-break space (U+00A0), which looks like a blank", "it holds a tab, which looks like a blank"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("      port:\u00a03128\n", BLANK),
+        ("\u00a0     port: 3128\n", BLANK),
+        ("      \tport: 3128\n", TAB),
+        ("\tport: 3128\n", TAB),
+        ("      port: [3128 # not\u00a0here\n", ""),
+    ],
+)
+def test_what_looks_like_a_blank_and_is_none_is_told_in_its_line(line, said):
+    with pytest.raises(StackFileError) as caught:
+        read(SITE.replace(PORT, line, 1), "x.yaml")
+    assert (
+        (f"is not YAML in line {AT_PORT}: {said}" in caught.value.reason) if said else "U+" not in caught.value.reason
+    )
+
+
 @pytest.mark.parametrize("value", ["14", "14 # days", "&keep 14", "14   "])
 def test_customary_writing_is_accepted(value):
     rotation = read(written(KEEP, value), "x").rotation

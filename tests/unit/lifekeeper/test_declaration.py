@@ -17,7 +17,7 @@ WRONG = [
     ("lifekeeper.media", "/root/../sps.img", "the absolute path of a folder on the nodes"),
     ("lifekeeper.license", {}, "either `file: <path on the nodes>` or `secret"),
     ("lifekeeper.license", {"file": "/l", "secret": {"secret": "l"}}, "either `file"),
-    ("lifekeeper.license.secret", "the licence itself", "a section with `secret`"),
+    ("lifekeeper.license", {"secret": "licence"}, "a secret's name, `secret: {secret: NAME}`"),
     ("lifekeeper.paths", [{"network": "third"}], "`public` or `replication`"),
     ("lifekeeper.paths", [{"network": "public"}] * 2, "each network once"),
     ("lifekeeper.paths", [{"network": "public", "priority": 100}], "at most 99"),
