@@ -129,16 +129,25 @@ def _unknown(location: Location, found: object, context: Mapping[str, Any]) -> s
     reason = left_out(tuple(location))
     if reason:
         return reason
+    near = meant(location)
+    if near:
+        return f"there is no such setting; perhaps `{near}` is meant"
     model = _model_at(location[:-1])
     name = str(location[-1])
-    known = list(model.model_fields) if model else []
-    near = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=0.6)
-    if near:
-        return f"there is no such setting; perhaps `{near[0]}` is meant"
     elsewhere = _place_of(name, Site, ())
     if elsewhere:
         return f"there is no such setting here; `{path_of(elsewhere)}` is one"
     return f"there is no such setting; known here: {_names(model)}" if model else "there is no such setting"
+
+
+def meant(location: Location) -> str:
+    """The setting of the same section that may be meant by one that there is not; '' for none."""
+    model = _model_at(location[:-1])
+    if model is None or left_out(tuple(location)):
+        return ""
+    name = str(location[-1]).lower().replace("-", "_")
+    near = difflib.get_close_matches(name, list(model.model_fields), n=1, cutoff=0.6)
+    return near[0] if near else ""
 
 
 def _place_of(name: str, model: type[BaseModel], path: tuple[str, ...]) -> tuple[str, ...] | None:

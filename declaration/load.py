@@ -1,9 +1,12 @@
-"""From a file or from Pulumi's configuration to a `Site`, or to every mistake at once."""
+"""From a file or from Pulumi's configuration to a `Site`, or to its mistakes at once.
+
+A rule between settings waits for a part with a wrong value until that is right, for what follows from it is no mistake.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -12,9 +15,10 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from declaration.errors import DeclarationError, Mistake, StackFileError
-from declaration.explain import explain, show
+from declaration.explain import Location, explain, show
 from declaration.rules import mistakes_of
 from declaration.site import Site, with_implied
+from declaration.slips import as_meant, without
 from declaration.source import Document, NotYaml, document_of, parse
 
 CONFIG_KEY = "squid-ha:site"
@@ -73,39 +77,60 @@ def _document(text: str, source: str) -> Document:
         raise StackFileError(str(error), source) from None
 
 
+@dataclass
+class _Parts:
+    """The parts of a site, each by itself: values of those that are right, names of the others, what is wrong."""
+
+    sound: dict[str, Any] = field(default_factory=dict[str, Any])
+    unsound: set[str] = field(default_factory=set[str])
+    mistakes: list[Mistake] = field(default_factory=list[Mistake])
+    unknown: list[Location] = field(default_factory=list[Location])
+
+    def wrong(self, location: Location, kind: str, context: Mapping[str, Any], found: object, message: str) -> None:
+        """Note what pydantic says of one setting."""
+        self.mistakes.append(explain(location, kind, context, found, message))
+        if kind == "extra_forbidden":
+            self.unknown.append(location)
+
+    def together(self) -> list[Mistake]:
+        """What does not hold together in the sound parts; the others are never looked at."""
+        return mistakes_of(Site.model_construct(None, **self.sound), self.unsound)
+
+
 def _mistakes(raw: _Raw) -> list[Mistake]:
     """Mistakes part by part, so that one unsound part hides nothing of the others."""
+    written = _parts(raw)
+    if not written.unknown:
+        return written.mistakes + written.together()
+    guessed, rest = _parts(as_meant(raw, written.unknown)), _parts(without(raw, written.unknown))
+    rest.sound.update({name: guessed.sound[name] for name in rest.unsound & set(guessed.sound)})
+    rest.unsound = guessed.unsound
+    in_rest = rest.together()
+    return written.mistakes + [mistake for mistake in guessed.together() if mistake in in_rest]
+
+
+def _parts(raw: _Raw) -> _Parts:
     given = with_implied(raw)
-    sound: dict[str, Any] = {}
-    mistakes: list[Mistake] = []
-    unsound: set[str] = set()
-    for name, field in Site.model_fields.items():
-        if name not in given:
-            if field.is_required():
-                mistakes.append(explain((name,), "missing", {}, None))
-                unsound.add(name)
-            continue
-        found = _check(name, given, sound)
-        mistakes += found
-        if found:
-            unsound.add(name)
+    parts = _Parts()
+    for name, setting in Site.model_fields.items():
+        if name in given:
+            _check(name, given[name], parts)
+        elif setting.is_required():
+            parts.unsound.add(name)
+            parts.wrong((name,), "missing", {}, None, "")
     for name in given:
         if name not in Site.model_fields:
-            mistakes.append(explain((name,), "extra_forbidden", {}, given[name]))
-    # Parts that failed are never looked at by the rules that are left.
-    draft = Site.model_construct(None, **sound)
-    return mistakes + mistakes_of(draft, unsound)
+            parts.wrong((name,), "extra_forbidden", {}, given[name], "")
+    return parts
 
 
-def _check(name: str, given: _Raw, sound: dict[str, Any]) -> list[Mistake]:
+def _check(name: str, value: object, parts: _Parts) -> None:
     try:
-        sound[name] = _adapter(name).validate_python(given[name], strict=True)
+        parts.sound[name] = _adapter(name).validate_python(value, strict=True)
     except ValidationError as error:
-        return [
-            explain((name, *each["loc"]), each["type"], each.get("ctx", {}), each["input"], each["msg"])
-            for each in error.errors(include_url=False)
-        ]
-    return []
+        parts.unsound.add(name)
+        for each in error.errors(include_url=False):
+            parts.wrong((name, *each["loc"]), each["type"], each.get("ctx", {}), each["input"], each["msg"])
 
 
 @cache
@@ -114,10 +139,10 @@ def _adapter(name: str) -> TypeAdapter[Any]:
     return TypeAdapter(_annotation(Site.model_fields[name]))
 
 
-def _annotation(field: FieldInfo) -> Any:  # noqa: ANN401 a type form
+def _annotation(setting: FieldInfo) -> Any:  # noqa: ANN401 a type form
     """A field's type with its constraints, as it would be written in an annotation."""
-    annotation: Any = field.annotation
-    for extra in field.metadata:
+    annotation: Any = setting.annotation
+    for extra in setting.metadata:
         annotation = Annotated[annotation, extra]
     return annotation
 
