@@ -9,9 +9,8 @@ from blueprint import paths
 from blueprint.render.nftables import Opening
 from declaration.engines.lifekeeper import CUSTOMARY_PRIORITIES
 from declaration.nodes import Node
+from declaration.ports import MIRROR_PORTS, PATH_PORT, owners
 from declaration.probed import is_adopted, is_probed
-from declaration.rules.lifekeeper import MIRROR_PORTS, PATH_PORT, PORTS
-from declaration.rules.names import COROSYNC_PORTS, PACEMAKER_REMOTE_PORT
 from declaration.site import Site
 
 Openings = Callable[[Site, Node], Iterator[Opening]]
@@ -157,7 +156,7 @@ TRAITS: Mapping[str, Traits] = {
         units=("corosync.service", "pacemaker.service"),
         made=(),
         openings=_corosync,
-        ports=dict.fromkeys(COROSYNC_PORTS, "Corosync") | {PACEMAKER_REMOTE_PORT: "Pacemaker"},
+        ports=owners("pacemaker"),
     ),
     "lifekeeper": Traits(
         outlived="",
@@ -173,7 +172,7 @@ TRAITS: Mapping[str, Traits] = {
         units=("lifekeeper.service",),
         made=("lifekeeper-",),
         openings=_lifekeeper,
-        ports=dict.fromkeys(PORTS, "LifeKeeper") | dict.fromkeys(MIRROR_PORTS, "DataKeeper"),
+        ports=owners("lifekeeper"),
     ),
 }
 

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from declaration.errors import Mistake
+from declaration.ports import ENGINE_PORTS
 from declaration.rules.registry import rule
 
 if TYPE_CHECKING:
     from declaration.site import Site
-
-_COROSYNC = range(5405, 5413)
 
 
 @rule("firewall")
@@ -35,15 +34,20 @@ def firewall_has_no_repeats(site: Site) -> Iterator[Mistake]:
                 yield Mistake(f"firewall.openings[{index}].networks[{place}]", subnet, "each network once")
 
 
-@rule("firewall", "squid", "mirror")
+@rule("firewall", "squid", "mirror", "engine")
 def openings_are_for_others(site: Site) -> Iterator[Mistake]:
     """The cluster's own ports are opened to those who need them, and to nobody else."""
-    mirror = {site.mirror.port: "the mirror, to the other node only"} if site.mirror else {}
-    tcp = mirror | dict.fromkeys([site.squid.port, *site.squid.more_ports], "Squid, to its clients' networks")
-    udp = dict.fromkeys(_COROSYNC, "Corosync, to the other node only")
+    taken = {
+        (each.protocol, number): f"{each.owner} has this one, which nobody but the other node needs"
+        for each in ENGINE_PORTS[site.engine]
+        if not each.for_people
+        for number in each.numbers
+    }
+    if site.mirror is not None:
+        taken["tcp", site.mirror.port] = "this one is opened for the mirror, to the other node only"
+    for port in (site.squid.port, *site.squid.more_ports):
+        taken["tcp", port] = "this one is opened for Squid, to its clients' networks"
     for index, opening in enumerate(site.firewall.openings if site.firewall else ()):
-        owner = (tcp if opening.protocol == "tcp" else udp).get(opening.port)
-        if owner is not None:
-            yield Mistake(
-                f"firewall.openings[{index}].port", str(opening.port), f"another port: this one is opened for {owner}"
-            )
+        whose = taken.get((opening.protocol, opening.port))
+        if whose is not None:
+            yield Mistake(f"firewall.openings[{index}].port", str(opening.port), f"another port: {whose}")

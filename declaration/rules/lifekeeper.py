@@ -9,23 +9,15 @@ from typing import TYPE_CHECKING
 from declaration.engines.lifekeeper import LifeKeeper, SquidKit
 from declaration.errors import Mistake
 from declaration.mirror import Mirror
+from declaration.ports import MIRROR_PORTS
 from declaration.probed import is_probed, looks_for_records
 from declaration.quantities import Duration
-from declaration.rules.names import squid_ports
 from declaration.rules.registry import rule
 
 if TYPE_CHECKING:
     from declaration.site import Site
 
 ENGINE = "lifekeeper"
-PATH_PORT = 7365
-PORTS = (PATH_PORT, 81, 82, 778, 779, 5000, 5110)
-"""TCP ports of LifeKeeper: communication paths, its interfaces for people and for policies."""
-
-MIRROR_PORTS = range(10001, 10017)
-"""DataKeeper's port is the first one plus the mirror's number on its node: these are for the numbers 0 to 15. Where
-somebody else has the port it goes on by 256, beyond them."""
-
 QUORUM_PACKAGE = "steeleye-lkQWK"
 """Of LifeKeeper's own: what reads the quorum's settings."""
 
@@ -51,17 +43,6 @@ def mirror_stays(site: Site) -> Iterator[Mistake]:
             "automatic",
             "`intelligent`, because there is a mirror: LifeKeeper moves nothing above a mirror back by itself",
         )
-
-
-@rule("engine", "squid")
-def proxy_has_ports_of_its_own(site: Site) -> Iterator[Mistake]:
-    """LifeKeeper listens on every address of a node, and on which ports cannot be chosen."""
-    if site.engine != ENGINE:
-        return
-    taken = dict.fromkeys(PORTS, "LifeKeeper") | dict.fromkeys(MIRROR_PORTS, "DataKeeper's mirrors")
-    for path, port in squid_ports(site).items():
-        if port in taken:
-            yield Mistake(path, str(port), f"a port of its own: {port} is taken by {taken[port]}")
 
 
 @rule("lifekeeper")

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from declaration.errors import Mistake
+from declaration.ports import owners
 from declaration.rules.registry import rule
 
 if TYPE_CHECKING:
     from declaration.site import Site
-
-COROSYNC_PORTS = range(5405, 5413)
-PACEMAKER_REMOTE_PORT = 3121
 
 
 @rule("nodes")
@@ -25,12 +23,13 @@ def nodes_differ(site: Site) -> Iterator[Mistake]:
             yield Mistake(f"nodes[{index}].name", node.name, f"a name that differs from that of nodes[{first}]")
 
 
-@rule("squid", "mirror", "ssh", "nodes", "firewall")
+@rule("squid", "mirror", "ssh", "nodes", "firewall", "engine")
 def ports_differ(site: Site) -> Iterator[Mistake]:
     """Whoever comes second to a port does not start."""
     ssh = _ssh_ports(site)
-    taken = ssh | {PACEMAKER_REMOTE_PORT: "Pacemaker"} | dict.fromkeys(COROSYNC_PORTS, "Corosync")
-    wanted = squid_ports(site)
+    taken = ssh | owners(site.engine)
+    wanted = {"squid.port": site.squid.port}
+    wanted |= {f"squid.more_ports[{i}]": port for i, port in enumerate(site.squid.more_ports)}
     if site.mirror is not None:
         wanted["mirror.port"] = site.mirror.port
     for path, port in wanted.items():
@@ -48,12 +47,6 @@ def _ssh_ports(site: Site) -> dict[int, str]:
     """The ports that nodes are connected to, by which setting."""
     ports = {site.ssh.port: "ssh.port"}
     return ports | {node.ssh_port: f"nodes[{i}].ssh_port" for i, node in enumerate(site.nodes) if node.ssh_port}
-
-
-def squid_ports(site: Site) -> dict[str, int]:
-    """The ports of the proxy, by the setting that names each."""
-    more = {f"squid.more_ports[{i}]": port for i, port in enumerate(site.squid.more_ports)}
-    return {"squid.port": site.squid.port, **more}
 
 
 @rule("log")

@@ -45,7 +45,8 @@ WRONG = [
     ("firewall.openings", [{"port": 9100}, {"port": 9100, "networks": ["10.0.0.0/8"]}], "each port once"),
     ("firewall.openings", [{"port": 3128}], "opened for Squid"),
     ("firewall.openings", [{"port": 7789}], "opened for the mirror"),
-    ("firewall.openings", [{"port": 5405, "protocol": "udp"}], "opened for Corosync"),
+    ("firewall.openings", [{"port": 5405, "protocol": "udp"}], "Corosync has this one"),
+    ("firewall.openings", [{"port": 3121}], "Pacemaker has this one"),
 ]
 
 

@@ -64,8 +64,12 @@ WRONG = [
     ("mirror.failure", {"disk_timeout": "60s"}, "DataKeeper decides"),
     ("squid.port", 7365, "7365 is taken by LifeKeeper"),
     ("squid.more_ports", [8080, 81], "81 is taken by LifeKeeper"),
-    ("squid.port", 10001, "10001 is taken by DataKeeper's mirror"),
-    ("squid.port", 10016, "10016 is taken by DataKeeper's mirror"),
+    ("squid.port", 10001, "10001 is taken by DataKeeper"),
+    ("squid.port", 10016, "10016 is taken by DataKeeper"),
+    ("firewall", {"openings": [{"port": 7365}]}, "LifeKeeper has this one"),
+    ("firewall", {"openings": [{"port": 10001}]}, "DataKeeper has this one"),
+    ("firewall", {"openings": [{"port": 10016, "networks": ["192.0.2.0/24"]}]}, "DataKeeper has this one"),
+    ("firewall", {"ssh_ports": [22, 81]}, "81 is taken by LifeKeeper"),
     ("stickiness", 0, "`lifekeeper.switchback`"),
     ("timeouts.mirror", {"start": "100s"}, "its kit has its own"),
     ("timeouts.squid", {"start": "100s"}, "only `stop`"),
@@ -91,6 +95,14 @@ def test_every_mistake_is_told_at_once():
     assert {each.path for each in refused(raw)} == {"lifekeeper.heartbeat.misses", "stickiness"}
     raw["lifekeeper"]["heartbeat"] = {"misses": 3}
     assert {each.path for each in refused(raw)} == {"lifekeeper.priorities", "lifekeeper.switchback", "stickiness"}
+
+
+def test_ports_of_the_other_engine_and_those_for_people_are_free():
+    raw = settings()
+    put(raw, "squid.more_ports", [5405, 3121])
+    openings = [{"port": 5406, "protocol": "udp"}, {"port": 81, "networks": ["192.0.2.0/24"]}, {"port": 10257}]
+    put(raw, "firewall", {"openings": openings})
+    assert read(raw, "test").squid.more_ports == (5405, 3121)
 
 
 def test_a_single_node_has_no_engine_and_no_section():
