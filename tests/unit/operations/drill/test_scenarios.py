@@ -27,25 +27,31 @@ from operations.drill.steps import (
     WaitFor,
 )
 from operations.engines import engine_of
+from operations.stacks import project_root
 from providers.connection.command import command
 from providers.connection.fake import FakeNode, fake_cluster
 from tests.unit.lifekeeper.sites import site as lifekeeper
+from tests.unit.operations.drill import known
+from tests.unit.operations.drill.known import DISTURBING, LAB, NAMES
 from tests.unit.operations.drill.test_hands import FakePlug
 
-LAB = frozenset({"power", "public network", "replication network", "disk"})
-NAMES = (
-    "planned-move", "peer-back", "squid-killed", "squid-hung", "node-off", "public-network-cut",
-    "replication-network-cut", "mirror-full", "peers-disk-frozen", "clock-off",
-)  # fmt: skip
+PAGE = project_root() / "docs" / "drill.md"
 
 
 def steps(site: Site, name: str, can: frozenset[str] = LAB) -> list[Step]:
-    return list(scenarios()[name].steps(View(site, "qsp-a", "qsp-b", can)))
+    return list(known.steps(site, name, can=can))
 
 
-def test_every_scenario_of_the_documentation_is_there() -> None:
-    assert set(scenarios()) == set(NAMES)
-    assert {name for name, each in scenarios().items() if each.planned} == {"planned-move", "peer-back"}
+def test_every_scenario_is_in_the_documentation() -> None:
+    page = PAGE.read_text()
+    listed = re.findall(r"^([a-z-]+) +(planned|unplanned) +(.+?)(?:  .*)?$", page, re.MULTILINE)
+    kinds = {True: "planned", False: "unplanned"}
+    assert listed == [(name, kinds[each.planned], each.title) for name, each in scenarios().items()], "as --list shows"
+    _, _, table = page.partition("\n## Scenarios\n")
+    told = re.findall(r"^\| `([a-z-]+)` \|", table.partition("\n## ")[0], re.MULTILINE)
+    assert sorted(told) == sorted(NAMES)
+    planned = {name for name, each in scenarios().items() if each.planned}
+    assert set(told[: len(planned)]) == planned, "the planned ones are the table's first"
     assert all(each.title and not each.title.endswith(".") for each in scenarios().values())
 
 
@@ -66,7 +72,7 @@ def test_every_wait_has_a_deadline_and_nothing_is_undone_that_was_not_begun(
 
 @pytest.mark.parametrize("engine", ["pacemaker", "lifekeeper"])
 @pytest.mark.parametrize("can", [LAB, frozenset[str]()], ids=["lab", "production"])
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "planned-move"])
+@pytest.mark.parametrize("name", DISTURBING)
 async def test_every_disturbance_arms_its_undo_before_it_starts_unless_the_plug_undoes_it_or_there_is_nothing_to_undo(
     monkeypatch: pytest.MonkeyPatch, site: Site, name: str, can: frozenset[str], engine: str
 ) -> None:
@@ -77,7 +83,7 @@ async def test_every_disturbance_arms_its_undo_before_it_starts_unless_the_plug_
         await node.run(command("aside", there))
 
     monkeypatch.setattr(engine_of(declared).runtime, "aside", aside)
-    (begun,) = [step.disturbance for step in steps(declared, name, can) if isinstance(step, Disturb)]
+    begun = next(step.disturbance for step in steps(declared, name, can) if isinstance(step, Disturb))
     plug = FakePlug()
     here = replace(begun, delayed=0, node="qsp-a") if isinstance(begun, OnNode) else replace(begun, node="qsp-a")
     await SiteHands(fake_cluster(node, FakeNode("qsp-b")), declared, plug).begin(here)
@@ -86,7 +92,7 @@ async def test_every_disturbance_arms_its_undo_before_it_starts_unless_the_plug_
         assert plug.did, written
         return
     armed = [float(found[1]) for each in written if (found := re.search(r"--on-active=(\d+)s \(the undo of", each))]
-    if name == "squid-killed" or (name == "node-off" and not can):
+    if isinstance(begun, OnNode) and not begun.undo:
         assert armed == [], "the engine starts it, or it boots"
         return
     assert len(armed) == len(written) - 1 == 1, "it would stay for ever if the drill were killed"

@@ -34,7 +34,7 @@ from providers.connection.errors import CommandFailed, NotVerified, Refused, Tim
 from providers.connection.fake import FakeNode, fake_cluster
 from tests.unit.operations.drill.world import World, logs
 
-PLANNED = ["peer-back", "planned-move"]
+PLANNED = sorted(name for name, each in scenarios().items() if each.planned)
 
 
 @dataclass(frozen=True)
