@@ -8,6 +8,7 @@ from blueprint.parts import HOSTS
 from blueprint.platforms import PLATFORMS, Platform, TimeService
 from blueprint.render import chrony_conf, ntpsec_conf
 from blueprint.thing import Thing
+from blueprint.traits import traits
 from declaration.nodes import Node
 from declaration.site import Site
 from declaration.time import Time
@@ -16,9 +17,6 @@ from providers.host import names as name_kind
 from providers.host.settings import FileState, NodeSettings, UnitState
 
 _PHASES: dict[int, phases.Phase] = {1: "1", 2: "2", 3: "3"}
-
-
-FIRST_ENGINE = "pacemaker"
 
 
 def things(site: Site, owner: str, engine_packages: tuple[str, ...]) -> list[Thing]:
@@ -50,8 +48,7 @@ def _nodes(site: Site, owner: str) -> list[Thing]:
                 interfaces=_interfaces(site, declared),
                 phase=_PHASES[site.phase],
                 away="yes" if declared.away else None,
-                # None is what the states of the first engine's sites have.
-                engine=None if site.virtual_ip is None or site.engine == FIRST_ENGINE else site.engine,
+                engine=None if site.virtual_ip is None else traits(site).noted,
                 squid_configuration=_unusual(PLATFORMS[site.platform].squid_configuration),
             ),
             HOSTS,

@@ -21,7 +21,8 @@ _FIRST_LINK = 5405
 
 @dataclass(frozen=True)
 class Traits:
-    """``outlived`` is the engine's own unit if Squid is to outlive it at shutdown; ``agent``: this program's OCF agent
+    """``noted``: what a node's state says of the engine; None is what the states of the first engine's sites have.
+    ``outlived`` is the engine's own unit if Squid is to outlive it at shutdown; ``agent``: this program's OCF agent
     runs Squid, and asks it for pages; ``agent_path``: where it is put then.
 
     An engine that stops Squid by a plain ``systemctl stop`` must not be outlived: while its own unit is being stopped,
@@ -40,6 +41,7 @@ class Traits:
     else may listen on, and whose they are.
     """
 
+    noted: str | None
     outlived: str
     agent: Callable[[Site], bool]
     agent_path: str
@@ -143,6 +145,7 @@ def _lifekeeper(site: Site, node: Node) -> Iterator[Opening]:
 
 TRAITS: Mapping[str, Traits] = {
     "pacemaker": Traits(
+        noted=None,
         outlived="pacemaker.service",
         agent=is_probed,
         agent_path=paths.AGENT,
@@ -159,6 +162,7 @@ TRAITS: Mapping[str, Traits] = {
         ports=owners("pacemaker"),
     ),
     "lifekeeper": Traits(
+        noted="lifekeeper",
         outlived="",
         agent=is_probed,
         agent_path=f"{paths.PROGRAM_DIRECTORY}/squid-agent",

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from declaration.site import Site
 from operations.adopt.model import Note
 
 _TOLD = {
@@ -28,10 +29,6 @@ _TOLD = {
     "next preview shows what this program would make of it.",
     "takeover": "Accepts the Squid, the cluster and the mirror that were there before. For one `up`, then out again.",
 }
-_ORDER = (
-    "engine", "platform", "nodes", "ssh", "network", "firewall", "virtual_ip", "squid", "log", "mirror", "rotation",
-    "time", "timeouts", "stickiness", "pacemaker", "lifekeeper", "takeover", "adopted",
-)  # fmt: skip
 
 
 def text(name: str, site: dict[str, Any], notes: Sequence[Note]) -> str:
@@ -46,7 +43,7 @@ def text(name: str, site: dict[str, Any], notes: Sequence[Note]) -> str:
         head += ["#", "# What the nodes have and this file has no words for:"]
         head += [f"#   {line}" for each in notes for line in str(each).splitlines()]
     body = [*head, "config:", "  squid-ha:site:"]
-    for key in [*(each for each in _ORDER if each in site), *(each for each in site if each not in _ORDER)]:
+    for key in (each for each in Site.model_fields if each in site):
         if key in _TOLD:
             body.append(indent(_TOLD[key], "    # "))
         dumped = yaml.safe_dump({key: site[key]}, sort_keys=False, allow_unicode=True, width=4096)

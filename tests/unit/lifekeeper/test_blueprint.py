@@ -1,5 +1,6 @@
 """What a site of LifeKeeper is made of."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from blueprint.firewall import openings
 from blueprint.outputs import outputs
 from blueprint.parts import PARTS
 from blueprint.site import things
+from blueprint.traits import TRAITS
 from declaration.firewall import Firewall
 from declaration.load import read
 from providers import wire
@@ -145,6 +147,12 @@ def test_the_engine_of_a_deployed_site_is_not_changed_in_place(before, after, to
     first, second = (node.Wanted(**common, phase=phase, engine=engine) for phase, engine in (before, after))
     said = node.refusal(first, second)
     assert bool(said and "pulumi destroy" in said and "two engines" in said) is told
+
+
+def test_a_node_remembers_the_engine_as_its_traits_say(monkeypatch):
+    assert {made(phase)["node-1"].inputs.engine for phase in (2, 3)} == {"lifekeeper"}
+    monkeypatch.setitem(TRAITS, "lifekeeper", replace(TRAITS["lifekeeper"], noted=None))
+    assert made()["node-1"].inputs.engine is None
 
 
 def test_every_setting_that_a_site_can_declare_is_in_the_grammar_with_its_certainty():
