@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from declaration.errors import Mistake
 from declaration.rules import (
+    access,
     addresses,
     alerts,
     engine,
@@ -21,8 +22,9 @@ from declaration.rules import (
     mirror,
     names,
     parts,
-    proxy,
+    repeats,
     rotation,
+    squid,
     time,
 )
 from declaration.rules.registry import RULES
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RULES",
+    "access",
     "addresses",
     "alerts",
     "engine",
@@ -43,8 +46,9 @@ __all__ = [
     "mistakes_of",
     "names",
     "parts",
-    "proxy",
+    "repeats",
     "rotation",
+    "squid",
     "time",
 ]
 

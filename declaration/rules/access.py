@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from declaration.addresses import is_public, network
 from declaration.errors import Mistake
 from declaration.rules import access_cover
 from declaration.rules.registry import rule
+from declaration.rules.repeats import inner_domains, repeated
 from declaration.squid_access import AccessRule
 
 if TYPE_CHECKING:
@@ -119,19 +120,3 @@ def conditions_have_no_repeats(site: Site) -> Iterator[Mistake]:
         yield from inner_domains(f"{path}.domains", each.domains)
     yield from repeated("squid.connect_ports", site.squid.connect_ports)
     yield from repeated("squid.safe_ports", site.squid.safe_ports)
-
-
-def repeated(path: str, values: tuple[str, ...], key: Callable[[str], str] = str) -> Iterator[Mistake]:
-    """Mistakes for values that stand in the list before; those of one ``key`` are the same."""
-    keys = [key(value) for value in values]
-    for index, value in enumerate(values):
-        if keys[index] in keys[:index]:
-            yield Mistake(f"{path}[{index}]", value, "each entry once")
-
-
-def inner_domains(path: str, domains: tuple[str, ...]) -> Iterator[Mistake]:
-    """Mistakes for domains that another one of the list holds already."""
-    for index, domain in enumerate(domains):
-        outer = next((each for each in domains if each != domain and access_cover.holds_domain(each, domain)), None)
-        if outer is not None:
-            yield Mistake(f"{path}[{index}]", domain, f"only `{outer}`, which holds it")

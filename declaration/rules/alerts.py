@@ -9,6 +9,7 @@ from declaration.alerts import EVENTS, Event
 from declaration.errors import Mistake
 from declaration.probed import is_adopted
 from declaration.rules.registry import rule
+from declaration.rules.repeats import repeated
 
 if TYPE_CHECKING:
     from declaration.alerts import Mail, Webhook
@@ -56,9 +57,7 @@ def alerts_reach_somebody(site: Site) -> Iterator[Mistake]:
 
 
 def _mail(mail: Mail) -> Iterator[Mistake]:
-    for index, address in enumerate(mail.to):
-        if address in mail.to[:index]:
-            yield Mistake(f"alerts.mail.to[{index}]", address, "each address once")
+    yield from repeated("alerts.mail.to", mail.to, what="address")
     relay = mail.relay
     if relay is None:
         return
@@ -105,12 +104,10 @@ def alerts_can_happen(site: Site) -> Iterator[Mistake]:
             "alerts", "a section", "no such section: this site has no event to tell of (a node without `time`)"
         )
         return
+    yield from repeated("alerts.events", site.alerts.events, what="event")
     for index, event in enumerate(site.alerts.events):
-        path = f"alerts.events[{index}]"
-        if event in site.alerts.events[:index]:
-            yield Mistake(path, event, "each event once")
-        elif event not in can:
-            yield Mistake(path, event, f"an event that this site can have: {_why(site, event)}")
+        if event not in can:
+            yield Mistake(f"alerts.events[{index}]", event, f"an event that this site can have: {_why(site, event)}")
 
 
 def _why(site: Site, event: Event) -> str:

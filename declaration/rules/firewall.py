@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from declaration.errors import Mistake
 from declaration.ports import ENGINE_PORTS
 from declaration.rules.registry import rule
+from declaration.rules.repeats import repeated
 
 if TYPE_CHECKING:
     from declaration.site import Site
@@ -18,10 +19,7 @@ def firewall_has_no_repeats(site: Site) -> Iterator[Mistake]:
     """What stands twice is a slip."""
     if site.firewall is None:
         return
-    ports = site.firewall.ssh_ports
-    for index, port in enumerate(ports):
-        if port in ports[:index]:
-            yield Mistake(f"firewall.ssh_ports[{index}]", str(port), "each port once")
+    yield from repeated("firewall.ssh_ports", site.firewall.ssh_ports, what="port")
     seen: set[tuple[str, int]] = set()
     for index, opening in enumerate(site.firewall.openings):
         if (opening.protocol, opening.port) in seen:
@@ -29,9 +27,7 @@ def firewall_has_no_repeats(site: Site) -> Iterator[Mistake]:
                 f"firewall.openings[{index}].port", str(opening.port), "each port once, with all of its `networks`"
             )
         seen.add((opening.protocol, opening.port))
-        for place, subnet in enumerate(opening.networks):
-            if subnet in opening.networks[:place]:
-                yield Mistake(f"firewall.openings[{index}].networks[{place}]", subnet, "each network once")
+        yield from repeated(f"firewall.openings[{index}].networks", opening.networks, what="network")
 
 
 @rule("firewall", "squid", "mirror", "engine")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from declaration.errors import Mistake
 from declaration.hooks import ACTIVE
 from declaration.rules.registry import rule
+from declaration.rules.repeats import repeated
 
 if TYPE_CHECKING:
     from declaration.site import Site
@@ -36,9 +37,7 @@ def hooks_make_sense(site: Site) -> Iterator[Mistake]:
             )
         if hook.timeout.milliseconds < 1_000 or not hook.timeout.is_whole:  # noqa: PLR2004
             yield Mistake(f"{path}.timeout", hook.timeout, "whole seconds, at least `1s`")
-        for number, trigger in enumerate(hook.triggers):
-            if trigger in hook.triggers[:number]:
-                yield Mistake(f"{path}.triggers[{number}]", trigger, "each entry once")
+        yield from repeated(f"{path}.triggers", hook.triggers)
 
 
 @rule("hooks", "nodes", "virtual_ip")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from declaration.errors import Mistake
 from declaration.logcondition import Condition
@@ -11,6 +11,7 @@ from declaration.logformat import shows_address
 from declaration.paths import MIRROR_ITSELF
 from declaration.probed import adopted_of, is_probed, looks_for_records
 from declaration.rules.registry import rule
+from declaration.rules.repeats import inner_domains, repeated
 
 if TYPE_CHECKING:
     from declaration.log import Log
@@ -100,18 +101,8 @@ def conditions_are_clear(site: Site) -> Iterator[Mistake]:
     """What stands twice is a slip; a domain below another one of the list ends Squid's start."""
     for path, condition in _conditions(site.log):
         for name in type(condition).model_fields:
-            values: Sequence[object] = getattr(condition, name)
-            for index, value in enumerate(values):
-                if value in values[:index]:
-                    yield Mistake(f"{path}.{name}[{index}]", str(value), "each entry once")
-        yield from _covered(f"{path}.domains", condition.domains)
-
-
-def _covered(path: str, domains: Sequence[str]) -> Iterator[Mistake]:
-    for index, domain in enumerate(domains):
-        for other in domains:
-            if other != domain and other.startswith(".") and f".{domain.removeprefix('.')}".endswith(other):
-                yield Mistake(f"{path}[{index}]", domain, f"no entry that `{other}` covers already")
+            yield from repeated(f"{path}.{name}", cast("Sequence[object]", getattr(condition, name)))
+        yield from inner_domains(f"{path}.domains", condition.domains)
 
 
 @rule("engine", "log", "mirror", "pacemaker", "lifekeeper")

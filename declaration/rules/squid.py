@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from declaration.errors import Mistake
 from declaration.quantities import Duration, in_bytes
-from declaration.rules.access import inner_domains, repeated
 from declaration.rules.addresses import own_hosts
 from declaration.rules.registry import rule
+from declaration.rules.repeats import inner_domains, repeated
 
 if TYPE_CHECKING:
     from declaration.site import Site
