@@ -9,6 +9,7 @@ from declaration.errors import Mistake
 from declaration.probed import adopted_of
 from declaration.quantities import Duration
 from declaration.rules.registry import rule
+from declaration.rules.seconds import whole_seconds
 from declaration.types import Settings
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 # Squid stops 2 s after its grace (measured), the agent kills what is left 10 s before the limit.
 _STOP_RESERVE_MS = 13_000
 
-_LEAST_MS = {("mirror", "monitor_interval"): 2_000}
-"""Limits that one second is too little for: the mirror's source is looked at a second more often than this, because
-Pacemaker wants its two monitors to differ, and an interval of nothing is none at all."""
+_LEAST = {("mirror", "monitor_interval"): 2}
+"""Seconds, for limits that one is too little for: the mirror's source is looked at a second more often than this,
+because Pacemaker wants its two monitors to differ, and an interval of nothing is none at all."""
 
 
 _LONGEST_WAIT = 180
@@ -54,11 +55,7 @@ def limits_are_sane(site: Site) -> Iterator[Mistake]:
     for member in sorted(type(site.timeouts).model_fields):
         limits: Settings = getattr(site.timeouts, member)
         for name in type(limits).model_fields:
-            value: Duration = getattr(limits, name)
-            least = _LEAST_MS.get((member, name), 1_000)
-            if value.milliseconds < least or not value.is_whole:
-                expected = f"whole seconds, at least `{Duration.of_milliseconds(least)}`"
-                yield Mistake(f"timeouts.{member}.{name}", value, expected)
+            yield from whole_seconds(f"timeouts.{member}.{name}", getattr(limits, name), _LEAST.get((member, name), 1))
 
 
 @rule("ssh")
@@ -85,8 +82,7 @@ def fencing_is_decided(site: Site) -> Iterator[Mistake]:
 def _sbd_times(pacemaker: Pacemaker, sbd: Sbd) -> Iterator[Mistake]:
     path = "pacemaker.fencing.sbd"
     for name, value in (("watchdog_timeout", sbd.watchdog_timeout), ("message_timeout", sbd.message_timeout)):
-        if value.milliseconds < 1_000 or not value.is_whole:  # noqa: PLR2004
-            yield Mistake(f"{path}.{name}", value, "whole seconds, at least `1s`")
+        yield from whole_seconds(f"{path}.{name}", value)
     least = 2 * sbd.watchdog_timeout.milliseconds
     if sbd.message_timeout.milliseconds < least:
         yield Mistake(

@@ -9,6 +9,7 @@ from declaration.errors import Mistake
 from declaration.hooks import ACTIVE
 from declaration.rules.registry import rule
 from declaration.rules.repeats import repeated
+from declaration.rules.seconds import whole_seconds
 
 if TYPE_CHECKING:
     from declaration.site import Site
@@ -35,8 +36,7 @@ def hooks_make_sense(site: Site) -> Iterator[Mistake]:
             yield Mistake(
                 f"{path}.sudo", "true", "no `sudo` for a local command; write it into `command` if it is meant"
             )
-        if hook.timeout.milliseconds < 1_000 or not hook.timeout.is_whole:  # noqa: PLR2004
-            yield Mistake(f"{path}.timeout", hook.timeout, "whole seconds, at least `1s`")
+        yield from whole_seconds(f"{path}.timeout", hook.timeout)
         yield from repeated(f"{path}.triggers", hook.triggers)
 
 

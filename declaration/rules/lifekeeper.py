@@ -13,6 +13,7 @@ from declaration.ports import MIRROR_PORTS
 from declaration.probed import is_probed, looks_for_records
 from declaration.quantities import Duration
 from declaration.rules.registry import rule
+from declaration.rules.seconds import whole_seconds
 
 if TYPE_CHECKING:
     from declaration.site import Site
@@ -97,8 +98,8 @@ def times_are_whole(site: Site) -> Iterator[Mistake]:
         "quorum.timeout": quorum.timeout if quorum else None,
     }
     for name, value in given.items():
-        if value is not None and (value.milliseconds < 1_000 or not value.is_whole):  # noqa: PLR2004
-            yield Mistake(f"lifekeeper.{name}", value, "whole seconds, at least `1s`")
+        if value is not None:
+            yield from whole_seconds(f"lifekeeper.{name}", value)
     wait = site.lifekeeper.failover_confirmation.wait
     if wait is not None and not wait.is_whole:
         yield Mistake("lifekeeper.failover_confirmation.wait", wait, "whole seconds; `0s` waits for nobody")

@@ -10,6 +10,7 @@ from declaration.quantities import Duration, in_bytes
 from declaration.rules.addresses import own_hosts
 from declaration.rules.registry import rule
 from declaration.rules.repeats import inner_domains, repeated
+from declaration.rules.seconds import whole_seconds
 
 if TYPE_CHECKING:
     from declaration.site import Site
@@ -105,8 +106,8 @@ def _unsaid(value: Duration | None) -> str:
 def _whole(path: str, section: Settings) -> Iterator[Mistake]:
     for name in type(section).model_fields:
         value: object = getattr(section, name)
-        if isinstance(value, Duration) and (value.milliseconds < 1_000 or not value.is_whole):  # noqa: PLR2004
-            yield Mistake(f"{path}.{name}", value, "whole seconds, at least `1s`")
+        if isinstance(value, Duration):
+            yield from whole_seconds(f"{path}.{name}", value)
 
 
 @rule("squid")
