@@ -69,7 +69,8 @@ def command(  # noqa: PLR0917 the options of a command
     is healthy. Exit code 3 where a verdict is red. Ctrl-C undoes what is broken.
     """
     from operations.drill.interruptible import Interrupted, run_in_order  # noqa: PLC0415 slow
-    from operations.drill.site import Options, drill  # noqa: PLC0415 slow
+    from operations.drill.options import Options  # noqa: PLC0415 slow
+    from operations.drill.site import drill  # noqa: PLC0415 slow
     from operations.site import hosts_of  # noqa: PLC0415 slow
     from operations.verify.requests import require_url  # noqa: PLC0415 slow
 
@@ -179,9 +180,9 @@ def _told_of_undoing(power: str, plug: str) -> str:
 def _list(hosts: Hosts, plug: Plug, *, as_json: bool) -> None:
     import json  # noqa: PLC0415
 
+    from operations.drill.ready import refuse_plug, refuse_single  # noqa: PLC0415 slow
     from operations.drill.scenarios import scenarios  # noqa: PLC0415 slow
     from operations.drill.show import listing  # noqa: PLC0415 slow
-    from operations.drill.site import refuse_plug, refuse_single  # noqa: PLC0415 slow
     from operations.drill.steps import View  # noqa: PLC0415 slow
 
     site, known = hosts.site, scenarios()

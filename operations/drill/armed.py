@@ -11,7 +11,7 @@ from providers.connection.errors import HostError, Refused, SudoRefused, TimedOu
 _STOP = 'set -e; for each in "$@"; do systemctl stop "$each" 2>/dev/null || [ $? -eq 5 ]; done'
 
 
-def both(unit: str) -> tuple[str, str]:
+def timer_and_service(unit: str) -> tuple[str, str]:
     """A timer and what it starts: an undo that has begun goes on, perhaps for minutes, when its timer is stopped."""
     return f"{unit}.timer", f"{unit}.service"
 
@@ -36,7 +36,7 @@ async def refuse_aside(cluster: Cluster, stack: str) -> None:
 
     async def armed(node: Node) -> str:
         try:
-            return await _loaded(node, *both(ASIDE))
+            return await _loaded(node, *timer_and_service(ASIDE))
         except (Unreachable, TimedOut):
             return ""
         except SudoRefused as refused:
@@ -57,8 +57,8 @@ async def disarm_aside(cluster: Cluster) -> None:
 
     async def disarm(node: Node) -> None:
         try:
-            if await _loaded(node, *both(ASIDE)):
-                await node.run(stop(*both(ASIDE)))
+            if await _loaded(node, *timer_and_service(ASIDE)):
+                await node.run(stop(*timer_and_service(ASIDE)))
         except (Unreachable, TimedOut):
             return
         except HostError as trouble:

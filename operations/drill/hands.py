@@ -10,7 +10,7 @@ from typing import Protocol
 
 from declaration.site import Site
 from operations import switchover
-from operations.drill.armed import both, stop
+from operations.drill.armed import stop, timer_and_service
 from operations.drill.disturbances import Aside, ByPlug, Disturbance, OnNode
 from operations.drill.plug import Plug
 from operations.engines import engine_of
@@ -142,7 +142,7 @@ class SiteHands:
                 f"so {done.unit}.timer stays armed on {' and '.join(armed)}, to bring it back once more",
                 remedy=f"see `squid-ha status`; if it is aside again, {done.by_hand} brings it back at once",
             )
-        await self._disarm(done, armed, both(done.unit), time.monotonic() + SLACK)
+        await self._disarm(done, armed, timer_and_service(done.unit), time.monotonic() + SLACK)
 
     async def _disarm(self, done: OnNode | Aside, names: Sequence[str], units: Sequence[str], deadline: float) -> None:
         """On each of these nodes. Raises `StillArmed` with those where it did not work."""
@@ -155,7 +155,7 @@ class SiteHands:
         if left:
             raise StillArmed(
                 f"{done.what}: undone, but {done.unit}.timer could not be stopped: {'; '.join(left)}",
-                remedy=f"`systemctl stop {' '.join(both(done.unit))}` there, or wait until it has run",
+                remedy=f"`systemctl stop {' '.join(timer_and_service(done.unit))}` there, or wait until it has run",
             )
 
     async def _arm(self, name: str, wanted: OnNode | Aside, undo: str, arguments: Sequence[str]) -> None:
@@ -177,7 +177,7 @@ class SiteHands:
 
         A node that is cut off already has begun, and is repaired next.
         """
-        call_off = stop(*both(f"{done.unit}-start"))
+        call_off = stop(*timer_and_service(f"{done.unit}-start"))
         try:
             await self._cluster.node(done.node).run(replace(call_off, timeout=10.0))
         except CommandFailed:
@@ -193,7 +193,7 @@ class SiteHands:
                 raise NotVerified(f"{done.what}: on no node was there anything to undo", remedy="look for it by hand")
             await asyncio.sleep(TRY_AGAIN)
         if done.undone_on:
-            await self._disarm(done, done.undone_on, both(done.unit), last)
+            await self._disarm(done, done.undone_on, timer_and_service(done.unit), last)
         else:
             await self._repeat(done.node, done.undoing, last)
             await self._disarm(done, [done.node], [f"{done.unit}.timer"], last)

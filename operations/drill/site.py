@@ -1,4 +1,4 @@
-"""A drill of a whole site: readiness, each scenario, the records, the report."""
+"""A drill of a whole site: each scenario, the records, the report."""
 
 from __future__ import annotations
 
@@ -12,16 +12,24 @@ from datetime import UTC, datetime
 from blueprint.platforms import PLATFORMS
 from blueprint.traits import traits
 from declaration.site import Site
-from operations.drill.armed import pending
 from operations.drill.clients import Clients, FromHere, FromNode
 from operations.drill.eyes import SiteEyes
 from operations.drill.hands import SiteHands
 from operations.drill.interruptible import to_its_end
 from operations.drill.judge import bounds_of, judge, single_log
 from operations.drill.model import DrillReport, ScenarioReport
-from operations.drill.plug import NoPlug, Plug
-from operations.drill.runner import Course, Runner, stand_in_words
-from operations.drill.scenarios import Scenario, scenarios
+from operations.drill.options import Options
+from operations.drill.ready import (
+    named,
+    readiness,
+    refuse_breaking,
+    refuse_plug,
+    refuse_single,
+    sorted_out,
+    without_tools,
+)
+from operations.drill.runner import Course, Runner
+from operations.drill.scenarios import Scenario
 from operations.drill.show import outcome
 from operations.drill.steps import Served, Stand, Steps, View
 from operations.logs.place import mirror_log
@@ -31,36 +39,16 @@ from operations.stacks import Misused
 from operations.verify.requests import HERE, Target
 from operations.verify.site import default_url
 from providers.connection.cluster import Cluster
-from providers.connection.command import command, script
-from providers.connection.errors import HostError, Refused, TimedOut, Unreachable, in_a_line
+from providers.connection.command import command
+from providers.connection.errors import HostError, in_a_line
 from providers.host.waiting import until
 
 RECORDED_WITHIN = 10.0
 """Seconds until a record has to be in the log: Squid writes it when the request ends, after the client's last byte."""
 BEFORE = 20
 """Answers that clients get before anything is disturbed."""
-_MISSING = 'for tool in "$@"; do command -v "$tool" >/dev/null || printf "%s\\n" "$tool"; done'
 ARM = 60.0
 """Seconds beyond the stated gap after which a cut network comes back by itself."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """``names``: scenarios, all that can be done without any. ``knows``: somebody has said that he knows what breaks.
-
-    ``sender``: `here`, a node's name, or empty for the plug's clients, or the scenario's node where there are none.
-    ``patience``: seconds for the engine to do what it should; None: three times the longest gap stated, and at least
-    five minutes. ``machine``: what the hosts are, for the report.
-    """
-
-    names: Sequence[str] = ()
-    knows: bool = False
-    sender: str = ""
-    rate: float = 5.0
-    url: str = ""
-    patience: float | None = None
-    machine: str = ""
-    plug: Plug = field(default_factory=NoPlug)
 
 
 async def drill(
@@ -80,7 +68,7 @@ async def drill(
     """
     chosen = named(options)
     refuse_plug(site, options.plug)
-    _refuse_breaking(chosen, options)
+    refuse_breaking(chosen, options)
     refuse_single(site)
     # Before anything is looked at: what another operator does meanwhile would make it untrue. A node that is off is
     # for `readiness` to name.
@@ -133,7 +121,7 @@ class _Drill:
             self.cluster.progress(f"{scenario.name}: {scenario.title}")
             # A node that was off has lost its lock.
             await self.cluster.hold()
-            self.reports.append(await self._one(scenario, _view(self.site, ready, self.options)))
+            self.reports.append(await self._scenario(scenario, _view(self.site, ready, self.options)))
             self.cluster.progress(outcome(self.reports[-1]))
             if len(self.reports) == len(self.doable):
                 return
@@ -143,11 +131,11 @@ class _Drill:
                 self.leave_out(f"after {scenario.name}, {in_a_line(trouble)}")
                 return
 
-    async def _one(self, scenario: Scenario, view: View) -> ScenarioReport:
+    async def _scenario(self, scenario: Scenario, view: View) -> ScenarioReport:
         run = f"d{time.time_ns() // 1_000_000}"
         clients = clients_for(self.cluster, self.options, scenario.sender(view), run, 10 * view.patience)
         self.senders.append(clients.place)
-        return await _one(self.cluster, scenario, view, clients, run, self.options)
+        return await _run_scenario(self.cluster, scenario, view, clients, run, self.options)
 
     def leave_out(self, why: str) -> None:
         """Scenarios that have not ended are not begun any more, or count for nothing."""
@@ -173,108 +161,6 @@ class _Drill:
         )
 
 
-def named(options: Options) -> list[Scenario]:
-    """The scenarios that are asked for. Raises `Misused` for one that does not exist."""
-    known = scenarios()
-    unknown = [name for name in options.names if name not in known]
-    if unknown:
-        raise Misused(f"there is no scenario `{unknown[0]}`; there are {', '.join(known)}.")
-    if options.names:
-        return [known[name] for name in options.names]
-    return [each for each in known.values() if each.planned or _may_break(options)]
-
-
-def _may_break(options: Options) -> bool:
-    return options.knows or options.plug.disposable
-
-
-def refuse_plug(site: Site, plug: Plug) -> None:
-    """Raises `Refused` for a plug of other hosts than the site's.
-
-    What is disposable elsewhere is not so here, and its power and cables are those of other hosts.
-    """
-    if why := plug.mismatch(site):
-        raise Refused(
-            f"--plug has hold of other hosts than this site's: {why}",
-            remedy="leave it out, or drill the stack of the hosts that it has hold of",
-        )
-
-
-def _refuse_breaking(chosen: Sequence[Scenario], options: Options) -> None:
-    breaking = [each.name for each in chosen if not each.planned]
-    if breaking and not _may_break(options):
-        raise Refused(
-            f"{', '.join(breaking)} breaks something that clients may notice",
-            remedy="say --i-know, at a time when that is all right; without --scenario only what is planned is done",
-        )
-
-
-async def without_tools(cluster: Cluster, chosen: Sequence[Scenario], view: View) -> dict[str, str]:
-    """Scenario → which of the commands that it needs are not on which node, and the package that has them."""
-    needs = {each.name: each.tools(view) for each in chosen}
-    wanted = sorted({tool for tools in needs.values() for tool in tools})
-    if not wanted:
-        return {}
-    asking = script(_MISSING, *wanted, reads=True, label=f"look for {', '.join(wanted)}")
-    told = await cluster.each(lambda node: node.run(asking))
-    missing = {tool: [name for name, answer in told.items() if tool in answer.stdout.split()] for tool in wanted}
-    return {
-        name: "; ".join(
-            f"`{tool}` is not on {' and '.join(missing[tool])}: install {package} there"
-            for tool, package in tools.items()
-            if missing[tool]
-        )
-        for name, tools in needs.items()
-        if any(missing[tool] for tool in tools)
-    }
-
-
-def sorted_out(
-    chosen: Sequence[Scenario], lacking: dict[str, str], options: Options
-) -> tuple[list[Scenario], dict[str, str]]:
-    """Those that can be done, and of the others why not. Raises `Refused` for one that was asked for by name."""
-    if lacking and options.names:
-        name, why = next(iter(lacking.items()))
-        raise Refused(f"{name} cannot be done here: {why}", remedy="`squid-ha drill --list STACK` tells what can")
-    return [each for each in chosen if each.name not in lacking], lacking
-
-
-def refuse_single(site: Site) -> None:
-    """Raises `Refused` for a site with a single node."""
-    if site.virtual_ip is None:
-        raise Refused("the site has a single node, so there is nothing to fail over to")
-
-
-async def readiness(cluster: Cluster, site: Site) -> Stand:
-    """The healthy site. Raises `Refused` for one that is not: what breaks next would say nothing, or do harm."""
-    away = [node.name for node in site.nodes if node.away]
-    if away:
-        raise Refused("the node is declared away, so there is nothing to fail over to", node=away[0])
-    if found := await _still_to_come(cluster):
-        name, unit = next(iter(found.items()))
-        raise Refused(
-            f"another drill is at work, or its undo is still to come: {unit}", node=name, remedy="wait for it"
-        )
-    stand = await SiteEyes(cluster, site).look()
-    if stand.trouble:
-        raise Refused(f"the site is not ready: {stand.trouble}", remedy="see `squid-ha status`")
-    if not stand.healthy:
-        raise Refused(f"the site is not ready: {stand_in_words(stand)}", remedy="see `squid-ha status`")
-    if stand.notices:
-        raise Refused(f"the site is not ready: {'; '.join(stand.notices)}", remedy="see `squid-ha cleanup`")
-    return stand
-
-
-async def _still_to_come(cluster: Cluster) -> dict[str, str]:
-    try:
-        return await pending(cluster)
-    except (Unreachable, TimedOut) as silent:
-        raise Refused(
-            f"the site is not ready: {silent.node or 'a node'} does not answer: {in_a_line(silent.message)}",
-            remedy=silent.remedy or "see `squid-ha status`",
-        ) from silent
-
-
 def _view(site: Site, ready: Stand, options: Options) -> View:
     assert ready.active is not None  # noqa: S101 it is healthy
     standby = next(node.name for node in site.nodes if node.name != ready.active)
@@ -298,7 +184,7 @@ def clients_for(cluster: Cluster, options: Options, default: str, run: str, long
     return options.plug.clients(run, options.rate) or FromNode(run, options.rate, cluster.nodes[default], longest)
 
 
-async def _one(
+async def _run_scenario(
     cluster: Cluster, scenario: Scenario, view: View, clients: Clients, run: str, options: Options
 ) -> ScenarioReport:
     site = view.site

@@ -10,9 +10,10 @@ import pytest
 from lab import control, plug
 from operations.drill import chart, saved
 from operations.drill.model import DrillReport
+from operations.drill.options import Options
 from operations.drill.plug import NoPlug, Plug
 from operations.drill.scenarios import scenarios
-from operations.drill.site import Options, drill
+from operations.drill.site import drill
 from providers.connection.errors import Refused
 from tests.cluster import lab_site
 from tests.cluster.lost_line import delete_one

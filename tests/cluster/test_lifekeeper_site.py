@@ -14,7 +14,8 @@ from lab import demo, deployed, lifekeeper, plug, snapshot
 from lab.errors import LabError
 from lab.narrate import Narrator
 from operations.drill import chart, saved
-from operations.drill.site import Options, drill
+from operations.drill.options import Options
+from operations.drill.site import drill
 from operations.stacks import ensure_stack, stack_file, write_lab
 from providers.lifekeeper import alerts
 from tests.cluster import lab_site

@@ -19,8 +19,10 @@ from lab import plug
 from operations.drill import chart, disturbances, interruptible
 from operations.drill.hands import SiteHands
 from operations.drill.model import DrillReport
+from operations.drill.options import Options
 from operations.drill.plug import NoPlug, Plug
-from operations.drill.site import Options, drill, readiness
+from operations.drill.ready import readiness
+from operations.drill.site import drill
 from operations.engines import engine_of
 from providers.connection.errors import Refused
 from providers.connection.loop import run_sync

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from operations import overview
-from operations.drill.site import readiness
+from operations.drill.ready import readiness
 from providers.connection.errors import Refused, Unknown
 from providers.host import clocks
 from providers.lifekeeper import runtime

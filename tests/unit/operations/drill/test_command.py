@@ -20,6 +20,7 @@ from operations.drill import interruptible, saved
 from operations.drill import site as drilling
 from operations.drill.interruptible import Interrupted, run_in_order
 from operations.drill.model import DrillReport, ScenarioReport
+from operations.drill.options import Options
 from operations.stacks import Misused, StackTrouble
 from providers.connection.errors import Locked, NotVerified, Refused
 from providers.connection.loop import the_loop
@@ -45,13 +46,11 @@ def report_of(*found: ScenarioReport, stack: str = "lab") -> DrillReport:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch, site: object, tmp_path: Path) -> list[drilling.Options]:
+def asked(monkeypatch: pytest.MonkeyPatch, site: object, tmp_path: Path) -> list[Options]:
     """The options of each drill; one that is asked for `squid-hung` is red."""
-    made: list[drilling.Options] = []
+    made: list[Options] = []
 
-    async def drill(
-        cluster: object, declared: object, stack: str, options: drilling.Options, cut_short: object
-    ) -> DrillReport:
+    async def drill(cluster: object, declared: object, stack: str, options: Options, cut_short: object) -> DrillReport:
         made.append(options)
         red = "squid-hung" in options.names
         found = scenario(verdict="red" if red else "green", findings=["gap: too long"] if red else [])
@@ -67,7 +66,7 @@ def run(*arguments: str):
     return alone(cli.command, arguments)
 
 
-def test_exit_codes_json_and_files(asked: list[drilling.Options], tmp_path: Path) -> None:
+def test_exit_codes_json_and_files(asked: list[Options], tmp_path: Path) -> None:
     page, xml = tmp_path / "drill.html", tmp_path / "drill.xml"
     green = run("lab", "--json", "--junit", str(xml), "--chart", str(page))
     assert green.exit_code == 0, green.output
@@ -82,7 +81,7 @@ def test_exit_codes_json_and_files(asked: list[drilling.Options], tmp_path: Path
     assert asked[-1].names == ["squid-hung"]
 
 
-def test_files_may_be_in_folders_that_are_still_to_be_made(asked: list[drilling.Options], tmp_path: Path) -> None:
+def test_files_may_be_in_folders_that_are_still_to_be_made(asked: list[Options], tmp_path: Path) -> None:
     page, xml = tmp_path / "a/b/drill.svg", tmp_path / "c/d/drill.xml"
     ended = run("lab", "--junit", str(xml), "--chart", str(page))
     assert ended.exit_code == 0, ended.output
@@ -92,7 +91,7 @@ def test_files_may_be_in_folders_that_are_still_to_be_made(asked: list[drilling.
 
 @pytest.mark.parametrize("option", ["--junit", "--chart"])
 def test_a_file_that_cannot_be_written_is_a_sentence_and_hides_no_report(
-    asked: list[drilling.Options], tmp_path: Path, option: str
+    asked: list[Options], tmp_path: Path, option: str
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     for where, why in ((tmp_path / "file/x", "exists"), (tmp_path, "directory")):
@@ -104,9 +103,7 @@ def test_a_file_that_cannot_be_written_is_a_sentence_and_hides_no_report(
     assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".")] == [".state"]
 
 
-def test_a_file_that_cannot_be_written_keeps_no_other_from_being_written(
-    asked: list[drilling.Options], tmp_path: Path
-) -> None:
+def test_a_file_that_cannot_be_written_keeps_no_other_from_being_written(asked: list[Options], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     blocked, page = tmp_path / "file/drill.xml", tmp_path / "drill.html"
     ended = run("lab", "--junit", str(blocked), "--chart", str(page))
@@ -125,21 +122,21 @@ def test_a_file_that_cannot_be_written_keeps_no_other_from_being_written(
     assert "gap: too long" in ended.stdout
 
 
-def test_calls_that_make_no_sense_are_refused(asked: list[drilling.Options]) -> None:
+def test_calls_that_make_no_sense_are_refused(asked: list[Options]) -> None:
     urls = [("lab", "--url", url) for url in ("https://x/", "http://[::1")]
     for arguments in (("lab", "--power", "x", "--plug", "lab.plug:plug"), *urls):
         assert isinstance(run(*arguments).exception, Misused)
     assert not asked
 
 
-def test_the_list_touches_no_host(asked: list[drilling.Options]) -> None:
+def test_the_list_touches_no_host(asked: list[Options]) -> None:
     listed = json.loads(run("lab", "--list", "--json").stdout)
     assert {each["name"] for each in listed if each["lacks"]} == {"peers-disk-frozen"}
     assert not asked
 
 
 def test_the_list_with_a_plug_is_of_that_plugs_own_site(
-    asked: list[drilling.Options], site: Site, monkeypatch: pytest.MonkeyPatch
+    asked: list[Options], site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SQUID_HA_LAB_RUN", "/lab/run")
     assert "planned-move" in run("lab", "--list", "--plug", "lab.plug:plug").stdout
@@ -152,7 +149,7 @@ def test_the_list_with_a_plug_is_of_that_plugs_own_site(
 
 
 def test_the_list_refuses_what_the_drill_refuses(
-    asked: list[drilling.Options], site: Site, monkeypatch: pytest.MonkeyPatch
+    asked: list[Options], site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     single = FakeHosts(site.model_copy(update={"virtual_ip": None}))
     monkeypatch.setattr(sites, "hosts_of", lambda stack: single)
@@ -358,7 +355,7 @@ def test_what_is_not_interrupted_has_its_result() -> None:
     ],
 )
 def test_who_undoes_what_no_node_can_is_told_before_anything_begins_and_at_an_interrupt(
-    asked: list[drilling.Options], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+    asked: list[Options], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
 ) -> None:
     otherwise: list[str] = []
 

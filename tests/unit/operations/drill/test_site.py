@@ -17,14 +17,17 @@ from rich.console import Console
 
 from declaration.site import Site
 from lab import plug
+from operations.drill import ready
 from operations.drill import site as drilling
 from operations.drill.clients import FromNode
 from operations.drill.junit import junit
 from operations.drill.model import DrillReport
+from operations.drill.options import Options
 from operations.drill.plug import NoPlug
+from operations.drill.ready import named, without_tools
 from operations.drill.scenarios import scenarios
 from operations.drill.show import render
-from operations.drill.site import Options, clients_for, drill, hints_of, named, without_tools
+from operations.drill.site import clients_for, drill, hints_of
 from operations.drill.steps import Stand, View
 from operations.proof.model import Logs
 from operations.stacks import Misused
@@ -55,7 +58,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         return logs([request.id.rpartition("-")[2] for request in made.ended])  # type: ignore[misc]
 
     monkeypatch.setattr(drilling, "Runner", partial(drilling.Runner, pause=0.001))
-    monkeypatch.setattr(drilling, "SiteEyes", lambda *_: made)
+    for module in (drilling, ready):
+        monkeypatch.setattr(module, "SiteEyes", lambda *_: made)
     monkeypatch.setattr(drilling, "SiteHands", lambda *_: made)
     monkeypatch.setattr(drilling, "clients_for", clients)
     monkeypatch.setattr(drilling, "read_records", read)
