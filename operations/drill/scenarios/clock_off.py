@@ -16,7 +16,7 @@ AHEAD = 30
 
 
 def lacks(view: View) -> str:
-    """The site has to declare what keeps the time, and a container has no clock."""
+    """The site has to declare a time service that this program configures: that is what corrects the clock again."""
     declared = view.site.time
     if declared is None or declared.service not in PLATFORMS[view.site.platform].time_services:
         return "the site declares no time service of its own, so it promises nothing about clocks"
