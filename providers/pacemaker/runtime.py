@@ -13,7 +13,7 @@ from providers.pacemaker.alone import start_alone
 from providers.pacemaker.move import switchover
 from providers.pacemaker.notices import apart_of, notices_of
 from providers.pacemaker.presence import fenced, online
-from providers.pacemaker.service import Tree, active, base, mount_point, service, tree_of, where
+from providers.pacemaker.service import Tree, active, mount_point, tree_of, where
 from providers.pacemaker.service import mirror as mirror_name
 from providers.roles import MirrorView, Notice, SplitBrain
 from providers.storage import rescue, split
@@ -102,7 +102,7 @@ async def resolve(cluster: Cluster, victim: str, left: Callable[[], Awaitable[No
 
 
 __all__ = [
-    "Tree", "active_node", "aside", "back", "base", "cleanup", "fenced", "maintenance", "mirror", "notices",
-    "online", "resolve", "save_logs", "service", "split_brain", "start_alone", "switchover", "tree", "wait_settled",
+    "Tree", "active_node", "aside", "back", "cleanup", "fenced", "maintenance", "mirror", "notices",
+    "online", "resolve", "save_logs", "split_brain", "start_alone", "switchover", "tree", "wait_settled",
     "way_back",
 ]  # fmt: skip

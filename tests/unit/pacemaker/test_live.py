@@ -16,7 +16,7 @@ from providers.connection.errors import (
     Unreachable,
 )
 from providers.connection.fake import FakeNode, fake_cluster
-from providers.pacemaker import live, runtime, stack
+from providers.pacemaker import live, service, stack
 from providers.pacemaker.cib import Cib
 from providers.pacemaker.model import Clone, Colocation, Order, Primitive
 from tests.unit.local import LocalNode
@@ -193,13 +193,13 @@ async def test_the_software_is_not_started_anew_while_a_node_of_the_cluster_take
 
 def test_the_lowest_member_is_what_moves_all():
     tree = Cib.parse(recorded("cib-tree.xml"))
-    assert runtime.base(tree) == ("mirror-clone", True)
-    assert list(runtime.service(tree)) == ["mirror", "filesystem", "squid", "address"]
+    assert service.base(tree) == ("mirror-clone", True)
+    assert list(service.service(tree)) == ["mirror", "filesystem", "squid", "address"]
     added_last = tree.without("mirror", []).with_member(*_member(tree, "mirror"))
     assert list(added_last.primitives())[-1] == "mirror"
-    assert next(iter(runtime.service(added_last))) == "mirror"
+    assert next(iter(service.service(added_last))) == "mirror"
     without = tree.without_constraints(["filesystem-with-mirror-clone"]).without("mirror", [])
-    assert runtime.base(without) == ("filesystem", False)
+    assert service.base(without) == ("filesystem", False)
 
 
 def test_what_the_cluster_runs_besides_is_no_part_of_the_service():
@@ -208,12 +208,12 @@ def test_what_the_cluster_runs_besides_is_no_part_of_the_service():
     backup = Primitive(id="backup", agent="systemd:backup")
     first = Cib.parse(recorded("cib-tree.xml").replace("<resources>", f"<resources>{BACKUP}"))
     for besides in (tree.with_member(backup, None), first):
-        assert list(runtime.service(besides)) == ours
-        assert runtime.base(besides) == ("mirror-clone", True)
+        assert list(service.service(besides)) == ours
+        assert service.base(besides) == ("mirror-clone", True)
     apart = {"apart": Colocation(resource="backup", with_resource="squid", score="-INFINITY")}
-    assert list(runtime.service(first.with_constraints(apart))) == ours
+    assert list(service.service(first.with_constraints(apart))) == ours
     tied = {"tied": Colocation(resource="backup", with_resource="address")}
-    assert list(runtime.service(first.with_constraints(tied))) == [*ours, "backup"]
+    assert list(service.service(first.with_constraints(tied))) == [*ours, "backup"]
 
 
 def test_a_group_and_a_tie_of_sets_stand_together():
@@ -222,8 +222,8 @@ def test_a_group_and_a_tie_of_sets_stand_together():
         '<rsc_colocation id="t" score="INFINITY"><resource_set id="s"><resource_ref id="g"/><resource_ref id="squid"/>'
     )
     tied = grouped.replace("<constraints>", f"<constraints>{tie}</resource_set></rsc_colocation>")
-    assert "backup" not in runtime.service(Cib.parse(grouped))
-    assert {"backup", "backup2"} <= set(runtime.service(Cib.parse(tied)))
+    assert "backup" not in service.service(Cib.parse(grouped))
+    assert {"backup", "backup2"} <= set(service.service(Cib.parse(tied)))
 
 
 def _member(tree: Cib, name: str) -> tuple[Primitive, Clone | None]:
