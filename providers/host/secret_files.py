@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal, Protocol, Self, TypeVar
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import Refused
@@ -33,7 +33,28 @@ class SecretFile(State):
 Secrets = Callable[[str], str | None]
 
 
-def seal(
+class WithSecrets(Protocol):
+    """Inputs of a kind whose files on the nodes are secrets in part."""
+
+    nodes: dict[str, NodeSettings]
+    secrets: dict[str, SecretFile]
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None) -> Self:
+        """As pydantic's."""
+        ...
+
+
+T = TypeVar("T", bound=WithSecrets)
+
+
+def sealed(wanted: T, secret: Secrets) -> T:
+    """``wanted`` with digests in the place of secrets. Raises `ValueError` where one is not set or not fit."""
+    if not wanted.secrets:
+        return wanted
+    return wanted.model_copy(update={"nodes": _seal(wanted.nodes, wanted.secrets, secret)})
+
+
+def _seal(
     nodes: Mapping[str, NodeSettings], files: Mapping[str, SecretFile], secret: Secrets
 ) -> dict[str, NodeSettings]:
     """``nodes`` with digests in the place of contents not known before. Raises `ValueError` where a secret is unfit."""

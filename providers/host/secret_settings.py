@@ -39,11 +39,7 @@ class Wanted(State):
     scratch: list[str] = Field(default_factory=list[str])
 
 
-def sealed(wanted: Wanted, secret: secret_files.Secrets) -> Wanted:
-    """``wanted`` with digests in the place of secrets. Raises `ValueError` where one is not set or not fit."""
-    if not wanted.secrets:
-        return wanted
-    return wanted.model_copy(update={"nodes": secret_files.seal(wanted.nodes, wanted.secrets, secret)})
+sealed = secret_files.sealed
 
 
 async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:

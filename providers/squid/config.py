@@ -34,12 +34,7 @@ from providers.squid.includes import Included
 from providers.squid.rollback import Serving
 from providers.squid.wanted import Wanted
 
-
-def sealed(wanted: Wanted, secret: secret_files.Secrets) -> Wanted:
-    """``wanted`` with digests in the place of secrets. Raises `ValueError` where one is not set or not fit."""
-    if not wanted.secrets:
-        return wanted
-    return wanted.model_copy(update={"nodes": secret_files.seal(wanted.nodes, wanted.secrets, secret)})
+sealed = secret_files.sealed
 
 
 def refusal(previous: Wanted, wanted: Wanted) -> str | None:
