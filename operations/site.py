@@ -11,7 +11,7 @@ import yaml
 from declaration.load import from_stack_file
 from declaration.site import Site
 from operations.secrets import secrets_of
-from operations.stacks import Misused, StackTrouble, project_root, stack_file, stack_names
+from operations.stacks import StackTrouble, existing_stack_file, project_root
 from providers.connection.cluster import Cluster
 from providers.connection.loop import run_sync
 from providers.session import SiteAccess
@@ -50,11 +50,7 @@ def hosts_of(stack: str) -> Hosts:
     Raises `DeclarationError` for a wrong declaration, `Misused` when there is no such stack, `StackTrouble` when a
     secret is missing.
     """
-    path = stack_file(stack)
-    if not path.exists():
-        known = ", ".join(f"`{name}`" for name in stack_names()) or "none yet"
-        raise Misused(f"there is no stack `{stack}`: {path} does not exist (known: {known}).")
-    site = from_stack_file(path)
+    site = from_stack_file(existing_stack_file(stack))
     try:
         access = SiteAccess(site, secrets_of(stack), PATIENCE)
     except ValueError as error:

@@ -50,6 +50,15 @@ def stack_file(name: str, root: Path | None = None) -> Path:
     return (root or project_root()) / "stacks" / f"Pulumi.{name}.yaml"
 
 
+def existing_stack_file(name: str, hint: str = "") -> Path:
+    """The stack file of a stack that there is. Raises `Misused` where there is none; ``hint``: what to do then."""
+    path = stack_file(name)
+    if not path.exists():
+        known = ", ".join(f"`{each}`" for each in stack_names()) or "none yet"
+        raise Misused(f"there is no stack `{name}`: {path} does not exist (known: {known}){hint}.")
+    return path
+
+
 def stack_names(root: Path | None = None) -> list[str]:
     """The stacks that have a stack file."""
     return sorted(_named(path) for path in _files(root) if _STACK_NAME.fullmatch(_named(path)))

@@ -10,7 +10,7 @@ import typer
 from declaration.load import from_stack_file
 from operations.cli._arguments import AsJson, StackName
 from operations.cli._console import out
-from operations.stacks import Misused, stack_file, stack_names
+from operations.stacks import Misused, existing_stack_file
 
 
 def command(
@@ -26,11 +26,7 @@ def command(
 
     if not commands:
         raise Misused("say what of the plan: --commands; what a change would do is told by `pulumi preview --diff`.")
-    path = stack_file(stack)
-    if not path.exists():
-        known = ", ".join(f"`{name}`" for name in stack_names()) or "none yet"
-        raise Misused(f"there is no stack `{stack}`: {path} does not exist (known: {known}).")
-    found = rows(from_stack_file(path), f"{project()}/{stack}")
+    found = rows(from_stack_file(existing_stack_file(stack)), f"{project()}/{stack}")
     if as_json:
         out.document(json.dumps(as_data(stack, found), indent=2))
     else:

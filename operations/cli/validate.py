@@ -19,7 +19,7 @@ from operations.cli._arguments import AsJson
 from operations.cli._console import err, out
 from operations.cli._exit import FAILED
 from operations.cli._stacks import every_stack
-from operations.stacks import Misused, StackTrouble, stack_file, stack_names
+from operations.stacks import StackTrouble, existing_stack_file, stack_file, stack_names
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,7 @@ def _stacks() -> list[str]:
 def _path_of(site: str) -> Path:
     if "/" in site or site.endswith((".yaml", ".yml")):
         return Path(site)
-    path = stack_file(site)
-    if not path.exists():
-        known = ", ".join(f"`{name}`" for name in stack_names()) or "none yet"
-        raise Misused(f"there is no stack `{site}`: {path} does not exist (known: {known}); `squid-ha init {site}`.")
-    return path
+    return existing_stack_file(site, f"; `squid-ha init {site}`")
 
 
 def _in_words(site: Site) -> str:

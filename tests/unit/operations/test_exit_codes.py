@@ -148,6 +148,15 @@ def test_every_command_and_group_has_a_name_and_help() -> None:
     assert len(app.registered_commands) + len(app.registered_groups) == len(names), "a command was added twice"
 
 
+def test_a_stack_that_is_missing_is_told_with_those_that_there_are(empty_project) -> None:
+    with pytest.raises(Misused, match=r"^there is no stack `oslo`: .* does not exist \(known: none yet\)\.$"):
+        stacks.existing_stack_file("oslo")
+    stack_file("lyon").touch()
+    with pytest.raises(Misused, match=r"\(known: `lyon`\); `squid-ha init oslo`\.$"):
+        validate.command(["oslo"])
+    assert stacks.existing_stack_file("lyon") == stack_file("lyon")
+
+
 def test_a_stack_that_does_not_exist_is_a_wrong_call_and_a_wrong_declaration_is_not(tmp_path) -> None:
     with pytest.raises(Misused, match="there is no stack `no-such-stack`"):
         validate.command(["no-such-stack"])
