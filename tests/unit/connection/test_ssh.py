@@ -2,6 +2,7 @@ import asyncio
 import logging
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import cast
 
 import asyncssh
 import pytest
@@ -12,6 +13,7 @@ from providers.connection.afresh import answers_afresh
 from providers.connection.command import command, script
 from providers.connection.errors import CommandFailed, HostKeyRefused, LoginRefused, SudoRefused, TimedOut, Unreachable
 from providers.connection.ssh import SshNode
+from providers.connection.transport import Link
 from tests.unit.connection.sshd import Sshd, running
 
 # asyncssh's server side leaves coroutines of connections that are cut behind.
@@ -196,7 +198,7 @@ async def test_a_broken_connection_reads_again_but_never_writes_again(node, sshd
 
 def test_a_connection_that_breaks_without_a_word_is_told_in_one():
     node = SshNode(ConnectionSettings("qsp-a", "192.0.2.11"))
-    link = SimpleNamespace(abort=lambda: None)
+    link = cast(Link, SimpleNamespace(abort=lambda: None))
     broken = pytest.raises(Unreachable, match="broke during `true`: no answer in time")
     with broken, node._broken(link, "true", writes=False):
         raise TimeoutError
