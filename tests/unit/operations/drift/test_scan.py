@@ -483,5 +483,5 @@ def test_a_site_that_cannot_be_read_leaves_nothing_under_way(
     else:
         monkeypatch.setitem(scan.__globals__, slow, takes_a_while)
     world.deploy()
-    assert look().sites[0].failed == "error"
+    assert look().sites[0].outcome == "error"
     assert begun == ended != []
