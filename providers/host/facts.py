@@ -116,6 +116,15 @@ def _links(text: str) -> dict[str, list[_Address]]:
     }
 
 
+def is_address(text: str) -> bool:
+    """Whether a text is an address and nothing else: no name, and without the length of a prefix."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _canonical(address: _Address) -> str:
     try:
         return str(ipaddress.ip_address(address.local))

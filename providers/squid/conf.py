@@ -8,9 +8,10 @@ letters apart.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from providers.host.facts import is_address
 
 
 @dataclass(frozen=True)
@@ -119,15 +120,7 @@ def endpoints(found: Sequence[Directive]) -> list[Endpoint]:
     """Where a Squid with these directives listens for clients for certain; not at addresses that are given by name."""
     words = [each.words[0] for each in unconditional(found) if each.name in LISTENS and each.words]
     made = [each for word in words if (each := endpoint(word)) is not None]
-    return [each for each in made if each.port > 0 and (not each.address or _is_address(each.address))]
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+    return [each for each in made if each.port > 0 and (not each.address or is_address(each.address))]
 
 
 PROBE_LIST = "squid_ha_probe"

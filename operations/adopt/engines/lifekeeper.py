@@ -16,6 +16,7 @@ from operations.adopt.engines import lifekeeper_scripts, lifekeeper_settings
 from operations.adopt.model import Draft, NodeFacts
 from providers.connection.command import Command, command
 from providers.connection.errors import Unknown
+from providers.host.facts import is_address
 from providers.lifekeeper import (
     defaults,
     filesystem,
@@ -159,7 +160,7 @@ def _paths(draft: Draft, views_: Sequence[View], replicating: set[str]) -> None:
     for path in between:
         local, _, remote = path.addresses.partition("/")
         network = "public" if local == here["address"] else "replication"
-        if not _is_address(local) or network in made or (network == "replication" and beside not in (None, path)):
+        if not is_address(local) or network in made or (network == "replication" and beside not in (None, path)):
             continue
         if network == "replication":
             here["replication_address"], there["replication_address"] = local, remote
@@ -183,13 +184,6 @@ def _by_priority(view: View) -> list[Path]:
 def _number(text: str) -> int:
     """0 for what is none."""
     return int(text) if text.isdecimal() else 0
-
-
-def _is_address(text: str) -> bool:
-    try:
-        return bool(ipaddress.ip_address(text))
-    except ValueError:
-        return False
 
 
 def _mirrored(members: Mapping[str, Instance], ties: Ties, squid: str) -> tuple[Instance, Instance] | None:
@@ -219,7 +213,7 @@ def _virtual_ips(draft: Draft, members: Mapping[str, Instance], ties: Ties, squi
 
     def strange(tag: str) -> tuple[bool, bool]:
         address = members[tag].id.removeprefix("IP-")
-        inside = bool(subnet) and _is_address(address) and ipaddress.ip_address(address) in ipaddress.ip_network(subnet)
+        inside = bool(subnet) and is_address(address) and ipaddress.ip_address(address) in ipaddress.ip_network(subnet)
         return (tag, squid) not in ties, not inside
 
     found = sorted(tag for tag, each in members.items() if _is(each, ip.KIT))

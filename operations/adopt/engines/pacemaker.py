@@ -6,7 +6,6 @@ found, with the options of the cluster and the mirror below.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from operations.adopt.engines import pacemaker_fencing, pacemaker_mirror
 from operations.adopt.engines.pacemaker_members import OWN, Members, as_found, members_of, refuse_untied
 from operations.adopt.model import Draft, NodeFacts
 from providers.connection.command import Command, command, script
+from providers.host.facts import is_address
 from providers.pacemaker import corosync_conf
 from providers.pacemaker.cib import PROPERTIES, Cib
 from providers.pacemaker.model import Primitive
@@ -129,15 +129,8 @@ def _membership(draft: Draft, nodes: Sequence[NodeFacts]) -> None:
                         if path.endswith(".name") and value == node["name"] and links), "")  # fmt: skip
         # Hosts' names may stand there as well.
         for link, setting in (("ring0_addr", "address"), ("ring1_addr", "replication_address")):
-            if _is_address(address := settings.get(f"{section}.{link}", "")):
+            if is_address(address := settings.get(f"{section}.{link}", "")):
                 node[setting] = address
-
-
-def _is_address(text: str) -> bool:
-    try:
-        return bool(ipaddress.ip_address(text))
-    except ValueError:
-        return False
 
 
 def _address(draft: Draft, address: Primitive | None) -> None:

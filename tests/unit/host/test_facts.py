@@ -6,7 +6,7 @@ from providers.connection.command import Result, command
 from providers.host import chrony
 from providers.host.chrony import parse_sources, parse_tracking
 from providers.host.clock import Clock
-from providers.host.facts import foreign_cluster, is_distributed, parse_cluster_name, parse_platform
+from providers.host.facts import foreign_cluster, is_address, is_distributed, parse_cluster_name, parse_platform
 
 RECORDED = Path(__file__).parents[2] / "recorded/host"
 SQUID = "/etc/squid/squid.conf"
@@ -18,6 +18,17 @@ def recorded(name: str) -> str:
 
 def test_platform_of_a_real_host():
     assert parse_platform(recorded("os-release.debian-12.txt")) == "debian-12"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("192.0.2.1", True), ("2001:db8::1", True), ("0.0.0.0", True), ("", False), ("qsp-a", False),
+        ("192.0.2.0/24", False), ("192.0.2.256", False), ("[2001:db8::1]", False),
+    ],
+)  # fmt: skip
+def test_an_address_is_no_name_and_no_network(text, is_one):
+    assert is_address(text) is is_one
 
 
 @pytest.mark.parametrize(
