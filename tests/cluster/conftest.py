@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from lab import control, deployed, lifecycle, snapshot
-from lab.addresses import NODES
 from lab.manifest import Manifest, take
 from lab.paths import run_directory
-from lab.shell import Result, shell
+from lab.shell import shell
 from operations.stacks import write_lab
+from tests.support.lab_pair import Pair
 
 HERE = Path(__file__).parent
 ENGINE = "pacemaker"
@@ -27,34 +27,8 @@ ENGINE = "pacemaker"
 
 
 @dataclass(frozen=True)
-class Machines:
+class Machines(Pair):
     """The pair, as tests handle it."""
-
-    names: tuple[str, ...] = NODES
-
-    @property
-    def identity(self) -> Path:
-        """Private key of user `ops`."""
-        return run_directory() / "id_ed25519"
-
-    @property
-    def known_hosts(self) -> Path:
-        """Host keys of both, by name."""
-        return run_directory() / "known_hosts"
-
-    def proxy_command(self, name: str) -> str:
-        """The ProxyCommand that reaches a node from outside its network."""
-        return f"socat - UNIX-CONNECT:{run_directory()}/{name}.ssh"
-
-    async def run(self, name: str, command: str, timeout: float = 60.0) -> Result:
-        """Run a shell command as `ops`."""
-        async with shell(name) as connection:
-            return await connection.run(command, timeout=timeout)
-
-    async def sudo(self, name: str, script: str, timeout: float = 120.0) -> str:
-        """Run a script as root; raises LabError when it fails."""
-        async with shell(name) as connection:
-            return await connection.sudo(script, timeout=timeout)
 
     async def manifest(self, name: str) -> Manifest:
         """What a node is made of."""
@@ -97,7 +71,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def machines() -> Iterator[Machines]:
     started = lifecycle.up(print)
     write_lab(engine=ENGINE)
-    yield Machines()
+    yield Machines(run_directory())
     if started:
         lifecycle.down()
 

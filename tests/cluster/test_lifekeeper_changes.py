@@ -21,7 +21,7 @@ from tests.cluster import lab_site
 from tests.support.by_hand import BIN, try_out
 from tests.support.lifekeeper_changes import HALF, MIRROR, VOLUME, A, B
 from tests.support.sites import reference
-from tests.support.things import OWNER, Site, site
+from tests.support.things import OWNER, Site, site, up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,11 +53,6 @@ def nodes(machines: Machines, listed: Sequence[Thing]) -> Site:
     up(made, listed)
     until_in_step(made)
     return made
-
-
-def up(nodes: Site, listed: Sequence[Thing]) -> None:
-    for thing in listed:
-        nodes.apply(thing.kind, thing.name, thing.inputs)
 
 
 def view(nodes: Site) -> MirrorView:

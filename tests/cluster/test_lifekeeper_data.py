@@ -16,7 +16,7 @@ from tests.cluster import lab_site
 from tests.cluster.lifekeeper_lines import PATHS, install, ok
 from tests.support.lifekeeper_lists import differing, lists
 from tests.support.sites import reference
-from tests.support.things import OWNER, Site, site
+from tests.support.things import OWNER, Site, down, site, up
 
 if TYPE_CHECKING:
     from tests.cluster.conftest import Machines
@@ -34,16 +34,6 @@ def listed() -> list[Any]:
     """LifeKeeper, its paths and the mirror: what stands above it needs Squid."""
     declared = things(read(reference(run_directory(), "lifekeeper"), "test"), OWNER)
     return [each for each in declared if each.name in NEEDED]
-
-
-def up(nodes: Site, listed: list[Any]) -> None:
-    for thing in listed:
-        nodes.apply(thing.kind, thing.name, thing.inputs)
-
-
-def down(nodes: Site, listed: list[Any]) -> None:
-    for thing in reversed(listed):
-        nodes.remove(thing.kind, thing.name, thing.inputs)
 
 
 def in_step(nodes: Site, name: str) -> None:

@@ -7,51 +7,17 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from lab import control, image
 from lab.addresses import NODES
-from lab.shell import Result, shell
 from lab.temporary import temporary_lab
+from tests.support.lab_pair import Pair
 
 HERE = Path(__file__).parent
 READY = 30.0
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two hosts, as the tests and the product reach them."""
-
-    directory: Path
-    """The lab's run directory."""
-    names: tuple[str, ...] = NODES
-
-    @property
-    def identity(self) -> Path:
-        """Private key of user `ops`."""
-        return self.directory / "id_ed25519"
-
-    @property
-    def known_hosts(self) -> Path:
-        """Host keys of both, by name."""
-        return self.directory / "known_hosts"
-
-    def proxy_command(self, name: str) -> str:
-        """The ProxyCommand that reaches a host from outside its network."""
-        return f"socat - UNIX-CONNECT:{self.directory}/{name}.ssh"
-
-    async def run(self, name: str, command: str, timeout: float = 60.0) -> Result:
-        """Run a shell command as `ops`."""
-        async with shell(name) as connection:
-            return await connection.run(command, timeout=timeout)
-
-    async def sudo(self, name: str, script: str, timeout: float = 120.0) -> str:
-        """Run a script as root; raises LabError when it fails."""
-        async with shell(name) as connection:
-            return await connection.sudo(script, timeout=timeout)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -91,6 +57,12 @@ def pair(lab: Path) -> Iterator[Pair]:
         yield Pair(lab)
     finally:
         remove_containers()
+
+
+@pytest.fixture(scope="module")
+def untouched(hosts, pair: Pair) -> dict[str, list[str]]:
+    """What each of the module's ``hosts`` is made of before the first test changes anything."""
+    return {name: hosts.manifest(name) for name in pair.names}
 
 
 def remove_containers() -> None:

@@ -25,11 +25,6 @@ def stack(pair, tmp_path_factory) -> Stack:
 
 
 @pytest.fixture(scope="module")
-def untouched(hosts, pair):
-    return {name: hosts.manifest(name) for name in pair.names}
-
-
-@pytest.fixture(scope="module")
 def never_cut(stack, hosts, pair, untouched):
     """What a run that nobody disturbed makes; taken back again."""
     stack.up()

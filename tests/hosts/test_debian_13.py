@@ -15,10 +15,11 @@ from lab import addresses, control, image
 from lab.image.releases import DEBIAN_13
 from providers.host import packages
 from providers.storage import mirror
-from tests.hosts.conftest import Pair, wait_for_ssh
+from tests.hosts.conftest import wait_for_ssh
 from tests.hosts.test_pulumi import booted
 from tests.hosts.test_squid_settings import EVERYTHING, KIND, SECRETS, ask, wanted
 from tests.support import logformats
+from tests.support.lab_pair import Pair
 from tests.support.sites import on_containers, reference
 from tests.support.stack import DRIFT, Run, Stack
 from tests.support.things import OWNER, Site, difference, site
@@ -55,11 +56,6 @@ def stack(pair, tmp_path_factory) -> Stack:
     declared = on_containers(pair.directory)
     declared["platform"] = "debian-13"
     return Stack("test-debian-13", tmp_path_factory.mktemp("stack"), declared)
-
-
-@pytest.fixture(scope="module")
-def untouched(hosts, pair):
-    return {name: hosts.manifest(name) for name in pair.names}
 
 
 @pytest.fixture(scope="module")

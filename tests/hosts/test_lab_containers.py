@@ -16,7 +16,7 @@ from lab import containers, control, tree
 from lab.containers import cgroup
 from lab.errors import LabError
 from lab.image import Image
-from tests.hosts.conftest import Pair
+from tests.support.lab_pair import Pair
 from tests.support.things import Site, site
 
 PROXIED = """

@@ -19,7 +19,7 @@ from tests.support.by_hand import try_out
 from tests.support.lifekeeper_changes import PHASE_2
 from tests.support.lifekeeper_lists import differing, lists
 from tests.support.sites import on_lifekeeper, with_all_of_lifekeeper
-from tests.support.things import OWNER, Site, site
+from tests.support.things import OWNER, Site, down, site, up
 
 pytestmark = pytest.mark.long
 
@@ -47,16 +47,6 @@ def nodes(pair) -> Site:
 def listed(pair):
     declared = things(read(with_all_of_lifekeeper(on_lifekeeper(pair.directory)), "test"), OWNER)
     return [each for each in declared if each.kind.startswith("lifekeeper.")]
-
-
-def up(nodes: Site, listed) -> None:
-    for thing in listed:
-        nodes.apply(thing.kind, thing.name, thing.inputs)
-
-
-def down(nodes: Site, listed) -> None:
-    for thing in reversed(listed):
-        nodes.remove(thing.kind, thing.name, thing.inputs)
 
 
 @pytest.mark.timeout(900)

@@ -35,11 +35,6 @@ def stack(hosts, pair, tmp_path_factory) -> Stack:
 
 
 @pytest.fixture(scope="module")
-def untouched(hosts, pair):
-    return {name: hosts.manifest(name) for name in pair.names}
-
-
-@pytest.fixture(scope="module")
 def deployed(stack, untouched) -> Run:
     return stack.up()
 

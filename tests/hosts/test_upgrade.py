@@ -155,11 +155,6 @@ def earlier(checked_out, stack) -> Earlier:
 
 
 @pytest.fixture(scope="module")
-def untouched(hosts, pair) -> dict[str, list[str]]:
-    return {name: hosts.manifest(name) for name in pair.names}
-
-
-@pytest.fixture(scope="module")
 def site_of_before(untouched, earlier, hosts, stack) -> Deployed:
     """What the earlier version has made."""
     earlier.up()

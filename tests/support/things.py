@@ -143,6 +143,18 @@ def site(
     return Site(open_cluster(settings, site=name, owner=owner, progress=told.append, takeover=takeover), told)
 
 
+def up(nodes: Site, listed: Sequence[Thing]) -> None:
+    """Make these things, the first one first."""
+    for thing in listed:
+        nodes.apply(thing.kind, thing.name, thing.inputs)
+
+
+def down(nodes: Site, listed: Sequence[Thing]) -> None:
+    """Remove these things, the last one first."""
+    for thing in reversed(listed):
+        nodes.remove(thing.kind, thing.name, thing.inputs)
+
+
 def difference(before: list[str], after: list[str]) -> list[str]:
     """Lines that only one of two manifests has, marked ``-`` and ``+``."""
     return sorted(

@@ -37,6 +37,18 @@ def without_b():
     return made
 
 
+def mount_as_told(pair):
+    """A filesystem that is mounted by hand is, until the mirror's kit unmounts it for its creation."""
+
+    def mounts(node, line):
+        if line.startswith("mount "):
+            pair.lcds[node].mounted = FILESYSTEM
+        elif "create dk" in line:
+            pair.lcds[node].mounted = ""
+
+    pair.after = mounts
+
+
 def removed_with_data_kept(active=A):
     """A pair whose site was taken back; both halves have its data."""
     pair = fresh()
@@ -46,13 +58,7 @@ def removed_with_data_kept(active=A):
     down(pair, members())
     pair.said.clear()
 
-    def mounts(node, line):
-        if line.startswith("mount "):
-            pair.lcds[node].mounted = FILESYSTEM
-        elif "create dk" in line:
-            pair.lcds[node].mounted = ""
-
-    pair.after = mounts
+    mount_as_told(pair)
     return pair
 
 

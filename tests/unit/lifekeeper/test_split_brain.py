@@ -10,10 +10,11 @@ from rich.console import Console
 from operations import overview
 from providers.connection.errors import CommandFailed, NotVerified, Refused, TimedOut, Unknown
 from providers.host import waiting
-from providers.lifekeeper import resolving, runtime, speaking, split
+from providers.lifekeeper import resolving, runtime, speaking
 from tests.unit.lifekeeper.fake import COPYING, Cut
 from tests.unit.lifekeeper.sites import site
 from tests.unit.lifekeeper.test_halves import add, second_mirror
+from tests.unit.lifekeeper.test_mirror_data import marked
 from tests.unit.lifekeeper.test_plan_and_runtime import FORGOTTEN, IN_SYNC, NOTED, alone, foreign
 from tests.unit.lifekeeper.test_providers import fresh, members, up
 
@@ -182,11 +183,6 @@ def test_a_copy_that_does_not_begin_is_said_and_asked_for_again(monkeypatch):
     pair.said.clear()
     resolve(pair, B)
     assert lifekeeper(pair) == [(A, f"mirror_action {HALF} fullresync {A} {B}")]
-
-
-def marked(pair):
-    """Nodes that bear a mark of a victim."""
-    return [name for name in pair.names if {*split.MARKS} & {*pair.journals.opened[name, "kept"].values}]
 
 
 def cut_at(pair, effect, at):

@@ -14,7 +14,7 @@ from providers.connection.errors import Refused
 from providers.lifekeeper import mirror
 from tests.unit.lifekeeper.fake import Pair
 from tests.unit.lifekeeper.sites import settings
-from tests.unit.lifekeeper.test_mirror_data import created, deleted_by_hand, until_mirror
+from tests.unit.lifekeeper.test_mirror_data import created, deleted_by_hand, mount_as_told, until_mirror
 from tests.unit.lifekeeper.test_providers import OWNER, differences, down, restore, up
 
 A, B = "proxy-a", "proxy-b"
@@ -104,13 +104,7 @@ def test_the_half_that_had_the_newest_data_is_taken_over_by_its_own_path():
     }
     pair.said.clear()
 
-    def mounts(node: str, line: str) -> None:
-        if line.startswith("mount "):
-            pair.lcds[node].mounted = FILESYSTEM
-        elif "create dk" in line:
-            pair.lcds[node].mounted = ""
-
-    pair.after = mounts
+    mount_as_told(pair)
     up(pair, until_mirror(members()))
     assert pair.lines("mount -t ext3", OWN, FILESYSTEM)
     ((node, create),) = created(pair)
