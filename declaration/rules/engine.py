@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from declaration.errors import Mistake
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 # Squid stops 2 s after its grace (measured), the agent kills what is left 10 s before the limit.
 _STOP_RESERVE_MS = 13_000
+_LEAST_GRACE_MS = 1_000
+
+_SLOW_STOPS: Mapping[str, str] = {
+    "pacemaker": "a stop that takes longer fences the node",
+    "lifekeeper": "a Squid that takes longer to stop is ended by force",
+}
+"""What comes of a stop that outlives its limit, by engine."""
 
 _LEAST = {("mirror", "monitor_interval"): 2}
 """Seconds, for limits that one is too little for: the mirror's source is looked at a second more often than this,
@@ -35,18 +42,23 @@ def grace_is_whole(site: Site) -> Iterator[Mistake]:
         yield Mistake("squid.shutdown_lifetime", site.squid.shutdown_lifetime, "whole seconds, such as `1s`")
 
 
-@rule("squid", "timeouts")
+@rule("engine", "squid", "timeouts")
 def squid_stops_in_time(site: Site) -> Iterator[Mistake]:
-    """A stop that outlives its limit has failed, and a failed stop fences the node."""
+    """A stop that outlives its limit has failed. Where no grace would fit in, the limit is at fault."""
     grace, limit = site.squid.shutdown_lifetime, site.timeouts.squid.stop
-    slack = limit.milliseconds - grace.milliseconds - _STOP_RESERVE_MS
-    if slack < 0:
-        most = Duration.of_milliseconds(max(limit.milliseconds - _STOP_RESERVE_MS, 0))
-        yield Mistake(
-            "squid.shutdown_lifetime",
-            grace,
-            f"at most {most}: `timeouts.squid.stop` is {limit}, and a stop that takes longer fences the node",
-        )
+    room = limit.milliseconds - _STOP_RESERVE_MS
+    if grace.milliseconds <= room:
+        return
+    after = _SLOW_STOPS.get(site.engine, "a stop that takes longer has failed")
+    if room < _LEAST_GRACE_MS:
+        least = Duration.of_milliseconds(grace.milliseconds + _STOP_RESERVE_MS)
+        reserve = Duration.of_milliseconds(_STOP_RESERVE_MS)
+        expected = f"at least {least}, `squid.shutdown_lifetime` ({grace}) and {reserve}: {after}"
+        yield Mistake("timeouts.squid.stop", limit, expected)
+    else:
+        most = Duration.of_milliseconds(room)
+        expected = f"at most {most}: `timeouts.squid.stop` is {limit}, and {after}"
+        yield Mistake("squid.shutdown_lifetime", grace, expected)
 
 
 @rule("timeouts")

@@ -223,7 +223,7 @@ SETTINGS = [
     ("time.max_offset", "0.5s", "such as `6s`"),
     ("time.max_offset", "5m", "between 1ms and 60s"),
     ("time.wait", "0s", "at least 1s"),
-    ("timeouts.squid.stop", "10s", "at most 0s"),
+    ("timeouts.squid.stop", "10s", "at least 14s, `squid.shutdown_lifetime` (1s) and 13s: a stop that takes longer f"),
     ("timeouts.squid.stop", "60500ms", "whole seconds"),
     ("timeouts.mirror.monitor_interval", "1s", "at least `2s`"),
     ("timeouts.squid.restart", "10s", "perhaps `start`"),
@@ -259,7 +259,6 @@ SETTINGS = [
 ELSEWHERE = {
     ("network.public.interface", "eth1"): "network.replication.interface",
     ("network.public.subnet", "2001:db8::/64"): "nodes[0].address",
-    ("timeouts.squid.stop", "10s"): "squid.shutdown_lifetime",
     ("pacemaker.fencing.sbd.watchdog_timeout", "15s"): "pacemaker.fencing.sbd.message_timeout",
 }
 

@@ -73,6 +73,12 @@ WRONG = [
     ("stickiness", 0, "`lifekeeper.switchback`"),
     ("timeouts.mirror", {"start": "100s"}, "its kit has its own"),
     ("timeouts.squid", {"start": "100s"}, "only `stop`"),
+    (
+        "timeouts.squid",
+        {"stop": "5s"},
+        "at least 14s, `squid.shutdown_lifetime` (1s) and 13s: a Squid that takes longer",
+    ),
+    ("squid.shutdown_lifetime", "55s", "at most 47s: `timeouts.squid.stop` is 60s, and a Squid that takes longer to"),
     ("log.on_lost", "fail", "looks at no log"),
 ]
 
