@@ -38,10 +38,10 @@ def from_stack_file(path: Path) -> Site:
 
 
 def refuse_misreadings(path: Path) -> None:
-    """Raise `DeclarationError` for what stands in a stack file that was found right and is not what Pulumi reads.
+    """Raise `DeclarationError` for what is wrong with a stack file though the site that Pulumi read from it is right.
 
-    Pulumi hands over ``010`` as 8 and ``0x1f`` as 31; only the file's text shows it. Without a file of this name the
-    site came from elsewhere, and there is nothing to compare.
+    Pulumi hands over ``010`` as 8, ``0x1f`` as 31 and a secret as text, encrypted or in clear; only the file's text
+    shows it. Without a file of this name the site came from elsewhere, and there is nothing to compare.
     """
     try:
         document = parse(path.read_text(encoding="utf-8"), CONFIG_KEY)

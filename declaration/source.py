@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -30,6 +30,12 @@ _INIT = "`squid-ha init` writes one"
 _NOT_INSIDE = (
     "no encrypted value inside the site (Pulumi would keep it in clear in its state): set it as a key of its own"
     " by `pulumi config set --secret NAME` and write `{secret: NAME}` here"
+)
+
+
+_IN_CLEAR = (
+    "an encrypted value: this file holds it for everybody to read, so set it, better a new one, by"
+    " `pulumi config set --secret {key}`"
 )
 
 
@@ -87,6 +93,7 @@ def parse(text: str, config_key: str) -> Document:
         raise NotYaml(f"holds no site: {why}.")
     document.value = _build(root, "", document, 0)
     _find_secrets(document.value, "", document)
+    document.mistakes += _in_clear(config, config_key.partition(":")[0], set(_named_secrets(document.value)))
     return document
 
 
@@ -305,3 +312,25 @@ def _find_secrets(value: object, path: str, document: Document) -> None:
     elif isinstance(value, list):
         for index, below in enumerate(cast("list[object]", value)):
             _find_secrets(below, f"{path}[{index}]", document)
+
+
+def _named_secrets(value: object) -> Iterator[str]:
+    """What the site names by `{secret: NAME}`, whatever else of it may be wrong."""
+    if isinstance(value, Mapping):
+        section = cast("Mapping[str, object]", value)
+        name = section.get("secret")
+        if len(section) == 1 and isinstance(name, str):
+            yield name
+        for below in section.values():
+            yield from _named_secrets(below)
+    elif isinstance(value, list):
+        for below in cast("list[object]", value):
+            yield from _named_secrets(below)
+
+
+def _in_clear(config: Any, project: str, names: Collection[str]) -> Iterator[Mistake]:  # noqa: ANN401
+    """Keys beside the site that hold a secret of it as it is: `pulumi config set` without `--secret`."""
+    for key, line, value in _entries(config):
+        prefix, _, name = key.partition(":")
+        if prefix == project and name in names and _child(value, "secure") is None:
+            yield Mistake(key, "a secret in clear", _IN_CLEAR.format(key=key), line)

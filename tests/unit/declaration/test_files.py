@@ -9,7 +9,7 @@ import pytest
 
 from declaration.cautions import cautions_in
 from declaration.errors import DeclarationError, StackFileError
-from declaration.load import from_stack_file, read
+from declaration.load import from_stack_file, read, refuse_misreadings
 from declaration.site import Site
 from operations import files, stacks
 from operations.cli import validate
@@ -139,6 +139,38 @@ def test_a_key_that_nothing_reads_is_told_by_validate(tmp_path, capfd):
     path.write_text(f"{SITE}  squid-ha:sitte: {{}}\n")
     validate.command([str(path)])
     assert "warning: squid-ha:sitte: a key beside the site" in " ".join(capfd.readouterr().err.split())
+
+
+IN_CLEAR = SITE.replace("user: root", "user: ops\n      sudo_password: {secret: ops-sudo}")
+
+
+@pytest.mark.parametrize("value", ["geheim", "'ops:$apr1$geheim'", "42", "{a: geheim}", "[geheim]"])
+def test_a_secret_in_clear_is_refused_with_its_line_and_not_repeated(tmp_path, value):
+    path = tmp_path / "Pulumi.x.yaml"
+    path.write_text(f"{IN_CLEAR}  squid-ha:ops-sudo: {value}\n")
+    for reading in (from_stack_file, refuse_misreadings):
+        with pytest.raises(DeclarationError) as caught:
+            reading(path)
+        (mistake,) = caught.value.mistakes
+        assert (mistake.path, mistake.line) == ("squid-ha:ops-sudo", IN_CLEAR.count("\n") + 1)
+        assert "`pulumi config set --secret squid-ha:ops-sudo`" in mistake.expected
+        assert value.strip("'") not in str(caught.value)
+
+
+def test_a_secret_in_clear_is_told_with_what_else_is_wrong(tmp_path):
+    path = tmp_path / "Pulumi.x.yaml"
+    path.write_text(IN_CLEAR.replace("port: 3128", "port: 0") + "  squid-ha:ops-sudo: geheim\n")
+    with pytest.raises(DeclarationError) as caught:
+        from_stack_file(path)
+    assert [mistake.path for mistake in caught.value.mistakes] == ["squid.port", "squid-ha:ops-sudo"]
+
+
+@pytest.mark.parametrize("key", ["squid-ha:ops-sudo: {secure: v1:abc}", "squid-ha:other: x", "aws:ops-sudo: x"])
+def test_an_encrypted_secret_and_what_no_secret_names_are_accepted(tmp_path, key):
+    path = tmp_path / "Pulumi.x.yaml"
+    path.write_text(f"{IN_CLEAR}  {key}\n")
+    from_stack_file(path)
+    refuse_misreadings(path)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
