@@ -5,7 +5,7 @@ A rule between settings waits for a part with a wrong value until that is right,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -35,6 +35,13 @@ def from_stack_file(path: Path) -> Site:
         reason = error.strerror or str(error) if isinstance(error, OSError) else "it is not text in UTF-8"
         raise StackFileError(f"cannot be read: {reason}.", str(path)) from None
     return read(text, str(path))
+
+
+def refuse(path: Path, mistakes: Sequence[Mistake]) -> None:
+    """Raise `DeclarationError`, with lines, for mistakes that others have found in a stack file; not for none."""
+    if mistakes:
+        document = _document(path.read_text(encoding="utf-8"), str(path))
+        raise DeclarationError(_in_order(mistakes, document), str(path))
 
 
 def refuse_misreadings(path: Path) -> None:
@@ -161,7 +168,7 @@ def _within(path: str, section: str) -> bool:
     return path == section or path.startswith((f"{section}.", f"{section}["))
 
 
-def _in_order(mistakes: list[Mistake], document: Document) -> list[Mistake]:
+def _in_order(mistakes: Sequence[Mistake], document: Document) -> list[Mistake]:
     """In the order of the file."""
     located = [replace(mistake, line=mistake.line or document.line(mistake.path)) for mistake in mistakes]
     return sorted(located, key=lambda mistake: (mistake.line is None, mistake.line or 0))

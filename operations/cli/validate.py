@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from declaration.cautions import Caution, cautions_in
 from declaration.errors import DeclarationError, StackFileError
-from declaration.load import from_stack_file
+from declaration.load import from_stack_file, refuse
 from declaration.site import Site
 from operations.cli._arguments import AsJson
 from operations.cli._console import err, out
@@ -69,8 +69,11 @@ def command(
 
 
 def _read(path: Path) -> _Valid | DeclarationError:
+    from operations.drill.stated import unknown_scenarios  # noqa: PLC0415 slow
+
     try:
         site = from_stack_file(path)
+        refuse(path, list(unknown_scenarios(site)))
     except DeclarationError as error:
         return error
     return _Valid(site, cautions_in(path, site))

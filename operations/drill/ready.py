@@ -11,6 +11,7 @@ from operations.drill.options import Options
 from operations.drill.plug import Plug
 from operations.drill.runner import stand_in_words
 from operations.drill.scenarios import Scenario, scenarios
+from operations.drill.stated import unknown_scenarios
 from operations.drill.steps import Stand, View
 from operations.stacks import Misused
 from providers.connection.cluster import Cluster
@@ -85,6 +86,15 @@ def sorted_out(
         name, why = next(iter(lacking.items()))
         raise Refused(f"{name} cannot be done here: {why}", remedy="`squid-ha drill --list STACK` tells what can")
     return [each for each in chosen if each.name not in lacking], lacking
+
+
+def refuse_unknown(site: Site) -> None:
+    """Raises `Refused` for a bound of a scenario that does not exist: what is meant is held to another one."""
+    if mistake := next(unknown_scenarios(site), None):
+        raise Refused(
+            f"the site states `{mistake.path}`, and expected is {mistake.expected}",
+            remedy="correct it in the stack file; `squid-ha validate` tells its line",
+        )
 
 
 def refuse_single(site: Site) -> None:

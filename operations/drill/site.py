@@ -25,6 +25,7 @@ from operations.drill.ready import (
     refuse_breaking,
     refuse_plug,
     refuse_single,
+    refuse_unknown,
     sorted_out,
     without_tools,
 )
@@ -62,14 +63,15 @@ async def drill(
 
     ``cut_short`` is given what was found until then, where the drill ends by a signal or by an error once its scenarios
     have begun. It only takes the report: what it raises would hide why the drill ends, and what is not undone.
-    Raises `Refused` where the plug is another site's, nobody has said that he knows, or the site is not ready, before
-    anything is changed;
+    Raises `Refused` where the plug is another site's, nobody has said that he knows, the site is not ready, or it
+    states bounds of a scenario that does not exist, before anything is changed;
     `Misused` for a scenario or a sender that does not exist; `Unreachable` or `Unknown` where nothing can be told.
     """
     chosen = named(options)
     refuse_plug(site, options.plug)
     refuse_breaking(chosen, options)
     refuse_single(site)
+    refuse_unknown(site)
     # Before anything is looked at: what another operator does meanwhile would make it untrue. A node that is off is
     # for `readiness` to name.
     await cluster.hold(without_lost=True)

@@ -30,6 +30,9 @@ def test_bounds_are_read_and_have_defaults() -> None:
         ({"gaps": {"node-off": 90}}, "a time with its unit"),
         ({"planned_gap": "soon"}, "a time with its unit"),
         ({"lost_records": -1}, "0"),
+        ({"planned_gap": "0s"}, "a time longer than none"),
+        ({"unplanned_gap": "0ms"}, "a time longer than none"),
+        ({"gaps": {"node-off": "0s"}}, "a time longer than none"),
     ],
 )
 def test_what_is_no_bound_is_refused(drill: object, expected: str) -> None:

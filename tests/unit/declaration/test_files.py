@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from declaration.cautions import cautions_in
 from declaration.errors import DeclarationError, StackFileError
@@ -139,6 +140,24 @@ def test_a_key_that_nothing_reads_is_told_by_validate(tmp_path, capfd):
     path.write_text(f"{SITE}  squid-ha:sitte: {{}}\n")
     validate.command([str(path)])
     assert "warning: squid-ha:sitte: a key beside the site" in " ".join(capfd.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("squid-kiled", "perhaps `squid-killed` is meant"), ("earthquake", "there are peer-back, "), ("squid-killed", "")],
+)
+def test_a_bound_of_a_scenario_that_there_is_not_is_a_mistake_to_validate(tmp_path, capfd, name, hint):
+    path = tmp_path / "Pulumi.x.yaml"
+    path.write_text(f"{SITE}    drill:\n      gaps: {{{name}: 30s}}\n")
+    if not hint:
+        validate.command([str(path)])
+        return
+    with pytest.raises(typer.Exit) as ended:
+        validate.command([str(path)])
+    assert ended.value.exit_code == 1
+    told = " ".join(capfd.readouterr().err.split())
+    assert f"drill.gaps.{name} (line {SITE.count(chr(10)) + 2}) found: 30s expected: the name of a scenario; " in told
+    assert hint in told
 
 
 IN_CLEAR = SITE.replace("user: root", "user: ops\n      sudo_password: {secret: ops-sudo}")

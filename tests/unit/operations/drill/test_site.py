@@ -72,6 +72,15 @@ def cluster(told: list[str] | None = None) -> Cluster:
     return fake_cluster(FakeNode("qsp-a"), FakeNode("qsp-b"), progress=told.append if told is not None else print)
 
 
+async def test_a_bound_of_a_scenario_that_there_is_not_is_refused_before_any_look(site: Site, world: World) -> None:
+    gaps = {"squid-kiled": site.drill.planned_gap}
+    misspelt = site.model_copy(update={"drill": site.drill.model_copy(update={"gaps": gaps})})
+    hosts = cluster()
+    with pytest.raises(Refused, match=r"`drill.gaps.squid-kiled`.*perhaps `squid-killed` is meant"):
+        await drill(hosts, misspelt, "lab", Options(["planned-move"], patience=20, machine="m"))
+    assert not world.ended
+
+
 async def test_a_site_that_does_what_it_states_is_green(site: Site, world: World) -> None:
     told: list[str] = []
     report = await drill(cluster(told), site, "lab", Options(["planned-move"], patience=20, machine="m"))
