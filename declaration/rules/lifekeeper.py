@@ -12,7 +12,9 @@ from declaration.mirror import Mirror
 from declaration.ports import MIRROR_PORTS
 from declaration.probed import is_probed, looks_for_records
 from declaration.quantities import Duration
+from declaration.rules.addresses import own_hosts
 from declaration.rules.registry import rule
+from declaration.rules.repeats import repeated
 from declaration.rules.seconds import whole_seconds
 
 if TYPE_CHECKING:
@@ -103,6 +105,24 @@ def times_are_whole(site: Site) -> Iterator[Mistake]:
     wait = site.lifekeeper.failover_confirmation.wait
     if wait is not None and not wait.is_whole:
         yield Mistake("lifekeeper.failover_confirmation.wait", wait, "whole seconds; `0s` waits for nobody")
+
+
+@rule("lifekeeper")
+def quorum_hosts_have_no_repeats(site: Site) -> Iterator[Mistake]:
+    """A host that stands twice has two votes."""
+    quorum = site.lifekeeper.quorum if site.lifekeeper else None
+    if quorum is not None:
+        yield from repeated("lifekeeper.quorum.hosts", [each.host for each in quorum.hosts], str.lower, "host")
+
+
+@rule("nodes", "virtual_ip", "lifekeeper")
+def quorum_is_elsewhere(site: Site) -> Iterator[Mistake]:
+    """A node reaches itself whatever it is cut off from."""
+    quorum = site.lifekeeper.quorum if site.lifekeeper else None
+    own = own_hosts(site)
+    for index, each in enumerate(quorum.hosts if quorum else ()):
+        if each.host.lower() in own:
+            yield Mistake(f"lifekeeper.quorum.hosts[{index}].host", each.host, "a host outside of this site")
 
 
 @rule("lifekeeper")

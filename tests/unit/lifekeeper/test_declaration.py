@@ -47,6 +47,8 @@ WRONG = [
     ("lifekeeper.heartbeat", {"misses": 1}, "at least 2"),
     ("lifekeeper.quorum", {"hosts": []}, "at least 1"),
     ("lifekeeper.quorum", {"hosts": [{"host": "a", "port": 80}], "on_loss": "panic"}, "`fastkill`"),
+    ("lifekeeper.quorum", {"hosts": [{"host": "PROXY-a", "port": 22}]}, "a host outside of this site"),
+    ("lifekeeper.quorum", {"hosts": [{"host": "w", "port": 22}, {"host": "W", "port": 80}]}, "each host once"),
     ("lifekeeper.prefer", "any", "`documented` or `lkcli`"),
     ("lifekeeper.generic", [{"tag": "x", "restore": "/bin/x", "remove": SCRIPT}], "the whole text of a script"),
     ("lifekeeper.generic", [{"tag": "qsp-squid", "restore": SCRIPT, "remove": SCRIPT}], "differs from that of"),
