@@ -82,6 +82,30 @@ def nodes_have_own_addresses(site: Site) -> Iterator[Mistake]:
                 yield Mistake(path, ip, f"an address of its own: `{seen[ip]}` is the same")
 
 
+@rule("nodes", "ssh", "virtual_ip")
+def nodes_have_own_endpoints(site: Site) -> Iterator[Mistake]:
+    """What is done on one node must not be done on another one, nor on whichever has the virtual IP."""
+    if "%n" in (site.ssh.proxy_command or ""):
+        return
+    seen: dict[tuple[str, int], int] = {}
+    for index, node in enumerate(site.nodes):
+        if node.ssh_host is not None and node.ssh_host == site.virtual_ip:
+            expected = "a host of its own: behind the virtual IP is whichever node is active"
+            yield Mistake(f"nodes[{index}].ssh_host", node.ssh_host, expected)
+            continue
+        endpoint = node.connect_to.lower(), node.ssh_port or site.ssh.port
+        first = seen.setdefault(endpoint, index)
+        named = next((each for each in (index, first) if site.nodes[each].ssh_host is not None), None)
+        if first != index and named is not None:
+            other = first if named == index else index
+            yield Mistake(
+                f"nodes[{named}].ssh_host",
+                site.nodes[named].ssh_host,
+                f"an SSH server of its own: nodes[{other}] is reached at {endpoint[0]} by port {endpoint[1]} too;"
+                " nodes behind one address have an `ssh_port` each",
+            )
+
+
 def own_hosts(site: Site) -> frozenset[str]:
     """What names a host of the site itself: its addresses and names, in small letters."""
     found = {value for node in site.nodes for value in (node.address, node.replication_address, node.name)}

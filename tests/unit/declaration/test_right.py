@@ -143,6 +143,13 @@ def test_customary_settings_are_accepted(site, path, value):
     assert read(site, "x").phase == 3
 
 
+@pytest.mark.parametrize("way", [{"nodes[1].ssh_port": 2222}, {"ssh.proxy_command": "socat - UNIX-CONNECT:/run/%n"}])
+def test_nodes_behind_one_host_are_told_apart_by_their_ports_or_their_names(site, way):
+    for path, value in ({"nodes[0].ssh_host": "g.example", "nodes[1].ssh_host": "g.example"} | way).items():
+        put(site, path, value)
+    assert read(site, "x").nodes[1].connect_to == "g.example"
+
+
 def test_a_public_proxy_is_possible_when_said(site):
     put(site, "squid.allow", ["0.0.0.0/0"])
     put(site, "squid.allow_public", True)

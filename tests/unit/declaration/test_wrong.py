@@ -62,6 +62,9 @@ SETTINGS = [
     ("nodes[0].ssh_port", 65536, "at most 65535"),
     ("nodes[0].ssh_port", "22", "without quotes"),
     ("nodes[0].ssh_host", "a b", "a host name or an address"),
+    ("nodes[1].ssh_host", "192.0.2.11", "nodes[0] is reached at 192.0.2.11 by port 22 too"),
+    ("nodes[0].ssh_host", "192.0.2.12", "nodes[1] is reached at 192.0.2.12 by port 22 too"),
+    ("nodes[0].ssh_host", "192.0.2.10", "behind the virtual IP is whichever node is active"),
     ("nodes[0].away", "yes", "`true` or `false`"),
     ("nodes[0].away", 1, "`true` or `false`"),
     ("nodes[0].replication_address", "192.0.2.77", "in 172.16.77.0/24"),
@@ -287,6 +290,18 @@ TOGETHER = [
     (3, {"ssh.port": 7789}, "mirror.port", "taken by ssh.port"),
     (3, {"nodes[1].ssh_port": 3128}, "squid.port", "taken by nodes[1].ssh_port"),
     (3, {"nodes": [NODE_B]}, "mirror", "a single node"),
+    (
+        3,
+        {"nodes[0].ssh_host": "g.example", "nodes[1].ssh_host": "G.example"},
+        "nodes[1].ssh_host",
+        "an `ssh_port` each",
+    ),
+    (
+        3,
+        {"nodes[0].ssh_host": "g", "nodes[1].ssh_host": "g", "nodes[1].ssh_port": 22},
+        "nodes[1].ssh_host",
+        "port 22 too",
+    ),
 ]
 
 
