@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from declaration.addresses import address, network
 from declaration.alerts import told
 from declaration.engines.lifekeeper import Quorum
 from declaration.load import CONFIG_KEY
@@ -149,4 +150,30 @@ def _lifekeeper(site: Site) -> Iterator[Caution]:
         )
 
 
-_CHECKS: tuple[Callable[[Site], Iterator[Caution]], ...] = (_named_by_order, _lifekeeper, _silent_losses)
+def _reachable_by_others(site: Site) -> Iterator[Caution]:
+    """Those whose answer tells nothing of the clients' network."""
+    public, replication = site.network.public, site.network.replication
+    for index, ip in enumerate(public.reachable):
+        path = f"network.public.reachable[{index}]"
+        if replication is not None and address(ip) in network(replication.subnet):
+            yield Caution(
+                path,
+                ip,
+                f"it lies in the replication network, {replication.subnet}, and its answer tells nothing of the "
+                "clients' network; better is an address that is reached by that, such as the gateway's",
+            )
+        elif address(ip).version != network(public.subnet).version:
+            yield Caution(
+                path,
+                ip,
+                f"the public network, {public.subnet}, is of the other version of IP: a node without an address of "
+                "this one never gets an answer, and one that has it may get it while clients get none",
+            )
+
+
+_CHECKS: tuple[Callable[[Site], Iterator[Caution]], ...] = (
+    _named_by_order,
+    _lifekeeper,
+    _silent_losses,
+    _reachable_by_others,
+)

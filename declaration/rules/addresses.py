@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
 
 def _misplaced(path: str, ip: str, subnet: str, subnet_path: str) -> Iterator[Mistake]:
-    net = network(subnet)
-    if address(ip) not in net:
+    if address(ip) not in network(subnet):
         yield Mistake(path, ip, f"an address in {subnet} (`{subnet_path}`)")
-    elif net.num_addresses > 2 and address(ip) in {net.network_address, net.broadcast_address}:  # noqa: PLR2004
+    else:
+        yield from _no_hosts(path, ip, subnet)
+
+
+def _no_hosts(path: str, ip: str, subnet: str) -> Iterator[Mistake]:
+    net = network(subnet)
+    if net.num_addresses > 2 and address(ip) in {net.network_address, net.broadcast_address}:  # noqa: PLR2004
         yield Mistake(path, ip, f"the address of a host in {subnet}, neither its first nor its last")
 
 
@@ -121,6 +126,15 @@ def reachable_is_elsewhere(site: Site) -> Iterator[Mistake]:
             yield Mistake(
                 f"network.public.reachable[{index}]", ip, "an address outside of this site, such as the gateway's"
             )
+
+
+@rule("network")
+def reachable_are_hosts(site: Site) -> Iterator[Mistake]:
+    """No host has an IPv4 network's first or last address; with IPv6 the first one is its routers'."""
+    subnet = site.network.public.subnet
+    for index, ip in enumerate(site.network.public.reachable):
+        if network(subnet).version == 4:  # noqa: PLR2004
+            yield from _no_hosts(f"network.public.reachable[{index}]", ip, subnet)
 
 
 @rule("nodes", "virtual_ip", "time")

@@ -141,6 +141,27 @@ def test_the_disk_of_sbd_is_looked_at_as_well(site):
     assert [caution.path for caution in cautions_of(read(site, "test"))] == ["pacemaker.fencing.sbd.device"]
 
 
+@pytest.mark.parametrize(
+    ("reachable", "advice"),
+    [
+        ("172.16.77.1", "it lies in the replication network, 172.16.77.0/24"),
+        ("2001:db8::1", "the public network, 192.0.2.0/24, is of the other version of IP"),
+    ],
+)
+def test_an_answer_that_tells_nothing_of_the_clients_network_is_warned_of(site, reachable, advice):
+    put(site, "network.public.reachable", ["192.0.2.1", "198.51.100.1", reachable])
+    (caution,) = [each for each in cautions_of(read(site, "test")) if "reachable" in each.path]
+    assert (caution.path, caution.found) == ("network.public.reachable[2]", reachable)
+    assert advice in caution.advice
+
+
+def test_an_ipv6_networks_first_address_is_its_routers():
+    site = copy.deepcopy(SITES[1])
+    put(site, "network.public", {"interface": "eth0", "subnet": "2001:db8::/64", "reachable": ["2001:db8::"]})
+    put(site, "nodes[0].address", "2001:db8::11")
+    assert cautions_of(read(site, "test")) == []
+
+
 PROJECT = Path(__file__).parents[3]
 PROGRAM = """
 import runpy, sys, warnings

@@ -114,6 +114,8 @@ SETTINGS = [
     ("network.public.reachable", ["gateway"], "such as `192.0.2.11`"),
     ("network.public.reachable", ["192.0.2.11"], "outside of this site"),
     ("network.public.reachable", ["172.16.77.12"], "outside of this site"),
+    ("network.public.reachable", ["192.0.2.1", "192.0.2.0"], "neither its first nor its last"),
+    ("network.public.reachable", ["192.0.2.255"], "neither its first nor its last"),
     ("network.public.reachable", ["192.0.2.10"], "outside of this site"),
     ("network.public.reachable", ["192.0.2.1", "192.0.2.1"], "each entry once"),
     ("network.replication", None, "because there is a mirror"),
