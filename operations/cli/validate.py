@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from rich.markup import escape
 from declaration.cautions import Caution, cautions_in
 from declaration.errors import DeclarationError, StackFileError
 from declaration.load import from_stack_file, refuse
+from declaration.same_hosts import shared
 from declaration.site import Site
 from operations.cli._arguments import AsJson
 from operations.cli._console import err, out
@@ -58,7 +59,7 @@ def command(
     chosen = {site: _path_of(site) for site in sites} if sites else {name: stack_file(name) for name in every_stack()}
     if not chosen:
         raise StackTrouble("there is no stack to check yet; `squid-ha init NAME` writes one.")
-    found = {site: _read(path) for site, path in chosen.items()}
+    found = _with_shared({site: _read(path) for site, path in chosen.items()}, chosen)
     if as_json:
         document = {"stacks": [_as_data(site, declared) for site, declared in found.items()]}
         out.document(json.dumps(document, indent=2))
@@ -77,6 +78,23 @@ def _read(path: Path) -> _Valid | DeclarationError:
     except DeclarationError as error:
         return error
     return _Valid(site, cautions_in(path, site))
+
+
+def _with_shared(
+    found: Mapping[str, _Valid | DeclarationError], paths: Mapping[str, Path]
+) -> dict[str, _Valid | DeclarationError]:
+    """The same, with cautions about what several files name; a file that was given twice shares nothing."""
+    files = {name: paths[name].resolve() for name in found}
+    made = dict(found)
+    for name, declared in found.items():
+        if isinstance(declared, _Valid):
+            others = {
+                other: each.site
+                for other, each in found.items()
+                if isinstance(each, _Valid) and files[other] != files[name]
+            }
+            made[name] = replace(declared, cautions=[*declared.cautions, *shared(declared.site, others)])
+    return made
 
 
 def _tell(found: Mapping[str, _Valid | DeclarationError]) -> None:

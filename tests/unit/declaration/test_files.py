@@ -1,5 +1,6 @@
 """Stack files as they are written: lines, YAML's traps, what Pulumi keeps in them, and the commands about them."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -158,6 +159,48 @@ def test_a_bound_of_a_scenario_that_there_is_not_is_a_mistake_to_validate(tmp_pa
     told = " ".join(capfd.readouterr().err.split())
     assert f"drill.gaps.{name} (line {SITE.count(chr(10)) + 2}) found: 30s expected: the name of a scenario; " in told
     assert hint in told
+
+
+def both(tmp_path: Path, capfd, *changes: tuple[str, str]) -> list[str]:
+    """The warnings of two stacks, of which the second one is the first with changes."""
+    one, other = tmp_path / "Pulumi.one.yaml", tmp_path / "Pulumi.other.yaml"
+    one.write_text(SITE)
+    text = SITE
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    other.write_text(text)
+    validate.command([str(one), str(other), f"{tmp_path}/./Pulumi.one.yaml"], as_json=True)
+    stacks_told = json.loads(capfd.readouterr().out)["stacks"]
+    assert [each["valid"] for each in stacks_told] == [True] * 3
+    return [
+        f"{warning['path']} {warning['found']}"
+        for warning in stacks_told[1]["warnings"]
+        if f"the stack {one} has it too, as `" in warning["advice"]
+    ]
+
+
+ELSEWHERE = [("192.0.2.", "198.51.100.")]
+
+
+def test_two_stacks_with_the_same_hosts_are_warned_of(tmp_path, capfd):
+    assert both(tmp_path, capfd) == [
+        "virtual_ip 192.0.2.10",
+        "nodes[0].address 192.0.2.11",
+        "nodes[1].address 192.0.2.12",
+    ]
+    assert both(tmp_path, capfd, *ELSEWHERE) == []
+
+
+def test_a_host_of_ssh_is_the_same_whatever_its_address_is_called(tmp_path, capfd):
+    reached = ("address: 198.51.100.12\n", "address: 198.51.100.12\n        ssh_host: 192.0.2.12\n")
+    assert both(tmp_path, capfd, *ELSEWHERE, reached) == ["nodes[1].ssh_host 192.0.2.12"]
+    other_port = ("ssh_host: 192.0.2.12\n", "ssh_host: 192.0.2.12\n        ssh_port: 2222\n")
+    assert both(tmp_path, capfd, *ELSEWHERE, reached, other_port) == []
+
+
+def test_the_same_addresses_behind_different_jump_hosts_are_other_hosts(tmp_path, capfd):
+    assert both(tmp_path, capfd, ("user: root", "user: root\n      proxy_jump: ops@bastion.example.org")) == []
 
 
 IN_CLEAR = SITE.replace("user: root", "user: ops\n      sudo_password: {secret: ops-sudo}")
