@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+Others = Literal["none", "named", "anybody"]
+"""Who beside the site's nodes may have to reach a port: nobody, hosts to be named (a third node), or anybody."""
+
 
 @dataclass(frozen=True)
 class Ports:
-    """``numbers`` of a ``protocol`` that ``owner`` listens on. ``for_people``: others than the site's nodes may have to
-    reach it there.
-    """
+    """``numbers`` of a ``protocol`` that ``owner`` listens on, for the site's nodes and for ``others``."""
 
     owner: str
     numbers: Sequence[int]
     protocol: Literal["tcp", "udp"] = "tcp"
-    for_people: bool = False
+    others: Others = "none"
 
 
 PATH_PORT = 7365
@@ -27,11 +28,11 @@ MIRROR_PORTS = range(10001, 10017)
 somebody else has the port it goes on by 256, beyond them."""
 
 ENGINE_PORTS: Mapping[str, tuple[Ports, ...]] = {
-    "pacemaker": (Ports("Corosync", range(5405, 5413), "udp"), Ports("Pacemaker", (3121,))),
+    "pacemaker": (Ports("Corosync", range(5405, 5413), "udp"), Ports("Pacemaker", (3121,), others="named")),
     "lifekeeper": (
-        Ports("LifeKeeper", (PATH_PORT,)),
-        Ports("LifeKeeper", (81, 82, 778, 779, 5000, 5110), for_people=True),
-        Ports("DataKeeper", MIRROR_PORTS),
+        Ports("LifeKeeper", (PATH_PORT,), others="named"),
+        Ports("LifeKeeper", (81, 82, 778, 779, 5000, 5110), others="anybody"),
+        Ports("DataKeeper", MIRROR_PORTS, others="named"),
     ),
 }
 """Engine → its ports; 3121 is that of Pacemaker's remote nodes, LifeKeeper's for people are its interfaces for them and

@@ -23,7 +23,7 @@ from ruamel.yaml.error import YAMLError
 
 from declaration.load import CONFIG_KEY, read
 from declaration.site import Site
-from operations.credentials import without_passwords
+from operations.credentials import MASK, without_passwords
 from operations.files import write_whole
 from operations.trouble import Misused, StackTrouble
 
@@ -251,7 +251,8 @@ def _to_do(said: str) -> str:
     unknown = _NO_STACK.search(said)
     if unknown is None:
         return ""
-    return f"\n  → `pulumi stack init {unknown[1]}`, or `pulumi login` to the backend that has it"
+    name = "NAME" if unknown[1] == MASK else unknown[1]
+    return f"\n  → `pulumi stack init {name}`, or `pulumi login` to the backend that has it"
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from declaration.errors import Mistake
-from declaration.ports import ENGINE_PORTS
+from declaration.ports import ENGINE_PORTS, Ports
 from declaration.rules.registry import rule
 from declaration.rules.repeats import repeated
 
 if TYPE_CHECKING:
+    from declaration.firewall import Opening
     from declaration.site import Site
 
 
@@ -33,17 +34,23 @@ def firewall_has_no_repeats(site: Site) -> Iterator[Mistake]:
 @rule("firewall", "squid", "mirror", "engine")
 def openings_are_for_others(site: Site) -> Iterator[Mistake]:
     """The cluster's own ports are opened to those who need them, and to nobody else."""
-    taken = {
-        (each.protocol, number): f"{each.owner} has this one, which nobody but the other node needs"
-        for each in ENGINE_PORTS[site.engine]
-        if not each.for_people
-        for number in each.numbers
-    }
+    engine = {(each.protocol, number): each for each in ENGINE_PORTS[site.engine] for number in each.numbers}
+    taken: dict[tuple[str, int], str] = {}
     if site.mirror is not None:
-        taken["tcp", site.mirror.port] = "this one is opened for the mirror, to the other node only"
+        taken["tcp", site.mirror.port] = "another port: this one is opened for the mirror, to the other node only"
     for port in (site.squid.port, *site.squid.more_ports):
-        taken["tcp", port] = "this one is opened for Squid, to its clients' networks"
+        taken["tcp", port] = "another port: this one is opened for Squid, to its clients' networks"
     for index, opening in enumerate(site.firewall.openings if site.firewall else ()):
-        whose = taken.get((opening.protocol, opening.port))
-        if whose is not None:
-            yield Mistake(f"firewall.openings[{index}].port", str(opening.port), f"another port: {whose}")
+        port = (opening.protocol, opening.port)
+        expected = taken.get(port) or (_engines(engine[port], opening) if port in engine else "")
+        if expected:
+            yield Mistake(f"firewall.openings[{index}].port", str(opening.port), expected)
+
+
+def _engines(ports: Ports, opening: Opening) -> str:
+    """What is expected instead of opening a port of the engine's; empty where it may be opened as it says."""
+    if ports.others == "none":
+        return f"another port: {ports.owner} has this one, which nobody but the other node needs"
+    if ports.others == "named" and not opening.networks:
+        return f"with `networks`, or another port: {ports.owner} has this one, which is for its own nodes alone"
+    return ""

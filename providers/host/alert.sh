@@ -24,6 +24,7 @@ longest=20       # texts in one message
 oldest=86400     # seconds after which an event that cannot be sent is given up
 slow=5           # seconds after which a channel that does not take an event is not asked again at once
 node=$(uname -n)
+sending=         # processes of channels, which end with this one
 
 log() {
     logger -t squid-ha-alert -- "$1" 2>/dev/null
@@ -236,7 +237,7 @@ deliver() {
     flock -w 120 9 || { log 'another delivery does not end'; return 1; }
     take_in
     exec 9>&-
-    failed=0 sending=
+    failed=0
     for channel in $channels; do
         send_all "$channel" &
         sending="$sending $!"
@@ -421,7 +422,7 @@ mail_password_file='' webhook_url='' webhook_url_file='' webhook_token_file=''
 . "$conf" || exit 1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-trap 'exit 143' TERM INT HUP
+trap 'kill $sending 2>/dev/null; exit 143' TERM INT HUP
 
 case $1 in
     deliver) deliver ;;

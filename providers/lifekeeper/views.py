@@ -225,7 +225,10 @@ def parse(node: str, results: Sequence[Result]) -> View:
     same, left = _parted(_records(equivalents.stdout, 4), of_resource)
     between, serial = _parted(_records(paths.stdout, 2), lambda row: _ADDRESSES.fullmatch(row[1]) is not None)
     names = tuple(systems.stdout.split())
-    _refuse_contradicting(node, told, tied, same, between, [each for each in names if each != node])
+    # A system without a path to it is not heard, and no page says whether the status has a line of it.
+    wired = {system for system, _ in told.paths} | {row[0] for row in serial}
+    others = [each for each in names if each != node and each in wired]
+    _refuse_contradicting(node, told, tied, same, between, others)
     return View(
         installed=True,
         running=True,
@@ -301,8 +304,8 @@ def _refuse_contradicting(
     """Raises `Contradicting` unless each list has what lcdstatus says, and nothing else.
 
     Only what is known of the fields counts: not which of two resources depends on the other, nor where in an
-    equivalency the own tag stands, nor what names a path beside its addresses. Of ``others``, the systems beside this
-    one, it has to say whether they are alive: one whose state was not read is not off.
+    equivalency the own tag stands, nor what names a path beside its addresses. Of ``others``, the systems that
+    this one has a path to, it has to say whether they are alive: one whose state was not read is not off.
     """
     pairs = {_either_way(pair): line for pair, line in told.dependencies.items()}
     differing = [

@@ -70,7 +70,7 @@ WRONG = [
     ("squid.port", 10016, "10016 is taken by DataKeeper"),
     ("firewall", {"openings": [{"port": 7365}]}, "LifeKeeper has this one"),
     ("firewall", {"openings": [{"port": 10001}]}, "DataKeeper has this one"),
-    ("firewall", {"openings": [{"port": 10016, "networks": ["192.0.2.0/24"]}]}, "DataKeeper has this one"),
+    ("firewall", {"openings": [{"port": 10016}]}, "with `networks`, or another port: DataKeeper has this one"),
     ("firewall", {"ssh_ports": [22, 81]}, "81 is taken by LifeKeeper"),
     ("stickiness", 0, "`lifekeeper.switchback`"),
     ("timeouts.mirror", {"start": "100s"}, "its kit has its own"),
@@ -111,6 +111,15 @@ def test_ports_of_the_other_engine_and_those_for_people_are_free():
     openings = [{"port": 5406, "protocol": "udp"}, {"port": 81, "networks": ["192.0.2.0/24"]}, {"port": 10257}]
     put(raw, "firewall", {"openings": openings})
     assert read(raw, "test").squid.more_ports == (5405, 3121)
+
+
+def test_a_third_node_may_be_let_in_to_the_engines_ports():
+    raw = settings()
+    openings = [{"port": port, "networks": ["192.0.2.20/32"]} for port in (7365, 10002)]
+    put(raw, "firewall", {"openings": openings})
+    declared = read(raw, "test").firewall
+    assert declared is not None
+    assert [each.port for each in declared.openings] == [7365, 10002]
 
 
 def test_a_single_node_has_no_engine_and_no_section():

@@ -160,6 +160,12 @@ def test_what_a_list_and_the_status_do_not_both_say_is_unknown_and_told_with_bot
     assert "report" in caught.value.remedy
 
 
+def test_a_system_that_no_path_leads_to_needs_no_line_in_the_status():
+    told = parsed(sys_list="node1\nnode2\nnode3\n")
+    assert told.systems == ("node1", "node2", "node3")
+    assert "node3" not in told.machines
+
+
 # How many blanks stand between words is not documented
 
 

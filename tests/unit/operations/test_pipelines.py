@@ -371,7 +371,9 @@ def test_the_next_commit_ends_the_wait_for_an_approval():
 
 
 def test_whether_a_commit_is_still_the_last_one_is_asked_before_anything_else():
-    assert GITHUB["up"]["steps"][0]["name"] == "still the last commit of main"
+    first = [GITHUB[job]["steps"][0] for job in ("preview-on-main", "up")]
+    assert [step["name"] for step in first] == ["still the last commit of main"] * 2
+    assert first[0] == first[1]
 
 
 THIS, LATER = "1" * 40, "2" * 40
