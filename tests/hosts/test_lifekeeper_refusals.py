@@ -100,7 +100,7 @@ def test_a_help_that_differs_is_refused_before_a_licence_or_a_setting_is_written
         B,
         "lkcli resource create ip",
         "expected --ipaddr <ipaddr>, found --address <ipaddr> the virtual address",
-        "correct providers/lifekeeper/grammar/grammar.yaml by `lkcli --help` on the node",
+        f"correct providers/lifekeeper/grammar/grammar.yaml by `{BIN}/lkcli resource create ip --help` on the node",
     )
     for name in (A, B):
         settings = hosts.sh(name, "cat /etc/default/LifeKeeper").splitlines()
