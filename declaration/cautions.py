@@ -69,7 +69,7 @@ def _better(name: str, wanted: Sequence[str]) -> str:
     if name in Site.model_fields:
         return f"nothing reads it here; `{name}` is a setting of the site and belongs below `{CONFIG_KEY}:`"
     near = difflib.get_close_matches(name, wanted, n=1)
-    hint = f"perhaps `{_PROJECT}:{near[0]}` is meant" if near else f"`pulumi config rm {name}` takes it out"
+    hint = f"perhaps `{_PROJECT}:{near[0]}` is meant" if near else "the line can go"
     return f"nothing reads it, because no `{{secret: {name}}}` in the site names it; {hint}"
 
 

@@ -35,7 +35,7 @@ _NOT_INSIDE = (
 
 _IN_CLEAR = (
     "an encrypted value: this file holds it for everybody to read, so set it, better a new one, by"
-    " `pulumi config set --secret {key}`"
+    " `pulumi config set --secret {key} -s STACK`"
 )
 
 

@@ -119,7 +119,7 @@ def test_a_slip_around_the_site_is_one_sentence(old, new, sentence):
         ("squid-ha:sitte: {}", "perhaps `squid-ha:site` is meant"),
         ("squid-ha:virtual_ip: 192.0.2.10", "`virtual_ip` is a setting of the site and belongs below `squid-ha:site:`"),
         ("squid-ha:opssudo: {secure: v1:abc}", "perhaps `squid-ha:ops-sudo` is meant"),
-        ("squid-ha:other: {secure: v1:abc}", "no `{secret: other}` in the site names it; `pulumi config rm other`"),
+        ("squid-ha:other: {secure: v1:abc}", "no `{secret: other}` in the site names it; the line can go"),
         ("squid-ha:ops-sudo: {secure: v1:abc}", ""),
         ("aws:region: x", ""),
     ],
@@ -215,7 +215,7 @@ def test_a_secret_in_clear_is_refused_with_its_line_and_not_repeated(tmp_path, v
             reading(path)
         (mistake,) = caught.value.mistakes
         assert (mistake.path, mistake.line) == ("squid-ha:ops-sudo", IN_CLEAR.count("\n") + 1)
-        assert "`pulumi config set --secret squid-ha:ops-sudo`" in mistake.expected
+        assert "`pulumi config set --secret squid-ha:ops-sudo -s STACK`" in mistake.expected
         assert value.strip("'") not in str(caught.value)
 
 
