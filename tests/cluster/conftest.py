@@ -1,8 +1,9 @@
 """The pair of virtual machines, at a known state for each test.
 
-A test takes `bare` (nothing installed), `prepared_pair` (the packages) or `deployed_pair` (the lab's site on it); each
-is restored from its snapshot before the test, in seconds. The lab is the project's own, the one that the lab's stack
-file names; if it ran before the tests, it is left running. What is missing fails the tests: nothing here skips.
+A test takes `bare` (nothing installed), `prepared_pair` (the packages), `deployed_pair` (the lab's site on it) or
+`pair_of_engine` (that, by each engine in turn); each is restored from its snapshot before the test, in seconds. The lab
+is the project's own, the one that the lab's stack file names; if it ran before the tests, it is left running. What is
+missing fails the tests: nothing here skips.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from lab.manifest import Manifest, take
 from lab.paths import run_directory
 from lab.shell import shell
 from operations.stacks import write_lab
+from tests.cluster import declared
 from tests.support.lab_pair import Pair
 
 HERE = Path(__file__).parent
@@ -94,4 +96,19 @@ def prepared_pair(machines: Machines) -> Machines:
 def deployed_pair(machines: Machines) -> Machines:
     """Both nodes with the lab's site on them, and the state of its stack."""
     deployed.ensure(print)
+    return machines
+
+
+@pytest.fixture(scope="module", params=["pacemaker", "lifekeeper"])
+def engine(request: pytest.FixtureRequest, machines: Machines) -> Iterator[str]:
+    """Each engine in turn, named by the lab's stack file."""
+    assert machines
+    with declared.declared(request.param):
+        yield request.param
+
+
+@pytest.fixture
+def pair_of_engine(engine: str, machines: Machines) -> Machines:
+    """Both nodes with the lab's site on them by that engine, and the state of its stack."""
+    declared.bring(engine)
     return machines

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from lab import control, deployed, lifekeeper, snapshot
+from lab import control
 from lab.addresses import NODES
 from operations.site import Hosts
-from operations.stacks import ensure_stack, stack_file, write_lab
-from tests.cluster import lab_site
+from operations.stacks import stack_file
+from tests.cluster import declared, lab_site
 from tests.cluster.halves import LOG, routes_that_cut_off, serves
 from tests.cluster.lab_stack import LabStack
 from tests.support import receiver
@@ -112,34 +112,19 @@ def alerted(request: pytest.FixtureRequest, machines: Machines, tmp_path_factory
 
 
 def _alerted(engine: str, machines: Machines, book: Path) -> Iterator[Alerted]:
-    path = stack_file("lab")
-    before = path.read_text() if path.exists() else None
     script = str(Path(receiver.__file__))
     control.call("spawn", name="receiver", namespace="origin", argv=[sys.executable, script, ORIGIN, str(book)])
     try:
-        write_lab(engine=engine)
-        ensure_stack("lab")
-        _deploy(engine, machines)
-        document = yaml.safe_load(path.read_text())
-        document["config"]["squid-ha:site"]["alerts"] = ALERTS
-        path.write_text(yaml.safe_dump(document, sort_keys=False))
-        LabStack().up(timeout=1800)
-        yield Alerted(machines, engine, book)
+        with declared.declared(engine):
+            declared.bring(engine)
+            path = stack_file("lab")
+            document = yaml.safe_load(path.read_text())
+            document["config"]["squid-ha:site"]["alerts"] = ALERTS
+            path.write_text(yaml.safe_dump(document, sort_keys=False))
+            LabStack().up(timeout=1800)
+            yield Alerted(machines, engine, book)
     finally:
         control.call("end", name="receiver")
-        path.write_text(before) if before is not None else path.unlink(missing_ok=True)
-        snapshot.restore(snapshot.BARE)
-
-
-def _deploy(engine: str, machines: Machines) -> None:
-    if engine == "pacemaker" or snapshot.exists(deployed.NAME, deployed.key()):
-        deployed.ensure(print)
-        return
-    snapshot.restore(snapshot.BARE)
-    for name in machines.names:
-        asyncio.run(lifekeeper.ensure(name))
-    deployed.deploy(timeout=2400)
-    snapshot.save(deployed.NAME, deployed.key())
 
 
 def test_a_test_comes_from_both_nodes_by_both_ways(alerted: Alerted) -> None:

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from lab import demo, deployed, lifekeeper, plug, snapshot
+from lab import demo, plug
 from lab.errors import LabError
 from lab.narrate import Narrator
 from operations.drill import chart, saved
 from operations.drill.options import Options
 from operations.drill.site import drill
-from operations.stacks import ensure_stack, stack_file, write_lab
 from providers.lifekeeper import alerts
-from tests.cluster import lab_site
+from tests.cluster import declared, lab_site
 from tests.cluster.following import follow_over
 from tests.cluster.halves import LOG, refusing, routes_that_cut_off, serves
 from tests.cluster.lab_stack import LabStack
@@ -36,32 +35,18 @@ LEFT_OUT = {"peers-disk-frozen", "public-network-cut", "squid-hung"}
 
 
 @pytest.fixture(scope="module")
-def declared(machines: Machines) -> Iterator[Machines]:
-    """The lab's stack file with this engine; afterwards as it was, on a bare pair."""
-    path = stack_file("lab")
-    before = path.read_text() if path.exists() else None
-    try:
-        write_lab(engine="lifekeeper")
-        ensure_stack("lab")
-        yield machines
-    finally:
-        path.write_text(before) if before is not None else path.unlink(missing_ok=True)
-        snapshot.restore(snapshot.BARE)
+def stack_file_says(machines: Machines) -> Iterator[None]:
+    """This engine."""
+    assert machines
+    with declared.declared("lifekeeper"):
+        yield
 
 
 @pytest.fixture
-def site(declared: Machines) -> Machines:
+def site(stack_file_says: None, machines: Machines) -> Machines:
     """The pair with the site on it, each test's own."""
-    key = deployed.key()
-    if snapshot.exists(deployed.NAME, key):
-        snapshot.restore(deployed.NAME, key)
-    else:
-        snapshot.restore(snapshot.BARE)
-        for name in declared.names:
-            asyncio.run(lifekeeper.ensure(name))
-        deployed.deploy(timeout=2400)
-        snapshot.save(deployed.NAME, deployed.key())
-    return declared
+    declared.bring("lifekeeper")
+    return machines
 
 
 def test_what_was_made_has_no_diff_and_keeps_every_record_over_both_moves(site: Machines) -> None:
