@@ -70,6 +70,7 @@ def main() -> int:
     """0: the five changes were named and no other; 1: they were not, or something went wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drift", description=__doc__)
     parser.add_argument("--pairs", type=int, default=MOST, help=f"pairs of containers, at least 6 ({MOST})")
+    parser.add_argument("--engine", choices=("pacemaker", "lifekeeper"), default="pacemaker", help="of all of them")
     parser.add_argument("--times", type=int, default=3, help="scans of each kind (3)")
     parser.add_argument("--output", type=Path, help="file for all numbers, as JSON")
     parser.add_argument("--chart", type=Path, help="file for the chart, as SVG")
@@ -85,7 +86,7 @@ def main() -> int:
     try:
         built = image.ensure(report)
         with temporary_lab(built) as lab, tempfile.TemporaryDirectory(prefix="squid-ha-fleet-") as folder:
-            fleet = deploy(lab, Path(folder), given.pairs, report)
+            fleet = deploy(lab, Path(folder), given.pairs, given.engine, report)
             scan(fleet.project, fleet.pairs[:1])  # the first start of the program may compile it
             idle = idle_share()
             report(f"the fleet by itself leaves {idle:.0%} of the machine idle")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -47,14 +47,37 @@ def deviations(pairs: Sequence[Pair]) -> list[Deviation]:
     return [
         Deviation(at[0], at[0].nodes[1], "squid-config", "echo '# by hand' >>/etc/squid/squid.conf"),
         Deviation(at[1], at[1].nodes[0], "time", "systemctl disable chrony"),
-        Deviation(at[2], at[2].nodes[0], "tree-address", _DELETE_CONSTRAINT, of_cluster=True),
+        _of_engine(at[2], _FIVE),
         Deviation(at[3], at[3].nodes[1], "names", f"sed -i '/^[0-9.]* {at[3].nodes[0]}$/d' /etc/hosts"),
         Deviation(at[4], at[4].nodes[0], "squid-profile", "rm /etc/apparmor.d/local/usr.sbin.squid"),
-        Deviation(at[5], at[5].nodes[1], "squid-agent", "chmod 0750 /usr/lib/ocf/resource.d/squid-ha/squid"),
+        _of_engine(at[5], _ONE_TOO_MANY),
     ]
 
 
-_DELETE_CONSTRAINT = """cibadmin --delete --xpath "//rsc_order[@id='address-after-squid']" """
+@dataclass(frozen=True)
+class _Engines:
+    """What somebody does to a cluster by its engine's own means."""
+
+    thing: str
+    command: str
+    of_cluster: bool = False
+
+
+_FIVE = {
+    "pacemaker": _Engines(
+        "tree-address", """cibadmin --delete --xpath "//rsc_order[@id='address-after-squid']" """, of_cluster=True
+    ),
+    "lifekeeper": _Engines("tree-squid", "/opt/LifeKeeper/bin/ins_setas -t qsp-squid -s AUTOMATIC"),
+}
+_ONE_TOO_MANY = {
+    "pacemaker": _Engines("squid-agent", "chmod 0750 /usr/lib/ocf/resource.d/squid-ha/squid"),
+    "lifekeeper": _Engines("lifekeeper", "sed -i 's/^LKCHECKINTERVAL=.*/LKCHECKINTERVAL=77/' /etc/default/LifeKeeper"),
+}
+
+
+def _of_engine(pair: Pair, by_engine: Mapping[str, _Engines]) -> Deviation:
+    it = by_engine[pair.engine]
+    return Deviation(pair, pair.nodes[0], it.thing, it.command, it.of_cluster)
 
 
 def named(scan: Scan) -> set[Named]:

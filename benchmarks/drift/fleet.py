@@ -19,7 +19,7 @@ from benchmarks.drift.project import Project
 from blueprint.site import things
 from declaration.load import from_stack_file
 from declaration.site import Site
-from lab import control
+from lab import control, lifekeeper
 from providers import applied, reconcile
 from providers.connection.access import ConnectionSettings
 from providers.connection.cluster import Cluster
@@ -34,9 +34,10 @@ Report = Callable[[str], None]
 MODEL = ("model", 60)
 """The host that packages are installed on: its name, and a number that no pair has."""
 _JOURNAL = "/var/lib/squid-ha"
+_UNPACK = 'mkdir -p "$1" && tar -xz --no-same-owner -C "$1"'
 _STARTED_AT_ONCE = 8
 _DEPLOYED_AT_ONCE = 10
-"""Sites; most of a deployment is waiting for Pacemaker."""
+"""Sites; most of a deployment is waiting for the cluster."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,12 @@ class Fleet:
         return run_sync(nodes[node].run(script(text, timeout=120))).stdout
 
 
-def deploy(lab: Path, folder: Path, count: int, report: Report) -> Fleet:
-    """Make so many pairs in the running lab, each with its site as declared; ``folder`` is for files, and empty.
+def deploy(lab: Path, folder: Path, count: int, engine: str, report: Report) -> Fleet:
+    """Make so many pairs in the running lab, each with its site by ``engine``; ``folder`` is for files, and empty.
 
     Raises LabError or `HostError` where that does not work.
     """
-    chosen = pairs(count)
+    chosen = pairs(count, engine)
     known_hosts = folder / "known_hosts"
     fleet = Fleet(lab, folder, chosen, project.write(folder / "project", chosen, lab, lab, known_hosts))
     report("installing the packages on a host that the others begin with")
@@ -88,7 +89,10 @@ def deploy(lab: Path, folder: Path, count: int, report: Report) -> Fleet:
 
 
 def _model(fleet: Fleet) -> str:
-    """Install what the sites need on one host, and keep that as a layer, without the product's journal."""
+    """Install what the sites need on one host, and keep that as a layer, without the product's journal.
+
+    LifeKeeper's media lie there too, of no use to the other engine.
+    """
     name, number = MODEL
     answer = control.call("add", name=name, number=number)
     _write_known(fleet.known_hosts, {name: answer})
@@ -104,6 +108,7 @@ def _model(fleet: Fleet) -> str:
     cluster = open_cluster([settings], site=name, owner="squid-ha/model", progress=lambda _text: None)
     try:
         run_sync(reconcile.apply(thing.kind, cluster.of(thing.name), wanted))
+        run_sync(cluster.node(name).run(script(_UNPACK, lifekeeper.MEDIA, stdin=lifekeeper.packed())))
     finally:
         run_sync(close_all())
     layer: str = control.call("keep", host=name)

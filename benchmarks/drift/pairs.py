@@ -26,6 +26,7 @@ class Pair:
     """Two nodes and their site; ``number`` from 1 to `MOST`."""
 
     number: int
+    engine: str
 
     @property
     def stack(self) -> str:
@@ -53,9 +54,11 @@ class Pair:
         The engine looks less often than it customarily does and pings nobody: 25 clusters on one machine would
         otherwise be busy with themselves for two thirds of its time.
         """
-        site = on_containers(run_directory)
+        site: dict[str, Any] = {**on_containers(run_directory), "engine": self.engine}
         del site["network"]["public"]["reachable"]
-        site["timeouts"] = {member: {"monitor_interval": "60s"} for member in ("squid", "address")}
+        if self.engine == "pacemaker":
+            site["timeouts"] = {member: {"monitor_interval": "60s"} for member in ("squid", "address")}
+        site["lifekeeper"] |= {"check_interval": "60s", "heartbeat": {"interval": "5s", "misses": 6}}
         site["nodes"] = [
             {
                 "name": name,
@@ -69,8 +72,8 @@ class Pair:
         return site
 
 
-def pairs(count: int) -> list[Pair]:
-    """The first so many. Raises `ValueError` for more than there are addresses for."""
+def pairs(count: int, engine: str) -> list[Pair]:
+    """The first so many, all by one engine. Raises `ValueError` for more than there are addresses for."""
     if not 1 <= count <= MOST:
         raise ValueError(f"a fleet has 1 to {MOST} pairs, not {count}")
-    return [Pair(number) for number in range(1, count + 1)]
+    return [Pair(number, engine) for number in range(1, count + 1)]

@@ -1,4 +1,4 @@
-"""`squid-ha drift` over 25 deployed pairs: exactly what was changed by hand is named, of fifty hosts."""
+"""`squid-ha drift` over 25 deployed pairs of each engine: exactly what was changed by hand is named, of fifty hosts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +15,10 @@ from tests.hosts.conftest import remove_containers
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
-@pytest.fixture(scope="module")
-def fleet(lab: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+@pytest.fixture(scope="module", params=["pacemaker", "lifekeeper"])
+def fleet(request: pytest.FixtureRequest, lab: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     try:
-        yield fleets.deploy(lab, tmp_path_factory.mktemp("fleet"), MOST, print)
+        yield fleets.deploy(lab, tmp_path_factory.mktemp("fleet"), MOST, request.param, print)
     finally:
         remove_containers()
 
@@ -40,5 +40,5 @@ def test_five_changes_by_hand_are_named_and_nothing_else_and_a_sixth_is_not_over
     found = scan(fleet.project)
     with pytest.raises(Inexact) as wrong:
         require_exactly(planted, found)
-    assert str(wrong.value) == f"named and not planted: squid-agent on {one_more.node} of {one_more.pair.stack}"
+    assert str(wrong.value) == f"named and not planted: {one_more.thing} on {one_more.node} of {one_more.pair.stack}"
     require_exactly([*planted, one_more], found)

@@ -19,15 +19,18 @@ from benchmarks.drift.scan import Scan
 from declaration.load import read
 from lab import addresses
 
+ENGINES = ("pacemaker", "lifekeeper")
 
-def test_no_address_is_given_twice_and_every_site_is_right():
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_address_is_given_twice_and_every_site_is_right(engine: str):
     taken = [addresses.ORIGIN, addresses.CLIENT, addresses.SUPERVISOR, addresses.VIRTUAL_IP, "192.0.2.11", "192.0.2.12"]
-    for pair in pairs(MOST):
+    for pair in pairs(MOST, engine):
         site = read(pair.site(Path("/run/lab"), Path("/run/lab"), Path("/run/known_hosts")), pair.stack)
         taken += [str(site.virtual_ip), *(node.address for node in site.nodes)]
     assert len(taken) == len(set(taken)) == 6 + 3 * MOST
     with pytest.raises(ValueError, match="1 to 25 pairs"):
-        pairs(MOST + 1)
+        pairs(MOST + 1, engine)
 
 
 def scanned(*named: tuple[str, str, str], code: int = 3, message: str = "") -> Scan:
@@ -43,8 +46,9 @@ def scanned(*named: tuple[str, str, str], code: int = 3, message: str = "") -> S
     return Scan(1.0, 1.0, code, {"sites": sites})
 
 
-def test_a_scan_has_to_name_what_was_planted_and_nothing_else():
-    planted = deviations(pairs(MOST))[:5]
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_scan_has_to_name_what_was_planted_and_nothing_else(engine: str):
+    planted = deviations(pairs(MOST, engine))[:5]
     there = [each.named for each in planted]
     assert len({stack for stack, _, _ in there}) == 5
     require_exactly(planted, scanned(*there))
