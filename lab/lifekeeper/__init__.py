@@ -1,5 +1,5 @@
 """A stand-in for SIOS LifeKeeper, for hosts of the lab: `node` runs there, `media` is what it is installed from."""
 
-from lab.lifekeeper.media import LICENCE, MEDIA, ensure, make, provide
+from lab.lifekeeper.media import LICENCE, MEDIA, ensure, make, packed, provide
 
-__all__ = ["LICENCE", "MEDIA", "ensure", "make", "provide"]
+__all__ = ["LICENCE", "MEDIA", "ensure", "make", "packed", "provide"]
