@@ -14,15 +14,15 @@ the middle is accounted for by the next.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from pydantic import Field
 
 from providers.connection.cluster import Cluster, Node
 from providers.connection.errors import Refused
 from providers.contract import Absent, Observed, Present, State
-from providers.host import apt, maintenance
+from providers.host import apt, maintenance, quiet
 from providers.host.dpkg import Made, Snapshot, add, parse_packages
-from providers.host.quiet import idle, release, silence
 from providers.host.waiting import reporting
 
 PENDING = "pending-install"
@@ -34,10 +34,13 @@ class Wanted(State):
 
     ``quiet_units`` are masked while packages are being installed, because Debian starts and enables what it unpacks;
     afterwards they are unmasked and left disabled and stopped. A unit that was enabled or running before is left alone.
+    ``unrecorded``: node → those of them that the next version of their package would enable and start
+    (`providers.host.quiet`); none shall be.
     """
 
     nodes: dict[str, dict[str, str | None]]
     quiet_units: list[str] = Field(default_factory=list[str])
+    unrecorded: dict[str, list[str]] = Field(default_factory=dict[str, list[str]])
 
 
 class Begun(State):
@@ -47,27 +50,46 @@ class Begun(State):
     quiet: list[str]
 
 
+class Reading(NamedTuple):
+    """Of a node: package → status, package → version, and the units in `Wanted.unrecorded`."""
+
+    statuses: dict[str, str | None]
+    versions: dict[str, str]
+    unrecorded: list[str]
+
+
 async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
-    """One dpkg-query per node. A package that is half installed shows dpkg's own word for it."""
-
-    async def read(node: Node) -> tuple[dict[str, str | None], dict[str, str]]:
-        names = list(wanted.nodes[node.name])
-        found = parse_packages((await node.run(apt.query(names))).stdout)
-        statuses: dict[str, str | None] = {name: found[name].status if name in found else None for name in names}
-        return statuses, {name: package.version for name, package in found.items()}
-
-    found = await cluster.each(read, list(wanted.nodes))
-    if not any(status for statuses, _ in found.values() for status in statuses.values()):
+    """One round trip per node. A package that is half installed shows dpkg's own word for it."""
+    found = await cluster.each(lambda node: _read(node, wanted), list(wanted.nodes))
+    if not any(status for reading in found.values() for status in reading.statuses.values()):
         return Absent()
-    values = wanted.model_copy(update={"nodes": {name: statuses for name, (statuses, _) in found.items()}})
-    return Present(values, {"versions": {name: versions for name, (_, versions) in found.items()}})
+    seen = {
+        "nodes": {name: reading.statuses for name, reading in found.items()},
+        "unrecorded": {name: reading.unrecorded for name, reading in found.items() if reading.unrecorded},
+    }
+    return Present(wanted.model_copy(update=seen), {"versions": {name: each.versions for name, each in found.items()}})
+
+
+async def _read(node: Node, wanted: Wanted) -> Reading:
+    names = list(wanted.nodes[node.name])
+    queried, looked = await node.batch([apt.query(names), quiet.unrecorded(wanted.quiet_units)])
+    found = parse_packages(queried.stdout)
+    return Reading(
+        {name: found[name].status if name in found else None for name in names},
+        {name: package.version for name, package in found.items()},
+        looked.stdout.split(),
+    )
 
 
 async def converge(cluster: Cluster, wanted: Wanted, observed: Observed[Wanted]) -> None:
     """Install what is missing, on all nodes at once; where a cluster runs, its engine leaves all alone meanwhile.
 
+    Units that an upgrade would enable are recorded first: that touches nothing that runs.
+
     Raises `CommandFailed` with apt's own words, and what `maintenance.held` does.
     """
+    unrecorded = observed.values.unrecorded if isinstance(observed, Present) else {}
+    await cluster.each(lambda node: quiet.record(node, unrecorded[node.name]), list(unrecorded))
     entries = await cluster.each(lambda node: cluster.journal(node).entries(), list(wanted.nodes))
     missing = {name: _missing(wanted, observed, name) for name in wanted.nodes}
     changing = [name for name in wanted.nodes if missing[name] or PENDING in entries[name]]
@@ -97,11 +119,11 @@ async def _install(
         # apt of the cut-off run may still be at work: going through apt again waits for it and repairs what it left.
         missing = [name for name in names if name not in begun.before.packages]
     elif missing:
-        begun = Begun(before=await apt.snapshot(node), quiet=await idle(node, quiet_units))
+        begun = Begun(before=await apt.snapshot(node), quiet=await quiet.idle(node, quiet_units))
         await journal.record({PENDING: begun.model_dump_json()})
     else:
         return
-    await silence(node, begun.quiet)
+    await quiet.silence(node, begun.quiet)
     if missing:
         cluster.progress(f"{node.name}: installing {', '.join(missing)}")
         await reporting(
@@ -112,7 +134,7 @@ async def _install(
     after = await apt.brought(node, names, begun.before, await apt.snapshot(node))
     made = add(_made(entries), begun.before, after)
     await journal.put({MADE: made.model_dump_json()})
-    await release(node, begun.quiet)
+    await quiet.release(node, begun.quiet)
     await journal.drop([PENDING])
 
 
@@ -131,7 +153,7 @@ async def _remove(cluster: Cluster, node: Node, names: Sequence[str]) -> None:
         after = await apt.brought(node, names, begun.before, await apt.snapshot(node))
         made = add(made, begun.before, after)
         await journal.put({MADE: made.model_dump_json()})
-        await release(node, begun.quiet)
+        await quiet.release(node, begun.quiet)
     await _purge(cluster, node, made)
     await _bring_back(cluster, node, made)
     if made.users or made.groups:

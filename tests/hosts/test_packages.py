@@ -67,6 +67,31 @@ def test_a_package_that_goes_missing_is_drift_and_comes_back(lab_site):
     assert lab_site.sh("qsp-b", "systemctl is-enabled sbd; true").strip() == "disabled"
 
 
+def upgrade(lab_site: Site, node: str) -> None:
+    """The same versions once more: dpkg and the packages' scripts do what they do with newer ones."""
+    lab_site.sh(node, "DEBIAN_FRONTEND=noninteractive apt-get -y install --reinstall squid corosync pacemaker sbd")
+
+
+def test_an_upgrade_of_its_packages_starts_and_enables_nothing(lab_site):
+    upgrade(lab_site, "qsp-a")
+    assert lab_site.sh("qsp-a", STATES).split() == ["disabled", "inactive"] * 5
+
+
+def test_units_that_an_upgrade_would_enable_are_drift_and_are_recorded(lab_site):
+    """As a site has them whose packages an earlier version of this program has installed."""
+    lab_site.sh("qsp-a", "rm /var/lib/systemd/deb-systemd-helper-enabled/squid.service.dsh-also")
+    assert lab_site.drift("host.packages", "packages", WANTED) == ["unrecorded.qsp-a"]
+    lab_site.apply("host.packages", "packages", WANTED)
+    assert lab_site.drift("host.packages", "packages", WANTED) == []
+    upgrade(lab_site, "qsp-a")
+    assert lab_site.sh("qsp-a", STATES).split() == ["disabled", "inactive"] * 5
+
+    lab_site.sh("qsp-a", "rm /var/lib/systemd/deb-systemd-helper-enabled/squid.service.dsh-also")
+    upgrade(lab_site, "qsp-a")
+    enabled = lab_site.sh("qsp-a", "systemctl is-enabled squid; systemctl disable --now squid 2>/dev/null").strip()
+    assert enabled == "enabled", "Debian's helper does without its record, which then need not be made up for"
+
+
 def test_a_running_unit_is_left_alone_by_another_installation(lab_site):
     lab_site.sh("qsp-a", "systemctl start squid && apt-get -y purge sbd")
     pid = lab_site.sh("qsp-a", "systemctl show -P MainPID squid")
