@@ -392,6 +392,47 @@ def test_packages_of_other_versions_on_the_nodes_are_told_once_and_hold_up_nothi
     clean(judged("packages", ask(here, "", "3\n", others={"qsp-b": [missing, "", ""]})))
 
 
+UPGRADES = """APT::Periodic "";
+APT::Periodic::Update-Package-Lists "1";
+APT::Periodic::Unattended-Upgrade "{periodic}";
+Unattended-Upgrade "";
+Unattended-Upgrade::Package-Blacklist "";
+{spared}Unattended-Upgrade::Automatic-Reboot "{reboot}";
+"""
+
+
+def unattended(*spared: str, periodic: str = "1", reboot: str = "false") -> str:
+    lines = "".join(f'Unattended-Upgrade::Package-Blacklist:: "{each}";\n' for each in spared)
+    return UPGRADES.format(periodic=periodic, spared=lines, reboot=reboot)
+
+
+def test_upgrades(ask: Ask) -> None:
+    for nothing in (
+        ("", "", "enabled\n"),
+        (unattended(), "deinstalled", "enabled\n"),
+        (unattended(), "installed", "masked\n"),
+        (unattended(periodic="0"), "installed", "enabled\n"),
+        (unattended() + 'APT::Periodic::Enable "0";\n', "installed", "enabled\n"),
+    ):
+        clean(judged("upgrades", ask(*nothing)))
+    found = judged("upgrades", ask(unattended("squid$", "pace", "("), "installed", "enabled\n"))
+    only(found, "note", "take corosync, resource-agents", "drbd-utils")
+    assert "squid" not in found[0].sentence
+    assert '"corosync$";' in found[0].remedy
+    all_of_it = ("squid", "corosync", "pacemaker", "resource-agents", "sbd", "cluster-glue", "drbd", "psmisc")
+    clean(judged("upgrades", ask(unattended(*all_of_it), "installed", "enabled\n")))
+    only(
+        judged("upgrades", ask(unattended(*all_of_it, reboot="true"), "installed", "enabled\n")),
+        "note", "boot the node by themselves",
+    )  # fmt: skip
+
+
+def test_a_single_node_is_not_asked_what_upgrades_it(site: Site) -> None:
+    alone = site.model_copy(update={"nodes": site.nodes[:1]})
+    assert found()["upgrades"].commands(site, site.nodes[0])
+    assert not found()["upgrades"].commands(alone, site.nodes[0])
+
+
 def test_room(ask: Ask) -> None:
     enough = "MemAvailable:   2000000 kB\n"
     clean(judged("room", ask(enough, "Avail\n9000000000\n")))
