@@ -24,7 +24,7 @@ _DIGESTS = r"""
 set -eu
 cd -- "$1" 2>/dev/null || exit 0
 for file in "$2"*; do
-    [ -f "$file" ] || continue
+    [ -f "$file" ] && [ ! -L "$file" ] || continue
     printf 'F %s\n' "$file"
     case $file in *.gz) gzip -dc -- "$file" ;; *) cat -- "$file" ;; esac |
         split -b "$3" --filter='sha256sum' - | cut -c 1-64

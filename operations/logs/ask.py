@@ -12,18 +12,28 @@ from providers.connection.command import Command, script
 CHANGED = 44
 """Exit code of `reading` where the file has got another name."""
 
+# Whoever has taken over Squid may have put a link to root's files in the place of a log, so that what is open has to be
+# the file that the folder itself has under this name.
+_OWN = r"""
+own() { [ "$(stat -c %d:%i -- "$1")" = "$(stat -L -c %d:%i /proc/self/fd/0)" ]; }
+"""
 # $1 mount point or nothing, $2 log, $3 bytes at the beginning, $4 inode and $5 digest of the file that one is in.
 # Prints inode, size (-1: compressed), digest and name. Where the live file is that file, only that: the others do not
 # matter, and asking for all of them each second would be work.
 _LIST = r"""
 told() {
-    { inode=$(stat -L -c %i /proc/self/fd/0); size=$(stat -L -c %s /proc/self/fd/0)
+    { own "$1" || return 1
+      inode=$(stat -L -c %i /proc/self/fd/0); size=$(stat -L -c %s /proc/self/fd/0)
       case $1 in
           *.gz) size=-1; sum=$(gzip -dc 2>/dev/null | head -c "$2" | sha256sum) ;;
           *) sum=$(head -c "$2" | sha256sum) ;;
       esac
       echo "$inode $size ${sum%% *} ${1##*/}"; } <"$1"
 }
+if [ -L "$2" ]; then
+    echo "$2 is a symbolic link, and is not followed: name the file itself under \`log\`" >&2
+    exit 1
+fi
 if [ -f "$2" ]; then
     live=$(told "$2" "$3" 2>/dev/null) && echo "$live"
     case $live in "$4 "*" $5 "*) exit 0 ;; esac
@@ -35,7 +45,7 @@ true
 """
 # $1 file, $2 its inode, $3 first byte (from 1), $4 how many
 _READ = r"""
-{ [ "$(stat -L -c %i /proc/self/fd/0)" = "$2" ] || exit 44
+{ own "$1" && [ "$(stat -L -c %i /proc/self/fd/0)" = "$2" ] || exit 44
   case $1 in *.gz) gzip -dc 2>/dev/null | tail -c "+$3" ;; *) tail -c "+$3" ;; esac | head -c "$4" | base64 -w 0
 } <"$1" 2>/dev/null || exit 44
 """
@@ -46,7 +56,7 @@ def listing(log: str, mount_point: str, head: int, inode: int, digest: str) -> C
     """The files of the log. Exit code `NOT_MOUNTED` where the mirror is not there."""
     label = f"list the files of {log}"
     words = (mount_point, log, str(head), str(inode), digest)
-    return script(ONLY_MOUNTED + _LIST, *words, ok={0, NOT_MOUNTED}, timeout=30, reads=True, label=label)
+    return script(ONLY_MOUNTED + _OWN + _LIST, *words, ok={0, NOT_MOUNTED}, timeout=30, reads=True, label=label)
 
 
 def parse_listing(output: str) -> list[File]:
@@ -62,7 +72,7 @@ def reading(path: str, inode: int, offset: int, count: int = CHUNK) -> Command:
     """Bytes of a file that still has this inode; nothing where it has got another name meanwhile."""
     label = f"read {path}"
     words = (path, str(inode), str(offset + 1), str(count))
-    return script(_READ, *words, ok={0, CHANGED}, timeout=60, reads=True, label=label)
+    return script(_OWN + _READ, *words, ok={0, CHANGED}, timeout=60, reads=True, label=label)
 
 
 def parse_reading(output: str) -> bytes:

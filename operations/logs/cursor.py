@@ -16,8 +16,8 @@ HEAD = 256
 """Bytes at a file's beginning that it is known by; records have times in them, so no two begin alike."""
 TAIL = 1 << 16
 """Bytes that are remembered of what was shown last, to see whether the log still has them."""
-CHUNK = 1 << 20
-"""Bytes that are read at a time."""
+CHUNK, MOST = 1 << 20, 1 << 24
+"""Bytes that are read at a time; of a compressed file more, up to the latter."""
 PATIENCE = 2
 """Times that a rotated file is seen at its end before one goes on: Squid may still write to it for a moment."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from operations.logs import ask
-from operations.logs.cursor import CHUNK, HEAD, Check, Cursor, File, Idle, Lost, before, begun, finished, ordered
+from operations.logs.cursor import CHUNK, HEAD, MOST, Check, Cursor, File, Idle, Lost, before, begun, finished, ordered
 from operations.mounted import NOT_MOUNTED
 from operations.silence import heard
 from providers.connection.answers import told_by
@@ -243,7 +243,9 @@ class Follower:
             await self._check(step.file)
             return [], True
         read = step.read if isinstance(step, Lost) else step
-        data = await self._read(read.file, read.offset, CHUNK)
+        # A compressed file is unpacked from its beginning each time: it is read in pieces that grow.
+        count = min(max(CHUNK, read.offset), MOST) if read.file.compressed else CHUNK
+        data = await self._read(read.file, read.offset, count)
         if data is None:
             # That tells nothing of its end: the next listing has it under its other name.
             return [], False
@@ -254,7 +256,8 @@ class Follower:
             self.told(
                 "the file that was being followed is gone; going on with the newest, what was between is not shown"
             )
-        return found, (bool(data) and moved) or read.file.compressed
+        # Less than was asked for is the end: what comes after it has a second to gather.
+        return found, (len(data) >= count and moved) or read.file.compressed
 
     async def _check(self, own: File) -> None:
         count = len(self.cursor.tail)

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from operations.logs import ask
 from operations.logs import follow as following
 from operations.logs.cursor import File
 from operations.logs.follow import Follower, Source, follow
 from providers.connection.command import Command, Result
-from providers.connection.errors import SudoRefused, Unknown, Unreachable
+from providers.connection.errors import CommandFailed, SudoRefused, Unknown, Unreachable
 from providers.connection.fake import fake_cluster
 from tests.unit.local import LocalNode
 
@@ -524,6 +525,78 @@ async def test_every_look_only_reads_and_ends_by_itself(mirror: Mirror) -> None:
     commands = [command for node in mirror.nodes.values() for command in node.commands]
     assert commands
     assert not [command for command in commands if command.writes or command.timeout > 60]
+
+
+class Paused(Exception):
+    """A follower would wait now."""
+
+
+async def until_it_pauses(
+    mirror: Mirror, follower: Follower, monkeypatch: pytest.MonkeyPatch, meanwhile: str = ""
+) -> None:
+    """Show what comes until the follower would wait; after each piece ``meanwhile`` is recorded."""
+    pause = 1234.5
+    sleep = asyncio.sleep
+
+    async def or_end(seconds: float) -> None:
+        if seconds == pause:
+            raise Paused
+        await sleep(seconds)
+
+    monkeypatch.setattr(following, "PAUSE", pause)
+    monkeypatch.setattr(asyncio, "sleep", or_end)
+    with contextlib.suppress(Paused):
+        async for lines in follower.lines():
+            mirror.show(lines, "qsp-a")
+            if meanwhile:
+                mirror.append(meanwhile)
+
+
+async def test_what_was_read_to_its_end_is_not_asked_for_again_at_once(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy proxy always has a little more: without a pause it would be asked a hundred times a second."""
+    mirror.append("1")
+    follower = mirror.follower()
+    await follower.last(1)
+    mirror.append("2")
+    asked = len(mirror.nodes["qsp-a"].commands)
+    await until_it_pauses(mirror, follower, monkeypatch, meanwhile="3")
+    assert mirror.shown == ["2"]
+    assert len(mirror.nodes["qsp-a"].commands) == asked + 2, "listed and read, once each"
+
+
+async def test_a_compressed_file_is_unpacked_a_few_times_and_not_once_for_each_mebibyte(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror.append("1")
+    follower = mirror.follower()
+    await follower.last(1)
+    records = [f"{number:01023d}" for number in range(8 * 1024)]
+    mirror.append(*records)
+    mirror.rotate("1")
+    mirror.rotate("2")
+    await until_it_pauses(mirror, follower, monkeypatch)
+    assert mirror.shown == records
+    unpacked = [each for each in mirror.nodes["qsp-a"].commands if str(each).startswith("read") and ".gz" in str(each)]
+    assert len(unpacked) <= 6, f"8 MiB were unpacked from the beginning {len(unpacked)} times"
+
+
+async def test_a_link_in_the_place_of_a_log_is_not_read_through(mirror: Mirror) -> None:
+    """Root reads, and the folder is Squid's: whoever has taken Squid over may put links there."""
+    (mirror.folder / "shadow").write_text("root:secret\n")
+    mirror.append("1")
+    (mirror.folder / "mirror/access.log-1").symlink_to(mirror.folder / "shadow")
+    follower = mirror.follower()
+    assert await follower.last(10) == [b"1"]
+    inode = (mirror.folder / "shadow").stat().st_ino
+    node = mirror.nodes["qsp-a"]
+    assert (await node.run(ask.reading(f"{mirror.log}-1", inode, 0))).exit_code == ask.CHANGED
+
+    mirror.log.unlink()
+    mirror.log.symlink_to(mirror.folder / "shadow")
+    with pytest.raises(CommandFailed, match="is a symbolic link, and is not followed"):
+        await mirror.follower().last(10)
 
 
 async def test_where_no_node_answers_at_the_start_that_is_the_error(mirror: Mirror) -> None:
