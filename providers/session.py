@@ -18,6 +18,7 @@ from providers.connection.cluster import Cluster
 from providers.connection.loop import run_sync
 from providers.connection.ownership import OWNED_ELSEWHERE, only_own
 from providers.connection.pool import open_cluster
+from providers.connection.printable import printable
 from providers.connection.together import both
 from providers.contract import Observed, Present, State
 from providers.kinds import load_kind
@@ -172,4 +173,4 @@ class SiteAccess:
 
     def _of(self, identity: str) -> Cluster:
         owner, _, thing = identity.rpartition("/")
-        return self.cluster(owner, thing, progress=lambda text: print(f"{thing}: {text}", flush=True))
+        return self.cluster(owner, thing, progress=lambda text: print(printable(f"{thing}: {text}"), flush=True))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from providers.connection.printable import printable
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -80,4 +82,4 @@ err = Output(stderr=True)
 
 def tell(text: str) -> None:
     """A line of progress: the words of hosts and errors, in which brackets are no markup."""
-    err.print(text, markup=False)
+    err.print(printable(text), markup=False)

@@ -33,13 +33,13 @@ def _suite(site: SiteReport, started: str) -> etree._Element:  # pyright: ignore
     if site.message or not cases:
         # A site that was not looked at must not look like one without fault.
         cases.append(Case(thing="site", kind="", node="", outcome=site.failed, message=site.message))
-    suite = etree.Element("testsuite", name=site.stack, timestamp=started, time=f"{site.seconds:.3f}")
+    suite = etree.Element("testsuite", name=fit(site.stack), timestamp=started, time=f"{site.seconds:.3f}")
     suite.set("tests", str(len(cases)))
     suite.set("failures", str(sum(case.outcome == Outcome.DRIFT for case in cases)))
     suite.set("errors", str(sum(case.outcome in (Outcome.UNREACHABLE, Outcome.ERROR) for case in cases)))
     for case in cases:
-        name = f"{case.thing} on {case.node or CLUSTER}"
-        made = etree.SubElement(suite, "testcase", classname=f"{site.stack}.{case.thing}", name=name)
+        name, of = fit(f"{case.thing} on {case.node or CLUSTER}"), fit(f"{site.stack}.{case.thing}")
+        made = etree.SubElement(suite, "testcase", classname=of, name=name)
         if case.outcome == Outcome.DRIFT:
             first, *_ = (said := [_line(case, number) for number in range(len(case.findings))])
             etree.SubElement(made, "failure", type="drift", message=fit(first)).text = fit("\n".join(said))

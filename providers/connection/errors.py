@@ -21,14 +21,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from providers.connection.printable import printable
+
 
 class HostError(Exception):
-    """Base of all errors of a host. ``str()`` is a sentence for people; ``node`` the node's name, or ''."""
+    """Base of all errors of a host. ``str()`` is a sentence for people; ``node`` the node's name, or ''.
+
+    What a host has said in it is made `printable`.
+    """
 
     def __init__(self, message: str, *, node: str = "", remedy: str = "") -> None:
         self.node = node
-        self.message = message
-        self.remedy = remedy
+        self.message = message = printable(message)
+        self.remedy = remedy = printable(remedy)
         prefix = f"{node}: " if node else ""
         suffix = f"\n  → {remedy}" if remedy else ""
         super().__init__(f"{prefix}{message}{suffix}")

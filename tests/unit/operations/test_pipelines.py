@@ -582,6 +582,16 @@ def test_a_push_replaces_the_comment_of_the_one_before_on_github(known, asked, t
     assert (tmp_path / "comment.md").read_text() == comment_of("lyon", "~ squid-config\n")
 
 
+def test_on_github_only_its_own_comment_is_one_of_the_push_before(tmp_path):
+    """Whoever wrote a comment can change it afterwards, also one that begins with the mark."""
+    pretend(tmp_path, "gh", '[ "$2" != --paginate ] || printf "%s\\n" "$5" >filter')
+    (tmp_path / "preview.txt").write_text("~ squid-config\n")
+    text = github_steps("preview")["the diff as a comment, one for each site"]
+    assert run(text, tmp_path, SITE="lyon", GITHUB_REPOSITORY="o/r", PULL_REQUEST="3").returncode == 0
+    said = (tmp_path / "filter").read_text()
+    assert said.startswith('.[] | select(.user.login == "github-actions[bot]") | select(.body | startswith("<!-- ')
+
+
 def test_a_variable_that_says_whether_a_job_runs_is_one_of_the_repository():
     """On GitHub an environment's variables count once the job has begun, which is too late for its `if`."""
     asked = {name for job in GITHUB.values() for name in re.findall(r"\bvars\.(\w+)", str(job.get("if", "")))}

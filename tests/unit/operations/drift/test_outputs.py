@@ -82,6 +82,18 @@ def test_junit_has_a_case_per_thing_and_node_and_what_was_not_looked_at_is_no_su
     assert r'declared "via on\n", live "via off\n" (changed on the host)' in str(failed.text)
 
 
+def test_junit_takes_whatever_a_node_calls_its_things() -> None:
+    odd = "\x1b[31mx"
+    finding = Finding(thing=odd, node=odd, property=odd, declared=odd, live=odd, origin="host", note=odd)
+    cases = [
+        Case(thing=odd, kind=odd, node=odd, outcome=Outcome.DRIFT, findings=[finding]),
+        Case(thing=odd, kind=odd, node=odd, outcome=Outcome.ERROR, message=odd, remedy=odd),
+    ]
+    root = etree.fromstring(junit.render(report(SiteReport(stack="lyon", cases=cases, message=odd))))
+    names = {each.get("name") for each in root.iter("testcase")}
+    assert names == {"\ufffd[31mx on \ufffd[31mx", "site on both"}
+
+
 def test_junit_says_each_reason_as_text_too() -> None:
     """GitLab shows nothing else."""
     reasons = [(error.get("message"), error.text) for error in etree.fromstring(junit.render(EVERY)).iter("error")]
