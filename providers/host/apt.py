@@ -77,7 +77,32 @@ apt install "$@" || fail
 """
 )
 
-_PURGE = _APT + '\napt purge "$@" || fail\n'
+# What is installed while apt waits for its lock may need what goes, and apt would take it along: it never waits here,
+# and what would go is looked at anew each time.
+_PURGE = (
+    _APT
+    + r"""
+others() {
+    said=$(apt-get --simulate purge "$@" 2>>"$log" </dev/null) || return 1
+    printf '%s\n' "$said" | awk '
+        BEGIN { for (i = 1; i < ARGC; i++) { sub(/:.*/, "", ARGV[i]); given[ARGV[i]] }; ARGC = 1 }
+        $1 == "Purg" || $1 == "Remv" { sub(/:.*/, "", $2); if (!($2 in given)) print $2 }' "$@"
+}
+only() {
+    also=$(others "$@") || return 1
+    [ -z "$also" ] || {
+        echo "E: apt would take along" $also"; no package was removed: see who needs it, and run this again" >>"$log"
+        return 1
+    }
+}
+tries=$((wait / 2)) wait=0
+until apt check && only "$@" && apt purge "$@"; do
+    grep -qE '^E: (Could not get lock|Unable to (lock|acquire))' "$log" && [ "$tries" -gt 0 ] || fail
+    tries=$((tries - 1)); sleep 2
+    : >"$log"
+done
+"""
+)
 
 _DELETE_ACCOUNTS = r"""
 users=$1; groups=$2
@@ -209,7 +234,7 @@ def install(packages: Sequence[str]) -> Command:
 
 
 def purge(packages: Sequence[str]) -> Command:
-    """Remove the packages with their configuration."""
+    """Remove the packages with their configuration, and no other: it fails where apt would take one along."""
     return script(
         _PURGE, LOCK_WAIT, *packages, timeout=INSTALL_LIMIT, label=f"apt-get purge ({len(packages)} packages)"
     )

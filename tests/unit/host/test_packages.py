@@ -1,7 +1,8 @@
 """The order in which packages are installed and taken back, on nodes that are functions."""
 
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
@@ -192,6 +193,57 @@ async def test_what_others_need_stays():
     machine.installed.add("sarg")
     await packages.remove(cluster, WANTED)
     assert machine.installed == {"base", "timesyncd", "sarg", "libsquid"}
+
+
+# Its words go to a file; once somebody else holds the lock, where there is a file that says so.
+APT = r"""
+echo "$*" >>"$PLACE/said"
+case $* in
+    *' check')
+        ! rm "$PLACE/held" 2>/dev/null || { echo 'E: Could not get lock /x. It is held by 7 (apt)' >&2; exit 100; } ;;
+    '--simulate purge '*) cat "$PLACE/goes" ;;
+esac
+"""
+
+
+@pytest.fixture
+def purging(tmp_path: Path):
+    """Runs the script that removes libsquid:amd64 and squid, with stand-ins; its exit code, words and apt's."""
+    for name, body in (("apt-get", APT.replace("$PLACE", str(tmp_path))), ("dpkg", ""), ("sleep", "")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}")
+        (tmp_path / name).chmod(0o755)
+
+    async def purge(goes: list[str]) -> tuple[int, str, list[str]]:
+        (tmp_path / "goes").write_text("Reading state...\n" + "".join(f"Purg {name} [1.0]\n" for name in goes))
+        asked = apt.purge(["libsquid:amd64", "squid"])
+        argv = tuple(word.replace("/run/", f"{tmp_path}/") for word in asked.argv)
+        result = await LocalNode(path=str(tmp_path)).run(replace(asked, argv=argv, ok=None))
+        return result.exit_code, result.stderr, (tmp_path / "said").read_text().splitlines()
+
+    return purge
+
+
+async def test_what_apt_would_take_along_by_now_keeps_all_from_going(purging):
+    """Between the look of before and the removal another apt may have been at work."""
+    code, told, said = await purging(["libsquid", "sarg", "squid"])
+    assert (code, [each for each in said if " purge libsquid" in each and "--simulate" not in each]) == (1, [])
+    assert "E: apt would take along sarg; no package was removed" in told
+
+
+async def test_what_goes_is_looked_at_when_the_lock_can_be_had(purging, tmp_path: Path):
+    (tmp_path / "held").touch()
+    code, _, said = await purging(["libsquid", "squid"])
+    assert code == 0
+    assert [each.split(" ")[-3 if "purge" in each else -1] for each in said] == ["check", "check", "purge", "purge"]
+    assert "Lock::Timeout=0" in said[-1], "while it waited, somebody could install once more"
+
+
+async def test_a_removal_that_fails_is_not_tried_again(purging, tmp_path: Path):
+    (tmp_path / "apt-get").write_text(
+        f"#!/bin/sh\necho x >>{tmp_path}/said\necho 'E: Sub-process failed' >&2\nexit 100\n"
+    )
+    code, told, said = await purging(["squid"])
+    assert (code, told, len(said)) == (1, "E: Sub-process failed\n", 1)
 
 
 async def test_what_would_go_for_no_reason_we_can_see_is_refused():
