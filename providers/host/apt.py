@@ -203,14 +203,10 @@ async def brought(node: Node, names: Sequence[str], before: Snapshot, after: Sna
     packages = {name for name in after.packages if name in before.packages or without_architecture(name) in closure}
     accounts = (set(after.users) - set(before.users)) | (set(after.groups) - set(before.groups))
     directories = set(after.directories) - set(before.directories)
-    asked = script(
-        _NAMED, "\n".join(sorted(accounts)), "\n".join(sorted(directories)), *sorted(packages - set(before.packages)),
-        reads=True, label="look what the packages' own lists and scripts name",
-    )  # fmt: skip
-    named = set((await node.run(asked)).stdout.splitlines())
+    by_them = await named(node, packages - set(before.packages), accounts, directories)
 
     def explained(old: Sequence[str], now: Sequence[str]) -> list[str]:
-        return [each for each in now if each in old or each in named]
+        return [each for each in now if each in old or each in by_them]
 
     return after.model_copy(
         update={
@@ -220,6 +216,17 @@ async def brought(node: Node, names: Sequence[str], before: Snapshot, after: Sna
             "directories": explained(before.directories, after.directories),
         }
     )
+
+
+async def named(
+    node: Node, packages: Collection[str], accounts: Collection[str], directories: Collection[str]
+) -> set[str]:
+    """Of ``accounts`` and ``directories`` those that the packages' own files name."""
+    asked = script(
+        _NAMED, "\n".join(sorted(accounts)), "\n".join(sorted(directories)), *sorted(packages),
+        reads=True, label="look what the packages' own lists and scripts name",
+    )  # fmt: skip
+    return set((await node.run(asked)).stdout.splitlines())
 
 
 async def known(node: Node) -> set[str]:

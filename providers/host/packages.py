@@ -8,12 +8,13 @@ snapshots, before and after, and of that only what the packages themselves expla
 between. The one before is in the journal until the one after has been written down, so that a run that was cut off in
 the middle is accounted for by the next.
 
-`remove` takes back exactly that. Logs under ``/var/log`` stay, as data does.
+`remove` takes back exactly that, but for packages that others need by now, with the accounts and directories that they
+name. Logs under ``/var/log`` stay, as data does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import Field
@@ -154,8 +155,9 @@ async def _remove(cluster: Cluster, node: Node, names: Sequence[str]) -> None:
         made = add(made, begun.before, after)
         await journal.put({MADE: made.model_dump_json()})
         await quiet.release(node, begun.quiet)
-    await _purge(cluster, node, made)
+    stayed = await _purge(cluster, node, made)
     await _bring_back(cluster, node, made)
+    made = await _without_theirs(cluster, node, made, stayed)
     if made.users or made.groups:
         await node.run(apt.delete_accounts(made.users, made.groups))
     if made.directories:
@@ -165,8 +167,10 @@ async def _remove(cluster: Cluster, node: Node, names: Sequence[str]) -> None:
     await journal.forget()
 
 
-async def _purge(cluster: Cluster, node: Node, made: Made) -> None:
-    going = set(made.packages) & await apt.known(node)
+async def _purge(cluster: Cluster, node: Node, made: Made) -> set[str]:
+    """The packages that stay, because others need them."""
+    there = set(made.packages) & await apt.known(node)
+    going = set(there)
     while going:
         needed = await apt.needed_by_others(node, going)
         if not needed:
@@ -187,6 +191,29 @@ async def _purge(cluster: Cluster, node: Node, made: Made) -> None:
             node.run(apt.purge(sorted(going))),
             lambda seconds: cluster.progress(f"{node.name}: still removing packages ({seconds:.0f} s)"),
         )
+    return there - going
+
+
+async def _without_theirs(cluster: Cluster, node: Node, made: Made, stayed: Collection[str]) -> Made:
+    """``made`` without the accounts and directories of packages that stay."""
+    accounts, directories = {*made.users, *made.groups}, set(made.directories)
+    theirs = await apt.named(node, stayed, accounts, directories) if stayed else set[str]()
+    if not theirs:
+        return made
+    cluster.progress(
+        f"{node.name}: {', '.join(sorted(theirs))} stay too, because {', '.join(sorted(stayed))} name them"
+    )
+
+    def others(names: Sequence[str]) -> list[str]:
+        return [name for name in names if name not in theirs]
+
+    return made.model_copy(
+        update={
+            "users": others(made.users),
+            "groups": others(made.groups),
+            "directories": others(made.directories),
+        }
+    )
 
 
 async def _bring_back(cluster: Cluster, node: Node, made: Made) -> None:

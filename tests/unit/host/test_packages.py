@@ -16,7 +16,7 @@ from tests.unit.local import LocalNode
 
 @dataclass
 class Machine:
-    """A Debian node as far as this kind can see: packages, units, masks; ``fail`` makes a command fail once."""
+    """A Debian node as far as this kind can see: packages, accounts, units; ``fail`` makes a command fail once."""
 
     installed: set[str] = field(default_factory=lambda: {"base", "timesyncd"})
     brings: dict[str, set[str]] = field(default_factory=lambda: {"squid": {"squid", "libsquid"}, "chrony": {"chrony"}})
@@ -26,6 +26,9 @@ class Machine:
     fail: str = ""
     meanwhile: set[str] = field(default_factory=set)
     """What somebody else installs while apt waits for its lock."""
+    names: dict[str, set[str]] = field(default_factory=dict)
+    """Package → accounts and directories that its files name; an installation makes them."""
+    made: set[str] = field(default_factory=set)
 
     def __call__(self, command: Command) -> Result | str:  # noqa: C901, PLR0911, PLR0912 - one case per command
         if self.fail and self.fail in str(command):
@@ -43,6 +46,7 @@ class Machine:
                 for name in words[2:]:
                     assert "squid.service" in self.masked or name != "squid" or "squid.service" in self.units
                     self.installed |= self.brings.get(name, {name})
+                    self.made |= set().union(*(self.names.get(each, set()) for each in self.installed))
                     self.installed -= {"timesyncd"} if name == "chrony" else set()
             case ["apt-get", "purge"]:
                 self.installed -= set(args[5:])
@@ -56,6 +60,17 @@ class Machine:
                     return Result(command, 100, "", "E: No packages found")
                 needs = {package for package, other in self.needed_by.items() if other in asked}
                 return "".join(f"{each}\n" for each in needs.union(*(self.brings.get(name, set()) for name in asked)))
+            case ["cat", "/etc/passwd"]:
+                return "".join(f"{name}:x:1\n" for name in sorted(self.made) if "/" not in name)
+            case ["find", "/var/lib"]:
+                return "".join(f"{name}\n" for name in sorted(self.made) if "/" in name)
+            case ["look", "what"]:
+                named = set().union(*(self.names.get(each, set()) for each in args[6:]))
+                return "".join(f"{name}\n" for name in sorted(named & {*args[4].split(), *args[5].split()}))
+            case ["userdel,", "groupdel"]:
+                self.made -= {*args[4].split(), *args[5].split()}
+            case ["rm", "-r"]:
+                self.made -= set(args[4:])
             case ["apt-mark", "showauto"]:
                 return "timesyncd\n"
             case ["systemctl", "show"]:
@@ -186,13 +201,28 @@ async def test_units_that_run_or_are_enabled_are_never_masked():
     assert not any(str(command).startswith(("systemctl mask", "systemctl disable")) for command in node.written)
 
 
-async def test_what_others_need_stays():
-    machine = Machine(needed_by={"libsquid": "sarg"})
-    cluster, _, _ = at_work(machine)
+@pytest.mark.parametrize("cut", ["", "apt-get purge", "apt-get install timesyncd", "userdel", "rm -r"])
+async def test_what_others_need_stays(cut: str):
+    """With the accounts and the data that it names; wherever a run is cut off, the next comes to the same."""
+    names = {
+        "libsquid": {"proxy", "/var/lib/libsquid"},
+        "squid": {"proxy", "squid", "/var/lib/libsquid", "/var/spool/squid"},
+    }
+    machine = Machine(needed_by={"libsquid": "sarg"}, names=names)
+    cluster, _, journals = at_work(machine)
     await converge(cluster)
+    assert machine.made == {"proxy", "squid", "/var/lib/libsquid", "/var/spool/squid"}
     machine.installed.add("sarg")
-    await packages.remove(cluster, WANTED)
+    machine.fail = cut
+    if cut:
+        with pytest.raises(CommandFailed):
+            await packages.remove(cluster, WANTED)
+    told: list[str] = []
+    await packages.remove(replace(cluster, progress=told.append), WANTED)
     assert machine.installed == {"base", "timesyncd", "sarg", "libsquid"}
+    assert machine.made == {"proxy", "/var/lib/libsquid"}
+    assert "a: /var/lib/libsquid, proxy stay too, because libsquid name them" in told
+    assert journals.opened["a", "packages"].values == {}
 
 
 # Its words go to a file; once somebody else holds the lock, where there is a file that says so.
