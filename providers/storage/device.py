@@ -168,7 +168,7 @@ def needs_metadata(node: str, disk: Disk, device: str, *, marked: bool, takeover
             remedy="declare `takeover: true` to adopt it as it is, or free the disk yourself with `wipefs --all`",
         )
     if disk.content:
-        kinds = ", ".join(sorted({_describe(signature) for signature in disk.content}))
+        kinds = ", ".join(sorted({describe(signature) for signature in disk.content}))
         raise Refused(
             f"{device} is not blank: it carries {kinds}",
             node=node,
@@ -177,5 +177,6 @@ def needs_metadata(node: str, disk: Disk, device: str, *, marked: bool, takeover
     return True
 
 
-def _describe(signature: Signature) -> str:
+def describe(signature: Signature) -> str:
+    """``ext3 (label squid-mirror)``."""
     return f"{signature.type} (label {signature.label})" if signature.label else signature.type

@@ -6,7 +6,10 @@ script that masks them. ``drbdsetup events2`` would load the module; what only r
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from providers.connection.command import Command, script
+from providers.storage.device import Signature
 
 RESOURCE = "squid-ha"
 """What this program calls a site's one mirror; one that others have set up has another name."""
@@ -78,10 +81,16 @@ dmesg | grep -E "drbd $1[ :/]|block drbd${minor:-[0-9]+}:" |
   grep -E 'Split-Brain detected|Unrelated data|Authentication of peer failed|incompatible|too small' |
   tail -n 1 | sed 's/^\[[^]]*\] *//'
 """
-# $1 resource, $2 minor, $3 device
+# $1 resource, $2 minor, $3 device, $4 what may be on it, a line `type,label` each. Looks once more, next to the
+# erasing. The metadata goes last: as long as there is anything, it tells whose that is, also after a cut.
 _WIPE = r"""
 set -eu
 drbdsetup down "$1"
+blockdev --flushbufs "$3"
+found=$(wipefs --no-act --noheadings --parsable --output TYPE,LABEL "$3")
+others=$(printf '%s\n' "$found" | grep -vxF -e '' -e "$4") || :
+[ -z "$others" ] || { echo "$3 carries what it did not a moment ago, and is not wiped: $others" >&2; exit 1; }
+wipefs --all --quiet --types nodrbd "$3"
 if wipefs --no-act "$3" | grep -q drbd; then drbdmeta --force "$2" v08 "$3" internal wipe-md; fi
 wipefs --all --quiet "$3"
 """
@@ -131,9 +140,10 @@ def create(resource: str, device: str) -> Command:
     return script(_CREATE, resource, device, label=f"drbdadm create-md {resource}", timeout=120)
 
 
-def wipe(resource: str, volume: str, device: str) -> Command:
-    """Take down the resource and remove every signature from its disk."""
-    return script(_WIPE, resource, minor(volume), device, label=f"wipe {device}", timeout=120)
+def wipe(resource: str, volume: str, device: str, seen: Iterable[Signature]) -> Command:
+    """Take down the resource and remove every signature from its disk; fails where there are others than ``seen``."""
+    lines = "\n".join(f"{each.type},{each.label}" for each in seen)
+    return script(_WIPE, resource, minor(volume), device, lines, label=f"wipe {device}", timeout=120)
 
 
 def minor(volume: str) -> str:

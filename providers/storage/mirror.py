@@ -21,6 +21,8 @@ from providers.contract import PENDING, Absent, Observed, Present, State
 from providers.host.settings import NodeSettings, converge_settings, remove_settings
 from providers.host.waiting import until
 from providers.storage import configuration, device, drbd, link, marks, others
+from providers.storage.device import Disk, Signature
+from providers.storage.filesystem_types import MAKING, TYPES
 from providers.storage.half import Half, plain, read_halves, read_statuses, secret_file
 from providers.storage.resource_file import of_connection
 from providers.storage.status import Status
@@ -47,7 +49,8 @@ class Wanted(State):
     """``resource`` is DRBD's name, ``volume`` its block device (``/dev/drbd0``), ``device`` the backing disk by-id.
 
     ``devices``: node → that disk, of all nodes where it is not ``device`` on each, else of none.
-    ``on_remove`` is ``keep`` (data and metadata stay on the disk) or ``wipe``. ``connected`` is part of the state:
+    ``on_remove`` is ``keep`` (data and metadata stay on the disk) or ``wipe``: then ``filesystem`` and ``label`` say
+    what else than metadata may be wiped; None in the state of earlier versions. ``connected`` is part of the state:
     a mirror that does not reach its peer is drift; ``no`` where only one node is there (the other is away).
     """
 
@@ -56,6 +59,8 @@ class Wanted(State):
     device: str
     devices: dict[str, str] = Field(default_factory=dict[str, str])
     on_remove: Literal["keep", "wipe"] = "keep"
+    filesystem: str | None = None
+    label: str | None = None
     connected: Literal["yes", "no"] = "yes"
     nodes: dict[str, NodeMirror]
 
@@ -263,12 +268,15 @@ async def _adjust(cluster: Cluster, wanted: Wanted, halves: dict[str, Half]) -> 
 async def remove(cluster: Cluster, wanted: Wanted) -> None:
     """Take the mirror down and its configuration away; the data stays on the disks unless ``on_remove`` is wipe.
 
-    Raises `Refused` while the volume is in use or Pacemaker manages it.
+    Raises `Refused` while the volume is in use or Pacemaker manages it, and where a disk to be wiped has what is not
+    this mirror's.
     """
     halves = await read_halves(cluster, wanted)
     mine = {name: half for name, half in halves.items() if half.claimed or half.marked}
     for name, half in mine.items():
         _check_unused(wanted, name, half)
+        if _wiped(wanted, half):
+            _check_ours(wanted, name, half.disk)
     await cluster.each(lambda node: _let_go(cluster, node, wanted, mine[node.name]), list(mine))
     await cluster.each(lambda node: _clean(cluster, node, wanted), list(halves))
 
@@ -284,16 +292,46 @@ def _check_unused(wanted: Wanted, name: str, half: Half) -> None:
         raise Refused(f"{wanted.volume} is mounted at {', '.join(half.mounts)}", node=name, remedy="unmount it first")
 
 
+def _made(half: Half) -> bool:
+    return half.marked and half.entries.get(MADE) == "yes"
+
+
+def _wiped(wanted: Wanted, half: Half) -> bool:
+    return wanted.on_remove == "wipe" and _made(half)
+
+
+def _check_ours(wanted: Wanted, name: str, disk: Disk) -> None:
+    """The mark was made before the metadata, and tells nothing of what somebody has made on the disk since.
+
+    Blank it may be: a run was cut off before it made anything, or after it wiped everything.
+    """
+    told = bool(disk.metadata or wanted.filesystem)
+    foreign = [device.describe(each) for each in disk.content if not (told and _of_mirror(wanted, each))]
+    found = [*disk.uses, *([f"it carries {', '.join(foreign)}, which is not this mirror's"] if foreign else [])]
+    if found:
+        path = wanted.device_on(name)
+        raise Refused(
+            f"{path} is not wiped as `on_remove` says: {'; '.join(found)}",
+            node=name,
+            remedy="see whose that is; once nothing on the disk is needed, free it yourself with "
+            f"`wipefs --all {path}` and run this again",
+        )
+
+
+def _of_mirror(wanted: Wanted, signature: Signature) -> bool:
+    if not wanted.filesystem:
+        return signature.type in TYPES
+    return signature.type == wanted.filesystem and signature.label in (wanted.label, MAKING)
+
+
 async def _let_go(cluster: Cluster, node: Node, wanted: Wanted, half: Half) -> None:
-    journal = cluster.journal(node)
-    made = half.marked and (await journal.entries()).get(MADE) == "yes"
     path = wanted.device_on(node.name)
-    if wanted.on_remove == "wipe" and made:
-        await node.run(drbd.wipe(wanted.resource, wanted.volume, path))
+    if _wiped(wanted, half):
+        await node.run(drbd.wipe(wanted.resource, wanted.volume, path, half.disk.signatures))
         return
     if half.status.configured:
         await node.run(command("drbdsetup", "down", wanted.resource))
-    if half.disk.identity is not None and made:
+    if half.disk.identity is not None and _made(half):
         await marks.kept(cluster, node).put({path: marks.text(half.disk.identity)})
         cluster.progress(f"{node.name}: the data on {path} is kept")
 

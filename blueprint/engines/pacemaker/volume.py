@@ -30,6 +30,8 @@ def _mirror(site: Site, declared: Mirror) -> Thing:
         device=declared.device,
         devices=mirror_devices(site, declared),
         on_remove=declared.on_remove,
+        filesystem=declared.filesystem if declared.on_remove == "wipe" else None,
+        label=declared.label if declared.on_remove == "wipe" else None,
         connected="yes" if len(present(site)) > 1 else "no",
         nodes=halves,
     )

@@ -19,8 +19,9 @@ NAMES = ("qsp-a", "qsp-b")
 KINDS = {"pacemaker": "storage.mirror", "lifekeeper": "lifekeeper.mirror"}
 
 
-def mirror_of(engine: str, *, own: str | None = OWN, away: bool = False) -> Any:
+def mirror_of(engine: str, *, own: str | None = OWN, away: bool = False, **mirror: str) -> Any:
     raw: dict[str, Any] = lab_settings(engine=engine)
+    raw["mirror"] |= mirror
     raw["nodes"][1] |= {"mirror_device": own} if own else {}
     raw["nodes"][1] |= {"away": True} if away else {}
     return next(each for each in things(read(raw, "test"), "o/s") if each.kind == KINDS[engine]).inputs
@@ -43,6 +44,13 @@ def test_a_site_whose_nodes_have_one_path_is_applied_as_by_earlier_releases(engi
     assert not [path for path in applied.digests(wanted) if path.startswith("devices")]
     before = {name: each for name, each in wire.encode(wanted).items() if name != "devices"}
     assert wire.decode(load_kind(KINDS[engine]).Wanted, before) == wanted
+
+
+def test_what_is_on_the_disk_is_noted_where_it_is_to_be_wiped_and_changes_no_other_site() -> None:
+    kept, wiped = mirror_of("pacemaker"), mirror_of("pacemaker", on_remove="wipe")
+    assert (kept.filesystem, kept.label) == (None, None)
+    assert (wiped.filesystem, wiped.label) == ("ext3", "squid-mirror")
+    assert not {"filesystem", "label"} & {*applied.digests(kept), *wire.encode(kept)}
 
 
 @pytest.mark.parametrize("engine", KINDS)

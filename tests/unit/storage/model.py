@@ -27,6 +27,7 @@ HOSTS = [
 TEXT = render(ResourceFile(resource=RESOURCE, volume=VOLUME, device=DEVICE, hosts=HOSTS, fencing=True))
 HALF = mirror.NodeMirror(settings=NodeSettings(files={PATH: FileState(content=TEXT, mode="0600", owner="root:root")}))
 MIRROR = mirror.Wanted(resource=RESOURCE, volume=VOLUME, device=DEVICE, nodes={"qsp-a": HALF, "qsp-b": HALF})
+WIPED = MIRROR.model_copy(update={"on_remove": "wipe", "filesystem": "ext3", "label": "squid-mirror"})
 FILESYSTEM = filesystem.Wanted(
     resource=RESOURCE,
     volume=VOLUME,
@@ -290,6 +291,9 @@ class World:
         return ""
 
     def wipe(self, box: Box, command: Command) -> str:
+        seen = command.argv[-1].split("\n")
+        assert box.content is None or ",".join(box.content) in seen, "wiped what nobody has looked at"
+        assert box.generation is None or "drbd," in seen
         self.down(box, command)
         box.generation, box.content, box.directories = None, None, {}
         return ""

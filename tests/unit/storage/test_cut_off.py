@@ -7,7 +7,7 @@ import pytest
 from providers import reconcile
 from providers.connection.errors import HostError
 from providers.storage import filesystem, mirror
-from tests.unit.storage.model import FILESYSTEM, MIRROR, Cut, World
+from tests.unit.storage.model import FILESYSTEM, MIRROR, WIPED, Cut, World
 
 
 async def up(world: World) -> None:
@@ -55,7 +55,7 @@ async def test_up_cut_anywhere(after: bool) -> None:
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("on_remove", ["keep", "wipe"])
 async def test_down_cut_anywhere(after: bool, on_remove: str) -> None:
-    wanted = MIRROR.model_copy(update={"on_remove": on_remove})
+    wanted = WIPED if on_remove == "wipe" else MIRROR
     reference = World()
     await up(reference)
     reference.cut = Cut()
@@ -87,7 +87,7 @@ async def test_kept_data_is_adopted_by_a_later_up() -> None:
 async def test_wiped_disks_are_blank_and_leave_no_mark() -> None:
     world = World()
     await up(world)
-    await down(world, MIRROR.model_copy(update={"on_remove": "wipe"}))
+    await down(world, WIPED)
     assert [box.state for box in world.boxes.values()] == [box.state for box in World().boxes.values()]
     assert not any(journal.values for journal in world.journals.values())
 
