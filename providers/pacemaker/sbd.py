@@ -20,6 +20,9 @@ AGENT = "stonith:external/sbd"
 _DAEMON = "sbd.service"
 _DROP_INS = "/etc/systemd/"
 _HEADER, _DISK, _UUID, _RESTART = "found header", "disk", "uuid", "pending-daemon"
+_BLANK_ONE, _CREATING = "blank", "creating"
+"""How the journal says that a disk was blank before its header was written here; and while one is, followed by the
+timeouts that it is to have. With it stands the UUID of the header before that, or none."""
 AREA = 1024 * 1024
 """Bytes at the device's beginning that must be zero before, and are zero again after. A header and 255 slots of two
 sectors each (sbd(8)) fit in with sectors of up to 2 KiB."""
@@ -201,13 +204,14 @@ async def _converge_header(cluster: Cluster, wanted: Wanted, *, watched: bool) -
     headers = await _headers(cluster, wanted)
     header = _shared(wanted, headers)
     noted = await _noted(cluster)
-    found = _found(noted, wanted.device, header)
-    timeouts = (wanted.watchdog_timeout, wanted.message_timeout)
-    if header and (header.watchdog_timeout, header.message_timeout) == timeouts:
-        if any((each.get(_DISK), each.get(_UUID)) != (wanted.device, header.uuid) for each in noted):
+    begun = _begun(noted, wanted.device, header)
+    judged = await _judged(cluster, wanted, header, begun) if header and begun else None
+    found = judged or _found(noted, wanted.device, header)
+    if header and _timeouts(header) == _timeouts(wanted):
+        if any(_stale(each, wanted.device, header) for each in noted):
             await _note(cluster, found or "there", wanted.device, header.uuid)
         return
-    if header and _replaced(noted, wanted.device, header):
+    if header and not judged and _replaced(noted, wanted.device, header):
         raise Refused(
             f"somebody has made another SBD header on {wanted.device} (UUID {header.uuid}), with timeouts that are not "
             "those declared, so it is not written over",
@@ -222,7 +226,7 @@ async def _converge_header(cluster: Cluster, wanted: Wanted, *, watched: bool) -
             remedy=f"see what became of the disk; {_WITH_THE_CLUSTER_STOPPED}",
         )
     # Without a header it may be another disk under the same path, or somebody has made something else of it.
-    if header is None or found != "blank":
+    if header is None or found != _BLANK_ONE:
         otherwise = f"where that header is this cluster's, {_by_hand(wanted)}" if header else ""
         await _require_blank(first, wanted.device, otherwise)
     elif await _running(cluster):
@@ -230,13 +234,14 @@ async def _converge_header(cluster: Cluster, wanted: Wanted, *, watched: bool) -
             f"the timeouts in the header of {wanted.device} cannot be changed while SBD runs on it",
             remedy=_WITH_THE_CLUSTER_STOPPED,
         )
-    # Each header has a UUID of its own: one that is written, and not noted because this was cut off, is ours too. The
-    # path comes first, for without a UUID it tells the disk.
-    await _note(cluster, "blank", wanted.device)
-    await cluster.each(lambda node: cluster.journal(node).drop([_UUID]))
+    # Each header has a UUID of its own, which is not known before it is written: where this is cut off in between, the
+    # path and the timeouts tell it. A journal is written in this order; with the state first, the UUID of another disk
+    # would be taken for that of a header which is written over.
+    writing = {_DISK: wanted.device, _UUID: header.uuid if header else "", _HEADER: f"{_CREATING} {_timeouts(wanted)}"}
+    await cluster.each(lambda node: cluster.journal(node).put(writing))
     watchdog, message = wanted.watchdog_timeout or "", wanted.message_timeout or ""
     await first.run(command("sbd", "-d", wanted.device, "-1", watchdog, "-4", message, "create"))
-    await _note(cluster, "blank", wanted.device, (await _written(cluster, wanted)).uuid)
+    await _note(cluster, _BLANK_ONE, wanted.device, (await _written(cluster, wanted)).uuid)
 
 
 async def _noted(cluster: Cluster) -> list[Mapping[str, str]]:
@@ -244,8 +249,63 @@ async def _noted(cluster: Cluster) -> list[Mapping[str, str]]:
     return list((await cluster.each(lambda node: cluster.journal(node).entries())).values())
 
 
+def _timeouts(of: Wanted | Header) -> str:
+    return f"{of.watchdog_timeout} {of.message_timeout}"
+
+
+def _stale(entries: Mapping[str, str], device: str, header: Header) -> bool:
+    """Whether a node's journal says something else of the disk than that it bears this header."""
+    told = (entries.get(_DISK), entries.get(_UUID))
+    return told != (device, header.uuid) or entries.get(_HEADER, "").startswith(_CREATING)
+
+
+def _begun(noted: Sequence[Mapping[str, str]], device: str, header: Header | None) -> list[str]:
+    """The timeouts with which a header was being written to this disk when a run was cut off.
+
+    None where the header on it is one that is known.
+    """
+    if header and any(each.get(_UUID) == header.uuid for each in noted):
+        return []
+    told = [each.get(_HEADER, "") for each in noted if each.get(_DISK) == device]
+    return [each.removeprefix(f"{_CREATING} ") for each in told if each.startswith(_CREATING)]
+
+
+async def _judged(cluster: Cluster, wanted: Wanted, header: Header, begun: Sequence[str]) -> str:
+    """How this disk was found whose header may be that of a run that was cut off. Raises `Refused` for another's."""
+    others = await _others(cluster, wanted.device)
+    if not others and _timeouts(header) in begun:
+        return _BLANK_ONE
+    if not others and _timeouts(header) == _timeouts(wanted):
+        return "there"
+    why = f"it lists {', '.join(others)}" if others else "its timeouts are not those that were asked for"
+    raise Refused(
+        f"{wanted.device} bears an SBD header (UUID {header.uuid}) that is not the one which a run was about to write "
+        f"when it was cut off: {why}; it is not written over",
+        remedy=f"see who uses that disk (`sbd -d {wanted.device} list`); where nobody else does, {_by_hand(wanted)}; "
+        "else declare another disk",
+    )
+
+
+async def _others(cluster: Cluster, device: str) -> list[str]:
+    """The nodes that have a slot on the disk and are none of this cluster's."""
+    first = next(iter(cluster.nodes.values()))
+    said = (await first.run(command("sbd", "-d", device, "list", reads=True))).stdout
+    rows = [line.split("\t") for line in said.splitlines()]
+    ours = {name.lower() for name in cluster.nodes}
+    return [row[1] for row in rows if len(row) > 1 and row[1].lower() not in ours]
+
+
+async def _made_here(cluster: Cluster, device: str, noted: Sequence[Mapping[str, str]], header: Header) -> bool:
+    """Whether the header was written here, on a disk that was blank; in doubt it was not."""
+    if begun := _begun(noted, device, header):
+        return _timeouts(header) in begun and not await _others(cluster, device)
+    return _found(noted, device, header) == _BLANK_ONE
+
+
 def _found(noted: Sequence[Mapping[str, str]], device: str, header: Header | None) -> str | None:
     """How this very disk was found, "blank" or "there"; None for one that is not known yet, or bears another header.
+
+    A header is only begun on a disk that was blank, or in the place of one that was written to such a disk.
 
     The header's UUID tells the disk, which may have several paths; the path does where no UUID was noted. What a
     release before wrote names neither: it is taken for this one's where that bears a header.
@@ -255,21 +315,22 @@ def _found(noted: Sequence[Mapping[str, str]], device: str, header: Header | Non
     # A node that was away meanwhile has what was so before.
     own = [each for each in noted if header and each.get(_UUID) == header.uuid]
     known = {name: value for each in own or noted for name, value in each.items()}
+    told = _BLANK_ONE if known.get(_HEADER, "").startswith(_CREATING) else known.get(_HEADER)
     if own:
-        return known.get(_HEADER)
+        return told
     if _DISK not in known:
-        return known.get(_HEADER) if header else None
-    return known.get(_HEADER) if known[_DISK] == device else None
+        return told if header else None
+    return told if known[_DISK] == device else None
 
 
 def _replaced(noted: Sequence[Mapping[str, str]], device: str, header: Header) -> bool:
     """Whether somebody else has made this header since. A journal without a UUID does not tell."""
-    told = any(each.get(_DISK) == device and _UUID in each for each in noted)
+    told = any(each.get(_DISK) == device and each.get(_UUID) for each in noted)
     return told and all(each.get(_UUID) != header.uuid for each in noted)
 
 
-async def _note(cluster: Cluster, found: str, device: str, uuid: str | None = None) -> None:
-    told = {_HEADER: found, _DISK: device, **({_UUID: uuid} if uuid else {})}
+async def _note(cluster: Cluster, found: str, device: str, uuid: str) -> None:
+    told = {_HEADER: found, _DISK: device, _UUID: uuid}
     await cluster.each(lambda node: cluster.journal(node).put(told))
 
 
@@ -309,7 +370,7 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
     Raises `Refused` while it still fences with it.
     """
     noted = await _noted(cluster)
-    ours = any(each.get(_HEADER) == "blank" for each in noted)
+    ours = any(each.get(_HEADER, "").startswith((_BLANK_ONE, _CREATING)) for each in noted)
     header = _shared(wanted, await _headers(cluster, wanted)) if ours else None
     watching = await _running_on(cluster, _DAEMON)
     if restart := bool(watching) or await stack.interrupted(cluster):
@@ -322,7 +383,7 @@ async def remove(cluster: Cluster, wanted: Wanted) -> None:
         if left := await _running_on(cluster, _DAEMON):
             raise NotVerified("SBD still runs although it was switched off", node=left[0], remedy=f"see {_DAEMON}")
     await cluster.each(lambda node: remove_settings(cluster, node, wanted.nodes[node.name]), list(wanted.nodes))
-    if header and _found(noted, wanted.device, header) == "blank":
+    if header and await _made_here(cluster, wanted.device, noted, header):
         zero = script(_ZERO, wanted.device, str(AREA), label=f"empty the beginning of {wanted.device}")
         await next(iter(cluster.nodes.values())).run(zero)
     await journals.forget(cluster)

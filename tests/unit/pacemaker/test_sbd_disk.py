@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import cast
@@ -12,7 +12,7 @@ import pytest
 
 from providers.connection.command import Command, Result, command
 from providers.connection.errors import NotVerified, Refused
-from providers.connection.fake import FakeJournals, FakeNode, fake_cluster
+from providers.connection.fake import FakeJournal, FakeJournals, FakeNode, fake_cluster
 from providers.contract import Absent
 from providers.host.settings import FileState, NodeSettings
 from providers.pacemaker import live, sbd, sbd_conf
@@ -35,6 +35,8 @@ class Disks:
     made: list[str] = field(default_factory=list[str])
     message: dict[str, str] = field(default_factory=dict[str, str])
     """The timeout in the header that was made on a disk; 20 s in any other."""
+    listed: list[str] = field(default_factory=list[str])
+    """The nodes that have a slot on any disk."""
 
     def answer(self, command: Command) -> Result:
         said, code = "", 0
@@ -46,6 +48,8 @@ class Disks:
             said = "none" if held in ("", "data") else DUMP.format(uuid=held, message=self.message.get(disk, "20"))
         elif "cmp -s" in text:
             said = "" if self.found[disk] == "" else "its beginning is not empty"
+        elif words[-1] == "list":
+            said = "".join(f"{number}\t{name}\tclear\t\n" for number, name in enumerate(self.listed))
         elif words[-1] == "create":
             self.found[disk] = f"uuid of {disk}" + " again" * self.made.count(disk)
             self.message[disk] = words[-2]
@@ -204,6 +208,123 @@ async def test_a_header_that_was_written_and_not_noted_is_ours(disks: Disks, jou
     await up(disks, journals, "/dev/one", "40")
     await down(disks, journals, "/dev/one")
     assert disks.found["/dev/one"] == ""
+
+
+@dataclass
+class Cut:
+    """Where the connection breaks: at the n-th change, before or after it takes effect."""
+
+    at: int
+    after: bool
+    changes: int = 0
+
+    def begin(self) -> None:
+        self.changes += 1
+        if self.changes == self.at and not self.after:
+            raise ConnectionError
+
+    def end(self) -> None:
+        if self.changes == self.at:
+            raise ConnectionError
+
+
+async def up_cut(cut: Cut, disks: Disks, journals: FakeJournals, device: str, message: str) -> bool:
+    """Whether it was cut off."""
+
+    def answer(command: Command) -> Result:
+        if not command.writes:
+            return disks.answer(command)
+        cut.begin()
+        done = disks.answer(command)
+        cut.end()
+        return done
+
+    put = FakeJournal.put
+
+    async def cut_put(self: FakeJournal, values: Mapping[str, str]) -> None:
+        cut.begin()
+        await put(self, values)
+        cut.end()
+
+    broken = fake_cluster(FakeNode("a", answer), FakeNode("b", answer), thing="sbd", journals=journals)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(FakeJournal, "put", cut_put)
+        try:
+            await sbd.converge(broken, wanted(device, message), Absent())
+        except ConnectionError:
+            return True
+    return False
+
+
+def copied(disks: Disks, journals: FakeJournals) -> tuple[Disks, FakeJournals]:
+    opened = {key: FakeJournal(dict(each.values)) for key, each in journals.opened.items()}
+    there = replace(disks, found=dict(disks.found), made=list(disks.made), message=dict(disks.message))
+    return there, FakeJournals(opened)
+
+
+STEPS = [("/dev/one", "20"), ("/dev/one", "30"), ("/dev/three", "30")]
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("step", range(len(STEPS)))
+async def test_cut_off_at_any_change_and_run_again_the_header_is_this_clusters(
+    disks: Disks, journals: FakeJournals, step: int, after: bool
+):
+    for each in STEPS[:step]:
+        await up(disks, journals, *each)
+    cut, device = Cut(1, after), STEPS[step][0]
+    while await up_cut(cut, *(now := copied(disks, journals)), *STEPS[step]):
+        for then in (STEPS[step][1], "40"):
+            there = copied(*now)
+            await up(*there, device, then)
+            await up(*there, device, "50")
+            assert {each.values["found header"] for each in there[1].opened.values()} == {"blank"}
+            assert {each.values["uuid"] for each in there[1].opened.values()} == {there[0].found[device]}
+            await down(*there, device)
+            assert there[0].found[device] == ""
+        await down(*now, device)
+        assert now[0].found[device] == ""
+        cut = Cut(cut.at + 1, after)
+    assert cut.at > 5
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("step", range(len(STEPS)))
+@pytest.mark.parametrize(("message", "listed"), [("99", []), ("30", ["A", "web-1"]), ("20", ["web-1"])])
+async def test_a_header_that_somebody_else_writes_after_a_cut_is_neither_written_over_nor_emptied(
+    disks: Disks, journals: FakeJournals, step: int, after: bool, message: str, listed: list[str]
+):
+    for each in STEPS[:step]:
+        await up(disks, journals, *each)
+    cut, device, refusals = Cut(1, after), STEPS[step][0], 0
+    while await up_cut(cut, *(now := copied(disks, journals)), *STEPS[step]):
+        now[0].found[device], now[0].message[device], now[0].listed = "another cluster's", message, listed
+        for then in ("30", "40"):
+            there = copied(*now)
+            try:
+                await up(*there, device, then)
+            except Refused as refused:
+                refusals += "about to write" in str(refused)
+            await down(*there, device)
+            assert there[0].found[device] == "another cluster's"
+        await down(*now, device)
+        assert now[0].found[device] == "another cluster's"
+        cut = Cut(cut.at + 1, after)
+    assert refusals
+
+
+async def test_a_header_that_was_begun_and_cannot_be_told_is_used_when_it_is_made_by_hand_as_declared(
+    disks: Disks, journals: FakeJournals
+):
+    await up_cut(Cut(3, after=False), disks, journals, "/dev/one", "20")
+    disks.found["/dev/one"], disks.message["/dev/one"], disks.listed = "unknown", "99", ["a", "b"]
+    with pytest.raises(Refused, match="its timeouts are not those that were asked for") as refused:
+        await up(disks, journals, "/dev/one", "30")
+    (typed,) = re.findall(r"`(sbd [^`]* create)`", refused.value.remedy)
+    disks.answer(command(*typed.split()))
+    await up(disks, journals, "/dev/one", "30")
+    await down(disks, journals, "/dev/one")
+    assert disks.found["/dev/one"] == "uuid of /dev/one"
 
 
 async def test_a_header_is_ours_where_the_journal_of_a_node_that_was_away_meanwhile_names_the_one_before(
