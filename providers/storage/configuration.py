@@ -19,18 +19,44 @@ from providers.host.settings import FileState
 CONFIGURATION = "configuration"
 BACKUP = ".before-squid-ha"
 
+# $1 path. The first secret that is no comment, as it stands between quotes or without any.
+_FIRST = r"""
+tell() {
+    sed -n '
+        s/^[^#]*shared-secret[[:space:]]*"\(\([^"\\]\|\\.\)*\)"[[:space:]]*;.*/\1/p
+        t end
+        s/^[^#]*shared-secret[[:space:]]\{1,\}\([^[:space:]";#]*\)[[:space:]]*;.*/\1/p
+        t end
+        b
+        :end
+        q' "$1"
+}
+"""
 # $1 path
-_READ = r"""
+_TELL = _FIRST + 'tell "$1"\n'
+# $1 path. A line of this program's own form is shown as it was rendered. Of any other with the word, comments too,
+# nothing is shown from the word on; nor of the next one, where the value stands there.
+_READ = (
+    _FIRST
+    + r"""
 [ -f "$1" ] || exit 0
 stat -c '%04a %U:%G' "$1"
-secret=$(sed -n 's/.*shared-secret[[:space:]]*\([^;]*\);.*/\1/p' "$1" | tr -d '" \t')
+secret=$(tell "$1")
 case $secret in ''|@secret@) echo none ;; *) printf %s "$secret" | sha256sum | cut -d' ' -f1 ;; esac
-sed 's/\(shared-secret[[:space:]]*\)[^;]*;/\1"@secret@";/' "$1"
+sed '
+    /shared-secret/!b
+    s/^\([[:space:]]*shared-secret \)"\([^"\\]\|\\.\)*";$/\1"@secret@";/
+    t
+    :more
+    /^[^#]*shared-secret\([[:space:]]\|#[^\n]*\)*$/ {
+        $!{
+            N
+            b more
+        }
+    }
+    s/shared-secret.*/shared-secret @secret@/' "$1"
 """
-# $1 path
-_TELL = r"""
-sed -n 's/.*shared-secret[[:space:]]*\([^;]*\);.*/\1/p' "$1" | tr -d '" \t'
-"""
+)
 # $1 path, $2 lines, $3 mode, $4 owner; stdin: the secret (empty: make one), then the text. Lines are counted because
 # input that ends early, when the connection breaks, looks like input that is complete. Only builtins see the secret.
 _WRITE = r"""
@@ -148,7 +174,7 @@ def _fits(found: Configuration, wanted: FileState, secret: str) -> bool:
 
 async def _tell(node: Node, path: str) -> str:
     label = f"read the shared secret in {path}"
-    return (await node.run(script(_TELL, path, reads=True, label=label))).stdout.strip()
+    return (await node.run(script(_TELL, path, reads=True, label=label))).stdout.removesuffix("\n")
 
 
 async def _write(node: Node, path: str, wanted: FileState, secret: str) -> Result:

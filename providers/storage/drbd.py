@@ -14,12 +14,14 @@ from providers.storage.device import Signature
 RESOURCE = "squid-ha"
 """What this program calls a site's one mirror; one that others have set up has another name."""
 
-# Its standard output may hold the secret too, and nobody needs it.
+# Its standard output may hold the secret too, and nobody needs it. It quotes nothing, and the secret may have blanks:
+# all is masked from there to the quote that ends the command line, behind which is said what became of it.
 _MASKED = r"""
 masked() {
     said=$(drbdadm "$@" 2>&1 >/dev/null </dev/null)
     rc=$?
-    printf '%s\n' "$said" | sed "s/--shared-secret=[^ ']*/--shared-secret=***/g" >&2
+    printf '%s\n' "$said" | sed "s/--shared-secret=.*\('[a-z0-9 ]*\)$/--shared-secret=***\1/; t
+        s/--shared-secret=.*/--shared-secret=***/" >&2
     return $rc
 }
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from pathlib import Path
@@ -76,8 +77,43 @@ def test_a_file_that_drbdadm_refuses_is_not_put_in_place(place):
 def test_the_secret_of_somebody_elses_file_is_masked_too(place):
     (place / "r.res").write_text("resource r { net { shared-secret theirs; } }\n")
     found = read(place)
-    assert found.file.content == 'resource r { net { shared-secret "@secret@"; } }\n'
-    assert found.secret
+    assert found.file.content == "resource r { net { shared-secret @secret@\n"
+    assert found.secret == hashlib.sha256(b"theirs").hexdigest()
+
+
+def test_whatever_else_is_said_is_shown(place: Path) -> None:
+    (place / "r.res").write_text('# the shared-secret\ncram-hmac-alg sha1;\nshared-secret #\n\n"x";\nping-int 9;\n')
+    shown = "# the shared-secret @secret@\ncram-hmac-alg sha1;\nshared-secret @secret@\nping-int 9;\n"
+    assert read(place).file.content == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ('shared-secret "ab;cdMARKER";', "ab;cdMARKER"),
+        ('shared-secret "ab;cd#MARKER" ; # was "MARKER";', "ab;cd#MARKER"),
+        (r'shared-secret  "a b\"MARKER\\";', r"a b\"MARKER\\"),
+        ('shared-secret "two MARKERs"; verify-alg md5;', "two MARKERs"),
+        ("shared-secret\tMARKER ;", "MARKER"),
+        ('# shared-secret MARKER\nshared-secret "theirs";', "theirs"),
+        ('# shared-secret "MARKER";\nshared-secret "theirs";', "theirs"),
+        ('#shared-secret "MARKER"\n#shared-secret "old;MARKER', ""),
+        ('shared-secret\n\n  "MARKER";', ""),
+        ('shared-secret # "MARKER"\n  "MARKER";', ""),
+        ('shared-secret "MARKER', ""),
+    ],
+)
+def test_whatever_form_it_has_and_is_taken_over_as_drbd_reads_it(place: Path, text: str, secret: str) -> None:
+    (place / "r.res").write_text(f"resource r {{\n{text}\n}}\n")
+    found = read(place)
+    assert "MARKER" not in (found.file.content or "")
+    assert "resource r {" in (found.file.content or "")
+    assert found.secret == (hashlib.sha256(secret.encode()).hexdigest() if secret else "")
+    told = run(place, configuration.script(configuration._TELL, str(place / "r.res"))).stdout.decode()
+    assert told == (f"{secret}\n" if secret else "")
+    write(place, (told or "MARKER\n") + TEXT)
+    taken = read(place)
+    assert (taken.file.content, taken.secret) == (TEXT, found.secret or taken.secret)
 
 
 def test_no_file(place):
@@ -89,7 +125,15 @@ def test_errors_of_drbdadm_do_not_tell_the_secret(place):
     result = run(place, drbd.adm("adjust", "r"))
     assert result.returncode == 20
     assert b"marker" not in result.stderr
-    assert b"--shared-secret=*** --timeout=60" in result.stderr
+    assert b"'drbdsetup-84 connect r --shared-secret=***' failed" in result.stderr
+
+
+def test_nor_do_they_a_part_of_one_with_blanks(place: Path) -> None:
+    said = "drbdsetup connect r --shared-secret=a marker --b'marker marker --timeout=60"
+    stand_in(place, f"cat <<'END' >&2\nCommand '{said}' terminated with exit code 10\n{said}\nEND\nexit 20")
+    result = run(place, drbd.adm("adjust", "r"))
+    assert b"marker" not in result.stderr
+    assert b"--shared-secret=***' terminated with exit code 10\n" in result.stderr
 
 
 def test_restore(place):
