@@ -240,12 +240,16 @@ class ClusterLock:
     async def _attempt(self, *, without_lost: bool) -> tuple[str, str] | None:
         """None when held everywhere it can be, else (node, holder); then nothing that was taken here is kept.
 
-        All are tried: that one node cannot be reached does not hide who holds the lock on the other.
+        All are tried: that one node cannot be reached does not hide who holds the lock on the other. They are connected
+        to at once, and locked in their order.
         """
         self._refuse_overtaken()
         survivors = any(lock.held for lock in self._locks)
         taken: list[NodeLock] = []
         lost: dict[str, Unreachable | SudoRefused] = {}
+        for lock in self._locks:
+            if not lock.held:
+                lock.node.connect()
         async with contextlib.AsyncExitStack() as giving_back:
             for lock in self._locks:
                 if lock.held:

@@ -80,6 +80,14 @@ class SshNode:
                 raise self._timed_out(result.command)
         return [self._judged(result) for result in results]
 
+    def connect(self) -> None:
+        """Begin to connect where there is no connection yet: for several nodes at once, whichever is needed first.
+
+        Who needs it waits for it, and is told where it fails.
+        """
+        if self._usable() is None:
+            self._attempt()
+
     async def start(self, argv: list[str]) -> asyncssh.SSHClientProcess[bytes]:
         """A process as root that stays, with its standard streams; for the lock. Raises `Unreachable`."""
         link = await self._connected()
@@ -181,17 +189,23 @@ class SshNode:
             self._link = None
 
     async def _connected(self) -> Link:
+        link = self._usable()
+        return link if link is not None else await asyncio.shield(self._attempt())
+
+    def _usable(self) -> Link | None:
         if self._link is not None and self._link.broken:
             self._drop(self._link)
-        if self._link is not None:
-            return self._link
+        return self._link
+
+    def _attempt(self) -> asyncio.Task[Link]:
+        """The one that is under way, or another: all who wait share one attempt and its outcome."""
         if self._opening is None:
-            # All who wait share one attempt and its outcome. One that was just found gone gets a single try, so
-            # that twenty things on a node that is off do not wait for it twenty times.
+            # One that was just found gone gets a single try, so that twenty things on a node that is off do not wait
+            # for it twenty times.
             budget = 0.0 if self._was_gone else self.settings.connect_budget
             self._opening = asyncio.get_running_loop().create_task(open_link(self.settings, budget=budget))
             self._opening.add_done_callback(self._opened)
-        return await asyncio.shield(self._opening)
+        return self._opening
 
     def _opened(self, task: asyncio.Task[Link]) -> None:
         self._opening = None

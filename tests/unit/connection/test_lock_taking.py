@@ -10,8 +10,11 @@ from typing import Any
 import asyncssh
 import pytest
 
+from providers.connection import ssh
+from providers.connection.access import ConnectionSettings
 from providers.connection.errors import HostError, Locked, SudoRefused, Unreachable
 from providers.connection.lock import ClusterLock, NodeLock
+from providers.connection.ssh import SshNode
 
 
 @dataclass
@@ -67,6 +70,9 @@ class Node:
         self.processes = list(processes)
         self.opened: list[Process] = []
         self.asked = asyncio.Event()
+
+    def connect(self) -> None:
+        """It is connected."""
 
     async def start(self, argv: list[str]) -> Process:
         self.opened.append(self.processes.pop(0))
@@ -129,6 +135,26 @@ async def test_a_taking_that_is_called_off_keeps_nothing() -> None:
     with pytest.raises(asyncio.CancelledError):
         await taking
     assert [first.opened[0].closed, second.opened[0].closed] == [True, True]
+
+
+async def test_the_nodes_are_connected_to_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lost node's attempt lasts long: the others' are not kept waiting for its end."""
+    begun: list[str] = []
+    both = asyncio.Event()
+
+    async def open_link(settings: ConnectionSettings, *, budget: float) -> None:
+        begun.append(settings.name)
+        if len(begun) == len("ab"):
+            both.set()
+        await both.wait()
+        raise Unreachable("no SSH connection", node=settings.name)
+
+    monkeypatch.setattr(ssh, "open_link", open_link)
+    nodes = [SshNode(ConnectionSettings(name, "192.0.2.11")) for name in ("qsp-b", "qsp-a")]
+    async with asyncio.timeout(5):
+        with pytest.raises(Unreachable, match=r"(?s)^qsp-a: no SSH connection.*qsp-b: no SSH connection"):
+            await lock_of(*nodes).hold()
+    assert begun[:2] == ["qsp-a", "qsp-b"]
 
 
 @pytest.mark.parametrize("broken", ["qsp-a", "qsp-b"])
