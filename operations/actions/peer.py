@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from declaration.site import Site
 from operations.engines import engine_of
+from providers.connection.afresh import answers_afresh
 from providers.connection.cluster import Cluster
-from providers.connection.command import command
 from providers.connection.errors import HostError, Refused, Unknown, Unreachable
 
 
@@ -15,7 +15,8 @@ async def refuse_peer(cluster: Cluster, node: str) -> None:
         if name == node:
             continue
         try:
-            await peer.run(command("true", reads=True, timeout=15))
+            # That it was silent a moment ago is not enough.
+            await answers_afresh(peer)
         except Unreachable as error:
             _refuse_unreached(name, error, node)
             continue

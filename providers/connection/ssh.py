@@ -29,6 +29,9 @@ SESSIONS = 8
 GRACE = 15.0
 """Seconds beyond a command's own timeout after which its answer is no longer waited for."""
 
+SILENT_FOR = 15.0
+"""Seconds for which what only reads is told at once that a node gave no answer, while the next attempt is under way."""
+
 tap: Tap = load_tap()
 
 
@@ -37,6 +40,10 @@ class SshNode:
 
     A command that was under way when the connection broke raises `Unreachable`: whether it took effect is not known.
     Commands that only read are sent once more instead.
+
+    A node that gave no answer is not waited for by every reading: for a while (`SILENT_FOR`) they raise what was found,
+    and each sees to it that an attempt is under way, so that the node is back as soon as one succeeds. What writes
+    waits for that attempt.
     """
 
     def __init__(self, settings: ConnectionSettings) -> None:
@@ -47,6 +54,8 @@ class SshNode:
         self._opening: asyncio.Task[Link] | None = None
         self._sessions = asyncio.Semaphore(SESSIONS)
         self._was_gone = False
+        self._silent: Unreachable | None = None
+        self._silent_until = 0.0
 
     @property
     def name(self) -> str:
@@ -123,7 +132,7 @@ class SshNode:
             self._opening.cancel()
             # When it has ended, and `_opened` has taken note: it may have been open already.
             await asyncio.wait([self._opening])
-        link, self._link = self._link, None
+        link, self._link, self._silent = self._link, None, None
         if link is not None:
             await link.close()
 
@@ -132,7 +141,7 @@ class SshNode:
         refused: ShellRefused | None = None
         async with self._sessions:
             for last in (writes, True):
-                link = await self._connected()
+                link = await self._connected(waits=writes)
                 if writes and self.before_writing is not None:
                     await self.before_writing()
                 try:
@@ -188,9 +197,15 @@ class SshNode:
         if self._link is link:
             self._link = None
 
-    async def _connected(self) -> Link:
+    async def _connected(self, *, waits: bool = True) -> Link:
+        """The connection. Who need not wait for a node that just gave no answer is told so at once."""
         link = self._usable()
-        return link if link is not None else await asyncio.shield(self._attempt())
+        if link is not None:
+            return link
+        attempt = self._attempt()
+        if not waits and self._silent is not None and asyncio.get_running_loop().time() < self._silent_until:
+            raise self._silent.with_traceback(None)
+        return await asyncio.shield(attempt)
 
     def _usable(self) -> Link | None:
         if self._link is not None and self._link.broken:
@@ -211,8 +226,12 @@ class SshNode:
         self._opening = None
         if task.cancelled():
             return
-        self._was_gone = isinstance(task.exception(), HostError)
-        if task.exception() is None:
+        error = task.exception()
+        self._was_gone = isinstance(error, HostError)
+        # What answers, be it by refusing, does so at once.
+        self._silent = error if isinstance(error, Unreachable) and error.answered is False else None
+        self._silent_until = asyncio.get_running_loop().time() + SILENT_FOR
+        if error is None:
             self._link = task.result()
             log.debug("%s: connected to %s port %d", self.name, self.settings.address, self.settings.port)
 
