@@ -63,10 +63,11 @@ def refusal(previous: Wanted, wanted: Wanted) -> str | None:
 
 async def observe(cluster: Cluster, wanted: Wanted) -> Observed[Wanted]:
     """The resource on each node, and the directories where it is mounted. Raises `Unknown` if it is nowhere."""
-    observed = await members.observe(cluster, wanted, KIT)
+    seen = await members.read(cluster, wanted)
+    observed = members.found(wanted, seen, KIT)
     if isinstance(observed, Absent):
         return observed
-    node = cluster.node(_active(wanted, await members.read(cluster, wanted)))
+    node = cluster.node(_active(wanted, seen))
     listed = await node.run(volume.entries_mounted(wanted.mount_point, [*wanted.directories, *wanted.files]))
     return Present(
         observed.values.model_copy(

@@ -43,7 +43,11 @@ async def read(cluster: Cluster, wanted: Member) -> dict[str, View]:
 
 async def observe(cluster: Cluster, wanted: M, kit: Kit) -> Observed[M]:
     """The resource on each node. Absent if it is on none."""
-    seen = await read(cluster, wanted)
+    return found(wanted, await read(cluster, wanted), kit)
+
+
+def found(wanted: M, seen: Views, kit: Kit) -> Observed[M]:
+    """The same out of one reading."""
     if all(wanted.tag not in view.instances for view in seen.values()):
         return Absent()
     nodes = {name: _live(wanted, name, seen, kit) for name in seen}
@@ -246,11 +250,11 @@ async def _begin(cluster: Cluster, wanted: Member, seen: Views) -> bool:
             entries[name] = {PENDING: wanted.tag}
     # A node that was replaced has a new journal, and the other one knows whose the resource is.
     known = {told[MADE] for told in entries.values() if MADE in told}
-    found = "yes" not in known and any(wanted.tag in view.instances for view in seen.values())
+    there = "yes" not in known and any(wanted.tag in view.instances for view in seen.values())
     for name in wanted.nodes:
         journal = cluster.journal(name)
         ours = {f"{_TIED}{child}": "made" for child in _missing_ties(wanted, name, seen)}
-        await journal.record({MADE: "no" if found else "yes", **ours})
+        await journal.record({MADE: "no" if there else "yes", **ours})
         await journal.put({PENDING: wanted.tag})
     return any(PENDING in told for told in entries.values())
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from providers import reconcile
 from providers.connection.errors import NotVerified, Refused
-from providers.lifekeeper import filesystem, ip, mirror
+from providers.connection.fake import FakeNode
+from providers.contract import Present
+from providers.lifekeeper import filesystem, ip, mirror, views
 from providers.lifekeeper.resource import IN_SERVICE_AT_START
 from providers.lifekeeper.views import Instance, View
 from tests.unit.lifekeeper.fake import Pair
@@ -123,6 +126,19 @@ def test_a_backup_interface_is_refused_with_what_to_do_and_nothing_is_written() 
 
 
 # The mirror's filesystem
+
+
+async def test_what_is_on_it_is_looked_for_where_the_same_reading_has_it_in_service() -> None:
+    pair, listed = fresh(), members()
+    for each in listed:
+        await reconcile.apply(each.kind, pair.cluster(each.name), each.inputs)
+    cluster = pair.cluster()
+    nodes = [cast(FakeNode, node) for node in cluster.nodes.values()]
+    found = await filesystem.observe(cluster, next(each.inputs for each in listed if each.name == "tree-filesystem"))
+    assert isinstance(found, Present)
+    assert found.facts["mounted"] == A
+    for node in nodes:
+        assert [str(each) for each in node.commands].count(str(views.asks("lcdstatus"))) == 1
 
 
 @pytest.mark.parametrize(
