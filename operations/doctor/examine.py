@@ -17,6 +17,7 @@ from providers.connection.cluster import Cluster, Node
 from providers.connection.command import TIMED_OUT, Command, Result
 from providers.connection.errors import HostError, TimedOut, Unknown
 from providers.connection.ownership import owners_command, parse_owners, read_owners
+from providers.connection.ssh import SESSIONS
 
 
 def found() -> dict[str, Check]:
@@ -104,16 +105,28 @@ async def _one(site: Site, node: Node, every: Mapping[str, Check]) -> _Answers:
 
 
 async def _singly(site: Site, node: Node, every: Mapping[str, Check]) -> _Answers:
-    """Each question anew when its turn comes: some have the time in them at which they are asked."""
+    """Each question by itself, as many at once as a node has sessions for.
 
-    async def one(command: Command) -> Result:
-        try:
-            return await node.run(command)
-        except TimedOut as error:
-            return Result(command, TIMED_OUT, "", error.message)
+    Each is made anew when its turn comes: some have the time in them at which they are asked.
+    """
+    room = asyncio.Semaphore(SESSIONS)
+
+    async def one(check: Check, place: int) -> Result:
+        async with room:
+            question = _questions(check, site, node)[place]
+            try:
+                return await node.run(question)
+            except TimedOut as error:
+                return Result(question, TIMED_OUT, "", error.message)
 
     owners = await read_owners(node)
-    answers = {name: [await one(each) for each in _questions(check, site, node)] for name, check in every.items()}
+    places = [(name, place) for name, check in every.items() for place in range(len(_questions(check, site, node)))]
+    said = await asyncio.gather(*(one(every[name], place) for name, place in places), return_exceptions=True)
+    answers: dict[str, list[Result]] = {name: [] for name in every}
+    for (name, _), answer in zip(places, said, strict=True):
+        if isinstance(answer, BaseException):
+            raise answer
+        answers[name].append(answer)
     return _Answers(answers, owners)
 
 

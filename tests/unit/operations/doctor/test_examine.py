@@ -32,6 +32,7 @@ from providers.connection.command import Command, Result, command
 from providers.connection.errors import HostError, Refused, SudoRefused, TimedOut, Unknown
 from providers.connection.fake import FakeNode, fake_cluster
 from providers.connection.loop import run_sync
+from providers.connection.ssh import SESSIONS
 from providers.connection.translate import as_host_error, host_key_refused
 from tests.support.sites import lab_settings
 from tests.support.terminal import alone
@@ -151,6 +152,31 @@ async def test_each_command_that_does_not_end_is_told_by_its_own_limit(site: Sit
     report = await examine(fake_cluster(Slow("qsp-a", answer)), site, "lab")
     (found,) = [each for each in report.findings if each.check == "virtual-ip"]
     assert (found.level, "`look who has it` did not finish within 10 s" in found.sentence) == ("note", True)
+
+
+async def test_beside_a_command_that_hangs_the_others_are_asked_as_many_at_once_as_there_are_sessions(
+    site: Site,
+) -> None:
+    under_way, most = 0, 0
+
+    @dataclass
+    class Slow(FakeNode):
+        async def batch(self, commands: Sequence[Command]) -> list[Result]:
+            raise TimedOut("`wipefs` did not finish within 60 s", node=self.name)
+
+        async def run(self, command: Command) -> Result:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            under_way -= 1
+            return await super().run(command)
+
+    node = Slow("qsp-a", lambda command: "[]" if command.argv[0] == "ip" else "")
+    report = await examine(fake_cluster(node), site, "lab")
+    assert most == SESSIONS
+    assert report.unreachable == []
 
 
 async def test_a_command_that_hangs_puts_no_clock_wrong(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
