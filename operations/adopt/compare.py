@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from blueprint import names
@@ -14,6 +14,7 @@ from blueprint.platforms import PLATFORMS
 from blueprint.site import things
 from blueprint.thing import Thing
 from declaration.site import Site
+from providers.connection.batching import BatchingNode
 from providers.connection.cluster import Cluster
 from providers.connection.errors import HostError
 from providers.connection.files import Found, read_files
@@ -44,9 +45,10 @@ class Outcome:
 async def compare(cluster: Cluster, site: Site) -> Outcome:
     """Everything that the site consists of, looked at by the very code that `up` looks with."""
     made = things(site, cluster.owner)
-    seen = await asyncio.gather(*(_observe(cluster, thing) for thing in made))
+    reading = replace(cluster, nodes={name: BatchingNode(node) for name, node in cluster.nodes.items()})
+    seen = await asyncio.gather(*(_observe(reading, thing) for thing in made))
     differing = _paths(made, seen)
-    found = await cluster.each(lambda node: read_files(node, differing.get(node.name, [])))
+    found = await reading.each(lambda node: read_files(node, differing.get(node.name, [])))
     outcome = Outcome()
     for thing, observed in zip(made, seen, strict=True):
         _judge(outcome, site, thing, observed, found)
