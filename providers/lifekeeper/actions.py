@@ -45,7 +45,7 @@ async def aside(cluster: Cluster, node: str) -> None:
     if active({node: seen[node]}):
         if other is None:
             raise Refused("the service runs here, and there is no other node to move it to", node=node)
-        await switchover(cluster, other)
+        await switchover(cluster, other, seen=seen)
     await speaking.say(cluster, Line(node, "lkcli stop", "Stop LifeKeeper"))
     cluster.progress(f"{node}: LifeKeeper is stopped; a boot of this node starts it again")
 

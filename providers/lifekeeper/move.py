@@ -17,12 +17,15 @@ from providers.lifekeeper.views import ALIVE, IN_SERVICE, View
 MOVE_LIMIT = 600.0
 
 
-async def switchover(cluster: Cluster, to: str) -> None:
+async def switchover(cluster: Cluster, to: str, *, seen: Mapping[str, View] | None = None) -> None:
     """Put the service in service on ``to``, which LifeKeeper takes out on the other node first, and wait for it.
+
+    ``seen`` saves the first reading for who has just made it.
 
     Raises `Refused` where the target cannot take over, the mirror is not in sync, or nobody can tell whether it is.
     """
-    seen = await live.read(cluster)
+    if seen is None:
+        seen = await live.read(cluster)
     tags = service(seen)
     if arrived(seen, tags, to):
         return

@@ -47,7 +47,7 @@ async def aside(cluster: Cluster, node: str) -> None:
         standby = _standby(node, "--update", "on")
         if active(current) == node:
             # Without stickiness the service might be back before the node is aside.
-            await switchover(cluster, _other(current, node), then=standby)
+            await switchover(cluster, _other(current, node), then=standby, current=current)
         elif _serves(current, node):
             # Where members are on their way there is no active node; standby would finish that by moving them.
             raise Refused(

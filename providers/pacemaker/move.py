@@ -34,10 +34,11 @@ IDLE = 10
 """Readings in a row without a constraint that moves the service, after which it is not expected any more."""
 
 
-async def switchover(cluster: Cluster, to: str, *, then: Command | None = None) -> None:
+async def switchover(cluster: Cluster, to: str, *, then: Command | None = None, current: Live | None = None) -> None:
     """Move the whole service to ``to`` and wait until all of it runs there; nothing to do if it does.
 
-    ``then`` is run on ``to`` while the constraint still keeps the service there.
+    ``then`` is run on ``to`` while the constraint still keeps the service there. ``current`` saves the first reading
+    for who has just made it.
 
     A transient unit on the target does the moving and takes the constraint for it away when it ends, however it ends:
     a broken connection, or a killed program here, leaves nothing behind. Should the target itself die, the
@@ -46,7 +47,8 @@ async def switchover(cluster: Cluster, to: str, *, then: Command | None = None) 
 
     Raises `Refused` where the target cannot take over or the mirror is not up to date on both sides.
     """
-    current = await live.read(cluster)
+    if current is None:
+        current = await live.read(cluster)
     if arrived(current, to):
         return
     _refuse_unfit(current, to)

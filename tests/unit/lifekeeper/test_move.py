@@ -1,6 +1,7 @@
 """A service is not moved away from a node that cannot tell how the mirror is."""
 
 import asyncio
+from typing import cast
 
 import pytest
 
@@ -8,7 +9,7 @@ from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
 from providers.connection.errors import CommandFailed, Refused, TimedOut, Unreachable
 from providers.connection.fake import FakeNode, fake_cluster
-from providers.lifekeeper import runtime, split
+from providers.lifekeeper import runtime, split, views
 from providers.storage import marks
 from tests.unit.lifekeeper.fake import Pair
 from tests.unit.lifekeeper.test_plan_and_runtime import in_step
@@ -48,6 +49,15 @@ def test_nothing_moves_while_the_source_does_not_tell_whether_its_target_is_in_s
     assert "`squid-ha status`" in refused.value.remedy
     assert "`squid-ha start --alone`" in refused.value.remedy
     assert pair.said == []
+
+
+def test_a_node_that_goes_aside_is_left_by_the_reading_that_was_just_made():
+    """Until something is written each node is asked twice: what runs where, and how the mirror is."""
+    cluster = in_step().cluster()
+    asyncio.run(runtime.aside(cluster, A))
+    commands = cast(FakeNode, cluster.nodes[B]).commands
+    before = commands[: next(place for place, each in enumerate(commands) if each.writes)]
+    assert sum(each == views.asks("lcdstatus") for each in before) == len(("what runs where", "the mirror"))
 
 
 def test_a_node_is_not_put_aside_while_it_does_not_tell_of_the_mirror():

@@ -81,6 +81,15 @@ async def test_the_active_node_is_left_before_it_goes_aside() -> None:
     assert acting.said == []
 
 
+async def test_the_active_node_is_left_by_the_reading_that_was_just_made() -> None:
+    acting = Acting()
+    acting.mon = acting.mon.replace('online="true"', 'online="false"', 1)
+    first, second = acting.nodes()
+    with pytest.raises(Refused):
+        await runtime.aside(fake_cluster(first, second), "qsp-b")
+    assert [each == live.query() for each in (*first.commands, *second.commands)].count(True) == 1
+
+
 async def test_the_active_node_is_aside_before_what_moved_the_service_is_taken_away(monkeypatch) -> None:
     """Without stickiness it would be back at once, and the node could not be put aside."""
     acting = Acting()
