@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
+import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -60,6 +63,23 @@ def test_a_log_with_zeros_in_it_is_read_as_text(folder: Path) -> None:
 def test_a_damaged_file_fails_the_reading(folder: Path) -> None:
     (folder / "access.log-20260103-1.gz").write_bytes(b"\x1f\x8b damaged")
     assert run(search(f"{folder}/access.log", "t1")).returncode not in (0, 32)
+
+
+def test_of_archives_those_of_this_day_are_unpacked_once_each_and_no_others(folder: Path) -> None:
+    """A year's archives of a busy proxy would take longer to search than the reading may take."""
+    old = folder / "access.log-20250101-1.gz"
+    old.write_bytes(b"\x1f\x8b damaged")
+    os.utime(old, (time.time() - 25 * 3600,) * 2)
+    recent = folder / "access.log-20260101-1.gz"
+    os.utime(recent, (time.time() - 23 * 3600,) * 2)
+    (folder / "gzip").write_text(f'#!/bin/sh\necho "$*" >>{folder}/unpacked\nexec {shutil.which("gzip")} "$@"\n')
+    (folder / "gzip").chmod(0o755)
+    command = search(f"{folder}/access.log", "t1")
+    path = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+    done = subprocess.run(command.argv, capture_output=True, text=True, check=False, env=path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(ids_of("t1", parse(done.stdout))) == [f"t1-{n}" for n in range(1, 8)]
+    assert (folder / "unpacked").read_text() == f"-dc -- {recent}\n"
 
 
 def test_a_mirror_that_is_not_mounted_is_not_read(folder: Path) -> None:
