@@ -35,10 +35,16 @@ is_known() {
     case " $known " in *" $1 "*) return 0 ;; *) return 1 ;; esac
 }
 
+# Text without bytes that are no UTF-8, such as those of a character that was cut: a receiver of JSON refuses these, and
+# with them whatever waits in the same message.
+utf8() {
+    if command -v iconv >/dev/null; then iconv -c -f UTF-8 -t UTF-8 2>/dev/null; else tr -cd '\011\012\040-\176'; fi
+}
+
 # Keep event $1 with text $2. The name begins with the time, so that names sort by it.
 raise() {
     is_known "$1" || { log "unknown event: $1"; return 2; }
-    text=$(printf '%s' "$2" | tr '\n' ' ' | tr -d '\000-\037\177' | cut -c 1-500)
+    text=$(printf '%s' "$2" | tr '\n' ' ' | tr -d '\000-\037\177' | cut -c 1-500 | utf8)
     logger -t squid-ha-alert -- "$1: $text" 2>/dev/null
     file=$(mktemp "$spool/new/.XXXXXXXX") || { log "cannot keep an event in $spool/new"; return 1; }
     if ! printf '%s\n%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$text" >"$file"; then
@@ -51,7 +57,7 @@ raise() {
 
 # Text as the inside of a JSON string.
 in_json() {
-    tr -d '\000-\011\013-\037\177' | sed 's/[\\"]/\\&/g' | awk 'NR > 1 { printf "\\n" } { printf "%s", $0 }'
+    utf8 | tr -d '\000-\011\013-\037\177' | sed 's/[\\"]/\\&/g' | awk 'NR > 1 { printf "\\n" } { printf "%s", $0 }'
 }
 
 # Text as the inside of a quoted value of a curl configuration.
@@ -160,18 +166,22 @@ queue() {
     mv -f "$spool/queue/$1/$2/.new" "$spool/queue/$1/$2/${3##*/}"
 }
 
-# New events into a queue for each channel, so that one which fails does not hold up the other. What cannot be queued is
-# held for the next regular look: left among the new ones, it would start the sending again and again.
+# New events into a queue for each channel, so that one which fails does not hold up the other. They are looked at in a
+# folder of root's alone, where nobody else puts a link in the place of a file. There is also held, for the next regular
+# look, what cannot be queued: left among the new ones, it would start the sending again and again.
 take_in() {
-    for file in "$spool"/held/* "$spool"/new/*; do
-        [ -f "$file" ] && [ ! -L "$file" ] || continue
+    for file in "$spool"/new/*; do
+        if [ -f "$file" ] || [ -L "$file" ]; then mv -f "$file" "$spool/held/"; fi
+    done
+    for file in "$spool"/held/*; do
+        [ ! -L "$file" ] || { log "${file##*/} is a link, not an event: removed"; rm -f "$file"; }
+        [ -f "$file" ] || continue
         event=${file##*-}
         case " $events " in
             *" $event "*)
                 for channel in $channels; do
                     if ! queue "$channel" "$event" "$file"; then
                         log "cannot queue $event in $spool/queue; trying again later"
-                        mv -f "$file" "$spool/held/"
                         continue 2
                     fi
                 done

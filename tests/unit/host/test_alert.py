@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Generator
@@ -367,6 +368,27 @@ def test_a_link_in_the_spool_is_not_followed(stub):
     (stub.folder / "spool/new/1-failover").symlink_to(stub.folder / "token")
     stub.run("deliver")
     assert stub.posted() == []
+    assert (stub.folder / "token").exists()
+
+
+def test_a_link_that_takes_the_place_of_an_event_while_it_is_looked_at_is_not_followed(stub):
+    """Whoever may raise events may rename there too, and root reads."""
+    stub.run("raise", "failover", "x")
+    (event,) = (stub.folder / "spool/new").iterdir()
+    swap = f"rm -f {event}; ln -s {stub.folder}/token {event}"
+    stub.tool("head", f'#!/bin/sh\n{swap}\nexec {shutil.which("head")} "$@"\n')
+    stub.run("deliver")
+    stub.run("deliver")
+    assert [each["text"].split(": ", 1)[1].split("\n")[0] for each in stub.posted()] == ["x"]
+
+
+@pytest.mark.parametrize("text", ["a" + 300 * "ä", "a stray\udcff byte"], ids=["cut within a character", "no UTF-8"])
+def test_what_is_no_utf8_is_left_out_of_the_message(stub, text: str):
+    stub.run("raise", "failover", text)
+    stub.run("deliver")
+    (message,) = stub.posted()
+    assert text[:7] in message["text"]
+    assert "ufffd" not in ascii(message["text"])
 
 
 @given(text=st.text(max_size=120))
