@@ -13,6 +13,7 @@ import queue
 import tarfile
 import tempfile
 import threading
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -31,8 +32,19 @@ class UnreachableError(Exception):
 
 
 def base_url() -> str:
-    """The address of archive and checksums; PULUMI_RELEASE_URL names another, such as a mirror."""
-    return (os.environ.get("PULUMI_RELEASE_URL") or DEFAULT_URL).rstrip("/")
+    """The address of archive and checksums; PULUMI_RELEASE_URL names another, such as a mirror.
+
+    Raises SetupError for one over plain http, except on this machine.
+    """
+    url = (os.environ.get("PULUMI_RELEASE_URL") or DEFAULT_URL).rstrip("/")
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise SetupError(
+            f"PULUMI_RELEASE_URL is {url}: Pulumi and its checksums would both come from there, and without https "
+            "whoever is on the way could replace both. Name it by https, or unset it: where its release cannot be "
+            "reached, Pulumi is built from source."
+        )
+    return url
 
 
 def archive_name(version: str = pulumi_versions.CLI) -> str:

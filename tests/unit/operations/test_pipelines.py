@@ -264,6 +264,28 @@ def test_secrets_come_from_the_store_of_the_ci_alone():
     assert list(environments(GITLAB)) == []
 
 
+def test_on_github_only_steps_that_call_the_program_have_its_secrets():
+    """What checks out, installs and uploads runs code of others."""
+    asks = re.compile(r"\b(pulumi (preview|up|refresh)|squid-ha (status|verify|drift)) ")
+    for name, job in GITHUB.items():
+        assert not set(SECRETS) & job.get("env", {}).keys(), name
+        for step in job["steps"]:
+            held = set(SECRETS) & step.get("env", {}).keys()
+            if asks.search(step.get("run", "")):
+                assert held == {"PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE"}, step
+            else:
+                assert held <= ({"SSH_KEY"} if step.get("name") == "SSH key" else set()), step
+
+
+def test_on_github_others_actions_are_pinned_by_commit_and_upload_once_the_key_is_gone():
+    for name, job in GITHUB.items():
+        used = [step.get("uses", "") for step in job["steps"]]
+        assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", each) for each in used if each), name
+        if any("upload-artifact" in each for each in used):
+            assert job["steps"][-2]["name"] == "no key stays behind"
+            assert "upload-artifact" in used[-1]
+
+
 def test_no_step_prints_a_secret_or_takes_any_host_key():
     prints = r"set -\w*x|-o xtrace|printenv|\benv\b|export -p|declare -p|--show-secrets|\bPULUMI_\w+"
     never = rf"{prints}|ssh-keyscan|StrictHostKeyChecking"
@@ -602,6 +624,6 @@ def test_a_variable_that_says_whether_a_job_runs_is_one_of_the_repository():
 
 def test_the_page_names_the_action_that_enterprise_server_runs_in_the_place_of_ours():
     """It runs no `actions/upload-artifact` from v4 on."""
-    used = re.findall(r"actions/upload-artifact@v(\d+)", (FOLDER / "github-actions.yml").read_text())
+    used = re.findall(r"actions/upload-artifact@\w+ # v(\d+)", (FOLDER / "github-actions.yml").read_text())
     page = (PROJECT / "docs/pipelines.md").read_text()
     assert ("on Enterprise Server take v3 of `actions/upload-artifact`" in page) is (max(map(int, used)) > 3)

@@ -159,3 +159,12 @@ def make_build(monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(pulumi_build, "provide", provide)
     return built
+
+
+def test_a_mirror_over_plain_http_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checksums come from the same server, so they say nothing of who is on the way."""
+    monkeypatch.setenv("PULUMI_RELEASE_URL", "http://mirror.example.org/pulumi")
+    with pytest.raises(SetupError, match="without https whoever is on the way could replace both"):
+        pulumi_release.base_url()
+    monkeypatch.setenv("PULUMI_RELEASE_URL", "https://mirror.example.org/pulumi/")
+    assert pulumi_release.base_url() == "https://mirror.example.org/pulumi"
