@@ -11,6 +11,7 @@ from declaration.addresses import Ip, network
 from declaration.adopted import Adopted
 from declaration.alerts import Alerts
 from declaration.drill import Drill
+from declaration.engines import Engine
 from declaration.engines.lifekeeper import LifeKeeper
 from declaration.engines.pacemaker import Pacemaker
 from declaration.firewall import Managed
@@ -27,7 +28,6 @@ from declaration.timeouts import Timeouts
 from declaration.types import Many, Settings
 
 Phase = Literal[1, 2, 3]
-Engine = Literal["pacemaker", "lifekeeper"]
 
 
 def with_implied(given: Mapping[str, object]) -> Mapping[str, object]:

@@ -27,12 +27,14 @@ from lab.narrate import Narrator
 from lab.paths import PROJECT, run_directory
 from operations.credentials import without_passwords
 from operations.engines import ENGINES, engine_of
+from operations.project import stack_file
 from operations.proof import Move, Proof, Request, prove, read_logs, render
 from operations.site import Hosts, hosts_of
-from operations.stacks import StackTrouble, ensure_stack, stack_file, write_lab
+from operations.stacks import ensure_stack, write_lab
 from operations.status import Status, read_status
 from operations.status import render as render_status
 from operations.switchover import move
+from operations.trouble import StackTrouble
 from providers.connection.errors import HostError
 
 STACK = "lab"

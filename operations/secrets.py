@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from operations.stacks import project_root, pulumi
+from operations.project import project_root
+from operations.stacks import pulumi
 
 
 def secrets_of(stack: str, run: Callable[[str], str] | None = None) -> Callable[[str], str | None]:

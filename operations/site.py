@@ -10,8 +10,9 @@ import yaml
 
 from declaration.load import from_stack_file
 from declaration.site import Site
+from operations.project import existing_stack_file, project_root
 from operations.secrets import secrets_of
-from operations.stacks import StackTrouble, existing_stack_file, project_root
+from operations.trouble import StackTrouble
 from providers.connection.cluster import Cluster
 from providers.connection.loop import run_sync
 from providers.session import SiteAccess

@@ -1,4 +1,4 @@
-"""The project's stack files: where they are, and making sure that there is one and Pulumi knows its stack.
+"""The project's stack files: making sure that there is one and Pulumi knows its stack.
 
 ``python -m operations.stacks lab`` writes the lab's from its template. Pulumi keeps things of its own in a stack file
 (the salt of its encryption, secrets), and rewrites the file when it likes: so a file is compared by what it says, and
@@ -12,7 +12,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -21,60 +21,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from declaration.engines import Engine
 from declaration.load import CONFIG_KEY, read
-from declaration.site import Site
 from operations.credentials import MASK, without_passwords
 from operations.files import write_whole
-from operations.trouble import Misused, StackTrouble
+from operations.project import project_root, stack_file
+from operations.trouble import StackTrouble
 
 # What is Pulumi's own in a stack file, beside `config`.
 _PULUMIS = ("secretsprovider", "encryptedkey", "encryptionsalt", "environment")
-_STACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _PULUMI_SECONDS = 120
 _NO_STACK = re.compile(r"no stack named '([^']+)' found")
-
-
-def project_root(start: Path | None = None) -> Path:
-    """The folder of the project: the nearest one upwards with this program's Pulumi.yaml, else that of this file."""
-    here = (start or Path.cwd()).absolute()
-    for folder in (here, *here.parents):
-        if (folder / "Pulumi.yaml").is_file() and (folder / "stacks" / "templates").is_dir():
-            return folder
-    return Path(__file__).resolve().parent.parent
-
-
-def stack_file(name: str, root: Path | None = None) -> Path:
-    """Where the stack file of stack ``name`` is, whether or not it exists. Raises `Misused` for a bad name."""
-    if not _STACK_NAME.fullmatch(name):
-        raise Misused(f"`{name}` cannot be the name of a stack: letters, digits, `.`, `_` and `-`, such as `lyon`.")
-    return (root or project_root()) / "stacks" / f"Pulumi.{name}.yaml"
-
-
-def existing_stack_file(name: str, hint: str = "") -> Path:
-    """The stack file of a stack that there is. Raises `Misused` where there is none; ``hint``: what to do then."""
-    path = stack_file(name)
-    if not path.exists():
-        known = ", ".join(f"`{each}`" for each in stack_names()) or "none yet"
-        raise Misused(f"there is no stack `{name}`: {path} does not exist (known: {known}){hint}.")
-    return path
-
-
-def stack_names(root: Path | None = None) -> list[str]:
-    """The stacks that have a stack file."""
-    return sorted(_named(path) for path in _files(root) if _STACK_NAME.fullmatch(_named(path)))
-
-
-def strays(root: Path | None = None) -> list[Path]:
-    """Files that are called nearly like stack files, and are no stack's: `Pulumi.lyon (copy).yaml`."""
-    return sorted(path for path in _files(root) if not _STACK_NAME.fullmatch(_named(path)))
-
-
-def _files(root: Path | None) -> Iterator[Path]:
-    return ((root or project_root()) / "stacks").glob("Pulumi.*.yaml")
-
-
-def _named(path: Path) -> str:
-    return path.name.removeprefix("Pulumi.").removesuffix(".yaml")
 
 
 def render(template: str, root: Path | None = None, **variables: object) -> str:
@@ -124,7 +81,7 @@ def _text_of(path: Path) -> str:
 
 def _engine_in(document: Mapping[str, Any]) -> str:
     """The engine that a stack file names; the customary one where it names none that there is."""
-    known: tuple[str, ...] = get_args(Site.model_fields["engine"].annotation)
+    known: tuple[str, ...] = get_args(Engine)
     named = _section(_section(document, "config"), CONFIG_KEY).get("engine")
     return named if named in known else known[0]
 

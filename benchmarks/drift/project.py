@@ -11,7 +11,7 @@ import yaml
 
 from benchmarks.drift.pairs import Pair
 from lab.paths import PROJECT
-from operations.stacks import stack_file
+from operations.project import stack_file
 
 
 @dataclass(frozen=True)

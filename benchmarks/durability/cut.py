@@ -21,9 +21,10 @@ from declaration.site import Site
 from lab import control, demo, deployed, load, snapshot
 from lab.errors import LabError
 from operations.engines import engine_of
+from operations.project import stack_file
 from operations.proof.read import parse, search
 from operations.site import Hosts, hosts_of
-from operations.stacks import ensure_stack, stack_file, write_lab
+from operations.stacks import ensure_stack, write_lab
 from operations.status import read_status
 from providers.connection.command import script
 from providers.connection.errors import Unknown, Unreachable

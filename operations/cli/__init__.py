@@ -3,7 +3,7 @@
 A command is a module of this package with a function named ``command``: its arguments are the command's (as Typer
 reads them), the first line of its docstring is the help, the module's name is its name with ``_`` as ``-``. Nothing
 has to be registered. A module with a Typer application named ``app`` is a group of commands (`node aside`). Modules
-whose name begins with ``_`` are helpers. Import what is slow (asyncssh) inside functions.
+whose name begins with ``_`` are helpers. Import what is slow (asyncssh, pydantic) inside functions.
 
 Exit codes, of all commands (`_exit`):
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from declaration.errors import DeclarationError
-from operations.stacks import Misused, StackTrouble, stack_file, stack_names
+from operations.project import stack_file, stack_names
+from operations.trouble import Misused, StackTrouble
 
 if TYPE_CHECKING:
     from operations.site import Hosts

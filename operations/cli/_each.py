@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from operations.cli._errors import expected
-from operations.stacks import Misused
+from operations.trouble import Misused
 
 if TYPE_CHECKING:
     from operations.site import Hosts

@@ -6,7 +6,7 @@ import sys
 
 from declaration.errors import DeclarationError
 from operations.cli._console import OutputLost
-from operations.stacks import StackTrouble
+from operations.trouble import StackTrouble
 
 
 def expected() -> tuple[type[Exception], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from operations.stacks import Misused
+from operations.trouble import Misused
 
 DONE = 0
 FAILED = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operations.cli._console import tell
-from operations.stacks import stack_names, strays
+from operations.project import stack_names, strays
 
 
 def every_stack() -> list[str]:

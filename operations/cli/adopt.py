@@ -12,7 +12,8 @@ import typer
 from operations.cli._arguments import AsJson
 from operations.cli._console import err, out, tell
 from operations.cli._exit import REFUSED
-from operations.stacks import Misused, StackTrouble, ensure_stack, stack_file
+from operations.project import stack_file
+from operations.trouble import Misused, StackTrouble
 
 _NODE = re.compile(r"([A-Za-z0-9.-]+)=(?:([a-z_][a-z0-9_-]*)@)?(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+)(?::([0-9]+))?")
 _MOST = 2
@@ -108,6 +109,8 @@ def command(  # noqa: PLR0917 each is an option
 def _go_on(path: Path, name: str, *, stack: bool, with_password: bool) -> None:
     """On wish the stack that Pulumi knows; then what comes next."""
     if stack:
+        from operations.stacks import ensure_stack  # noqa: PLC0415 slow
+
         ensure_stack(name)
     first = [f"pulumi stack init {name}"] if not stack else []
     first += [f"pulumi config set --secret {SUDO_PASSWORD} -s {name}"] if with_password else []

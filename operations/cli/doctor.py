@@ -14,7 +14,7 @@ from operations.cli._arguments import stacks as known
 from operations.cli._console import err, out, tell
 from operations.cli._each import look, usable
 from operations.cli._exit import DIFFERS, DONE, UNREACHABLE, code_of, worst
-from operations.stacks import Misused
+from operations.trouble import Misused
 
 if TYPE_CHECKING:
     from operations.doctor import Report

@@ -13,7 +13,7 @@ from operations.cli._arguments import AsJson, stacks
 from operations.cli._console import err, out
 from operations.cli._exit import DIFFERS, DONE, FAILED, UNREACHABLE
 from operations.cli._stacks import every_stack
-from operations.stacks import Misused, StackTrouble
+from operations.trouble import Misused, StackTrouble
 
 if TYPE_CHECKING:
     from operations.drift import Report

@@ -13,7 +13,7 @@ from operations.cli._arguments import StackName, senders
 from operations.cli._console import out, tell
 from operations.cli._errors import expected
 from operations.cli._exit import DIFFERS, INTERRUPTED
-from operations.stacks import Misused
+from operations.trouble import Misused
 
 if TYPE_CHECKING:
     from operations.drill.model import DrillReport

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from declaration.load import read
-from declaration.site import Engine
+from declaration.engines import Engine
 from operations.cli._arguments import AsJson
 from operations.cli._console import err, out
-from operations.stacks import ensure_stack, render, stack_file, write_new
+from operations.project import stack_file
 
 _LAST_PHASE = 3
 
@@ -27,6 +26,9 @@ def command(
     stack: Annotated[bool, typer.Option("--stack/--no-stack", help="Let Pulumi know the stack too.")] = True,
 ) -> None:
     """Write stacks/Pulumi.NAME.yaml, a declaration to be filled in, and initialise its stack. Asks nothing."""
+    from declaration.load import read  # noqa: PLC0415 slow
+    from operations.stacks import ensure_stack, render, write_new  # noqa: PLC0415 slow
+
     path = stack_file(name)
     text = render("site.yaml.j2", phase=phase, stack=name, engine=engine)
     read(text, "stacks/templates/site.yaml.j2")

@@ -11,7 +11,7 @@ import typer
 
 from operations.cli._arguments import StackName, nodes
 from operations.cli._console import out, tell
-from operations.stacks import Misused
+from operations.trouble import Misused
 
 if TYPE_CHECKING:
     from operations.logs.follow import Source

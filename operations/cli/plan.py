@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from declaration.load import from_stack_file
 from operations.cli._arguments import AsJson, StackName
 from operations.cli._console import out
-from operations.stacks import Misused, existing_stack_file
+from operations.project import existing_stack_file
+from operations.trouble import Misused
 
 
 def command(
@@ -21,6 +21,7 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Show what a site would say to fresh nodes, for checking by eye. Contacts no host. For `engine: lifekeeper`."""
+    from declaration.load import from_stack_file  # noqa: PLC0415 slow
     from operations.plan import as_data, render, rows  # noqa: PLC0415 slow
     from operations.site import project  # noqa: PLC0415 slow
 

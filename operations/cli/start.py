@@ -9,7 +9,7 @@ import typer
 from operations.cli._act import run
 from operations.cli._arguments import AsJson, NodeName, StackName, pair_of
 from operations.cli._console import tell
-from operations.stacks import Misused
+from operations.trouble import Misused
 
 
 def command(

@@ -16,7 +16,7 @@ from operations.cli._console import err, out, tell
 from operations.cli._each import look, usable
 from operations.cli._exit import DIFFERS, DONE, code_of, worst
 from operations.cli._watch import Printed, screen
-from operations.stacks import project_root
+from operations.project import project_root
 
 if TYPE_CHECKING:
     from operations.cli._each import Usable

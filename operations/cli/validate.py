@@ -6,21 +6,22 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from declaration.cautions import Caution, cautions_in
 from declaration.errors import DeclarationError, StackFileError
-from declaration.load import from_stack_file, refuse
-from declaration.same_hosts import shared
-from declaration.site import Site
 from operations.cli._arguments import AsJson
 from operations.cli._console import err, out
 from operations.cli._exit import FAILED
 from operations.cli._stacks import every_stack
-from operations.stacks import StackTrouble, existing_stack_file, stack_file, stack_names
+from operations.project import existing_stack_file, stack_file, stack_names
+from operations.trouble import StackTrouble
+
+if TYPE_CHECKING:
+    from declaration.cautions import Caution
+    from declaration.site import Site
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ def command(
 
 
 def _read(path: Path) -> _Valid | DeclarationError:
+    from declaration.cautions import cautions_in  # noqa: PLC0415 slow
+    from declaration.load import from_stack_file, refuse  # noqa: PLC0415 slow
     from operations.drill.stated import unknown_scenarios  # noqa: PLC0415 slow
 
     try:
@@ -84,6 +87,8 @@ def _with_shared(
     found: Mapping[str, _Valid | DeclarationError], paths: Mapping[str, Path]
 ) -> dict[str, _Valid | DeclarationError]:
     """The same, with cautions about what several files name; a file that was given twice shares nothing."""
+    from declaration.same_hosts import shared  # noqa: PLC0415 slow
+
     files = {name: paths[name].resolve() for name in found}
     made = dict(found)
     for name, declared in found.items():

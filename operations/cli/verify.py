@@ -9,7 +9,8 @@ import typer
 from operations.cli._arguments import senders_of, words_before
 from operations.cli._console import out, tell
 from operations.cli._exit import DIFFERS
-from operations.stacks import Misused, stack_names
+from operations.project import stack_names
+from operations.trouble import Misused
 
 ROTATION = "rotation"
 

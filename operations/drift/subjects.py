@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from declaration.errors import DeclarationError
 from operations.drift.scan import Subject
+from operations.project import stack_file
 from operations.site import hosts_of
-from operations.stacks import Misused, StackTrouble, stack_file
+from operations.trouble import Misused, StackTrouble
 
 
 def subject_of(stack: str, *, listed: bool = False) -> Subject:

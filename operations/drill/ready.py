@@ -13,7 +13,7 @@ from operations.drill.runner import stand_in_words
 from operations.drill.scenarios import Scenario, scenarios
 from operations.drill.stated import unknown_scenarios
 from operations.drill.steps import Stand, View
-from operations.stacks import Misused
+from operations.trouble import Misused
 from providers.connection.cluster import Cluster
 from providers.connection.command import script
 from providers.connection.errors import Refused, TimedOut, Unreachable, in_a_line

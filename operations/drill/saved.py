@@ -7,7 +7,7 @@ from pathlib import Path
 
 from operations.drill.model import DrillReport
 from operations.files import try_each, write_whole
-from operations.stacks import project_root
+from operations.project import project_root
 
 
 def folder(stack: str, root: Path | None = None) -> Path:

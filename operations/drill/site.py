@@ -36,7 +36,7 @@ from operations.drill.steps import Served, Stand, Steps, View
 from operations.logs.place import mirror_log
 from operations.proof.model import Logs, Request
 from operations.proof.read import read_records
-from operations.stacks import Misused
+from operations.trouble import Misused
 from operations.verify.requests import HERE, Target
 from operations.verify.site import default_url
 from providers.connection.cluster import Cluster

@@ -15,7 +15,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from operations.proof.model import Request
-from operations.stacks import Misused
+from operations.trouble import Misused
 from operations.verify import clocks
 from providers.connection.answers import not_understood, told_by
 from providers.connection.cluster import Node

@@ -10,8 +10,8 @@ from declaration.site import Site
 from operations.actions.do import hold
 from operations.proof import Proof
 from operations.proof.model import DENIED
-from operations.stacks import Misused
 from operations.status import read_status
+from operations.trouble import Misused
 from operations.verify import clocks
 from operations.verify.model import Check, Report
 from operations.verify.requests import HERE, FromHere, FromNode, Sender, Target

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 from lab import deployed, lifekeeper, snapshot
 from lab.addresses import NODES
-from operations.stacks import ensure_stack, stack_file, write_lab
+from operations.project import stack_file
+from operations.stacks import ensure_stack, write_lab
 
 
 @contextmanager

@@ -17,8 +17,8 @@ import yaml
 
 from lab import control
 from lab.addresses import NODES
+from operations.project import stack_file
 from operations.site import Hosts
-from operations.stacks import stack_file
 from tests.cluster import declared, lab_site
 from tests.cluster.halves import LOG, routes_that_cut_off, serves
 from tests.cluster.lab_stack import LabStack

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from operations.engines import engine_of
-from operations.stacks import stack_file
+from operations.project import stack_file
 from tests.cluster import lab_site
 from tests.cluster.halves import LOG, refusing, routes_that_cut_off, serves
 from tests.cluster.lab_stack import LabStack

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from declaration.site import Site
-from operations.stacks import project_root
+from operations.project import project_root
 from tests.support.sites import lab_site
 
 

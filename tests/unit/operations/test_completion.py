@@ -13,7 +13,8 @@ from typer.testing import CliRunner, Result
 
 from operations.adopt.engines import ENGINES
 from operations.cli import _app
-from operations.stacks import render, stack_file
+from operations.project import stack_file
+from operations.stacks import render
 from tests.support.commands import commands
 
 NODES = ["qsp-a", "qsp-b"]

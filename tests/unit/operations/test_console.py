@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from operations.cli import _app, _console
-from operations.stacks import project_root
+from operations.project import project_root
 from tests.support.terminal import squid_ha
 
 MAIN = "from operations.cli import main; main()"

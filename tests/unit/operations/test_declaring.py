@@ -11,10 +11,11 @@ import yaml
 
 from declaration.load import from_stack_file, read
 from declaration.types import Secret
-from operations import adopt
+from operations import adopt, stacks
 from operations.adopt import Adoption, write
-from operations.cli import init
-from operations.stacks import Misused, render, stack_file
+from operations.project import stack_file
+from operations.stacks import render
+from operations.trouble import Misused
 from providers.connection import pool
 from providers.connection.access import ConnectionSettings
 from tests.support.terminal import squid_ha
@@ -31,7 +32,7 @@ def project(empty_project: Path) -> Path:
 def test_init_as_json_is_one_document_with_the_file_and_whether_the_stack_is_new(
     project: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], new: bool, initialised: bool | None
 ) -> None:
-    monkeypatch.setattr(init, "ensure_stack", lambda name: new)
+    monkeypatch.setattr(stacks, "ensure_stack", lambda name: new)
     done = squid_ha("init", "lyon", "--phase", "2", "--json", *words)
     assert done.exit_code == 0, done.output
     path = project / "stacks" / "Pulumi.lyon.yaml"

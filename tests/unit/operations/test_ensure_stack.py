@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from operations import stacks
-from operations.stacks import StackTrouble, ensure_stack
+from operations.stacks import ensure_stack
+from operations.trouble import StackTrouble
 
 LYON = [{"name": "organization/squid-ha/lyon"}]
 

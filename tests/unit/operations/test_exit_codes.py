@@ -10,10 +10,11 @@ from itertools import product
 import pytest
 import typer
 
-from operations import cli, stacks
+from operations import cli, project, stacks
 from operations.cli import _app, _arguments, _exit, drift, validate
 from operations.drift import Outcome, Report, SiteReport
-from operations.stacks import Misused, StackTrouble, project_root, stack_file
+from operations.project import project_root, stack_file
+from operations.trouble import Misused, StackTrouble
 from providers.connection import errors
 
 PROJECT = project_root()
@@ -150,11 +151,11 @@ def test_every_command_and_group_has_a_name_and_help() -> None:
 
 def test_a_stack_that_is_missing_is_told_with_those_that_there_are(empty_project) -> None:
     with pytest.raises(Misused, match=r"^there is no stack `oslo`: .* does not exist \(known: none yet\)\.$"):
-        stacks.existing_stack_file("oslo")
+        project.existing_stack_file("oslo")
     stack_file("lyon").touch()
     with pytest.raises(Misused, match=r"\(known: `lyon`\); `squid-ha init oslo`\.$"):
         validate.command(["oslo"])
-    assert stacks.existing_stack_file("lyon") == stack_file("lyon")
+    assert project.existing_stack_file("lyon") == stack_file("lyon")
 
 
 def test_a_stack_that_does_not_exist_is_a_wrong_call_and_a_wrong_declaration_is_not(tmp_path) -> None:

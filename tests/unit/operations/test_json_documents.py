@@ -28,8 +28,10 @@ from operations.drift.model import SiteReport
 from operations.drill.model import DrillReport
 from operations.overview import Reading
 from operations.overview.model import Drill, Overview
+from operations.project import project_root, stack_file
 from operations.proof.model import Move
-from operations.stacks import StackTrouble, project_root, render, stack_file
+from operations.stacks import render
+from operations.trouble import StackTrouble
 from operations.verify.model import Report as Verified
 from providers.connection.cluster import Cluster
 from providers.connection.fake import FakeNode, fake_cluster

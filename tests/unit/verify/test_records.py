@@ -8,7 +8,7 @@ from declaration.site import Site
 from operations.logs.place import local_log, mirror_log
 from operations.proof.model import LogLine, Request
 from operations.proof.read import read_records
-from operations.stacks import Misused
+from operations.trouble import Misused
 from operations.verify import clocks
 from operations.verify import site as verifying
 from operations.verify.clocks import Difference

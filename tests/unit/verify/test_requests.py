@@ -11,7 +11,7 @@ import pytest
 from declaration.site import Site
 from operations.proof import prove
 from operations.proof.model import LogLine, Logs, Move, Request
-from operations.stacks import Misused
+from operations.trouble import Misused
 from operations.verify.requests import FromHere, FromNode, Sender, Target, parse, require_url, sending
 from operations.verify.walk import request_check
 from providers.connection.errors import Unknown

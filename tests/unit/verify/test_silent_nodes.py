@@ -13,7 +13,7 @@ from declaration.site import Site
 from operations import status, switchover
 from operations.proof.model import Request
 from operations.proof.read import read_records
-from operations.stacks import Misused
+from operations.trouble import Misused
 from operations.verify import Options, Report, clocks, rotation, verify, verify_rotation, walk
 from operations.verify import site as verifying
 from operations.verify.model import FileChange

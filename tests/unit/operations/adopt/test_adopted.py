@@ -15,7 +15,7 @@ from operations.adopt.compare import Outcome, _judge
 from operations.adopt.describe import describe
 from operations.adopt.model import NodeFacts
 from operations.cli.adopt import parse_nodes
-from operations.stacks import Misused
+from operations.trouble import Misused
 from providers import reconcile
 from providers.connection.errors import Refused
 from providers.connection.fake import FakeNode, fake_cluster

@@ -12,7 +12,7 @@ from blueprint.thing import Thing
 from declaration.site import Site
 from operations.drift import Report, Subject, github, junit, scan
 from operations.drift.model import ORIGINS
-from operations.stacks import project_root
+from operations.project import project_root
 from providers.connection.loop import run_sync
 from providers.contract import State
 from tests.unit.operations.drift.conftest import NODES, OfCluster, World

@@ -21,7 +21,7 @@ from operations.drill import site as drilling
 from operations.drill.interruptible import Interrupted, run_in_order
 from operations.drill.model import DrillReport, ScenarioReport
 from operations.drill.options import Options
-from operations.stacks import Misused, StackTrouble
+from operations.trouble import Misused, StackTrouble
 from providers.connection.errors import Locked, NotVerified, Refused
 from providers.connection.loop import the_loop
 from tests.support.terminal import alone

@@ -27,7 +27,7 @@ from operations.drill.steps import (
     WaitFor,
 )
 from operations.engines import engine_of
-from operations.stacks import project_root
+from operations.project import project_root
 from providers.connection.command import command
 from providers.connection.fake import FakeNode, fake_cluster
 from tests.unit.lifekeeper.sites import site as lifekeeper

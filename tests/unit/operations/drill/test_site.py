@@ -30,7 +30,7 @@ from operations.drill.show import render
 from operations.drill.site import clients_for, drill, hints_of
 from operations.drill.steps import Stand, View
 from operations.proof.model import Logs
-from operations.stacks import Misused
+from operations.trouble import Misused
 from providers.connection.cluster import Cluster
 from providers.connection.command import Command, Result
 from providers.connection.errors import CommandFailed, NotVerified, Refused, TimedOut, Unreachable
