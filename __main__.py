@@ -24,10 +24,10 @@ def main() -> None:
         declared = pulumi.Config().require_object("site")
         file = f"stacks/Pulumi.{stack}.yaml"
         site = read(declared, source=file, encrypted=is_config_secret(SITE))
-        refuse_misreadings(Path(file))
+        beside = refuse_misreadings(Path(file))
     except DeclarationError as error:
         raise pulumi.RunError(str(error)) from None
-    for caution in cautions_in(Path(file), site):
+    for caution in cautions_in(site, beside):
         pulumi.log.warn(str(caution))
     owner = f"{pulumi.get_project()}/{stack}"
     deployed = SquidSite(stack, things(site, owner), owner)

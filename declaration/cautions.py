@@ -12,7 +12,6 @@ import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from declaration.addresses import address, network
 from declaration.alerts import told
@@ -23,7 +22,6 @@ from declaration.rules.alerts import possible
 from declaration.rules.lifekeeper import QUORUM_PACKAGE
 from declaration.secrets import secret_names
 from declaration.site import Site
-from declaration.source import NotYaml, keys_beside
 
 
 @dataclass(frozen=True)
@@ -43,12 +41,8 @@ def cautions_of(site: Site) -> list[Caution]:
     return [caution for check in _CHECKS for caution in check(site)]
 
 
-def cautions_in(stack_file: Path, site: Site) -> list[Caution]:
-    """The same, and what stands beside the site in its stack file, if there is one to read."""
-    try:
-        beside = keys_beside(stack_file.read_text(encoding="utf-8"), CONFIG_KEY)
-    except (OSError, UnicodeDecodeError, NotYaml):
-        beside = {}
+def cautions_in(site: Site, beside: Mapping[str, int]) -> list[Caution]:
+    """The same, and about what stands ``beside`` the site in its stack file (`declaration.source.Document`)."""
     return [*cautions_of(site), *_unread(site, beside)]
 
 

@@ -27,36 +27,54 @@ CONFIG_KEY = "squid-ha:site"
 _Raw = Mapping[str, object]
 
 
+@dataclass(frozen=True)
+class Declared:
+    """A site, and the stack file's text that declares it: its lines, and what stands beside the site."""
+
+    site: Site
+    document: Document
+    source: str
+
+    def refuse(self, mistakes: Sequence[Mistake]) -> None:
+        """Raise `DeclarationError`, with lines, for mistakes that others have found in it; not for none."""
+        if mistakes:
+            raise DeclarationError(_in_order(mistakes, self.document), self.source)
+
+
 def from_stack_file(path: Path) -> Site:
     """The site declared in a stack file. Raises `DeclarationError` with line numbers."""
+    return declared_in(path).site
+
+
+def declared_in(path: Path) -> Declared:
+    """The same with its text, for who looks at more than the site. Raises `DeclarationError` with line numbers."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror or str(error) if isinstance(error, OSError) else "it is not text in UTF-8"
         raise StackFileError(f"cannot be read: {reason}.", str(path)) from None
-    return read(text, str(path))
+    document = _document(text, str(path))
+    return Declared(_site(document, str(path)), document, str(path))
 
 
-def refuse(path: Path, mistakes: Sequence[Mistake]) -> None:
-    """Raise `DeclarationError`, with lines, for mistakes that others have found in a stack file; not for none."""
-    if mistakes:
-        document = _document(path.read_text(encoding="utf-8"), str(path))
-        raise DeclarationError(_in_order(mistakes, document), str(path))
-
-
-def refuse_misreadings(path: Path) -> None:
+def refuse_misreadings(path: Path) -> Mapping[str, int]:
     """Raise `DeclarationError` for what is wrong with a stack file though the site that Pulumi read from it is right.
 
     Pulumi hands over ``010`` as 8, ``0x1f`` as 31 and a secret as text, encrypted or in clear; only the file's text
     shows it. Without a file of this name the site came from elsewhere, and there is nothing to compare.
+
+    Returns what stands beside the site in it (`Document.beside`).
     """
     try:
         document = parse(path.read_text(encoding="utf-8"), CONFIG_KEY)
-    except (OSError, UnicodeDecodeError, NotYaml):
-        return
+    except NotYaml as error:
+        return error.beside
+    except (OSError, UnicodeDecodeError):
+        return {}
     mistakes = [*document.mistakes, *document.doubts]
     if mistakes:
         raise DeclarationError(_in_order(mistakes, document), str(path))
+    return document.beside
 
 
 def read(given: object, source: str, *, encrypted: bool = False) -> Site:
@@ -66,6 +84,10 @@ def read(given: object, source: str, *, encrypted: bool = False) -> Site:
     which it hands over in clear. Raises `DeclarationError` with every mistake.
     """
     document = _document(given, source) if isinstance(given, str) else document_of(given, encrypted=encrypted)
+    return _site(document, source)
+
+
+def _site(document: Document, source: str) -> Site:
     value = document.value
     if isinstance(value, Mapping):
         mistakes = _once(_mistakes(cast("_Raw", value)), document)

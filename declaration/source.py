@@ -40,7 +40,14 @@ _IN_CLEAR = (
 
 
 class NotYaml(Exception):
-    """The text cannot be read as YAML at all, or holds no site; the message is a sentence."""
+    """The text cannot be read as YAML at all, or holds no site; the message is a sentence.
+
+    ``beside`` is what a stack file without a site holds instead, as `Document.beside`.
+    """
+
+    def __init__(self, message: str, beside: Mapping[str, int] | None = None) -> None:
+        super().__init__(message)
+        self.beside = beside or {}
 
 
 @dataclass
@@ -48,6 +55,7 @@ class Document:
     """A raw declaration: its ``value``, lines and texts of its settings by path, mistakes of the writing.
 
     ``doubts`` are mistakes only where the setting is right otherwise: ``no`` for a text that may be any.
+    ``beside`` are the other keys of a stack file's configuration, with their lines.
     """
 
     value: object = None
@@ -55,6 +63,7 @@ class Document:
     texts: dict[str, str] = field(default_factory=dict[str, str])
     mistakes: list[Mistake] = field(default_factory=list[Mistake])
     doubts: list[Mistake] = field(default_factory=list[Mistake])
+    beside: dict[str, int] = field(default_factory=dict[str, int])
     size: int = 0
 
     def line(self, path: str) -> int | None:
@@ -84,23 +93,20 @@ def parse(text: str, config_key: str) -> Document:
     root = _compose(text)
     config = _child(root, "config")
     if config is not None:
+        document.beside = {name: line for name, line, _ in _entries(config) if name != config_key}
         document.mistakes += [*_repeated(root, ""), *_repeated(config, "config")]
         root = _child(config, config_key)
         if root is None:
             meant = _nearest(config, config_key)
-            raise NotYaml(f"holds no site: there is no `{config_key}:` under `config:`; {meant or _INIT}.")
+            raise NotYaml(
+                f"holds no site: there is no `{config_key}:` under `config:`; {meant or _INIT}.", document.beside
+            )
     elif why := _without_config(root, config_key):
         raise NotYaml(f"holds no site: {why}.")
     document.value = _build(root, "", document, 0)
     _find_secrets(document.value, "", document)
     document.mistakes += _in_clear(config, config_key.partition(":")[0], set(_named_secrets(document.value)))
     return document
-
-
-def keys_beside(text: str, config_key: str) -> dict[str, int]:
-    """The other keys of the configuration in a stack file's ``text``, with their lines. Raises `NotYaml`."""
-    config = _child(_compose(text), "config")
-    return {name: line for name, line, _ in _entries(config) if name != config_key}
 
 
 def _without_config(root: Any, config_key: str) -> str:  # noqa: ANN401

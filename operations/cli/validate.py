@@ -72,15 +72,15 @@ def command(
 
 def _read(path: Path) -> _Valid | DeclarationError:
     from declaration.cautions import cautions_in  # noqa: PLC0415 slow
-    from declaration.load import from_stack_file, refuse  # noqa: PLC0415 slow
+    from declaration.load import declared_in  # noqa: PLC0415 slow
     from operations.drill.stated import unknown_scenarios  # noqa: PLC0415 slow
 
     try:
-        site = from_stack_file(path)
-        refuse(path, list(unknown_scenarios(site)))
+        declared = declared_in(path)
+        declared.refuse(list(unknown_scenarios(declared.site)))
     except DeclarationError as error:
         return error
-    return _Valid(site, cautions_in(path, site))
+    return _Valid(declared.site, cautions_in(declared.site, declared.document.beside))
 
 
 def _with_shared(

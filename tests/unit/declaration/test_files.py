@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import typer
 
+from declaration import source
 from declaration.cautions import cautions_in
 from declaration.errors import DeclarationError, StackFileError
-from declaration.load import from_stack_file, read, refuse_misreadings
+from declaration.load import declared_in, from_stack_file, read, refuse_misreadings
 from declaration.site import Site
 from operations import files, stacks
 from operations.cli import validate
@@ -128,12 +129,34 @@ def test_a_key_beside_the_site_that_nothing_reads_is_a_warning(tmp_path, key, ad
     path = tmp_path / "Pulumi.x.yaml"
     named = SITE.replace("user: root", "user: ops\n      sudo_password: {secret: ops-sudo}")
     path.write_text(f"{named}  {key}\n")
-    cautions = cautions_in(path, from_stack_file(path))
+    declared = declared_in(path)
+    cautions = cautions_in(declared.site, declared.document.beside)
     assert [caution.path for caution in cautions] == ([key.partition(": ")[0]] if advice else [])
     assert all(
         advice in caution.advice and caution.found.endswith(f"line {named.count(chr(10)) + 1}") for caution in cautions
     )
-    assert cautions_in(tmp_path / "none.yaml", from_stack_file(path)) == []
+    assert cautions_in(declared.site, refuse_misreadings(path)) == cautions
+
+
+def test_keys_beside_a_site_from_elsewhere_are_told_too(tmp_path):
+    path = tmp_path / "Pulumi.x.yaml"
+    path.write_text("environment: [base]\nconfig:\n  squid-ha:sitte: {}\n")
+    assert refuse_misreadings(path) == {"squid-ha:sitte": 3}
+    assert refuse_misreadings(tmp_path / "none.yaml") == {}
+
+
+def test_each_file_is_read_as_yaml_once(tmp_path, monkeypatch, capfd):
+    paths = [tmp_path / f"Pulumi.{name}.yaml" for name in ("right", "bounded")]
+    for path, more in zip(paths, ("", "    drill:\n      gaps: {earthquake: 30s}\n"), strict=True):
+        path.write_text(f"{SITE}{more}  squid-ha:sitte: {{}}\n")
+    composed, compose = [], source.YAML.compose
+    monkeypatch.setattr(source.YAML, "compose", lambda yaml, text: composed.append(text) or compose(yaml, text))
+    with pytest.raises(typer.Exit):
+        validate.command([str(path) for path in paths])
+    told = capfd.readouterr().err
+    assert "warning: squid-ha:sitte" in told
+    assert "drill.gaps.earthquake" in told
+    assert composed == [path.read_text() for path in paths]
 
 
 def test_a_key_that_nothing_reads_is_told_by_validate(tmp_path, capfd):
