@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from blueprint import alerts, hosts, proxy
 from blueprint.adopted import leave_as_found
-from blueprint.engines import ENGINES
+from blueprint.engines import engine_of
 from blueprint.thing import Thing
 from declaration.site import Site
 
 
 def things(site: Site, owner: str) -> list[Thing]:
     """What ``site`` is made of; ``owner`` is ``project/stack``. A site without a virtual IP has no engine."""
-    engine = ENGINES[site.engine] if site.virtual_ip is not None else None
+    engine = engine_of(site) if site.virtual_ip is not None else None
     packages = (*(engine.packages(site) if engine else ()), *alerts.packages(site))
     made = [
         *hosts.things(site, owner, packages),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, cast
 
-from blueprint.engines import lifekeeper, pacemaker
 from blueprint.thing import Thing
 from declaration.site import Site
 
@@ -22,4 +22,13 @@ class Engine(Protocol):
         ...
 
 
-ENGINES: Mapping[str, Engine] = {"pacemaker": pacemaker, "lifekeeper": lifekeeper}
+ENGINES: Mapping[str, str] = {
+    "pacemaker": "blueprint.engines.pacemaker",
+    "lifekeeper": "blueprint.engines.lifekeeper",
+}
+"""Engine → the module that satisfies `Engine` by its functions; loaded, with all its kinds, for sites that name it."""
+
+
+def engine_of(site: Site) -> Engine:
+    """The engine that a site names."""
+    return cast("Engine", importlib.import_module(ENGINES[site.engine]))
