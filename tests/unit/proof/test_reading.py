@@ -69,9 +69,10 @@ def test_of_archives_those_of_this_day_are_unpacked_once_each_and_no_others(fold
     """A year's archives of a busy proxy would take longer to search than the reading may take."""
     old = folder / "access.log-20250101-1.gz"
     old.write_bytes(b"\x1f\x8b damaged")
-    os.utime(old, (time.time() - 25 * 3600,) * 2)
+    now = time.time()
+    os.utime(old, (now, now - 25 * 3600))
     recent = folder / "access.log-20260101-1.gz"
-    os.utime(recent, (time.time() - 23 * 3600,) * 2)
+    os.utime(recent, (now, now - 23 * 3600))
     (folder / "gzip").write_text(f'#!/bin/sh\necho "$*" >>{folder}/unpacked\nexec {shutil.which("gzip")} "$@"\n')
     (folder / "gzip").chmod(0o755)
     command = search(f"{folder}/access.log", "t1")
