@@ -8,6 +8,8 @@ import pytest
 
 from lab.manifest import differences
 from providers.connection.errors import Refused
+from providers.connection.loop import run_sync
+from providers.connection.pool import close_all
 from providers.contract import State
 from providers.host.settings import FileState, NodeSettings
 from providers.storage import filesystem, mirror
@@ -71,6 +73,7 @@ class Pair:
 @pytest.fixture
 def pair(prepared_pair: Machines) -> Pair:
     """Blank disks and DRBD's tools."""
+    run_sync(close_all())  # connections, and the lock, from before a restore lead nowhere
     return Pair(prepared_pair)
 
 
