@@ -18,7 +18,9 @@ class Mask:
     """Puts `MASK` in the place of secrets, in any value."""
 
     def __init__(self, declared: BaseModel, secret: Callable[[str], str | None]) -> None:
-        words = {(secret(name) or "").strip() for name in secret_names(declared)}
+        secrets = [(secret(name) or "").strip() for name in secret_names(declared)]
+        # One of several lines, as those of a file of people who may use the proxy, may stand alone somewhere else.
+        words = {*secrets, *(line.strip() for each in secrets for line in each.splitlines())}
         self._words = sorted((word for word in words if len(word) >= _SHORTEST), key=len, reverse=True)
 
     def text(self, text: str) -> str:
