@@ -224,11 +224,11 @@ def test_a_command_without_output_below_is_not_shown(block: str, shown: set[tupl
 # The pipelines themselves
 
 
-def test_actions_are_pinned_by_version():
+def test_actions_are_pinned_by_commit_and_say_their_version():
     text = (PROJECT / "docs/pipelines/github-actions.yml").read_text()
-    used = re.findall(r"uses: (\S+)", text)
+    used = re.findall(r"uses: (.+)", text)
     assert used
-    assert [each for each in used if not re.fullmatch(r"[\w-]+/[\w-]+@v\d+\.\d+\.\d+", each)] == []
+    assert [each for each in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)] == []
 
 
 def test_the_job_of_a_pull_request_has_no_ssh_key():
