@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict
 
 from declaration.addresses import Subnet
 from declaration.types import Port, Settings, Some, Told, is_host_name, matching, refuse_control, written, wrong
@@ -119,9 +119,6 @@ class AccessRule(Settings):
     def asks_for_login(self) -> bool:
         """Whether a request has to carry credentials to fit."""
         return self.authenticated or bool(self.users)
-
-
-AccessRules = Annotated[tuple[AccessRule, ...], Field(min_length=1)]
 
 
 def ports_of(text: str) -> tuple[int, int]:

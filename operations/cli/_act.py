@@ -30,8 +30,8 @@ def run(
     as_json: bool = False,
 ) -> None:
     """Do ``work`` with the site's engine; ``done`` is the sentence for people when it is done."""
-    from operations.actions import act  # noqa: PLC0415 slow
-    from operations.engines import engine_of  # noqa: PLC0415 slow
+    from operations.actions import act
+    from operations.engines import engine_of
 
     cluster = hosts.cluster(progress=tell)
     engine = engine_of(hosts.site).runtime

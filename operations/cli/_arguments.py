@@ -32,7 +32,7 @@ def senders(context: typer.Context) -> list[str]:
 
 def senders_of(stack: str) -> list[str]:
     """The same for a stack by its name."""
-    from operations.verify.requests import HERE  # noqa: PLC0415 slow
+    from operations.verify.requests import HERE
 
     return [HERE, *nodes_of(stack)]
 
@@ -48,7 +48,7 @@ def words_before(context: typer.Context, name: str) -> list[str]:
 
 def nodes_of(stack: str) -> list[str]:
     """Names of the nodes of a stack; none where there is no such stack, or its declaration is wrong."""
-    from declaration.load import from_stack_file  # noqa: PLC0415 slow
+    from declaration.load import from_stack_file
 
     with contextlib.suppress(DeclarationError, StackTrouble, OSError):
         return [node.name for node in from_stack_file(stack_file(stack)).nodes]
@@ -65,8 +65,8 @@ def pair_of(stack: str, node: str = "") -> Hosts:
 
     Raises `Misused` where there is no such stack or node, `Refused` where the site has a single node and no engine.
     """
-    from operations.site import hosts_of  # noqa: PLC0415 slow
-    from providers.connection.errors import Refused  # noqa: PLC0415 slow
+    from operations.site import hosts_of
+    from providers.connection.errors import Refused
 
     hosts = hosts_of(stack)
     if hosts.site.virtual_ip is None:

@@ -44,10 +44,10 @@ def look(
     ``told`` hears of each as soon as it is there, in the loop's thread: nobody has to wait for the slowest.
     One piece of work for all, so that an interrupt reaches each of them.
     """
-    import asyncio  # noqa: PLC0415 slow
+    import asyncio
 
-    from providers.connection.errors import Unforeseen  # noqa: PLC0415 slow
-    from providers.connection.loop import run_sync  # noqa: PLC0415 slow
+    from providers.connection.errors import Unforeseen
+    from providers.connection.loop import run_sync
 
     async def one(name: str, hosts: Hosts | Exception) -> T:
         told(result := await found_of(name, hosts))

@@ -13,7 +13,7 @@ def expected() -> tuple[type[Exception], ...]:
     """The classes of such errors. Those of connections count only if a command has loaded that much."""
     classes: list[type[Exception]] = [DeclarationError, StackTrouble, OutputLost]
     if "providers.connection.errors" in sys.modules:
-        from providers.connection import errors  # noqa: PLC0415 never loaded only for this
+        from providers.connection import errors  # never loaded only for this
 
         classes.append(errors.HostError)
     return tuple(classes)

@@ -28,7 +28,7 @@ def code_of(error: Exception) -> int:
         return USAGE
     if "providers.connection.errors" not in sys.modules:
         return FAILED
-    from providers.connection import errors  # noqa: PLC0415 never loaded only for this
+    from providers.connection import errors  # never loaded only for this
 
     if isinstance(error, errors.Unreachable | errors.Unknown):
         return UNREACHABLE

@@ -119,10 +119,10 @@ class Screen:
         self._live.update(self._rendered(), refresh=True)
 
     def _rendered(self) -> RenderableType:
-        from rich.console import Group  # noqa: PLC0415 slow
-        from rich.text import Text  # noqa: PLC0415 slow
+        from rich.console import Group
+        from rich.text import Text
 
-        from operations.overview import render  # noqa: PLC0415 slow
+        from operations.overview import render
 
         known, left = self._found, self._left
         sites = render([known[stack] for stack in self._stacks if stack in known], timed=True)
@@ -134,9 +134,9 @@ class Screen:
 @contextlib.contextmanager
 def screen(stacks: list[str]) -> Generator[Shown]:
     """In place on a terminal; elsewhere a block after the other, each site's with the time of its reading."""
-    from rich.live import Live  # noqa: PLC0415 slow
+    from rich.live import Live
 
-    from operations.overview import render  # noqa: PLC0415 slow
+    from operations.overview import render
 
     if not out.is_terminal:
         yield Printed(lambda found: out.print(render(found, timed=True)))

@@ -35,7 +35,7 @@ def parse_nodes(text: str) -> dict[str, tuple[str, str, int]]:
 
 
 def _engines() -> list[str]:
-    from operations.adopt.engines import ENGINES  # noqa: PLC0415 slow
+    from operations.adopt.engines import ENGINES
 
     return list(ENGINES)
 
@@ -71,7 +71,7 @@ def command(  # noqa: PLR0917 each is an option
     What the file cannot say is listed with its place. What `pulumi up` would change nevertheless is listed too, and
     then nothing is written (exit code 5) without --anyway.
     """
-    from operations.adopt.engines import ENGINES  # noqa: PLC0415 slow
+    from operations.adopt.engines import ENGINES
 
     path = stack_file(name)
     if path.exists():
@@ -109,7 +109,7 @@ def command(  # noqa: PLR0917 each is an option
 def _go_on(path: Path, name: str, *, stack: bool, with_password: bool) -> None:
     """On wish the stack that Pulumi knows; then what comes next."""
     if stack:
-        from operations.stacks import ensure_stack  # noqa: PLC0415 slow
+        from operations.stacks import ensure_stack
 
         ensure_stack(name)
     first = [f"pulumi stack init {name}"] if not stack else []
@@ -128,11 +128,11 @@ def _asked(user: str) -> str:
 def _adopt(
     name: str, reached: dict[str, tuple[str, str, int]], ssh: dict[str, Any], engine: str, sudo_password: str | None
 ) -> Any:  # noqa: ANN401
-    from operations.adopt import adopt  # noqa: PLC0415 slow
-    from operations.site import PATIENCE, project  # noqa: PLC0415 slow
-    from providers.connection.access import ConnectionSettings  # noqa: PLC0415 slow
-    from providers.connection.loop import run_sync  # noqa: PLC0415 slow
-    from providers.connection.pool import open_cluster  # noqa: PLC0415 slow
+    from operations.adopt import adopt
+    from operations.site import PATIENCE, project
+    from providers.connection.access import ConnectionSettings
+    from providers.connection.loop import run_sync
+    from providers.connection.pool import open_cluster
 
     settings = [
         ConnectionSettings(

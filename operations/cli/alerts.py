@@ -21,9 +21,9 @@ def group() -> None:
 @app.command("test")
 def send(stack: StackName, as_json: AsJson = False) -> None:
     """Send a test alert from each node over every channel declared. Exit code 1 unless all were taken."""
-    from operations import alerts  # noqa: PLC0415 slow
-    from operations.site import hosts_of  # noqa: PLC0415 slow
-    from providers.connection.errors import Refused  # noqa: PLC0415 slow
+    from operations import alerts
+    from operations.site import hosts_of
+    from providers.connection.errors import Refused
 
     hosts = hosts_of(stack)
     if hosts.site.alerts is None:

@@ -31,8 +31,8 @@ def command(
     Exit code 0: ready. 3: a problem. 4: no node of a stack can be reached. Of several stacks the first of 1 (an error,
     such as a wrong declaration), 4, 5, 3 counts. What this machine itself needs: `make doctor`.
     """
-    from operations.doctor import render  # noqa: PLC0415 slow
-    from operations.site import hosts_of  # noqa: PLC0415 slow
+    from operations.doctor import render
+    from operations.site import hosts_of
 
     if len(set(stacks)) < len(stacks):
         raise Misused("a stack is named twice.")
@@ -62,7 +62,7 @@ def _code(report: Report, error: Exception | None) -> int:
 
 
 async def _look(hosts: Hosts) -> Report:
-    from operations.doctor import examine  # noqa: PLC0415 slow
+    from operations.doctor import examine
 
     return await examine(hosts.cluster(progress=tell), hosts.site, hosts.stack)
 
@@ -70,7 +70,7 @@ async def _look(hosts: Hosts) -> Report:
 def _untold(failed: dict[str, Exception], stack: str, error: Exception) -> Report:
     """The error as a finding; itself it goes into ``failed``: its exit code is that of one stack alone."""
     failed[stack] = error
-    from providers.connection.errors import HostError  # noqa: PLC0415 slow
+    from providers.connection.errors import HostError
 
     if isinstance(error, HostError):
         return _unusable(stack, error.message, error.remedy)
@@ -80,7 +80,7 @@ def _untold(failed: dict[str, Exception], stack: str, error: Exception) -> Repor
 
 
 def _unusable(stack: str, sentence: str, remedy: str = "") -> Report:
-    from operations.doctor import Finding, Report  # noqa: PLC0415 slow
+    from operations.doctor import Finding, Report
 
     finding = Finding(check="stack", where=stack, level="problem", sentence=sentence, remedy=remedy)
     return Report(stack=stack, nodes=[], findings=[finding])

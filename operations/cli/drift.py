@@ -54,17 +54,17 @@ def command(
 
 def _write(report: Report, junit: Path | None, prometheus: Path | None) -> None:
     """The files that are wanted. Raises `StackTrouble` for those that cannot be written."""
-    from operations.drift import junit as cases  # noqa: PLC0415 slow
-    from operations.drift import prometheus as metrics  # noqa: PLC0415 slow
-    from operations.files import try_each  # noqa: PLC0415 slow
+    from operations.drift import junit as cases
+    from operations.drift import prometheus as metrics
+    from operations.files import try_each
 
     wanted = ((cases.write, junit), (metrics.write, prometheus))
     try_each(partial(write, report, path) for write, path in wanted if path is not None)
 
 
 def _print(report: Report, *, as_json: bool, github: bool) -> None:
-    from operations.drift import github as annotated  # noqa: PLC0415 slow
-    from operations.drift.show import render  # noqa: PLC0415 slow
+    from operations.drift import github as annotated
+    from operations.drift.show import render
 
     if as_json:
         out.document(report.model_dump_json(indent=2))
@@ -90,9 +90,9 @@ def _chosen(names: list[str], everything: bool) -> list[str]:
 
 def _scanned(chosen: list[str], *, listed: bool) -> Report:
     """``listed``: the stacks were found by their files, and not named by whoever called."""
-    from operations.drift import scan, subject_of  # noqa: PLC0415 slow
-    from operations.drift.show import heading  # noqa: PLC0415 slow
-    from providers.connection.loop import run_sync  # noqa: PLC0415 slow
+    from operations.drift import scan, subject_of
+    from operations.drift.show import heading
+    from providers.connection.loop import run_sync
 
     # A site that names a password of sudo has Pulumi asked for it, in another process.
     with ThreadPoolExecutor(4) as pool:
@@ -103,7 +103,7 @@ def _scanned(chosen: list[str], *, listed: bool) -> Report:
 
 
 def _code(report: Report) -> int:
-    from operations.drift import Outcome  # noqa: PLC0415 slow
+    from operations.drift import Outcome
 
     return {
         Outcome.CLEAN: DONE,

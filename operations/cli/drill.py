@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def _scenarios() -> list[str]:
-    from operations.drill.scenarios import scenarios  # noqa: PLC0415 slow
+    from operations.drill.scenarios import scenarios
 
     return list(scenarios())
 
@@ -68,11 +68,11 @@ def command(  # noqa: PLR0917 the options of a command
     Without --i-know only planned scenarios run, unless --plug names a lab's plug. Refused (exit code 5) unless the site
     is healthy. Exit code 3 where a verdict is red. Ctrl-C undoes what is broken.
     """
-    from operations.drill.interruptible import Interrupted, run_in_order  # noqa: PLC0415 slow
-    from operations.drill.options import Options  # noqa: PLC0415 slow
-    from operations.drill.site import drill  # noqa: PLC0415 slow
-    from operations.site import hosts_of  # noqa: PLC0415 slow
-    from operations.verify.requests import require_url  # noqa: PLC0415 slow
+    from operations.drill.interruptible import Interrupted, run_in_order
+    from operations.drill.options import Options
+    from operations.drill.site import drill
+    from operations.site import hosts_of
+    from operations.verify.requests import require_url
 
     if power and plug:
         raise Misused("--power and --plug do not go together: the plug has hold of the power.")
@@ -115,8 +115,8 @@ def _cut_short(found: DrillReport, ended: Exception, keep: Callable[[DrillReport
 
     A file that cannot be written is told, and does not hide how the drill ended.
     """
-    from operations.drill.interruptible import Interrupted  # noqa: PLC0415 slow
-    from providers.connection.errors import Unforeseen, in_a_line  # noqa: PLC0415 slow
+    from operations.drill.interruptible import Interrupted
+    from providers.connection.errors import Unforeseen, in_a_line
 
     why = ended if isinstance(ended, (*expected(), Interrupted)) else Unforeseen.of(ended)
     report = found.model_copy(update={"ended_by": in_a_line(why)})
@@ -130,7 +130,7 @@ def _cut_short(found: DrillReport, ended: Exception, keep: Callable[[DrillReport
 
 
 def _print(report: DrillReport, *, as_json: bool) -> None:
-    from operations.drill.show import render  # noqa: PLC0415 slow
+    from operations.drill.show import render
 
     if as_json:
         out.document(report.model_dump_json(indent=2))
@@ -140,23 +140,23 @@ def _print(report: DrillReport, *, as_json: bool) -> None:
 
 def _keep(report: DrillReport, junit_file: Path | None, chart: Path | None) -> None:
     """Keep a report, and write the files that are wanted. Raises `StackTrouble` for those that cannot be written."""
-    from operations.drill.saved import save  # noqa: PLC0415 slow
-    from operations.files import try_each  # noqa: PLC0415 slow
+    from operations.drill.saved import save
+    from operations.files import try_each
 
     writes: list[Callable[[], object]] = [lambda: tell(f"the report is {save(report)}")]
     if junit_file is not None:
-        from operations.drill import junit  # noqa: PLC0415 slow
+        from operations.drill import junit
 
         writes.append(partial(junit.write, report, junit_file))
     if chart is not None:
-        from operations.drill.chart import write  # noqa: PLC0415 slow
+        from operations.drill.chart import write
 
         writes.append(partial(write, report, chart))
     try_each(writes)
 
 
 def _plug(power: str, name: str) -> Plug:
-    from operations.drill.plug import CommandPlug, NoPlug, load  # noqa: PLC0415 slow
+    from operations.drill.plug import CommandPlug, NoPlug, load
 
     if name:
         return load(name)
@@ -178,12 +178,12 @@ def _told_of_undoing(power: str, plug: str) -> str:
 
 
 def _list(hosts: Hosts, plug: Plug, *, as_json: bool) -> None:
-    import json  # noqa: PLC0415
+    import json
 
-    from operations.drill.ready import refuse_plug, refuse_single  # noqa: PLC0415 slow
-    from operations.drill.scenarios import scenarios  # noqa: PLC0415 slow
-    from operations.drill.show import listing  # noqa: PLC0415 slow
-    from operations.drill.steps import View  # noqa: PLC0415 slow
+    from operations.drill.ready import refuse_plug, refuse_single
+    from operations.drill.scenarios import scenarios
+    from operations.drill.show import listing
+    from operations.drill.steps import View
 
     site, known = hosts.site, scenarios()
     refuse_plug(site, plug)

@@ -26,8 +26,8 @@ def command(
     stack: Annotated[bool, typer.Option("--stack/--no-stack", help="Let Pulumi know the stack too.")] = True,
 ) -> None:
     """Write stacks/Pulumi.NAME.yaml, a declaration to be filled in, and initialise its stack. Asks nothing."""
-    from declaration.load import read  # noqa: PLC0415 slow
-    from operations.stacks import ensure_stack, render, write_new  # noqa: PLC0415 slow
+    from declaration.load import read
+    from operations.stacks import ensure_stack, render, write_new
 
     path = stack_file(name)
     text = render("site.yaml.j2", phase=phase, stack=name, engine=engine)

@@ -36,9 +36,9 @@ def command(
 
     With -f it goes on across switchovers and rotations without a gap or a repeat, until Ctrl-C.
     """
-    from operations.logs.follow import Follower  # noqa: PLC0415 slow
-    from operations.logs.follow import follow as following  # noqa: PLC0415 slow
-    from operations.site import hosts_of  # noqa: PLC0415 slow
+    from operations.logs.follow import Follower
+    from operations.logs.follow import follow as following
+    from operations.site import hosts_of
 
     hosts = hosts_of(stack)
     source = _source(hosts, local)
@@ -71,7 +71,7 @@ def _following(*, as_json: bool) -> Callable[[list[bytes], str], None]:
 
 
 def _refuse_nowhere(node: str, source: Source) -> None:
-    from providers.connection.errors import Unknown  # noqa: PLC0415 slow
+    from providers.connection.errors import Unknown
 
     if not node:
         known = next((error.remedy for error in source.silent.values() if error.remedy), "see `squid-ha status`")
@@ -84,10 +84,10 @@ def _show(lines: list[bytes]) -> None:
 
 
 def _source(hosts: Hosts, local: str) -> Source:
-    from operations.engines import engine_of  # noqa: PLC0415 slow
-    from operations.logs.follow import Source  # noqa: PLC0415 slow
-    from operations.logs.place import local_log, mirror_log  # noqa: PLC0415 slow
-    from providers.connection.errors import Refused  # noqa: PLC0415 slow
+    from operations.engines import engine_of
+    from operations.logs.follow import Source
+    from operations.logs.place import local_log, mirror_log
+    from providers.connection.errors import Refused
 
     site = hosts.site
     cluster = hosts.cluster(progress=tell)

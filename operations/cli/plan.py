@@ -21,9 +21,9 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Show what a site would say to fresh nodes, for checking by eye. Contacts no host. For `engine: lifekeeper`."""
-    from declaration.load import from_stack_file  # noqa: PLC0415 slow
-    from operations.plan import as_data, render, rows  # noqa: PLC0415 slow
-    from operations.site import project  # noqa: PLC0415 slow
+    from declaration.load import from_stack_file
+    from operations.plan import as_data, render, rows
+    from operations.site import project
 
     if not commands:
         raise Misused("say what of the plan: --commands; what a change would do is told by `pulumi preview --diff`.")

@@ -37,8 +37,8 @@ def split_brain(
 
     The logs stay saved on the nodes, so that nothing of them is lost for good.
     """
-    from operations.actions import hold, resolve, save  # noqa: PLC0415 slow
-    from operations.cli._ask import typed  # noqa: PLC0415 slow
+    from operations.actions import hold, resolve, save
+    from operations.cli._ask import typed
 
     hosts = pair_of(stack, victim)
     cluster = hosts.cluster(progress=tell)

@@ -24,9 +24,9 @@ def command(
     A node that starts by itself waits until it has seen the other one, which might run the service where this one
     cannot see it. Refused where the other one answers or the cluster sees it, or the mirror's half here is behind.
     """
-    from operations.actions import refuse_peer, start_alone  # noqa: PLC0415 slow
-    from operations.cli._ask import typed  # noqa: PLC0415 slow
-    from providers.connection.errors import Refused  # noqa: PLC0415 slow
+    from operations.actions import refuse_peer, start_alone
+    from operations.cli._ask import typed
+    from providers.connection.errors import Refused
 
     if not alone:
         raise Misused("a pair starts by itself as soon as both nodes are on; `--alone` starts one without the other.")

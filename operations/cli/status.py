@@ -84,15 +84,15 @@ def _read_again(
 
 
 def _untold(stack: str, error: Exception) -> Found:
-    from operations.overview import unread  # noqa: PLC0415 slow
+    from operations.overview import unread
 
     return None, unread(stack, str(error), code_of(error))
 
 
 async def _one(hosts: Hosts, *, drift: bool, pauses: Mapping[str, Pauses] | None = None) -> Found:
-    from operations.drift import Subject, scan  # noqa: PLC0415 slow
-    from operations.overview import impatient, read  # noqa: PLC0415 slow
-    from operations.overview.read import last_drill  # noqa: PLC0415 slow
+    from operations.drift import Subject, scan
+    from operations.overview import impatient, read
+    from operations.overview.read import last_drill
 
     def cluster(limit: float) -> Cluster:
         asked = hosts.cluster(progress=tell)
@@ -115,7 +115,7 @@ def _code(found: Reading) -> int:
 
 
 def _print(found: list[Found], *, as_json: bool) -> None:
-    from operations.overview import render, render_beside  # noqa: PLC0415 slow
+    from operations.overview import render, render_beside
 
     if as_json:
         out.document(_document(found, indent=2))
@@ -132,13 +132,13 @@ def _print(found: list[Found], *, as_json: bool) -> None:
 
 
 def _document(found: list[Found], indent: int | None = None) -> str:
-    import json  # noqa: PLC0415
+    import json
 
     return json.dumps({"sites": [overview.model_dump(mode="json") for _, overview in found]}, indent=indent)
 
 
 def _watch(hosts: Usable, every: float, html: Path | None, *, as_json: bool) -> None:
-    from operations.overview import Pauses  # noqa: PLC0415 slow
+    from operations.overview import Pauses
 
     pauses = {stack: Pauses() for stack in hosts}
     lines = contextlib.nullcontext(Printed(lambda found: out.document(_document(found))))
@@ -155,7 +155,7 @@ def _watch(hosts: Usable, every: float, html: Path | None, *, as_json: bool) -> 
 
 
 def _write(path: Path, found: list[Found], refresh: float | None) -> None:
-    from operations.files import write_whole  # noqa: PLC0415 slow
-    from operations.overview import page  # noqa: PLC0415 slow
+    from operations.files import write_whole
+    from operations.overview import page
 
     write_whole(path, page([overview for _, overview in found], refresh).encode())

@@ -23,7 +23,7 @@ def command(
 
     Refused while the mirror is not up to date, the node is aside, away or offline, or the cluster in maintenance mode.
     """
-    from operations.switchover import planned  # noqa: PLC0415 slow
+    from operations.switchover import planned
 
     hosts = pair_of(stack, to)
     with told_what_goes_on(stack):

@@ -71,9 +71,9 @@ def command(
 
 
 def _read(path: Path) -> _Valid | DeclarationError:
-    from declaration.cautions import cautions_in  # noqa: PLC0415 slow
-    from declaration.load import declared_in  # noqa: PLC0415 slow
-    from operations.drill.stated import unknown_scenarios  # noqa: PLC0415 slow
+    from declaration.cautions import cautions_in
+    from declaration.load import declared_in
+    from operations.drill.stated import unknown_scenarios
 
     try:
         declared = declared_in(path)
@@ -87,7 +87,7 @@ def _with_shared(
     found: Mapping[str, _Valid | DeclarationError], paths: Mapping[str, Path]
 ) -> dict[str, _Valid | DeclarationError]:
     """The same, with cautions about what several files name; a file that was given twice shares nothing."""
-    from declaration.same_hosts import shared  # noqa: PLC0415 slow
+    from declaration.same_hosts import shared
 
     files = {name: paths[name].resolve() for name in found}
     made = dict(found)

@@ -61,10 +61,10 @@ def command(
     Then the clocks. `verify rotation` rotates the mirror's logs on each node in turn, moving the service there and
     back. Exit code 3 unless every check passed.
     """
-    from operations.site import hosts_of  # noqa: PLC0415 slow
-    from operations.verify import Options, render, verify, verify_rotation  # noqa: PLC0415 slow
-    from operations.verify.requests import require_url  # noqa: PLC0415 slow
-    from providers.connection.errors import Refused  # noqa: PLC0415 slow
+    from operations.site import hosts_of
+    from operations.verify import Options, render, verify, verify_rotation
+    from operations.verify.requests import require_url
+    from providers.connection.errors import Refused
 
     rotation, stack = _what(words)
     if len(words) > 1 + rotation:

@@ -25,11 +25,10 @@ def save(report: DrillReport, root: Path | None = None) -> Path:
     name = report.started.replace(":", "").replace("+0000", "Z")
     text = (report.model_dump_json(indent=2) + "\n").encode()
     kept = where / f"{name}.json"
-    try_each(partial(write_whole, path, text) for path in (kept, where / "latest.json"))
+    try_each(partial(write_whole, path, text) for path in (kept, latest(report.site, root)))
     return kept
 
 
-def latest(stack: str, root: Path | None = None) -> DrillReport | None:
-    """The last report of a stack; None without one."""
-    path = folder(stack, root) / "latest.json"
-    return DrillReport.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None
+def latest(stack: str, root: Path | None = None) -> Path:
+    """The file of a stack's last report, which need not be there."""
+    return folder(stack, root) / "latest.json"

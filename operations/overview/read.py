@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from blueprint.platforms import PLATFORMS
 from declaration.site import Site
 from declaration.time import Time
+from operations.drill import saved
 from operations.engines import Tree, engine_of, membership_of
 from operations.health import can_fail_over
 from operations.overview.model import Drill, Half, Member, NodeClock, Note, Overview
@@ -153,7 +154,7 @@ def unread(stack: str, message: str, exit_code: int) -> Overview:
 def last_drill(root: Path, stack: str) -> Drill | None:
     """What the last drill of a stack wrote, or None; a report that cannot be read is none."""
     try:
-        return Drill.model_validate_json((root / ".state" / "drills" / stack / "latest.json").read_bytes())
+        return Drill.model_validate_json(saved.latest(stack, root).read_bytes())
     except (OSError, ValidationError):
         return None
 
