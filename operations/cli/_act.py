@@ -54,14 +54,14 @@ def told_what_goes_on(stack: str) -> Generator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        text = f"interrupted: what the nodes have been told by now they carry out; `squid-ha status {stack}` shows it"
+        text = f"interrupted: the nodes finish what they were told to do; `squid-ha status {stack}` shows it"
         err.print(text, markup=False)
         raise
 
 
 def _where(outcome: Outcome) -> str:
     if not outcome.told:
-        return "Where the service runs cannot be told now."
+        return "Which node runs the service cannot be told now."
     if not outcome.active:
         return "The service runs on no node."
     if not outcome.whole:

@@ -20,7 +20,10 @@ def group() -> None:
 
 @app.command("test")
 def send(stack: StackName, as_json: AsJson = False) -> None:
-    """Send a test alert from each node over every channel declared. Exit code 1 unless all were taken."""
+    """Send a test alert from each node over every declared channel.
+
+    Exit code 1 unless all were taken, 4 if no node can be asked.
+    """
     from operations import alerts
     from operations.site import hosts_of
     from providers.connection.errors import Refused

@@ -7,7 +7,7 @@ from operations.cli._arguments import AsJson, StackName, pair_of
 
 
 def command(stack: StackName, as_json: AsJson = False) -> None:
-    """Forget failures, and what tools have left that keeps the service from a node. What fails again is named."""
+    """Forget failures, and remove constraints that tools left. What fails again is named."""
     hosts = pair_of(stack)
     done = "Failures are forgotten, and nothing failed again."
     run(hosts, "cleanup", lambda engine, cluster: engine.cleanup(cluster), done, as_json=as_json)

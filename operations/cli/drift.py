@@ -38,7 +38,7 @@ def command(
     """Compare live nodes with the declaration, for one, several or all sites at once. Changes nothing.
 
     What was changed on a host and what was edited and not yet deployed are told apart. Exit code 0: clean. 3: drift.
-    4: something could not be reached. 1: an error. The last of these that occurs counts.
+    4: something could not be reached. 1: an error. If several apply, the first of 1, 4, 3 counts.
     """
     if as_json and github:
         raise Misused("--json and --github both want standard output for themselves; take one of them.")

@@ -34,7 +34,9 @@ def command(  # noqa: PLR0917 the options of a command
         typer.Option(help="Only this one; may be given several times.", metavar="NAME", autocompletion=_scenarios),
     ] = None,
     list_only: Annotated[bool, typer.Option("--list", help="Show what can be done here, and do nothing.")] = False,
-    knows: Annotated[bool, typer.Option("--i-know", help="Also do what breaks something; clients may notice.")] = False,
+    knows: Annotated[
+        bool, typer.Option("--i-know", help="Also run unplanned scenarios, which break things; clients may notice.")
+    ] = False,
     sender: Annotated[
         str,
         typer.Option(
@@ -50,10 +52,15 @@ def command(  # noqa: PLR0917 the options of a command
         str, typer.Option(metavar="COMMAND", help="Switches nodes off and on: run as COMMAND off|on NODE.")
     ] = "",
     plug: Annotated[
-        str, typer.Option(metavar="MODULE:NAME", help="A Python object that has hold of power, cables and disks.")
+        str, typer.Option(metavar="MODULE:NAME", help="A lab's Python object that controls power, cables and disks.")
     ] = "",
     patience: Annotated[
-        float | None, typer.Option(min=1, help="Seconds to wait for what the engine should do.")
+        float | None,
+        typer.Option(
+            min=1,
+            help="Seconds that the engine is given; without it three times the longest of unplanned_gap and gaps, "
+            "at least 300.",
+        ),
     ] = None,
     machine: Annotated[str, typer.Option(help="What the hosts are, for the report.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")] = False,
@@ -63,7 +70,8 @@ def command(  # noqa: PLR0917 the options of a command
         typer.Option("--chart", "--html", help="Write a page with charts there, or the charts alone (.svg)."),
     ] = None,
 ) -> None:
-    """Exercise failover while clients ask, and hold what comes of it against what the site states (docs/drill.md).
+    """Move the service and break things while clients send requests, and check the outcome against the site's bounds
+    (docs/drill.md).
 
     Without --i-know only planned scenarios run, unless --plug names a lab's plug. Refused (exit code 5) unless the site
     is healthy. Exit code 3 where a verdict is red. Ctrl-C undoes what is broken.

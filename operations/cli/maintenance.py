@@ -1,4 +1,4 @@
-"""`squid-ha maintenance`: have the engine leave everything alone for a while."""
+"""`squid-ha maintenance`: switch maintenance mode on or off."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import typer
 from operations.cli._act import run
 from operations.cli._arguments import AsJson, StackName, pair_of
 
-app = typer.Typer(help="Have the engine leave everything alone for a while.")
+app = typer.Typer(help="Switch maintenance mode on or off.")
 
 
 @app.command()
 def on(stack: StackName, as_json: AsJson = False) -> None:
-    """Have the engine start, stop and move nothing, whatever happens. Nobody repairs a failure meanwhile."""
+    """Enter maintenance mode: the engine starts, stops and moves nothing, and repairs no failure."""
     hosts = pair_of(stack)
     done = f"Maintenance mode is on; `squid-ha maintenance off {stack}` ends it."
     run(
@@ -27,7 +27,7 @@ def on(stack: StackName, as_json: AsJson = False) -> None:
 
 @app.command()
 def off(stack: StackName, as_json: AsJson = False) -> None:
-    """Have the engine take over again. What failed meanwhile is repaired now."""
+    """Leave maintenance mode: the engine repairs what failed meanwhile."""
     hosts = pair_of(stack)
     done = "Maintenance mode is off."
     run(hosts, "maintenance off", lambda engine, cluster: engine.maintenance(cluster, on=False), done, as_json=as_json)

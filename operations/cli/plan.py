@@ -20,13 +20,15 @@ def command(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a site would say to fresh nodes, for checking by eye. Contacts no host. For `engine: lifekeeper`."""
+    """Print the command lines that fresh nodes would get, for checking by eye. Contacts no host.
+    Only for `engine: lifekeeper`.
+    """
     from declaration.load import from_stack_file
     from operations.plan import as_data, render, rows
     from operations.site import project
 
     if not commands:
-        raise Misused("say what of the plan: --commands; what a change would do is told by `pulumi preview --diff`.")
+        raise Misused("add --commands; what a change would do is shown by `pulumi preview --diff`.")
     found = rows(from_stack_file(existing_stack_file(stack)), f"{project()}/{stack}")
     if as_json:
         out.document(json.dumps(as_data(stack, found), indent=2))

@@ -14,7 +14,7 @@ from operations.cli._console import err, out, tell
 if TYPE_CHECKING:
     from operations.actions import Saved
 
-app = typer.Typer(help="End what only a person can decide.")
+app = typer.Typer(help="End a split brain, which only a person can decide.")
 Victim = Annotated[
     str,
     typer.Option("--victim", metavar="NODE", help="The node whose data is thrown away.", autocompletion=nodes),
@@ -23,7 +23,7 @@ Victim = Annotated[
 
 @app.callback()
 def options() -> None:
-    """End what only a person can decide."""
+    """End a split brain, which only a person can decide."""
 
 
 @app.command(name="split-brain")
@@ -35,7 +35,7 @@ def split_brain(
 ) -> None:
     """End a split brain: both halves' logs are saved and compared, then what only the victim has is thrown away.
 
-    The logs stay saved on the nodes, so that nothing of them is lost for good.
+    The saved logs stay on the nodes until you remove them.
     """
     from operations.actions import hold, resolve, save
     from operations.cli._ask import typed
@@ -47,7 +47,11 @@ def split_brain(
     if saved:
         _show(saved, victim)
         if not yes:
-            typed(f"What only {victim} has will be thrown away from the mirror.", victim, "--yes")
+            typed(
+                f"What only {victim} has will be deleted from the mirror. Its log records stay in the folders above.",
+                victim,
+                "--yes",
+            )
     done = hosts.run(resolve(cluster, hosts.site, stack, victim, saved))
     if done.saved != saved:
         err.print(_once_more(saved, done.saved, victim), markup=False)

@@ -15,14 +15,18 @@ from operations.trouble import Misused
 def command(
     stack: StackName,
     node: NodeName,
-    alone: Annotated[bool, typer.Option("--alone", help="Without the other node, which is off.")] = False,
-    peer_is_off: Annotated[bool, typer.Option("--peer-is-off", help="The other node is off; do not ask.")] = False,
+    alone: Annotated[bool, typer.Option("--alone", help="Required: start without the other node.")] = False,
+    peer_is_off: Annotated[
+        bool,
+        typer.Option("--peer-is-off", help="Confirm that the other node is off, instead of being asked (for scripts)."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Start the service on one node while the other one is off, after both were. Only a person can know that it is.
+    """Start the service on one node alone, after both nodes were off.
 
-    A node that starts by itself waits until it has seen the other one, which might run the service where this one
-    cannot see it. Refused where the other one answers or the cluster sees it, or the mirror's half here is behind.
+    Only a person can know that the other one is still off. A node that starts by itself waits until it has seen the
+    other one, which might run the service where this one cannot see it. Refused where the other one answers or the
+    cluster sees it, or the mirror's half here is behind.
     """
     from operations.actions import refuse_peer, start_alone
     from operations.cli._ask import typed
@@ -41,10 +45,10 @@ def command(
     hosts.run(refuse_peer(everybody, node))
     if not peer_is_off:
         question = (
-            f"{others} does not answer over SSH. That does not tell that it is off: it may run the service where\n"
-            "nobody here sees it. Then both would write to their half of the mirror, and one log will be lost.\n"
-            f"Look at {others} itself, or at its power. And start the node that ran the service last: what the other\n"
-            f"one recorded since then may be lost. Is {others} off?"
+            f"{others} does not answer over SSH. That does not prove that it is off: it may be running the service\n"
+            "unseen. Both nodes would then write to their half of the mirror, and one log would be lost.\n"
+            f"Check {others} itself, or its power. Start only the node that ran the service last: what the other\n"
+            f"one recorded after it would be lost otherwise. Is {others} off?"
         )
         typed(question, f"{others} is off", "--peer-is-off")
     done = f"{node} runs the service alone; {others} joins it when it is on again."

@@ -21,7 +21,8 @@ def command(
 ) -> None:
     """Move the service to the other node and wait until it runs there.
 
-    Refused while the mirror is not up to date, the node is aside, away or offline, or the cluster in maintenance mode.
+    Refused while the mirror is not up to date, the target is aside, away, offline or barred by earlier failures, or the
+    engine is in maintenance mode.
     """
     from operations.switchover import planned
 

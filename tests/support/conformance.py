@@ -231,7 +231,7 @@ class Conformance:
         interrupted.send_signal(signal.SIGINT)
         _, said = interrupted.communicate(timeout=LIMIT)
         assert interrupted.returncode == INTERRUPTED, said
-        assert "what the nodes have been told by now they carry out" in said
+        assert "the nodes finish what they were told to do" in said
         self.is_well(deployed, "the service has arrived")
         assert deployed.active() == other(first)
         # Pacemaker's, which nobody ends, is at work for a while still, and no other move goes there meanwhile.

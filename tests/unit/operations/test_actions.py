@@ -311,7 +311,7 @@ async def test_where_it_cannot_be_told_who_serves_nobody_is_said_to_serve_nowher
 
     outcome = await do.act(fake_cluster(FakeNode("qsp-a")), cast("Any", None), "lab", "maintenance on", nothing)
     assert (outcome.active, outcome.told) == (None, False)
-    assert _act._where(outcome) == "Where the service runs cannot be told now."
+    assert _act._where(outcome) == "Which node runs the service cannot be told now."
 
 
 @pytest.mark.parametrize(
