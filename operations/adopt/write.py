@@ -18,7 +18,7 @@ _TOLD = {
     "virtual_ip": "The address that clients use. It is on the active node.",
     "squid": "While squid.conf stands under `adopted`, these describe it, and a change of them takes no effect.",
     "log": "The access log.",
-    "mirror": "A disk of each node, kept the same on both.",
+    "mirror": "One disk on each node, replicated.",
     "rotation": "Of the mirror's log. Local logs keep the distribution's rotation.",
     "time": "Which service keeps the clocks; existing: left as it is, only looked at.",
     "timeouts": "How long the members of the service may take; one that stops too slowly is fenced.",
@@ -27,7 +27,7 @@ _TOLD = {
     "lifekeeper": "Paths, tags and settings as they were found; what is left out stays as it is.",
     "adopted": "What was found otherwise than this program makes it, and stays as it is. Take an entry out, and the\n"
     "next preview shows what this program would make of it.",
-    "takeover": "Accepts the Squid, the cluster and the mirror that were there before. For one `up`, then out again.",
+    "takeover": "Accepts the Squid, the cluster and the mirror that were there before. Remove it after that one `up`.",
 }
 
 
