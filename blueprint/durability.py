@@ -73,7 +73,7 @@ def outputs(site: Site) -> dict[str, str]:
     if site.mirror is None or not mirror_files(site):
         return {}
     crash, switchover = bound(site.mirror).text, "no line: the filesystem is unmounted, which writes all of it"
-    if lags := traits(site).lags(site):
+    if lags := traits(site).why_peer_may_lag(site):
         crash = f"no bound for an unplanned failover: {lags}"
         switchover = "the filesystem is unmounted, which writes all of it; that the other node has it was not measured"
     return {

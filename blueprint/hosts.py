@@ -48,7 +48,7 @@ def _nodes(site: Site, owner: str) -> list[Thing]:
                 interfaces=_interfaces(site, declared),
                 phase=_PHASES[site.phase],
                 away="yes" if declared.away else None,
-                engine=None if site.virtual_ip is None else traits(site).noted,
+                engine=None if site.virtual_ip is None else traits(site).engine_in_node_state,
                 squid_configuration=_unusual(PLATFORMS[site.platform].squid_configuration),
             ),
             HOSTS,

@@ -9,6 +9,7 @@ from blueprint.platforms import PLATFORMS
 from blueprint.squid import squid_conf_text
 from blueprint.thing import Thing
 from blueprint.traits import traits
+from declaration.probed import is_probed
 from declaration.site import Site
 from providers.host import settings_kind
 from providers.host.settings import FileState, NodeSettings
@@ -20,7 +21,7 @@ __all__ = ["squid_conf_text", "things"]
 def things(site: Site, owner: str) -> list[Thing]:
     """Profile and configuration always; agent where an engine runs Squid; rotation where there is a mirror."""
     made = [profile.thing(site, owner), squid.thing(site, owner)]
-    if site.virtual_ip is not None and traits(site).agent(site):
+    if site.virtual_ip is not None and is_probed(site):
         made.append(_agent(site))
     if site.mirror is not None:
         made.append(rotation.thing(site, owner))

@@ -16,6 +16,7 @@ from blueprint.thing import Thing
 from blueprint.traits import traits
 from declaration import squid_access
 from declaration.addresses import address
+from declaration.ports import owners
 from declaration.site import Site
 from declaration.squid_access import AccessRule
 from providers.host.secret_files import UNSEALED, SecretFile
@@ -164,7 +165,7 @@ def _node_settings(site: Site, owner: str, node: str) -> NodeSettings:
                 check=["squid", "-k", "parse", "-f", "{}"],
             ),
             f"{drop_in}/squid-ha.conf": FileState(
-                content=_unit_override(traits(site).outlived, stop), mode="0644", owner="root:root"
+                content=_unit_override(traits(site).squid_stops_after, stop), mode="0644", owner="root:root"
             ),
             **_kernel_file(site),
             **{
@@ -205,7 +206,7 @@ def _secrets(site: Site) -> dict[str, SecretFile]:
 
 def _reserved(site: Site) -> dict[str, str]:
     """Ports of others on the nodes, for files that are not the declaration's."""
-    made = {str(port): whose for port, whose in traits(site).ports.items()}
+    made = {str(port): whose for port, whose in owners(site.engine).items()}
     made |= {str(node.ssh_port or site.ssh.port): "SSH" for node in site.nodes}
     return made | ({str(site.mirror.port): "the mirror"} if site.mirror else {})
 

@@ -1,4 +1,4 @@
-"""What of an engine concerns things that every site has: Squid's unit, its agent, the firewall, reserved ports."""
+"""What of an engine concerns things that every site has: Squid's unit, its agent, the firewall, drills."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from blueprint import paths
 from blueprint.render.nftables import Opening
 from declaration.engines.lifekeeper import CUSTOMARY_PRIORITIES
 from declaration.nodes import Node
-from declaration.ports import MIRROR_PORTS, PATH_PORT, owners
-from declaration.probed import is_adopted, is_probed
+from declaration.ports import MIRROR_PORTS, PATH_PORT
+from declaration.probed import is_adopted
 from declaration.site import Site
 
 Openings = Callable[[Site, Node], Iterator[Opening]]
@@ -21,41 +21,38 @@ _FIRST_LINK = 5405
 
 @dataclass(frozen=True)
 class Traits:
-    """``noted``: what a node's state says of the engine; None is what the states of the first engine's sites have.
-    ``outlived`` is the engine's own unit if Squid is to outlive it at shutdown; ``agent``: this program's OCF agent
-    runs Squid, and asks it for pages; ``agent_path``: where it is put then.
+    """An engine, as the parts that every site has see it. Each ``why_`` is a sentence, "" where it does not hold."""
+
+    engine_in_node_state: str | None
+    """What a node's state says of the engine; None is what the states of the first engine's sites have."""
+    squid_stops_after: str
+    """The engine's own unit if Squid is to outlive it at shutdown, else "".
 
     An engine that stops Squid by a plain ``systemctl stop`` must not be outlived: while its own unit is being stopped,
     that command would wait for the order that the command itself holds up.
-
-    ``unwatched`` says why nothing moves where the active node loses the public network with its link still up; ""
-    if the service does. ``frozen`` says why nothing is stated of a standby's disk that finishes no write; "" where
-    it is cut off. ``lags`` says why the other node may lack what the mirror's filesystem has written; "" where each
-    write waits for both nodes. ``stays`` names the setting by which the service stays where it is when a node comes
-    back. ``sits`` is the type of device (lsblk(8)) that the engine's mirror puts on its disk;
-    "": the declared volume. ``idle`` is the signature (wipefs(8)) of a half that nothing uses; "": DRBD's metadata.
-    ``source`` names the node whose disk a new mirror is made on, as it takes no smaller one beside it; "" where the
-    smaller of both counts.
-    ``units`` are those of systemd whose processes hold the engine's ports, ``made`` how the names of such begin
-    that it makes itself (assumed). ``openings`` are what the other node must reach, ``ports`` those that nobody
-    else may listen on, and whose they are.
     """
-
-    noted: str | None
-    outlived: str
-    agent: Callable[[Site], bool]
     agent_path: str
-    unwatched: Callable[[Site], str]
-    frozen: Callable[[Site], str]
-    lags: Callable[[Site], str]
-    stays: str
-    sits: str
-    idle: str
-    source: Callable[[Site], str]
+    """Where this program's OCF agent is put, if it looks after Squid."""
+    why_public_loss_moves_nothing: Callable[[Site], str]
+    """Where the active node loses the public network with its link still up."""
+    why_frozen_disk_promises_nothing: Callable[[Site], str]
+    """What nobody can state of a standby's disk that finishes no write; "" where it is cut off."""
+    why_peer_may_lag: Callable[[Site], str]
+    """The other node may lack what the mirror's filesystem has written; "" where each write waits for both nodes."""
+    stays_setting: str
+    """By which setting the service stays where it is when a node comes back."""
+    mirror_device_type: str
+    """Type of device (lsblk(8)) that the engine's mirror puts on its disk; "": the declared volume."""
+    idle_half_signature: str
+    """Signature (wipefs(8)) of a half that nothing uses; "": DRBD's metadata."""
+    mirror_source: Callable[[Site], str]
+    """The node whose disk a new mirror is made on, as it takes no smaller one beside it; "": the smaller one counts."""
     units: tuple[str, ...]
-    made: tuple[str, ...]
+    """Those of systemd whose processes hold the engine's ports."""
+    transient_unit_prefixes: tuple[str, ...]
+    """How the names of such units begin that it makes itself (assumed)."""
     openings: Openings
-    ports: Mapping[int, str]
+    """What the other node must reach."""
 
 
 def _no_pings(site: Site) -> str:
@@ -145,38 +142,34 @@ def _lifekeeper(site: Site, node: Node) -> Iterator[Opening]:
 
 TRAITS: Mapping[str, Traits] = {
     "pacemaker": Traits(
-        noted=None,
-        outlived="pacemaker.service",
-        agent=is_probed,
+        engine_in_node_state=None,
+        squid_stops_after="pacemaker.service",
         agent_path=paths.AGENT,
-        unwatched=_no_pings,
-        frozen=_unknown_limits,
-        lags=_protocol,
-        stays="`stickiness`",
-        sits="",
-        idle="",
-        source=lambda _site: "",
+        why_public_loss_moves_nothing=_no_pings,
+        why_frozen_disk_promises_nothing=_unknown_limits,
+        why_peer_may_lag=_protocol,
+        stays_setting="`stickiness`",
+        mirror_device_type="",
+        idle_half_signature="",
+        mirror_source=lambda _site: "",
         units=("corosync.service", "pacemaker.service"),
-        made=(),
+        transient_unit_prefixes=(),
         openings=_corosync,
-        ports=owners("pacemaker"),
     ),
     "lifekeeper": Traits(
-        noted="lifekeeper",
-        outlived="",
-        agent=is_probed,
+        engine_in_node_state="lifekeeper",
+        squid_stops_after="",
         agent_path=f"{paths.PROGRAM_DIRECTORY}/squid-agent",
-        unwatched=_no_broadcasts,
-        frozen=lambda _site: _DATAKEEPERS_OWN,
-        lags=_asynchronous,
-        stays="`lifekeeper.switchback`, the switchback type of the resources",
-        sits="raid1",
-        idle="linux_raid_member",
-        source=_most_preferred,
+        why_public_loss_moves_nothing=_no_broadcasts,
+        why_frozen_disk_promises_nothing=lambda _site: _DATAKEEPERS_OWN,
+        why_peer_may_lag=_asynchronous,
+        stays_setting="`lifekeeper.switchback`, the switchback type of the resources",
+        mirror_device_type="raid1",
+        idle_half_signature="linux_raid_member",
+        mirror_source=_most_preferred,
         units=("lifekeeper.service",),
-        made=("lifekeeper-",),
+        transient_unit_prefixes=("lifekeeper-",),
         openings=_lifekeeper,
-        ports=owners("lifekeeper"),
     ),
 }
 

@@ -130,7 +130,14 @@ async def _one_way(site: Site, to: Node, by: Node) -> list[Finding]:
         )
     except HostError as error:
         return [_finding(to, by, "note", f"the ports were not tried: {error.message}")]
-    return judge(to.name, by.name, asked, Held(held.stdout, _units(site), traits(site).made), listening, knocking)
+    return judge(
+        to.name,
+        by.name,
+        asked,
+        Held(held.stdout, _units(site), traits(site).transient_unit_prefixes),
+        listening,
+        knocking,
+    )
 
 
 @dataclass(frozen=True)

@@ -202,7 +202,7 @@ async def _run_scenario(
     finally:
         await to_its_end(_stopped(clients))
     hints = await hints_of(cluster, site) if logs is not None else []
-    return judge(scenario, bounds_of(site, scenario), course, logs, run, stays=traits(site).stays, hints=hints)
+    return judge(scenario, bounds_of(site, scenario), course, logs, run, stays=traits(site).stays_setting, hints=hints)
 
 
 async def _requests(clients: Clients, course: Course) -> list[Request]:

@@ -123,14 +123,14 @@ def _sizes(asked: Asked, own: tuple[str, Disk], name: str, results: Sequence[Res
 def _source(asked: Asked, disks: Mapping[str, Disk]) -> str:
     """On whose disk the mirror is, or will be made, before the other one is added; "" where any size will do."""
     engine = traits(asked.site)
-    if not engine.source(asked.site):
+    if not engine.mirror_source(asked.site):
         return ""
     bearing = [
         name
         for name, disk in disks.items()
-        if _sits(asked, disk) or engine.idle in {each.type for each in disk.signatures}
+        if _sits(asked, disk) or engine.idle_half_signature in {each.type for each in disk.signatures}
     ]
-    return "" if len(bearing) == len(disks) else next(iter(bearing), engine.source(asked.site))
+    return "" if len(bearing) == len(disks) else next(iter(bearing), engine.mirror_source(asked.site))
 
 
 def _setting(node: Node) -> str:
@@ -139,13 +139,13 @@ def _setting(node: Node) -> str:
 
 def _sits(asked: Asked, disk: Disk) -> bool:
     """Whether nothing is on the disk but what the engine's mirrors put there."""
-    return bool(disk.uses) and all(use.split()[0] == traits(asked.site).sits for use in disk.uses)
+    return bool(disk.uses) and all(use.split()[0] == traits(asked.site).mirror_device_type for use in disk.uses)
 
 
 def _is_idle(asked: Asked, disk: Disk) -> bool:
     """Whether nothing uses the disk that was marked, and it bears what the engine's mirrors leave there and no more."""
     assert asked.site.mirror is not None  # noqa: S101 the check has looked
-    idle, found = traits(asked.site).idle, {each.type for each in disk.content}
+    idle, found = traits(asked.site).idle_half_signature, {each.type for each in disk.content}
     whole = idle in found and found <= {idle, asked.site.mirror.filesystem}
     return not disk.uses and whole and marks.is_marked(disk.identity, *asked.out[2].splitlines())
 

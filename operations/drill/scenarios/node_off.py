@@ -24,7 +24,7 @@ def lacks(_view: View) -> str:
 def may_lose(site: Site) -> float:
     """What the declared durability leaves. Without a mirror each node's log is its own and not synced, and of one that
     lags behind nobody knows how far."""
-    if site.mirror is None or traits(site).lags(site):
+    if site.mirror is None or traits(site).why_peer_may_lag(site):
         return float("inf")
     return float(bound(site.mirror).seconds)
 

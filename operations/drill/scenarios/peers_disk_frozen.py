@@ -17,7 +17,7 @@ def lacks(view: View) -> str:
     """Nobody but the one who provides a disk can freeze it, and the mirror has to be one that cuts such a disk off."""
     if view.site.mirror is None:
         return "the site has no mirror"
-    if promises_nothing := traits(view.site).frozen(view.site):
+    if promises_nothing := traits(view.site).why_frozen_disk_promises_nothing(view.site):
         return promises_nothing
     return "" if "disk" in view.can else "a disk is frozen from outside of the node: in a lab, by its `--plug`"
 

@@ -17,7 +17,7 @@ PLANNED = False
 
 def lacks(view: View) -> str:
     """What watches the network has to be declared, or nothing is promised."""
-    return traits(view.site).unwatched(view.site)
+    return traits(view.site).why_public_loss_moves_nothing(view.site)
 
 
 def tools(view: View) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ probe notices what no look at processes would, and the service is answered again
 
 from __future__ import annotations
 
-from blueprint.traits import traits
+from declaration.probed import is_probed
 from operations.drill.disturbances import squid_hung
 from operations.drill.steps import Disturb, Served, Steps, Undo, View, WaitFor
 
@@ -15,10 +15,9 @@ PLANNED = False
 
 def lacks(view: View) -> str:
     """Somebody who asks Squid for an answer."""
-    asked = traits(view.site).agent(view.site)
     return (
         ""
-        if asked
+        if is_probed(view.site)
         else "nobody asks Squid for an answer here: only the agent that this program brings does, by whichever engine"
     )
 

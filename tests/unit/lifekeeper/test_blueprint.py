@@ -151,7 +151,7 @@ def test_the_engine_of_a_deployed_site_is_not_changed_in_place(before, after, to
 
 def test_a_node_remembers_the_engine_as_its_traits_say(monkeypatch):
     assert {made(phase)["node-1"].inputs.engine for phase in (2, 3)} == {"lifekeeper"}
-    monkeypatch.setitem(TRAITS, "lifekeeper", replace(TRAITS["lifekeeper"], noted=None))
+    monkeypatch.setitem(TRAITS, "lifekeeper", replace(TRAITS["lifekeeper"], engine_in_node_state=None))
     assert made()["node-1"].inputs.engine is None
 
 

@@ -39,7 +39,7 @@ def judged(
     site: Site, seen: Course, found: Logs | None, name: str = "squid-killed", hints: Sequence[str] = ()
 ) -> ScenarioReport:
     scenario = scenarios()[name]
-    return judge(scenario, bounds_of(site, scenario), seen, found, RUN, stays=traits(site).stays, hints=hints)
+    return judge(scenario, bounds_of(site, scenario), seen, found, RUN, stays=traits(site).stays_setting, hints=hints)
 
 
 def names(report: ScenarioReport) -> list[str]:
@@ -135,7 +135,7 @@ def test_a_service_that_moves_back_is_told_with_the_setting_that_its_engine_has(
     assert finding.startswith("moved back: ")
     assert "`lifekeeper.switchback`" in finding
     assert "stickiness" not in finding
-    assert len({each.stays for each in TRAITS.values()}) == len(TRAITS)
+    assert len({each.stays_setting for each in TRAITS.values()}) == len(TRAITS)
 
 
 def test_a_service_that_was_to_be_somewhere_else_later_did_not_move_back(site: Site) -> None:
