@@ -109,11 +109,11 @@ def _quorum(declared: Quorum | None) -> Iterator[Caution]:
         yield Caution(
             "lifekeeper.quorum",
             "nothing",
-            "two nodes that lose each other may both run the service, a split brain, unless LifeKeeper's quorum is set "
-            f"up by hand; better is its mode `storage`, with its package `{QUORUM_PACKAGE}`: hosts declared here help "
-            "where a node is cut off from them too, not where only the paths between the nodes are cut. Where the "
-            "package is installed and nothing sets a mode, its own is `majority`: the node that is left when the other "
-            "one fails stops, too (`squid-ha doctor` looks for that)",
+            "two nodes that lose each other may both run the service, a split brain. Better is LifeKeeper's quorum "
+            f"mode `storage`, set up by hand with its package `{QUORUM_PACKAGE}`; hosts declared here help only where "
+            "a node is cut off from them too, not where only the paths between the nodes are cut. If the package is "
+            "installed and nothing sets a mode, its own is `majority`: when one node fails, the other stops too "
+            "(`squid-ha doctor` looks for that)",
         )
         return
     yield Caution(

@@ -26,7 +26,8 @@ async def move(cluster: Cluster, site: Site, to: str = "") -> Move:
     if source is None and not to:
         raise Refused(
             "the service runs on no node, so it cannot be moved",
-            remedy="see `squid-ha status` and `squid-ha cleanup`; `--to NODE` puts it in service there",
+            remedy="see `squid-ha status` for why; then `squid-ha cleanup`, or `--to NODE`, which puts it in service "
+            "there",
         )
     target = to or next(node.name for node in site.nodes if node.name != source)
     start = time.time()
@@ -42,7 +43,10 @@ async def move(cluster: Cluster, site: Site, to: str = "") -> Move:
 async def planned(cluster: Cluster, site: Site, to: str = "") -> Move:
     """As `move`, alone on the cluster. Raises `Refused` for a node that is declared away, `Locked`."""
     if to and to not in cluster.nodes:
-        raise Refused(f"{to} is declared away, so the service cannot move there", remedy="declare it back first")
+        raise Refused(
+            f"{to} is declared away, so the service cannot move there",
+            remedy="set `away: false` and run `pulumi up` first",
+        )
     if len(cluster.nodes) < len(site.nodes) and not to:
         raise Refused("the other node is declared away, so there is nowhere to move to")
     await hold(cluster)

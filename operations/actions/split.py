@@ -89,7 +89,10 @@ async def save(cluster: Cluster, site: Site, victim: str) -> list[Saved]:
     if site.mirror is None:
         raise Refused("the site has no mirror, so there is no split brain of it")
     if len(cluster.nodes) != len(site.nodes):
-        raise Refused("a node is declared away, so nobody can tell what its half has", remedy="bring it back first")
+        raise Refused(
+            "a node is declared away, so nobody can tell what its half has",
+            remedy="set `away: false` and run `pulumi up` first",
+        )
     runtime = engine_of(site).runtime
     await _refuse_silence(cluster)
     await _settled(cluster, runtime)

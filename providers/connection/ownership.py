@@ -55,7 +55,7 @@ rmdir "$2" "$1" 2>/dev/null || true
 """
 
 
-OWNED_ELSEWHERE = "destroy it from there, or declare `takeover: true` if that stack is gone"
+OWNED_ELSEWHERE = "run `pulumi destroy` on that stack, or declare `takeover: true` if it is gone"
 """What to do about a node that another stack owns, for one who wants to have it."""
 _JUST_NOW = "it was claimed from there just now: see which of the two shall have it, then run again"
 

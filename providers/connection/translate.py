@@ -156,9 +156,12 @@ def host_key_refused(target: ConnectionSettings, *, changed: bool) -> HostKeyRef
     path = shlex.quote(str(target.known_hosts_path))
     place = target.address if target.port == 22 else f"[{target.address}]:{target.port}"  # noqa: PLR2004
     if target.proxy_command or target.proxy_jump:
-        accept = f"`{_ssh(target)} true`, comparing the fingerprint"
+        accept = f"`{_ssh(target)} true`, comparing the fingerprint with what the node's console shows"
     else:
-        accept = f"`ssh-keyscan -p {target.port} {target.address} >> {path}`, comparing `ssh-keygen -lf {path}`"
+        accept = (
+            f"`ssh-keyscan -p {target.port} {target.address} >> {path}`, then compare `ssh-keygen -lf {path}` with "
+            "what the node's console shows"
+        )
     if changed:
         return HostKeyRefused(
             f"the SSH host key of {place} is not the one in {path}: the node was reinstalled, or it is another host",

@@ -79,7 +79,7 @@ async def notices(cluster: Cluster) -> Sequence[Notice]:
     stopped = [
         Notice(
             "standby",
-            f"LifeKeeper on {name} does not run, or cannot be asked: the service may not come there; "
+            f"LifeKeeper on {name} does not run, or cannot be asked, so the service may be unable to move there; "
             "`squid-ha node back` starts it",
             name,
         )

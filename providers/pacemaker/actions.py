@@ -231,7 +231,7 @@ async def cleanup(cluster: Cluster) -> None:
     again = _failed(await live.settled_quorum(cluster))
     if again:
         raise NotVerified(
-            f"it fails again: {'; '.join(again)}", remedy="correct the cause first; the failures were forgotten once"
+            f"it fails again: {'; '.join(again)}", remedy="correct the cause, then run `squid-ha cleanup` again"
         )
 
 

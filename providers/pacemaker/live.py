@@ -203,7 +203,7 @@ async def wait(
         now = time.monotonic()
         if now - started > limit:
             raise TimedOut(
-                f"waited {limit:.0f} s in vain: {doing}",
+                f"gave up after {limit:.0f} s: {doing}",
                 remedy="see `crm_mon -1rf` on a node for what the cluster is doing, and run this again",
             )
         if now - shown > PROGRESS:

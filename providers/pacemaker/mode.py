@@ -27,8 +27,8 @@ def owed(found: str, entries: Mapping[str, Mapping[str, str]], mark: str) -> str
         return ""
     names = sorted(name for name, known in entries.items() if known.get(mark) == value)
     return (
-        f"{', '.join(names)}: a run that was cut off has noted here that maintenance mode was off before it, so this "
-        "one ends it. If a person has switched it on since: `squid-ha maintenance on` again"
+        f"{', '.join(names)}: maintenance mode ends with this run, because one that was cut off noted here that it was "
+        "off before. If a person has switched it on since: `squid-ha maintenance on` again"
     )
 
 

@@ -34,7 +34,7 @@ def apart_of(apart: Sequence[str], alone: Mapping[str, Sequence[str]]) -> Iterat
             runs = f"runs {', '.join(alone[name])} too" if alone[name] else "may start the service too"
             text = (
                 f"{name} is a cluster by itself and {runs}: the nodes do not see each other (`corosync-cfgtool -s`), "
-                "and nothing has fenced either"
+                "and neither was fenced"
             )
         else:
             text = (
@@ -109,8 +109,8 @@ def _constraints(current: Live) -> Iterator[Notice]:
         member = constraint.resource if isinstance(constraint, Location) else ""
         if name.startswith(FENCE):
             text = (
-                f"`{name}`: the mirror lets only {node or 'one node'} become its source until the other has caught up; "
-                "where it has, `squid-ha cleanup` takes this back"
+                f"`{name}`: only {node or 'one node'} may become the mirror's source until the other half has caught "
+                "up; if it has, `squid-ha cleanup` removes this constraint"
             )
             yield Notice("fence", text, node=node, member=member)
         elif isinstance(constraint, Location) and constraint.score == "-INFINITY" and member in members:
