@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from providers.connection.printable import printable
+from providers.connection.printable import printable_json, visible, without_orders
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from _typeshed import ReadableBuffer
+    from rich.segment import Segment
 
 WIDE = 200
 """Columns where no terminal tells them: a pipeline's log, a pipe into a pager."""
@@ -53,7 +56,11 @@ def prepare() -> None:
 
 
 class Output(Console):
-    """A console that counts the documents of `--json` on it."""
+    """A console that counts the documents of `--json` on it.
+
+    What hosts say gives no orders to a terminal or to a pipeline's runner, whatever it is printed as: of control
+    characters only rich's own get through, and of lines that a runner obeys only those of `order`.
+    """
 
     def __init__(self, *, stderr: bool = False) -> None:
         # `:name:` in what a host says is no emoji: ocf:heartbeat:IPaddr2, root:x:0:0, addresses of IPv6.
@@ -62,6 +69,7 @@ class Output(Console):
             # COLUMNS counts for nothing: what runs commands in pipelines sets it as it likes.
             self.width = WIDE
         self.documents = 0
+        self._ordering = False
 
     def on_broken_pipe(self) -> None:
         """Nobody reads any more: standard output ends the command, as a pipe's end does; messages are dropped, for what
@@ -73,7 +81,21 @@ class Output(Console):
     def document(self, text: str) -> None:
         """Print a document of `--json`."""
         self.documents += 1
-        self.print(text, markup=False)
+        self.print(printable_json(text), markup=False)
+
+    def order(self, line: str) -> None:
+        """Print a line that the runner shall obey, such as an annotation; what hosts say in it is escaped already."""
+        self._ordering = True
+        try:
+            self.print(line, markup=False)
+        finally:
+            self._ordering = False
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        # The one place where rich's own control sequences are still told from the text.
+        shown = (each if each.control else each._replace(text=visible(each.text)) for each in buffer)
+        text = super()._render_buffer(shown)
+        return text if self._ordering else without_orders(text)
 
 
 out = Output()
@@ -82,4 +104,4 @@ err = Output(stderr=True)
 
 def tell(text: str) -> None:
     """A line of progress: the words of hosts and errors, in which brackets are no markup."""
-    err.print(printable(text), markup=False)
+    err.print(text, markup=False)

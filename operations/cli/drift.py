@@ -70,7 +70,7 @@ def _print(report: Report, *, as_json: bool, github: bool) -> None:
         out.document(report.model_dump_json(indent=2))
     elif github:
         for line in annotated.marks(report):
-            out.print(line, markup=False)
+            out.order(line)
         if not annotated.append_page(report):
             err.print(f"${annotated.SUMMARY} is not set, so there is no summary to add to.")
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ import typer
 from operations.cli._arguments import StackName, nodes
 from operations.cli._console import out, tell
 from operations.trouble import Misused
+from providers.connection.printable import printable, printable_json
 
 if TYPE_CHECKING:
     from operations.logs.follow import Source
@@ -54,7 +56,7 @@ def command(
         records = [line.decode(errors="replace") for line in last]
         out.document(json.dumps({"stack": stack, "node": follower.node, "records": records}, indent=2))
     else:
-        _show(last)
+        _show_records(last)
 
 
 def _following(*, as_json: bool) -> Callable[[list[bytes], str], None]:
@@ -63,9 +65,10 @@ def _following(*, as_json: bool) -> Callable[[list[bytes], str], None]:
     def show(found: list[bytes], node: str) -> None:
         if as_json:
             out.documents += len(found)
-            _show([json.dumps({"node": node, "record": line.decode(errors="replace")}).encode() for line in found])
+            documents = (json.dumps({"node": node, "record": line.decode(errors="replace")}) for line in found)
+            _show([printable_json(each).encode() for each in documents])
         else:
-            _show(found)
+            _show_records(found)
 
     return show
 
@@ -76,6 +79,13 @@ def _refuse_nowhere(node: str, source: Source) -> None:
     if not node:
         known = next((error.remedy for error in source.silent.values() if error.remedy), "see `squid-ha status`")
         raise Unknown(source.nowhere, remedy=f"{known}; `--local NODE` reads local logs")
+
+
+def _show_records(lines: list[bytes]) -> None:
+    """As Squid wrote them, for programs that read them; a terminal and a pipeline's log get no orders with them."""
+    if sys.stdout.isatty() or "GITHUB_ACTIONS" in os.environ:
+        lines = [printable(line.decode(errors="backslashreplace")).encode() for line in lines]
+    _show(lines)
 
 
 def _show(lines: list[bytes]) -> None:

@@ -13,6 +13,21 @@ _OLDER = "##["
 
 
 def printable(text: str) -> str:
-    """The text without what a terminal, or the runner of a pipeline, would take for orders: each control character is
-    the replacement character, and a line of orders begins with a bar."""
-    return _ORDER.sub(r"\1| ", _CONTROL.sub("\ufffd", text)).replace(_OLDER, "## [")
+    """The text without what a terminal, or the runner of a pipeline, would take for orders."""
+    return without_orders(visible(text))
+
+
+def visible(text: str) -> str:
+    """The text without what a terminal would obey: each control character is the replacement character."""
+    return _CONTROL.sub("\ufffd", text)
+
+
+def without_orders(text: str) -> str:
+    """Whole lines without what a pipeline's runner would obey: a line of orders begins with a bar."""
+    return _ORDER.sub(r"\1| ", text).replace(_OLDER, "## [")
+
+
+def printable_json(document: str) -> str:
+    """A JSON document that says the same and gives no orders: they can stand only within its strings, escaped."""
+    shown = _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
+    return shown.replace(_OLDER, r"#\u0023[")

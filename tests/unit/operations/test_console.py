@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from rich.color import ColorSystem
+from rich.control import Control
+from rich.table import Column, Table
+from rich.text import Text
 
 from operations.cli import _app, _console
 from operations.project import project_root
@@ -36,6 +44,56 @@ def test_nothing_becomes_an_emoji(text: str, capsys: pytest.CaptureFixture[str])
     _console.out.print(text, markup=False)
     _console.err.print(text)
     assert capsys.readouterr() == (f"{text}\n", f"{text}\n")
+
+
+HOSTILE = "\x1b]52;c;cm0=\x1b\\\x9b2J\n  ::stop-commands::x\n##[add-mask]e"
+SHOWN = "\ufffd]52;c;cm0=\ufffd\\\ufffd2J\n  | ::stop-commands::x\n## [add-mask]e\n"
+
+
+@pytest.mark.parametrize(
+    "say", [_console.tell, partial(_console.err.print, markup=False), lambda text: _console.err.print(Text(text))]
+)
+def test_what_a_host_says_gives_no_orders_however_it_is_printed(
+    say: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    say(HOSTILE)
+    assert capsys.readouterr().err == SHOWN
+
+
+def test_a_line_of_a_table_that_was_folded_is_no_order(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("a", Column("b", overflow="fold", width=8), box=None)
+    table.add_row("one", "12345678::x\x1b[2J")
+    _console.out.print(table, soft_wrap=False)
+    shown = capsys.readouterr().out
+    assert not re.search(r"^\s*::", shown, re.MULTILINE)
+    assert "| ::x\ufffd[2J" in shown
+
+
+def test_colours_and_cursor_of_our_own_get_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = _console.Output()
+    monkeypatch.setattr(console, "_force_terminal", True)
+    monkeypatch.setattr(console, "_color_system", ColorSystem.STANDARD)
+    with console.capture() as captured:
+        console.print("[red]down \x1b[2J[/red]")
+        console.control(Control.home())
+    assert captured.get() == "\x1b[31mdown \ufffd[2J\x1b[0m\n\x1b[H"
+
+
+def test_orders_to_the_runner_are_ours_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    _console.out.order("::warning title=lyon::qsp-a says \x1b[2J")
+    _console.out.print("::warning::mine")
+    assert capsys.readouterr().out == "::warning title=lyon::qsp-a says \ufffd[2J\n| ::warning::mine\n"
+
+
+@pytest.mark.parametrize("said", [HOSTILE, "\x7f", "fd00:b::1 → ähnlich", "##[[["])
+def test_a_document_says_the_same_and_gives_no_orders(said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = json.dumps({"said": said}, indent=2, ensure_ascii=False)
+    _console.Output().document(plain)
+    shown = capsys.readouterr().out
+    assert json.loads(shown) == {"said": said}
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]|##\\[|^\\s*::", shown, re.MULTILINE)
+    if said.isprintable() and "##[" not in said:
+        assert shown == plain + "\n"
 
 
 def printing(statement: str) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import os
+import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -109,3 +112,32 @@ def test_following_does_not_end_at_a_first_answer_that_is_not_whole(
     done = alone(logs.command, ["lab", "-f"])
     assert (done.exit_code, done.stdout) == (0, "one\n")
     assert "is not understood" in str(alone(logs.command, ["lab"]).exception)
+
+
+class Terminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("kind", "environment", "shown"),
+    [
+        (io.TextIOWrapper, {}, b"GET /\x1b[2J\xff\n::add-mask::e\n"),
+        (io.TextIOWrapper, {"GITHUB_ACTIONS": "true"}, b"GET /\xef\xbf\xbd[2J\\xff\n| ::add-mask::e\n"),
+        (Terminal, {}, b"GET /\xef\xbf\xbd[2J\\xff\n| ::add-mask::e\n"),
+    ],
+    ids=["file", "runner", "terminal"],
+)
+def test_records_are_as_squid_wrote_them_but_give_no_orders_to_a_terminal_or_a_runner(
+    kind: type[io.TextIOWrapper], environment: dict[str, str], shown: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", kind(written))
+    monkeypatch.setattr(os, "environ", environment)
+    logs._show_records([b"GET /\x1b[2J\xff", b"::add-mask::e"])
+    assert written.getvalue() == shown
+
+
+def test_a_document_of_each_record_gives_no_orders(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    logs._following(as_json=True)([b"\x7f##[add-mask]e"], "qsp-a")
+    assert capfdbinary.readouterr().out == b'{"node": "qsp-a", "record": "\\u007f#\\u0023[add-mask]e"}\n'
