@@ -229,7 +229,7 @@ def test_the_same_addresses_behind_different_jump_hosts_are_other_hosts(tmp_path
 IN_CLEAR = SITE.replace("user: root", "user: ops\n      sudo_password: {secret: ops-sudo}")
 
 
-@pytest.mark.parametrize("value", ["geheim", "'ops:$apr1$geheim'", "42", "{a: geheim}", "[geheim]"])
+@pytest.mark.parametrize("value", ["geheim", "'ops:$apr1$geheim'", "7215553", "{a: geheim}", "[geheim]"])
 def test_a_secret_in_clear_is_refused_with_its_line_and_not_repeated(tmp_path, value):
     path = tmp_path / "Pulumi.x.yaml"
     path.write_text(f"{IN_CLEAR}  squid-ha:ops-sudo: {value}\n")
