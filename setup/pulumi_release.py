@@ -1,4 +1,4 @@
-"""Pulumi's official release, checked against the SHA-256 checksums that are published with it.
+"""Pulumi's official release, checked against the SHA-256 checksums of pulumi_versions.
 
 Unreachable is something to go on from (there is a build from source); a wrong checksum never is.
 """
@@ -13,7 +13,6 @@ import queue
 import tarfile
 import tempfile
 import threading
-import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -32,27 +31,17 @@ class UnreachableError(Exception):
 
 
 def base_url() -> str:
-    """The address of archive and checksums; PULUMI_RELEASE_URL names another, such as a mirror.
-
-    Raises SetupError for one over plain http, except on this machine.
-    """
-    url = (os.environ.get("PULUMI_RELEASE_URL") or DEFAULT_URL).rstrip("/")
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
-        raise SetupError(
-            f"PULUMI_RELEASE_URL is {url}: Pulumi and its checksums would both come from there, and without https "
-            "whoever is on the way could replace both. Name it by https, or unset it: where its release cannot be "
-            "reached, Pulumi is built from source."
-        )
-    return url
+    """The address of archive and checksums; PULUMI_RELEASE_URL names another, such as a mirror."""
+    return (os.environ.get("PULUMI_RELEASE_URL") or DEFAULT_URL).rstrip("/")
 
 
-def archive_name(version: str = pulumi_versions.CLI) -> str:
-    """What the release for this machine is called."""
-    machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine())
-    if machine is None:
-        raise UnreachableError(f"Pulumi has no release for {platform.machine()}")
-    return f"pulumi-v{version}-{platform.system().lower()}-{machine}.tar.gz"
+def archive() -> tuple[str, str]:
+    """The name of the release for this machine, and its checksum. Raises UnreachableError if none is known."""
+    machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    target = f"{platform.system().lower()}-{machine}"
+    if target not in pulumi_versions.RELEASE_SHA256:
+        raise UnreachableError(f"setup/pulumi_versions.py knows no checksum of a release for {target}")
+    return f"pulumi-v{pulumi_versions.CLI}-{target}.tar.gz", pulumi_versions.RELEASE_SHA256[target]
 
 
 def checksums_name(version: str = pulumi_versions.CLI) -> str:
@@ -107,13 +96,21 @@ def published_checksum(text: str, name: str, url: str) -> str:
     raise SetupError(f"{url} has no checksum for {name}; is PULUMI_RELEASE_URL the right address?")
 
 
-def unpack(archive: Path, folder: Path) -> None:
+def wrong_checksum(what: str, wanted: str, got: str) -> SetupError:
+    """The refusal of a release that is not the one whose checksum stands in this repository."""
+    return SetupError(
+        f"The checksum of {what} is wrong: {got}, and not {wanted} as in setup/pulumi_versions.py. Nothing was "
+        "installed. Has a mirror another file, or was the release replaced? Find out before you try again."
+    )
+
+
+def unpack(packed: Path, folder: Path) -> None:
     """Unpack the archive's binaries into a folder. Raises SetupError if it is no such archive."""
     try:
-        with tarfile.open(archive) as tar:
+        with tarfile.open(packed) as tar:
             tar.extractall(folder, filter="data")
     except (tarfile.TarError, OSError) as error:
-        raise SetupError(f"{archive.name} could not be unpacked: {error}") from error
+        raise SetupError(f"{packed.name} could not be unpacked: {error}") from error
 
 
 def cached(version: str = pulumi_versions.CLI) -> Path:
@@ -124,25 +121,24 @@ def cached(version: str = pulumi_versions.CLI) -> Path:
 def provide(current: Step) -> Path:
     """The folder of the release's binaries, downloaded if need be.
 
-    Raises UnreachableError, or SetupError where what came is not what was published.
+    Raises UnreachableError, or SetupError where it is not the one that this repository names.
     """
     place = cached()
     if place.exists():
         return place
-    name, base = archive_name(), base_url()
+    (name, wanted), base = archive(), base_url()
     checksums_url = f"{base}/{checksums_name()}"
-    wanted = published_checksum(fetch_small(checksums_url), name, checksums_url)
+    published = published_checksum(fetch_small(checksums_url), name, checksums_url)
+    if published != wanted:
+        raise wrong_checksum(f"{name} in {checksums_url}", wanted, published)
     current.say(f"downloading {base}/{name}")
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent, prefix="download-") as scratch:
-        archive = Path(scratch) / name
-        got = download(f"{base}/{name}", archive)
+        packed = Path(scratch) / name
+        got = download(f"{base}/{name}", packed)
         if got != wanted:
-            raise SetupError(
-                f"The checksum of {base}/{name} is wrong: published {wanted}, got {got}. "
-                "Nothing was installed; find out why before you try again."
-            )
-        unpack(archive, Path(scratch) / "unpacked")
+            raise wrong_checksum(f"{base}/{name}", wanted, got)
+        unpack(packed, Path(scratch) / "unpacked")
         binaries = Path(scratch) / "unpacked" / "pulumi"
         if not (binaries / "pulumi").exists():
             raise SetupError(f"{base}/{name} does not contain pulumi/pulumi.")

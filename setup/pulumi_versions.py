@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 CLI = "3.259.0"
 """The release that is downloaded or built. Its modules are the newest that the Go module proxies have."""
+
+RELEASE_SHA256: Mapping[str, str] = {
+    "linux-x64": "94ba357acac23d01474084c4b00098dc0f7bc70ce13f34c777459254a5f718e5",
+    "linux-arm64": "edc8327463a72160bb36cf82cf5062da9c8a244290a706d9980988e7bf486853",
+}
+"""Platform → SHA-256 of the archive of release CLI.
+
+Pulumi says them a second time, apart from its release server: in Formula/pulumi.rb of github.com/pulumi/homebrew-tap,
+at the commit of that version.
+"""
 
 LANGUAGE_HOST = "3.79.0"
 """For the build only: the last release of the SDK's module that holds the Python language host's source.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import platform
+import re
 import socket
 import tarfile
 import threading
@@ -46,7 +48,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     thread.join()
 
 
-def archive(names: tuple[str, ...] = ("pulumi", *pulumi_versions.PYTHON_PARTS)) -> bytes:
+def release(names: tuple[str, ...] = ("pulumi", *pulumi_versions.PYTHON_PARTS)) -> bytes:
     """A tiny release: every binary a script that prints the version."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
@@ -57,22 +59,33 @@ def archive(names: tuple[str, ...] = ("pulumi", *pulumi_versions.PYTHON_PARTS)) 
     return packed.getvalue()
 
 
-def publish(folder: Path, content: bytes, checksum: str | None = None) -> None:
-    """Put a release on the mirror, with its right checksum or another."""
-    name = pulumi_release.archive_name()
+def publish(folder: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    """Put a release on the mirror, and let it be the one that this repository names."""
+    monkeypatch.setattr(
+        pulumi_versions, "RELEASE_SHA256", dict.fromkeys(pulumi_versions.RELEASE_SHA256, sha256(content))
+    )
+    put(folder, content, sha256(content))
+
+
+def put(folder: Path, content: bytes, checksum: str) -> None:
+    """Put a release on the mirror, with a checksum beside it."""
+    name, _ = pulumi_release.archive()
     (folder / name).write_bytes(content)
-    right = hashlib.sha256(content).hexdigest()
     others = f"{'0' * 64}  pulumi-v{pulumi_versions.CLI}-windows-x64.zip\n"
-    (folder / pulumi_release.checksums_name()).write_text(f"{others}{checksum or right}  {name}\n")
+    (folder / pulumi_release.checksums_name()).write_text(f"{others}{checksum}  {name}\n")
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def no_build(_uv: Path, _current: Step) -> Path:
     pytest.fail("fell back to building from source")
 
 
-def test_a_release_with_the_published_checksum_is_used(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_release_with_the_checksum_of_this_repository_is_used(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulumi_build, "provide", no_build)
-    publish(mirror, archive())
+    publish(mirror, monkeypatch, release())
 
     found = pulumi_cli.provide(Path("uv"), Step("pulumi"))
 
@@ -81,8 +94,8 @@ def test_a_release_with_the_published_checksum_is_used(mirror: Path, monkeypatch
     assert [path.name for path in found.folder.parent.iterdir()] == [found.folder.name], "nothing else is left"
 
 
-def test_a_release_is_fetched_once(mirror: Path) -> None:
-    publish(mirror, archive())
+def test_a_release_is_fetched_once(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(mirror, monkeypatch, release())
     pulumi_cli.provide(Path("uv"), Step("pulumi"))
     for file in mirror.iterdir():
         file.unlink()
@@ -90,15 +103,41 @@ def test_a_release_is_fetched_once(mirror: Path) -> None:
     assert pulumi_cli.provide(Path("uv"), Step("pulumi")).origin == "official release"
 
 
-def test_a_wrong_checksum_stops_setup_and_installs_nothing(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("with_checksums", [True, False])
+def test_a_release_that_its_server_replaced_stops_setup_and_installs_nothing(
+    mirror: Path, monkeypatch: pytest.MonkeyPatch, with_checksums: bool
+) -> None:
+    """Whoever can replace the archive there can replace the checksums beside it."""
     monkeypatch.setattr(pulumi_build, "provide", no_build)
-    publish(mirror, archive(), checksum="f" * 64)
+    _, right = pulumi_release.archive()
+    replaced = release()
+    put(mirror, replaced, checksum=sha256(replaced) if with_checksums else right)
 
-    with pytest.raises(SetupError, match=r"checksum of .* is wrong: published f{64}, got"):
+    where = "checksums.txt" if with_checksums else "tar.gz"
+    with pytest.raises(SetupError, match=f"{where} is wrong: {sha256(replaced)}, and not {right} as in"):
         pulumi_cli.provide(Path("uv"), Step("pulumi"))
 
     assert not pulumi_release.cached().exists()
     assert not places.PULUMI.exists()
+
+
+def test_every_release_that_may_be_fetched_has_a_checksum_of_its_own() -> None:
+    sums = pulumi_versions.RELEASE_SHA256
+    assert set(sums) == {"linux-x64", "linux-arm64"}
+    assert len(set(sums.values())) == 2
+    assert all(re.fullmatch("[0-9a-f]{64}", each) for each in sums.values())
+
+
+@pytest.mark.parametrize(("system", "machine"), [("Linux", "riscv64"), ("Darwin", "arm64")])
+def test_a_release_without_a_checksum_here_is_built(
+    mirror: Path, monkeypatch: pytest.MonkeyPatch, system: str, machine: str
+) -> None:
+    publish(mirror, monkeypatch, release())
+    monkeypatch.setattr(platform, "system", lambda: system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    built = make_build(monkeypatch)
+
+    assert pulumi_cli.provide(Path("uv"), Step("pulumi")).folder == built
 
 
 def test_checksums_without_our_archive_stop_setup(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,8 +148,8 @@ def test_checksums_without_our_archive_stop_setup(mirror: Path, monkeypatch: pyt
         pulumi_cli.provide(Path("uv"), Step("pulumi"))
 
 
-def test_an_archive_of_something_else_stops_setup(mirror: Path) -> None:
-    publish(mirror, archive(names=("README",)))
+def test_an_archive_of_something_else_stops_setup(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(mirror, monkeypatch, release(names=("README",)))
 
     with pytest.raises(SetupError, match=r"does not contain pulumi/pulumi"):
         pulumi_cli.provide(Path("uv"), Step("pulumi"))
@@ -119,8 +158,8 @@ def test_an_archive_of_something_else_stops_setup(mirror: Path) -> None:
 @pytest.mark.parametrize("files", ["none", "checksums only"])
 def test_what_is_not_there_is_built(mirror: Path, monkeypatch: pytest.MonkeyPatch, files: str) -> None:
     if files == "checksums only":
-        publish(mirror, archive())
-        (mirror / pulumi_release.archive_name()).unlink()
+        publish(mirror, monkeypatch, release())
+        (mirror / pulumi_release.archive()[0]).unlink()
     built = make_build(monkeypatch)
 
     found = pulumi_cli.provide(Path("uv"), Step("pulumi"))
@@ -159,12 +198,3 @@ def make_build(monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(pulumi_build, "provide", provide)
     return built
-
-
-def test_a_mirror_over_plain_http_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The checksums come from the same server, so they say nothing of who is on the way."""
-    monkeypatch.setenv("PULUMI_RELEASE_URL", "http://mirror.example.org/pulumi")
-    with pytest.raises(SetupError, match="without https whoever is on the way could replace both"):
-        pulumi_release.base_url()
-    monkeypatch.setenv("PULUMI_RELEASE_URL", "https://mirror.example.org/pulumi/")
-    assert pulumi_release.base_url() == "https://mirror.example.org/pulumi"
