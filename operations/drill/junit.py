@@ -31,26 +31,30 @@ def junit(report: DrillReport) -> str:
     cut_short = report.verdict == "red" and not red
     suite = etree.Element(
         "testsuite",
-        name=f"squid-ha drill {report.site}",
+        name=fit(f"squid-ha drill {report.site}"),
         tests=str(len(report.scenarios) + len(report.left_out) + cut_short),
         failures=str(red),
         errors=str(int(cut_short)),
         skipped=str(len(report.left_out)),
-        timestamp=report.started,
+        timestamp=fit(report.started),
     )
     for each in report.scenarios:
         _case(suite, report, each)
     for name, why in report.left_out.items():
-        case = etree.SubElement(suite, "testcase", classname=f"drill.{report.site}", name=name, time="0")
+        case = _named(suite, report, name)
         etree.SubElement(case, "skipped", message=fit(why)).text = fit(why)
     if cut_short:
         _cut_short(suite, report)
     return etree.tostring(suite, pretty_print=True, xml_declaration=True, encoding="UTF-8").decode()
 
 
+def _named(suite: Element, report: DrillReport, name: str, seconds: str = "0") -> Element:
+    return etree.SubElement(suite, "testcase", classname=fit(f"drill.{report.site}"), name=fit(name), time=seconds)
+
+
 def _case(suite: Element, report: DrillReport, each: ScenarioReport) -> None:
     seconds = f"{each.ended - each.started:.3f}"
-    case = etree.SubElement(suite, "testcase", classname=f"drill.{report.site}", name=each.name, time=seconds)
+    case = _named(suite, report, each.name, seconds)
     if each.findings:
         etree.SubElement(case, "failure", message=fit(each.findings[0])).text = fit("\n".join(each.findings))
     by = f" (measured by the {each.recovered_by})" if each.recovered_by == "clients" else ""
@@ -64,7 +68,7 @@ def _case(suite: Element, report: DrillReport, each: ScenarioReport) -> None:
 def _cut_short(suite: Element, report: DrillReport) -> None:
     count = len(report.scenarios)
     done = f"the drill was cut short after {count} scenario{'s' if count > 1 else ''}" if count else "nothing was done"
-    case = etree.SubElement(suite, "testcase", classname=f"drill.{report.site}", name="drill", time="0")
+    case = _named(suite, report, "drill")
     ended_by = [report.ended_by] if report.ended_by else []
     message = f"{done}, so it proves nothing of what was left out"
     told = [message, *ended_by, *(f"{name} was left out: {why}" for name, why in report.left_out.items())]

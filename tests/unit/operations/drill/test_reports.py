@@ -108,6 +108,20 @@ def test_what_xml_cannot_say_breaks_no_file(report: DrillReport, tmp_path: Path)
     assert failure.text == "went wrong: `power off` ended with exit code 1: \ufffd[31mno\ufffd\ufffd[0m \ufffd"
 
 
+def test_junit_takes_whatever_stands_in_a_field(report: DrillReport) -> None:
+    odd = "\x1b[31mx"
+    texts = ("name", "title", "active_before", "active_after")
+    red = scenario("node-off", verdict="red").model_copy(
+        update={**dict.fromkeys(texts, odd), "findings": [odd], "notes": [odd]}
+    )
+    update = {**dict.fromkeys(("site", "started", "ended", "engine", "clients", "machine", "ended_by"), odd)}
+    for done in ([red], []):
+        every = report.model_copy(update={**update, "verdict": "red", "scenarios": done, "left_out": {odd: odd}})
+        root = etree.fromstring(junit.junit(every).encode())
+        assert root.get("name") == "squid-ha drill \ufffd[31mx"
+        assert {case.get("classname") for case in root.iter("testcase")} == {"drill.\ufffd[31mx"}
+
+
 def test_a_drill_that_was_cut_short_is_no_success_for_junit(report: DrillReport) -> None:
     why = "after squid-killed, the site is not ready: squid failed on qsp-b"
     cut = report.model_copy(update={"scenarios": report.scenarios[:1], "left_out": {"node-off": why}})
