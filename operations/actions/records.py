@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from operations.logs.ask import OWN
 from operations.logs.cursor import File, ordered
 from providers.connection.cluster import Node
 from providers.connection.command import Command, script
@@ -24,16 +25,24 @@ _DIGESTS = r"""
 set -eu
 cd -- "$1" 2>/dev/null || exit 0
 for file in "$2"*; do
-    [ -f "$file" ] && [ ! -L "$file" ] || continue
-    printf 'F %s\n' "$file"
-    case $file in *.gz) gzip -dc -- "$file" ;; *) cat -- "$file" ;; esac |
-        split -b "$3" --filter='sha256sum' - | cut -c 1-64
+    [ -f "$file" ] || continue
+    {
+        own "$file" || continue
+        printf 'F %s\n' "$file"
+        case $file in *.gz) gzip -dc ;; *) cat ;; esac | split -b "$3" --filter='sha256sum' - | cut -c 1-64
+    } <"$file"
 done
 """
 # $1 file, $2 first byte (from 1), $3 how many
 _READ = r"""
 set -eu
-case $1 in *.gz) gzip -dc -- "$1" ;; *) cat -- "$1" ;; esac | tail -c "+$2" | head -c "$3" | gzip -c | base64 -w 0
+{
+    if ! own "$1"; then
+        echo "$1 is a link to another file, and is not read: see who has put it there, and take it away" >&2
+        exit 1
+    fi
+    case $1 in *.gz) gzip -dc ;; *) cat ;; esac | tail -c "+$2" | head -c "$3" | gzip -c | base64 -w 0
+} <"$1"
 """
 
 Blocks = Mapping[str, tuple[str, ...]]
@@ -43,7 +52,7 @@ Blocks = Mapping[str, tuple[str, ...]]
 def digests(folder: str, log: str) -> Command:
     """The command that `parse_digests` reads the answer of."""
     label = f"digests of {log} in {folder}"
-    return script(_DIGESTS, folder, log, str(BLOCK), timeout=1800, reads=True, label=label)
+    return script(OWN + _DIGESTS, folder, log, str(BLOCK), timeout=1800, reads=True, label=label)
 
 
 def parse_digests(output: str) -> dict[str, tuple[str, ...]]:
@@ -96,7 +105,9 @@ async def lines(node: Node, folder: str, parts: list[Part]) -> tuple[Counter[byt
     whole = True
     for part in parts:
         path = f"{folder}/{part.name}"
-        reading = script(_READ, path, str(part.start + 1), str(MOST), timeout=600, reads=True, label=f"read {path}")
+        reading = script(
+            OWN + _READ, path, str(part.start + 1), str(MOST), timeout=600, reads=True, label=f"read {path}"
+        )
         data = _unpacked((await node.run(reading)).stdout, node.name)
         whole = whole and len(data) < MOST
         found.update(data.splitlines())

@@ -12,11 +12,12 @@ from providers.connection.command import Command, script
 CHANGED = 44
 """Exit code of `reading` where the file has got another name."""
 
-# Whoever has taken over Squid may have put a link to root's files in the place of a log, so that what is open has to be
-# the file that the folder itself has under this name.
-_OWN = r"""
+OWN = r"""
 own() { [ "$(stat -c %d:%i -- "$1")" = "$(stat -L -c %d:%i /proc/self/fd/0)" ]; }
 """
+"""Whether standard input is the file that the folder itself has under this name: whoever has taken over Squid may have
+put a link to root's files in the place of a log."""
+
 # $1 mount point or nothing, $2 log, $3 bytes at the beginning, $4 inode and $5 digest of the file that one is in.
 # Prints inode, size (-1: compressed), digest and name. Where the live file is that file, only that: the others do not
 # matter, and asking for all of them each second would be work.
@@ -56,7 +57,7 @@ def listing(log: str, mount_point: str, head: int, inode: int, digest: str) -> C
     """The files of the log. Exit code `NOT_MOUNTED` where the mirror is not there."""
     label = f"list the files of {log}"
     words = (mount_point, log, str(head), str(inode), digest)
-    return script(ONLY_MOUNTED + _OWN + _LIST, *words, ok={0, NOT_MOUNTED}, timeout=30, reads=True, label=label)
+    return script(ONLY_MOUNTED + OWN + _LIST, *words, ok={0, NOT_MOUNTED}, timeout=30, reads=True, label=label)
 
 
 def parse_listing(output: str) -> list[File]:
@@ -72,7 +73,7 @@ def reading(path: str, inode: int, offset: int, count: int = CHUNK) -> Command:
     """Bytes of a file that still has this inode; nothing where it has got another name meanwhile."""
     label = f"read {path}"
     words = (path, str(inode), str(offset + 1), str(count))
-    return script(_OWN + _READ, *words, ok={0, CHANGED}, timeout=60, reads=True, label=label)
+    return script(OWN + _READ, *words, ok={0, CHANGED}, timeout=60, reads=True, label=label)
 
 
 def parse_reading(output: str) -> bytes:

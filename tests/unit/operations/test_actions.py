@@ -713,6 +713,21 @@ async def test_only_what_differs_is_read(copies: Copies) -> None:
     assert records.differing(blocks, blocks) == ([], [])
 
 
+@pytest.mark.parametrize("name", ["access.log", "access.log-1.gz"])
+async def test_a_link_in_a_copy_is_not_read_through(copies: Copies, name: str) -> None:
+    """Root reads, and what was copied is still Squid's: whoever has taken Squid over may put links there."""
+    secret, folder = copies.folder / "shadow", copies.folder / "one"
+    secret.write_bytes(gzip.compress(log("root:secret")) if name.endswith(".gz") else log("root:secret"))
+    (folder / name).symlink_to(secret)
+    (folder / "access.log-2").write_bytes(log("own"))
+    node = LocalNode("one")
+    found = records.parse_digests((await node.run(records.digests(str(folder), "access.log"))).stdout)
+    assert list(found) == ["access.log-2"]
+    with pytest.raises(CommandFailed, match=f"{name} is a link to another file, and is not read") as refused:
+        await records.lines(node, str(folder), [records.Part(name, 0)])
+    assert refused.value.node == "one"
+
+
 def test_the_first_records_are_those_of_the_oldest_file() -> None:
     """A shell's pattern gives the live file first, and 10 before 2."""
     names = ["access.log", "access.log.1", "access.log.10.gz", "access.log.2.gz"]
