@@ -256,8 +256,8 @@ class Follower:
             self.told(
                 "the file that was being followed is gone; going on with the newest, what was between is not shown"
             )
-        # Less than was asked for is the end: what comes after it has a second to gather.
-        return found, (len(data) >= count and moved) or read.file.compressed
+        # Less than was asked for is the end: what comes after it has a second to gather. A compressed file is final.
+        return found, moved and (len(data) >= count or read.file.compressed)
 
     async def _check(self, own: File) -> None:
         count = len(self.cursor.tail)

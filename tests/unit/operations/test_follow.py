@@ -566,6 +566,22 @@ async def test_what_was_read_to_its_end_is_not_asked_for_again_at_once(
     assert len(mirror.nodes["qsp-a"].commands) == asked + 2, "listed and read, once each"
 
 
+async def test_an_archive_that_unpacks_to_nothing_is_not_asked_for_all_the_time(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is empty, damaged or not written yet."""
+    mirror.append("1")
+    follower = mirror.follower()
+    await follower.last(1)
+    mirror.rotate("1")
+    mirror.rotate("2")
+    mirror.log.with_name("access.log-15.gz").write_bytes(b"")
+    asked = len(mirror.nodes["qsp-a"].commands)
+    async with asyncio.timeout(20):
+        await until_it_pauses(mirror, follower, monkeypatch)
+    assert len(mirror.nodes["qsp-a"].commands) <= asked + 4, "the file that is at its end, and the one after it"
+
+
 async def test_a_compressed_file_is_unpacked_a_few_times_and_not_once_for_each_mebibyte(
     mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
