@@ -13,8 +13,8 @@ from providers.connection.command import Command, script
 from providers.connection.errors import Refused
 
 # $1: mount point that must be mounted, or empty, $2: the log, $3: text to look for. Prints file, NUL, line.
-# What was compressed keeps the time of its last record (gzip(1)), and no run takes a day: archives of a busy proxy that
-# are older would take minutes to search. Both times are by the node's own clock.
+# What was compressed keeps the time of its last record (gzip(1)), and no run takes more than hours: archives of a busy
+# proxy that are a day older would take minutes to search. A day, as on the mirror the other node's clock may have told.
 _FIND = r"""
 set -eu
 exec 4>&1
