@@ -22,6 +22,8 @@ It may offer these as well, which are looked for by their names:
 - ``as_found(wanted, changed) -> tuple[str, str]``: of what was adopted as it was found (`providers.host.digest`) and
   has changed since, a `providers.reconcile.Difference` each, what that is, and what to do. Without it, files are spoken
   of;
+- ``without_passwords(text) -> str``: a text out of its files, line for line, without the passwords that somebody
+  may have written into it by hand; shown in its place;
 - ``lines(wanted) -> list[Line]``: the command lines for fresh nodes in their order, for an engine that is spoken to in
   such (`providers.lifekeeper.speaking`); shown by ``squid-ha plan --commands``;
 - ``CLAIMS = True``: it sees to itself what becomes of nodes that another stack owns. All others are kept from them

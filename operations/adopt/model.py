@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from operations.adopt.masking import without_userinfo
 from providers.connection.command import Result
+from providers.squid.masking import without_userinfo
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from declaration.squid import Squid
 from declaration.squid_network import Dns
 from operations.adopt import access, cache, customary, login, logs, parents
 from operations.adopt.directives import Reader, fits
-from operations.adopt.masking import shown, without_passwords
 from operations.adopt.model import Draft
 from operations.adopt.quantities import WHOLE_SECONDS, seconds, some_seconds
 from providers.squid.conf import Directive, Endpoint, endpoint
+from providers.squid.masking import shown, without_passwords
 
 _LOOPBACK = "127.0.0.1"
 

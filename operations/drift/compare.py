@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from blueprint.thing import Thing
+from operations.drift.masks import without_passwords
 from operations.drift.model import Case, Finding, Outcome
 from providers import applied, reconcile
 from providers.applied import Digests
@@ -212,4 +213,6 @@ def _why(node: str, error: HostError) -> str:
 
 def _found(thing: Thing, node: str, findings: Sequence[Finding]) -> Case:
     outcome = Outcome.DRIFT if findings else Outcome.CLEAN
+    if hide := getattr(load_kind(thing.kind), "without_passwords", None):
+        findings = [without_passwords(each, hide) for each in findings]
     return Case(thing=thing.name, kind=thing.kind, node=node, outcome=outcome, findings=findings)

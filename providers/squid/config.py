@@ -28,13 +28,14 @@ from providers.host.settings import (
 )
 from providers.host.settings_kind import any_there, read_all
 from providers.host.systemd import act
-from providers.squid import accepted, admission, conf, handover, kernel, loading, probe, reading, rollback
+from providers.squid import accepted, admission, conf, handover, kernel, loading, masking, probe, reading, rollback
 from providers.squid.change import PENDING, RESTART, Change, admitted, left_running, to_take_back
 from providers.squid.includes import Included
 from providers.squid.rollback import Serving
 from providers.squid.wanted import Wanted
 
 sealed = secret_files.sealed
+without_passwords = masking.in_file
 
 
 def refusal(previous: Wanted, wanted: Wanted) -> str | None:

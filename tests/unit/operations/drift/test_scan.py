@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from blueprint.site import things
 from blueprint.thing import Thing
 from declaration.load import read
 from declaration.types import Secret
-from operations.drift import Outcome, Subject, prometheus, scan, worst
+from operations.drift import Outcome, Subject, github, junit, prometheus, scan, show, worst
 from providers import applied
 from providers.connection.answers import not_understood
 from providers.connection.cluster import Cluster
@@ -19,6 +22,7 @@ from providers.connection.errors import CommandFailed, HostKeyRefused, TimedOut,
 from providers.connection.loop import run_sync
 from providers.contract import Absent, Present
 from providers.roles import Notice
+from providers.squid import config
 from tests.support.sites import lab_settings, lab_site
 from tests.unit.operations.drift.conftest import NODES, FakeKind, Gone, OfCluster, OfNode, PerNode, World
 
@@ -448,6 +452,46 @@ def test_what_is_secret_is_never_shown_even_if_the_host_shows_it(world: World, s
     assert report.outcome == Outcome.DRIFT
     assert "marker-of-a-secret" not in report.model_dump_json()
     assert "[secret]" in report.model_dump_json()
+
+
+def test_a_line_of_a_secret_of_several_lines_is_not_shown_either(world: World, site) -> None:
+    ssh = site.ssh.model_copy(update={"sudo_password": Secret(secret="users")})
+    world.secrets = {"users": "joe:$apr1$one\nada:$apr1$two\n"}
+    world.live["files"] = with_file("one\nada:$apr1$two # by hand\n")
+    report = run_sync(scan([Subject("lab", "squid-ha/lab", site.model_copy(update={"ssh": ssh}), world.cluster)]))
+    assert report.outcome == Outcome.DRIFT
+    assert {each.live for each in report.sites[0].findings} == {"one\n[secret] # by hand\n"}
+
+
+PEER = "via on\ncache_peer up login=joe:{}\n"
+
+
+class OfSquid(FakeKind):
+    without_passwords = staticmethod(config.without_passwords)
+
+
+def test_a_password_in_a_file_of_squid_is_in_no_output(world: World, look) -> None:
+    world.kinds["files"] = OfSquid(with_file("one\ncache_peer up parent 3128 0 login=joe:S3cret\n"))
+    report = look()
+    assert {each.live for each in report.sites[0].findings} == {"one\ncache_peer up parent 3128 0 login=joe:…\n"}
+    text = Console(file=io.StringIO(), record=True, width=200)
+    text.print(show.render(report))
+    outputs = [
+        report.model_dump_json(), junit.render(report).decode(), *github.marks(report), github.page(report),
+        text.export_text(),
+    ]  # fmt: skip
+    assert not [each for each in outputs if "S3cret" in each]
+
+
+def test_another_password_is_drift_that_is_seen(world: World, look) -> None:
+    old = PerNode(nodes={name: {"/etc/x": PEER.format("old")} for name in NODES})
+    world.things[2] = replace(world.things[2], inputs=old)
+    world.kinds["files"] = OfSquid(with_file(PEER.format("new")))
+    report = look()
+    assert report.outcome == Outcome.DRIFT
+    assert {show.described(each)[1:] for each in report.sites[0].findings} == {
+        ('"cache_peer up login=joe:…\\n"', '"cache_peer up login=joe:… (what is hidden differs)\\n"')
+    }
 
 
 def test_the_worst_counts() -> None:

@@ -1,4 +1,5 @@
-"""A line of squid.conf as it may be shown: what is a password in it is not said again, for the file goes into git.
+"""Lines of squid.conf as they may be shown: what is a password in them is not said again, in what goes into git or into
+a pipeline's log.
 
 Rather too much is hidden than too little: nobody needs these lines but to find them again, and they are told by number.
 """
@@ -44,6 +45,50 @@ def shown(each: Directive) -> str:
     if rest < len(words):
         made.append(HIDDEN)
     return without_userinfo(" ".join(made))
+
+
+def in_file(text: str) -> str:
+    """A file of Squid's without its passwords, those in comments too, line for line.
+
+    Of a directive that goes on in further lines and has one, only the name is shown.
+    """
+    made, held = list[str](), list[int]()
+    for line in text.splitlines(keepends=True):
+        made.append(line)
+        if not line.strip() or line.lstrip().startswith("#"):
+            _hide(made, [len(made) - 1])
+            continue
+        held.append(len(made) - 1)
+        # What Python breaks a line at is for Squid, but for these two, a blank or a letter.
+        if line.endswith(("\r", "\n")) and not _body(line).endswith("\\"):
+            _hide(made, held)
+            held = []
+    _hide(made, held)
+    return "".join(made)
+
+
+def _hide(lines: list[str], places: Sequence[int]) -> None:
+    """Hide passwords of the directive, or the comment, that stands in these lines."""
+    bodies = [_body(lines[place]).lstrip().removesuffix("\\") for place in places]
+    # Squid reads what goes on in the next line as one word with what it begins with; people may have meant two.
+    read = [_directive(between.join(bodies)) for between in ("", " ")]
+    told = [shown(each) for each in read]
+    if told == [str(each) for each in read]:
+        return
+    first = told[0] if len(places) == 1 else f"{told[1].split()[0]} {HIDDEN}"
+    for place in places:
+        line = lines[place]
+        start = line[: len(line) - len(line.lstrip("# \t"))] if place == places[0] else ""
+        lines[place] = start + (first if place == places[0] else HIDDEN) + line[len(_body(line)) :]
+
+
+def _directive(text: str) -> Directive:
+    name, *words = text.lstrip("#").split() or [""]
+    return Directive(name.lower(), tuple(words))
+
+
+def _body(line: str) -> str:
+    return "".join(line.splitlines())
 
 
 def without_passwords(text: str) -> str:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operations.adopt.masking import shown
 from providers.squid.conf import directives
+from providers.squid.masking import in_file, shown
 from tests.unit.operations.adopt.squid_files import with_lines
 
 HELPER = "auth_param basic program /usr/lib/squid/helper"
@@ -88,6 +88,29 @@ def test_a_password_is_never_shown(shape: str, secret: str) -> None:
     (line,) = directives(shape.format(*[secret] * shape.count("{}")))
     assert END not in shown(line)
     assert shown(line).startswith(line.name)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@given(secret=SECRETS.filter(lambda secret: not secret.endswith("\\")), where=st.integers(0, 99), comment=st.booleans())
+def test_in_a_file_neither_in_a_comment_nor_in_a_directive_of_several_lines(
+    shape: str, secret: str, where: int, *, comment: bool
+) -> None:
+    line = shape.format(*[secret] * shape.count("{}"))
+    text = f"via on\n#{line}\n" if comment else f"via on\n  {line[:where]}\\\n\n# more\n\t{line[where:]}\nvia off\n"
+    assert END not in in_file(text)
+    assert len(in_file(text).splitlines()) == len(text.splitlines())
+
+
+def test_a_file_without_passwords_is_shown_as_it_is() -> None:
+    text = "\n".join(("", *PLAIN, "\t# a comment  with blanks", "acl a src \\", "  192.0.2.1 \\", "#", " 192.0.2.2\r"))
+    assert in_file(text) == text
+
+
+def test_around_a_password_a_file_is_shown_as_it_is() -> None:
+    text = "via on\n  cache_peer  up parent 3128 0 login=joe:S3cret\r\n## cachemgr_passwd S3cret all\nvia  off"
+    assert in_file(text) == ("via on\n  cache_peer up parent 3128 0 login=joe:…\r\n## cachemgr_passwd … all\nvia  off")
+    split = "cache_peer up \\\n  login=joe:S3\\\ncret\nvia on\n"
+    assert in_file(split) == "cache_peer …\n…\n…\nvia on\n"
 
 
 PLAIN = (
