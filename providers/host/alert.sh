@@ -36,9 +36,14 @@ is_known() {
 }
 
 # Text without bytes that are no UTF-8, such as those of a character that was cut: a receiver of JSON refuses these, and
-# with them whatever waits in the same message.
+# with them whatever waits in the same message. As iconv lets pass numbers beyond Unicode's, they go before it, together
+# with Unicode's last plane, which is private.
 utf8() {
-    if command -v iconv >/dev/null; then iconv -c -f UTF-8 -t UTF-8 2>/dev/null; else tr -cd '\011\012\040-\176'; fi
+    if command -v iconv >/dev/null; then
+        tr -d '\364-\377' | iconv -c -f UTF-8 -t UTF-8 2>/dev/null
+    else
+        tr -cd '\011\012\040-\176'
+    fi
 }
 
 # Keep event $1 with text $2. The name begins with the time, so that names sort by it.

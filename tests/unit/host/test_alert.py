@@ -382,13 +382,30 @@ def test_a_link_that_takes_the_place_of_an_event_while_it_is_looked_at_is_not_fo
     assert [each["text"].split(": ", 1)[1].split("\n")[0] for each in stub.posted()] == ["x"]
 
 
-@pytest.mark.parametrize("text", ["a" + 300 * "ä", "a stray\udcff byte"], ids=["cut within a character", "no UTF-8"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + 300 * "ä",
+        "a stray\udcff byte",
+        "a number\udcf4\udc90\udc80\udc80 beyond",
+        "a longer\udcf8\udc88\udc80\udc80\udc80 one",
+    ],
+    ids=["cut within a character", "no UTF-8", "beyond Unicode", "of five bytes"],
+)
 def test_what_is_no_utf8_is_left_out_of_the_message(stub, text: str):
     stub.run("raise", "failover", text)
     stub.run("deliver")
     (message,) = stub.posted()
     assert text[:7] in message["text"]
     assert "ufffd" not in ascii(message["text"])
+
+
+def test_without_iconv_a_message_is_ascii(stub):
+    stub.script.write_text(stub.script.read_text().replace("command -v iconv", "command -v no-iconv"))
+    stub.run("raise", "failover", "from Zürich, a stray\udcff byte")
+    stub.run("deliver")
+    (message,) = stub.posted()
+    assert "from Zrich, a stray byte" in message["text"]
 
 
 @given(text=st.text(max_size=120))
