@@ -90,7 +90,8 @@ class Container:
             return
         process.terminate()  # systemd-nspawn asks the container's systemd to power off
         try:
-            await asyncio.wait_for(process.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await process.wait()
         except TimeoutError:
             await self.kill()
             raise LabError(f"{self.name} did not shut down within {timeout:g} s; its power was cut") from None
@@ -106,7 +107,8 @@ class Container:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         try:
-            await asyncio.wait_for(process.wait(), 5)
+            async with asyncio.timeout(5):
+                await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()

@@ -28,7 +28,8 @@ async def run(*argv: str, timeout: float = 60.0, input: bytes | None = None) -> 
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        out, err = await asyncio.wait_for(process.communicate(input), timeout)
+        async with asyncio.timeout(timeout):
+            out, err = await process.communicate(input)
     except TimeoutError:
         process.kill()
         raise LabError(f"`{' '.join(argv)}` in the lab took longer than {timeout:g} s") from None

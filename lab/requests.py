@@ -185,7 +185,8 @@ class Lab:
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         try:
-            out, err = await asyncio.wait_for(process.communicate(input.encode()), timeout)
+            async with asyncio.timeout(timeout):
+                out, err = await process.communicate(input.encode())
         except TimeoutError:
             process.kill()
             raise LabError(f"`{' '.join(argv)}` in {namespace} took longer than {timeout:g} s") from None

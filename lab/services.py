@@ -70,7 +70,8 @@ class Services:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
         try:
-            return await asyncio.wait_for(process.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                return await process.wait()
         except TimeoutError:
             process.kill()
             return await process.wait()
@@ -130,7 +131,8 @@ class Services:
                 if not self.running(name):
                     raise LabError(f"the lab's service {name} ended at once; see .lab/run/{name}.log")
             with contextlib.suppress(OSError, TimeoutError):
-                _, writer = await asyncio.wait_for(asyncio.open_connection(addresses.ORIGIN, 80), 1)
+                async with asyncio.timeout(1):
+                    _, writer = await asyncio.open_connection(addresses.ORIGIN, 80)
                 writer.close()
                 return
             if asyncio.get_running_loop().time() > deadline:

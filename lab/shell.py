@@ -45,9 +45,8 @@ class Shell:
     async def run(self, command: str, *, input: str = "", timeout: float = 60.0) -> Result:
         """Run a shell command. Raises LabError when the host stops answering or the time (seconds) is over."""
         try:
-            done = await asyncio.wait_for(
-                self._connection.run(command, input=input, check=False, errors="replace"), timeout
-            )
+            async with asyncio.timeout(timeout):
+                done = await self._connection.run(command, input=input, check=False, errors="replace")
         except TimeoutError:
             raise LabError(f"`{command}` on {self.host} took longer than {timeout:g} s") from None
         except (OSError, asyncssh.Error) as error:

@@ -142,7 +142,8 @@ class VirtualMachine:
         async with monitor(self.name, self.qmp_socket) as qemu:
             await qemu.execute("system_powerdown")
         try:
-            await asyncio.wait_for(self._process.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._process.wait()
         except TimeoutError:
             await self.kill()
             raise LabError(f"{self.name} did not shut down within {timeout:g} s; its power was cut") from None

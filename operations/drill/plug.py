@@ -140,7 +140,8 @@ class CommandPlug(NoPlug):
         except OSError as error:
             raise Refused(f"`{shlex.join(argv)}` cannot be run: {error}", remedy=_REMEDY) from None
         try:
-            said, _ = await asyncio.wait_for(process.communicate(), POWER_WITHIN)
+            async with asyncio.timeout(POWER_WITHIN):
+                said, _ = await process.communicate()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -120,7 +120,8 @@ class NodeLock:
         import asyncssh  # noqa: PLC0415 - connected, so it is loaded
 
         try:
-            answer = (await asyncio.wait_for(process.stdout.readline(), ANSWER_WITHIN)).decode(errors="replace")
+            async with asyncio.timeout(ANSWER_WITHIN):
+                answer = (await process.stdout.readline()).decode(errors="replace")
             stderr = b"" if answer else await process.stderr.read()
         except (OSError, asyncssh.Error) as error:
             raise Unreachable(
@@ -150,7 +151,8 @@ class NodeLock:
                 if unused:
                     process.stdin.write(b"-")
                 process.stdin.write_eof()
-                await asyncio.wait_for(process.wait_closed(), 2)
+                async with asyncio.timeout(2):
+                    await process.wait_closed()
 
     async def _heartbeats(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
         with contextlib.suppress(OSError):

@@ -164,7 +164,8 @@ class SshNode:
         with self._broken(link, doing, writes=writes):
             async with link.sessions.one() as shell:
                 try:
-                    answers = await asyncio.wait_for(shell.run(*requests), limit)
+                    async with asyncio.timeout(limit):
+                        answers = await shell.run(*requests)
                 except TimeoutError as error:
                     raise self._timed_out(commands[-1]) from error
         codes = ", ".join(str(answer.exit_code) for answer in answers)

@@ -107,10 +107,8 @@ async def _connect(
     deadline = loop.time() + budget
     while True:
         try:
-            return await asyncio.wait_for(
-                asyncssh.connect(settings.address, settings.port, **_options(settings, tunnel)),
-                settings.connect_timeout,
-            )
+            async with asyncio.timeout(settings.connect_timeout):
+                return await asyncssh.connect(settings.address, settings.port, **_options(settings, tunnel))
         except (OSError, ValueError, asyncssh.Error) as error:
             if not is_transient(error) or loop.time() + RETRY_AFTER > deadline:
                 failed = as_host_error(settings, error, known=known)
@@ -218,7 +216,8 @@ async def _open_shell(connection: asyncssh.SSHClientConnection, root: Root) -> S
         process.stdin.write(root.preamble)
     shell = Shell(process.stdin, process.stdout, process.stderr)
     try:
-        await asyncio.wait_for(shell.run(Request(["true"])), _OPEN_WITHIN)
+        async with asyncio.timeout(_OPEN_WITHIN):
+            await shell.run(Request(["true"]))
     except ConnectionError as error:
         if connection.is_closed():
             raise

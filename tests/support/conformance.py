@@ -97,7 +97,7 @@ class Deployed:
     def squid_ha(self, *words: str) -> subprocess.CompletedProcess[str]:
         """The command, as an operator of this stack runs it."""
         begun = self.begun(*words)
-        out, err = begun.communicate(timeout=300)
+        out, err = ended(begun)
         return subprocess.CompletedProcess(begun.args, begun.returncode, out, err)
 
     def begun(self, *words: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
@@ -105,7 +105,7 @@ class Deployed:
         return subprocess.Popen(
             [str(PROJECT / ".venv/bin/squid-ha"), *words],
             cwd=PROJECT,
-            env={**self.stack.environment, **(environment or {})},
+            env={**self.stack.environment, "PYTHONFAULTHANDLER": "1", **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -118,7 +118,7 @@ class Deployed:
         for number, where in enumerate(f"{moment}:{count}" for count in range(1, 50) for moment in ("before", "after")):
             tap = {"SQUID_HA_TAP": "tests.taps:interrupt", "SQUID_HA_CUT": where}
             process = self.begun(*words, environment=tap)
-            _, said = process.communicate(timeout=300)
+            _, said = ended(process)
             if process.returncode == 0:
                 return number
             assert process.returncode == INTERRUPTED, (
@@ -147,6 +147,19 @@ class Deployed:
         standing = self.standing()
         assert sorted(standing.values()) == [(False, False), (True, True)], f"the service stands in parts: {standing}"
         return next(name for name, (address, _) in standing.items() if address)
+
+
+def ended(process: subprocess.Popen[str], limit: float = 300.0) -> tuple[str, str]:
+    """Both outputs of a command that ends by itself; of one that does not, what it said and where it stands."""
+    try:
+        return process.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+    try:
+        out, err = process.communicate(timeout=20)
+    except subprocess.TimeoutExpired as held:
+        raise AssertionError(f"`{process.args}` has ended, and something that it began holds its output") from held
+    raise AssertionError(f"`{process.args}` did not end within {limit:g} s; it said:\n{out}{err}")
 
 
 def other(name: str) -> str:

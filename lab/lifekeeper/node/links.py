@@ -70,7 +70,6 @@ class Links:
                 await asyncio.gather(*(self._beat(path) for path in list(self._lcd.paths)))
                 self._look()
                 self._wake.clear()
-                # Not `wait_for`, which up to Python 3.11 loses the end of the daemon where it is woken just then.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(number("LCMHBEATTIME")):
                         await self._wake.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 from dataclasses import dataclass
 
 
@@ -33,15 +34,17 @@ async def run(*argv: str, seconds: float = 60.0) -> Done:
     try:
         process = await asyncio.create_subprocess_exec(
             *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, "LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+            start_new_session=True, env={**os.environ, "LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
         )  # fmt: skip
     except OSError as error:
         return Done(127, f"{argv[0]}: {error.strerror}\n")
     try:
-        out, _ = await asyncio.wait_for(process.communicate(), seconds)
+        async with asyncio.timeout(seconds):
+            out, _ = await process.communicate()
     except TimeoutError:
+        # With what it has started, which may hold its output.
         with contextlib.suppress(ProcessLookupError):
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
         return Done(124, f"{argv[0]}: took longer than {seconds:g} s\n")
     return Done(process.returncode if process.returncode is not None else 255, out.decode(errors="replace"))

@@ -7,7 +7,7 @@ from typing import cast
 import asyncssh
 import pytest
 
-from providers.connection import ssh
+from providers.connection import shell, ssh
 from providers.connection.access import ConnectionSettings
 from providers.connection.afresh import answers_afresh
 from providers.connection.command import command, script
@@ -420,3 +420,25 @@ def test_jump_hosts_are_waited_for_as_long_as_nodes_and_told_no_password():
     settings = ConnectionSettings("n", "h", proxy_jump="gate", sudo_password="x", connect_timeout=3.0)
     (jump,) = settings.jumps()
     assert jump == ConnectionSettings("n", "gate", connect_timeout=3.0)
+
+
+async def test_an_interrupt_that_comes_with_the_answer_is_not_lost(node, monkeypatch):
+    await node.run(command("true"))
+    answering = shell.Shell.run
+
+    async def answers_and_is_interrupted(self, *requests):
+        answers = await answering(self, *requests)
+        asking.cancel()
+        return answers
+
+    monkeypatch.setattr(shell.Shell, "run", answers_and_is_interrupted)
+    said = []
+
+    async def ask_twice():
+        for word in ("first", "second"):
+            said.append((await node.run(command("echo", word))).stdout)
+
+    asking = asyncio.create_task(ask_twice())
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert "second\n" not in said
