@@ -8,9 +8,10 @@ import logging
 import os
 import signal
 import socket
+from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from lab.lifekeeper.node import CONFIG, LOG, SOCKET, VERSION, acting, creating, extending, monitor, reading, writing
 from lab.lifekeeper.node.context import COMMANDS, Context
@@ -108,6 +109,15 @@ async def run() -> None:
     log.info("down")
 
 
+def end_with(work: Coroutine[Any, Any, None]) -> NoReturn:
+    """Run it, and end this process, whatever else is under way.
+
+    `asyncio.run` would cancel that, and wait for ever for a task that is about to begin a program (CPython's gh-103847).
+    """
+    asyncio.new_event_loop().run_until_complete(work)
+    os._exit(0)
+
+
 def main() -> None:
     """Log, then run."""
     logging.basicConfig(
@@ -116,7 +126,7 @@ def main() -> None:
     log.info("LifeKeeper %s", VERSION)
     Path(CONFIG).mkdir(parents=True, exist_ok=True)
     READY.unlink(missing_ok=True)
-    asyncio.run(run())
+    end_with(run())
 
 
 if __name__ == "__main__":
