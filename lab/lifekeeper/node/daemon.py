@@ -112,7 +112,7 @@ async def run() -> None:
 def end_with(work: Coroutine[Any, Any, None]) -> NoReturn:
     """Run it, and end this process, whatever else is under way.
 
-    `asyncio.run` would cancel that, and wait for ever for a task that is about to begin a program (CPython's gh-103847).
+    `asyncio.run` would cancel that, and wait for ever for a task that just begins a program (CPython's gh-103847).
     """
     asyncio.new_event_loop().run_until_complete(work)
     os._exit(0)

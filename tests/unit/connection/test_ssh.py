@@ -432,13 +432,11 @@ async def test_an_interrupt_that_comes_with_the_answer_is_not_lost(node, monkeyp
         return answers
 
     monkeypatch.setattr(shell.Shell, "run", answers_and_is_interrupted)
-    said = []
 
     async def ask_twice():
-        for word in ("first", "second"):
-            said.append((await node.run(command("echo", word))).stdout)
+        await node.run(command("true"))
+        await node.run(command("true"))
 
     asking = asyncio.create_task(ask_twice())
     with pytest.raises(asyncio.CancelledError):
         await asking
-    assert "second\n" not in said
