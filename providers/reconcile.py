@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice, zip_longest
 from typing import Any, NamedTuple, TypeVar, cast
 
 from providers.connection.cluster import Cluster
@@ -30,7 +31,12 @@ class Difference(NamedTuple):
 
     def __str__(self) -> str:
         """For people: of a long text only the first line that differs."""
-        return f"{self.path}: {_pair(self.wanted, self.found)}"
+        return self.shown()
+
+    def shown(self, hide: Callable[[str], str] = str) -> str:
+        """The same with every text as ``hide`` makes it, a kind's ``without_passwords``."""
+        place, left, right = excerpts(self.wanted, self.found, hide)
+        return f"{self.path}: {place}wanted {left}, found {right}"
 
 
 def differences(wanted: State, live: State) -> list[Difference]:
@@ -85,7 +91,7 @@ async def settle(
         _refuse_unknown_content(module, wanted, seen.values)
     await cluster.hold()
     await module.converge(cluster, wanted, seen)
-    return _verified(cluster, wanted, await module.observe(cluster, wanted))
+    return _verified(module, cluster, wanted, await module.observe(cluster, wanted))
 
 
 async def look(kind: str | Kind[W], cluster: Cluster, wanted: W) -> tuple[Observed[W], bool]:
@@ -134,13 +140,18 @@ def _refuse_unknown_content(module: Kind[W], wanted: W, live: W) -> None:
 _FILES = "bring it back there, or take it out of `adopted.files` to have this program write the file"
 
 
-def _verified(cluster: Cluster, wanted: W, observed: Observed[W]) -> Present[W]:
+def hidden_by(module: Kind[Any]) -> Callable[[str], str]:
+    """What takes passwords out of the texts of a kind; of one whose texts have none it leaves them as they are."""
+    return getattr(module, "without_passwords", str)
+
+
+def _verified(module: Kind[W], cluster: Cluster, wanted: W, observed: Observed[W]) -> Present[W]:
     what = cluster.thing or "this thing"
     if isinstance(observed, Absent):
         raise NotVerified(f"{what} was made, but it is not there")
     left = differences(wanted, observed.values)
     if left:
-        lines = "\n".join(f"    {each}" for each in left)
+        lines = "\n".join(f"    {each.shown(hidden_by(module))}" for each in left)
         raise NotVerified(
             f"{what} was changed, but does not read back as wanted:\n{lines}",
             remedy="something else on the node changes it too, or it does not accept the value; look there, run again",
@@ -148,20 +159,22 @@ def _verified(cluster: Cluster, wanted: W, observed: Observed[W]) -> Present[W]:
     return observed
 
 
-def _pair(wanted: object, found: object) -> str:
-    place, left, right = excerpts(wanted, found)
-    return f"{place}wanted {left}, found {right}"
+def excerpts(wanted: object, found: object, hide: Callable[[str], str] = str) -> tuple[str, str, str]:
+    """Both for people, shortened; of long texts only the first line that differs, and which one that is.
+
+    ``hide`` leaves a text's lines where they are; which one differs is told by what is hidden too.
+    """
+    shown = [hide(each) if isinstance(each, str) else each for each in (wanted, found)]
+    if not (isinstance(wanted, str) and isinstance(found, str) and "\n" in wanted + found):
+        return "", _short(shown[0]), _short(shown[1])
+    pairs = zip_longest(*(each.splitlines(keepends=True) for each in (wanted, found)), fillvalue="")
+    line = next((number for number, (left, right) in enumerate(pairs) if left != right), 0)
+    left, right = (_line(str(each), line) for each in shown)
+    return f"line {line + 1}: ", _short(left), _short(right)
 
 
-def excerpts(wanted: object, found: object) -> tuple[str, str, str]:
-    """Both for people, shortened; of long texts only the first line that differs, and which one that is."""
-    if isinstance(wanted, str) and isinstance(found, str) and "\n" in wanted + found:
-        left, right = wanted.splitlines(keepends=True), found.splitlines(keepends=True)
-        size = max(len(left), len(right))
-        left, right = [*left, *([""] * (size - len(left)))], [*right, *([""] * (size - len(right)))]
-        line = next((number for number in range(size) if left[number] != right[number]), 0)
-        return f"line {line + 1}: ", _short(left[line]), _short(right[line])
-    return "", _short(wanted), _short(found)
+def _line(text: str, number: int) -> str:
+    return next(islice(text.splitlines(keepends=True), number, None), "")
 
 
 def _short(value: object) -> str:

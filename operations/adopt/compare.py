@@ -21,7 +21,7 @@ from providers.connection.files import Found, read_files
 from providers.contract import Absent, Observed, State
 from providers.host.settings import NodeSettings
 from providers.kinds import load_kind
-from providers.reconcile import Difference, differences, join
+from providers.reconcile import Difference, differences, hidden_by, join
 
 _JOURNAL_ONLY = (".metadata",)
 """What only the journal says: that a disk is this site's. Writing that is what adoption is."""
@@ -94,11 +94,12 @@ def _judge(
         outcome.changes.append(f"{thing.name}: is not there, and would be made")
         return
     kept = _keep(outcome, site, thing, observed.values, found) if thing.kind in _KEPT_FILES else ()
+    hide = hidden_by(load_kind(thing.kind))
     for each in differences(thing.inputs, observed.values):
         if each.path.startswith(_GUARDED):
             _add(outcome, "things", MOUNT_POINT)
         elif not (_is_copied(thing, each) or each.path.endswith(_JOURNAL_ONLY) or _is_settled(each.path, kept)):
-            outcome.changes.append(f"{thing.name}: {each}")
+            outcome.changes.append(f"{thing.name}: {each.shown(hide)}")
 
 
 def _is_copied(thing: Thing, difference: Difference) -> bool:

@@ -213,6 +213,6 @@ def _why(node: str, error: HostError) -> str:
 
 def _found(thing: Thing, node: str, findings: Sequence[Finding]) -> Case:
     outcome = Outcome.DRIFT if findings else Outcome.CLEAN
-    if hide := getattr(load_kind(thing.kind), "without_passwords", None):
-        findings = [without_passwords(each, hide) for each in findings]
+    hide = reconcile.hidden_by(load_kind(thing.kind))
+    findings = [without_passwords(each, hide) for each in findings]
     return Case(thing=thing.name, kind=thing.kind, node=node, outcome=outcome, findings=findings)
