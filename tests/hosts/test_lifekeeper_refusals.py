@@ -152,7 +152,7 @@ def test_another_node_that_is_not_reached_yet_is_waited_for_and_a_slow_lifekeepe
         hosts,
         A,
         slow=1,
-        errors={"sys_create": {"code": 9, "text": said, "seconds": 60}},
+        errors={"sys_create": {"code": 9, "text": said, "times": 3}},
         die={"command": "lkcli resource create qsp", "step": 1},
     ):
         run = stack.up(check=False)

@@ -17,7 +17,7 @@ from lab.lifekeeper.node import CONFIG, LOG, SOCKET, VERSION, acting, creating, 
 from lab.lifekeeper.node.context import COMMANDS, Context
 from lab.lifekeeper.node.lines import Answer, heard, known_error, understood
 from lab.lifekeeper.node.operations import Operations
-from lab.lifekeeper.node.settings import switches
+from lab.lifekeeper.node.settings import mishap, switches
 from lab.lifekeeper.node.shell import Died, Failed
 from lab.lifekeeper.node.system import System
 from providers.lifekeeper.grammar.plain import SYNTAX, Refusal
@@ -33,7 +33,7 @@ async def execute(system: System, name: str, values: dict[str, Any], pid: int) -
     """Run a command; its text, its exit code, and what it says on the way out."""
     told = switches()
     await asyncio.sleep(float(told.get("slow", 0)))
-    if failure := told.get("errors", {}).get(name):
+    if failure := mishap(told, name, system.mishaps):
         return Answer(failure["code"], err=f"{_text(failure)}\n")
     if name not in COMMANDS:
         return Answer(3, err=f"{name}: the stand-in does not do that\n")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +41,26 @@ def switches(file: Path = SWITCHES) -> dict[str, Any]:
     ``busy``: seconds, counted from when the file was written, for which somebody else holds the admin lock.
     ``slow``: seconds that every command takes longer. ``licence``: ``none``. ``help``: command → {spelling: other
     spelling}, as another version would have it. ``errors``: command → {code, text}, or {code, error, parts} with the
-    number of an error of the grammar; ``seconds`` with it as with ``busy``. ``die``: {command, step}: the command ends,
-    killed, before that step (from 1).
+    number of an error of the grammar; see `mishap` for ``times`` with it. ``die``: {command, step}: the command ends,
+    killed, before that step (from 1). ``written``: when the file was.
     """
     if not file.exists():
         return {}
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    age = time.time() - file.stat().st_mtime
+    written = file.stat().st_mtime
+    found: dict[str, Any] = {**json.loads(file.read_text(encoding="utf-8")), "written": written}
+    age = time.time() - written
     if age > float(found.get("busy", age)):
         del found["busy"]
-    errors = found.get("errors", {})
-    lasting = {name: error for name, error in errors.items() if age <= float(error.get("seconds", age))}
-    return {**found, "errors": lasting} if errors else found
+    return found
+
+
+def mishap(told: dict[str, Any], command: str, had: Counter[tuple[float, str]]) -> dict[str, Any] | None:
+    """The switches' error for a command, each time or the first ``times`` of the file, counted in ``had``."""
+    error = told.get("errors", {}).get(command)
+    if error is None:
+        return None
+    had[place := (told.get("written", 0.0), command)] += 1
+    return error if had[place] <= error.get("times", math.inf) else None
 
 
 def other_version(data: Data, changes: dict[str, dict[str, str]]) -> Data:

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -35,6 +36,7 @@ class System:
         self.links = Links(self.lcd, self._handle, self.told)
         self.busy = asyncio.Lock()
         self.left = False
+        self.mishaps: Counter[tuple[float, str]] = Counter()
 
     def save(self) -> None:
         """Onto the disk, and soon to the others."""

@@ -1,6 +1,8 @@
 """The stand-in's tables: what may be written into them, how they are kept, what is printed of them."""
 
 import json
+import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -166,11 +168,21 @@ def test_a_lock_that_somebody_else_holds_ends(tmp_path: Path):
     file.write_text('{"busy": 60, "slow": 1}')
     assert settings.switches(file)["busy"] == 60
     file.write_text('{"busy": 0, "slow": 1}')
-    assert settings.switches(file) == {"slow": 1}
+    found = settings.switches(file)
+    assert (set(found), found["slow"]) == ({"slow", "written"}, 1)
 
 
-def test_an_error_that_is_for_some_seconds_ends(tmp_path: Path):
+def test_an_error_that_is_for_some_times_ends_and_is_for_as_many_in_another_file(tmp_path: Path):
     file = tmp_path / "stand-in.json"
-    error = {"code": 9, "text": "x", "seconds": 60}
-    file.write_text(json.dumps({"errors": {"a": error, "b": {**error, "seconds": -1}, "c": {"code": 1}}}))
-    assert set(settings.switches(file)["errors"]) == {"a", "c"}
+    had = Counter[tuple[float, str]]()
+
+    def codes(command: str) -> list[int]:
+        told = settings.switches(file)
+        return [(settings.mishap(told, command, had) or {"code": 0})["code"] for _ in range(4)]
+
+    for written in (1, 2):
+        file.write_text(json.dumps({"errors": {"a": {"code": 9, "times": 2}, "c": {"code": 1}}}))
+        os.utime(file, (written, written))
+        assert codes("a") == [9, 9, 0, 0]
+    assert codes("c") == [1, 1, 1, 1]
+    assert codes("another") == [0] * 4
